@@ -1,0 +1,88 @@
+"""The settings of a trace that do not depend on the text, checked against the model before anything runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from imap_fast.accumulate import MAPS
+
+logger = logging.getLogger(__name__)
+
+CHOICES = {
+    "match": ("concepts", "prompt"),
+    "head_score": ("chi", "fisher", "dbi", "silhouette"),
+    "normalize": ("none", "softmax"),
+    "pooling": ("first", "mean"),
+    "backend": ("auto", "triton", "reference"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a trace reads a model; the arguments of `imap_fast.trace`, complete and valid.
+
+    Attributes:
+        layers: ascending. steps: ascending indices of forwards in a run, or None for all.
+    """
+
+    layers: tuple[int, ...]
+    match: str
+    head_score: str
+    top_k: int
+    steps: tuple[int, ...] | None
+    normalize: str
+    maps: tuple[str, ...]
+    pooling: str
+    backend: str
+
+    @classmethod
+    def checked(
+        cls,
+        adapter,
+        *,
+        layers: Iterable[int] | None,
+        steps: Iterable[int] | None,
+        maps: Iterable[str],
+        top_k: int,
+        **choices: str,
+    ) -> Settings:
+        """Fills in what the model decides, and refuses what it cannot do.
+
+        Raises:
+            ValueError: a value that is unknown or outside the model; it and the possible ones are named.
+        """
+        for name, value in choices.items():
+            if value not in CHOICES[name]:
+                raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(CHOICES[name])}")
+        maps = (maps,) if isinstance(maps, str) else tuple(dict.fromkeys(maps))
+        unknown = [name for name in maps if name not in MAPS]
+        if unknown or not maps:
+            raise ValueError(f"maps={unknown or maps!r} is unknown; choose out of {', '.join(MAPS)}")
+        if not 1 <= top_k <= adapter.num_heads:
+            raise ValueError(f"top_k={top_k} is not possible; the model has {adapter.num_heads} heads in a layer")
+        if steps is not None:
+            steps = _indices("steps", steps)
+        return cls(layers=_layers(adapter, layers), steps=steps, maps=maps, top_k=top_k, **choices)
+
+
+def _indices(name: str, values: Iterable[int]) -> tuple[int, ...]:
+    indices = tuple(sorted({int(value) for value in values}))
+    if not indices or indices[0] < 0:
+        raise ValueError(f"{name}={list(indices)} is not possible; name at least one index, counted from 0")
+    return indices
+
+
+def _layers(adapter, layers: Iterable[int] | None) -> tuple[int, ...]:
+    count = adapter.num_layers
+    if layers is None:
+        if adapter.published_layers is not None:
+            return adapter.published_layers
+        middle = tuple(range(count // 4, count - count // 4))
+        logger.warning("no layers are published for a model of %d layers; reading the middle half: %s", count, middle)
+        return middle
+    indices = _indices("layers", layers)
+    if indices[-1] >= count:
+        raise ValueError(f"layer {indices[-1]} does not exist; the model has the layers 0 to {count - 1}")
+    return indices

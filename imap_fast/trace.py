@@ -1,0 +1,251 @@
+"""`trace`: reads saliency maps out of a running pipeline, and leaves it as it was."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+
+from torch import Tensor
+
+from imap_fast.accumulate import RunningMaps
+from imap_fast.concepts import Concepts
+from imap_fast.maps import SaliencyMaps
+from imap_fast.models import adapter_for
+from imap_fast.settings import Settings
+
+
+def trace(
+    target: object,
+    concepts: Sequence[str] | Tensor | None,
+    *,
+    match: str = "concepts",
+    layers: Iterable[int] | None = None,
+    head_score: str = "chi",
+    top_k: int = 5,
+    steps: Iterable[int] | None = None,
+    normalize: str = "none",
+    maps: Iterable[str] = ("imap", "gramcol"),
+    pooling: str = "first",
+    guided: bool | None = None,
+    backend: str = "auto",
+    labels: Sequence[str] | None = None,
+    background: str | None = "background",
+) -> Tracer:
+    """Reads GramCol and IMAP saliency (CVPR 2026, arXiv 2603.02919) while a video diffusion transformer runs.
+
+    ```python
+    with imap_fast.trace(pipe, concepts=["alpaca", "running"]) as tracer:
+        video = pipe("An alpaca runs on grass").frames[0]
+    tracer.maps["running"]
+    ```
+
+    The model's own output is unchanged, and leaving the `with`, by an exception too, restores every processor and hook.
+
+    Args:
+        target: a supported diffusers pipeline, or its bare transformer.
+        concepts: words to look for. Or their text embeddings, a tensor `[C, D]`: the only form for a bare transformer.
+            With `match="prompt"` words of the prompt, or None for every text token. There a tensor names the concepts
+            of the two baselines, while `imap` and `gramcol` follow every text token.
+        match: whose text keys are matched: `"concepts"`, a stream of their own, or `"prompt"`, the prompt's tokens.
+        layers: the transformer blocks read. None: the published ones of a known checkpoint, else the middle half.
+        head_score: how motion heads are told: `"chi"`, `"fisher"`, `"dbi"` or `"silhouette"`.
+        top_k: the number of motion heads in a layer that `imap` is the mean of.
+        steps: indices of the denoising steps read, from 0. None: all. For a bare transformer each forward is a step.
+        normalize: `"softmax"` applies a softmax over the text keys to each layer's maps.
+        maps: which maps to make, out of `"imap"`, `"gramcol"`, `"cross_attention"` and `"concept_attention"`.
+        pooling: of a concept's tokens: the `"first"` one's embedding, or the `"mean"` of those before EOS.
+        guided: whether a batch is (unconditional half, conditional half), of which only the second is read.
+            None: asked of the pipeline; for a bare transformer, no.
+        backend: `"auto"` (Triton on CUDA, else the reference), `"triton"` or `"reference"`.
+        labels: names for the rows of a tensor, or for every text token of a bare transformer.
+        background: the concept added beside one that would stand alone; None adds none.
+
+    Returns:
+        A context manager whose `maps` are the `SaliencyMaps` of all that ran inside it.
+
+    Raises:
+        TypeError: an unsupported target, or concepts of the wrong kind.
+        ValueError: anything else that is impossible, with the value and what is possible.
+    """
+    adapter = adapter_for(target)
+    settings = Settings.checked(
+        adapter,
+        layers=layers,
+        steps=steps,
+        maps=maps,
+        top_k=top_k,
+        match=match,
+        head_score=head_score,
+        normalize=normalize,
+        pooling=pooling,
+        backend=backend,
+    )
+    asked = Concepts(concepts, match=match, labels=labels, background=background, adapter=adapter)
+    return Tracer(adapter, settings, asked, guided)
+
+
+class Tracer:
+    """The context that `trace` opens. `maps` can be read as soon as a step has run, inside the `with` or after it."""
+
+    def __init__(self, adapter, settings: Settings, concepts: Concepts, guided: bool | None) -> None:
+        self.adapter, self.settings, self.concepts, self.guided = adapter, settings, concepts, guided
+        self._exits: ExitStack | None = None
+        self._tap = None
+        self._running: RunningMaps | None = None
+        self._prompt: str | list[str] | None = None
+        self._run_guided = False
+        self._step = 0
+        self._steps_read: set[int] = set()
+
+    def __enter__(self) -> Tracer:
+        if self._exits is not None:
+            raise RuntimeError("this trace was entered before; open a new one with imap_fast.trace(…)")
+        transformer, pipeline = self.adapter.entry, self.adapter.pipeline
+        self.concepts.embed(pipeline, self.settings.pooling)
+        with ExitStack() as exits:
+            self._tap = exits.enter_context(
+                self.adapter.tapped(self.settings, self.concepts.embeddings, self._read_layer)
+            )
+            exits.callback(transformer.register_forward_pre_hook(self._forward_begins, with_kwargs=True).remove)
+            exits.callback(transformer.register_forward_hook(self._forward_ends).remove)
+            if pipeline is not None:
+                exits.enter_context(self._listening_to(pipeline))
+            self._exits = exits.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._exits.close()
+
+    @property
+    def maps(self) -> SaliencyMaps:
+        """The means over all layers and steps read so far, on the CPU.
+
+        Raises:
+            ValueError: no step was read. RuntimeError: a forward broke off half-way, so the sums are of unequal layers.
+        """
+        self._refuse_unfinished()
+        if not self._steps_read:
+            asked = "" if self.settings.steps is None else f" of the steps {list(self.settings.steps)} asked for"
+            raise ValueError(f"nothing to show: none{asked} was reached; the model ran {self._step} forwards")
+        running = self._running
+        means = running.means()
+        if self.concepts.words is not None:
+            means = {name: self.concepts.merge_tokens(values) for name, values in means.items()}
+        tensors = {**means, "head_scores": running.head_scores(), "selected_heads": running.selected_heads()}
+        tensors = {name: (t[0] if running.videos == 1 else t).cpu() for name, t in tensors.items()}
+        return SaliencyMaps(
+            head_scores=tensors.pop("head_scores"),
+            selected_heads=tensors.pop("selected_heads"),
+            maps=tensors,
+            labels=self.concepts.labels,
+            baseline_labels=self.concepts.baseline_labels,
+            layers=self.settings.layers,
+            steps=tuple(sorted(self._steps_read)),
+            settings=self._record(),
+        )
+
+    @contextmanager
+    def _listening_to(self, pipeline) -> Iterator[None]:
+        """Hears from `encode_prompt`, which every run calls, that one begins, its prompt, and whether it is guided."""
+        stock, shadowed = pipeline.encode_prompt, vars(pipeline).get("encode_prompt")
+        signature = inspect.signature(stock)
+
+        @functools.wraps(stock)
+        def encode_prompt(*args, **kwargs):
+            call = signature.bind(*args, **kwargs)
+            call.apply_defaults()
+            self._run_begins(**call.arguments)
+            return stock(*args, **kwargs)
+
+        pipeline.encode_prompt = encode_prompt
+        try:
+            yield
+        finally:
+            del pipeline.encode_prompt
+            if shadowed is not None:
+                pipeline.encode_prompt = shadowed
+
+    def _run_begins(
+        self, prompt: str | list[str] | None, do_classifier_free_guidance: bool, max_sequence_length: int, **_: object
+    ) -> None:
+        self._step, self._prompt, self._run_guided = 0, prompt, do_classifier_free_guidance
+        if self.settings.match == "prompt":
+            self.concepts.read_prompt(self.adapter.pipeline.tokenizer, prompt, max_sequence_length)
+
+    def _forward_begins(self, transformer, args: tuple, kwargs: dict) -> None:
+        """Pre-hook of the transformer: decides whether this forward is read, and which rows of its batch."""
+        self._refuse_unfinished()
+        step, self._step = self._step, self._step + 1
+        if self.settings.steps is not None:
+            scheduled = self.adapter.scheduled_steps()
+            if scheduled is not None and self.settings.steps[-1] >= scheduled:
+                raise ValueError(
+                    f"step {self.settings.steps[-1]} is outside the schedule of {scheduled} steps, 0 to {scheduled - 1}"
+                )
+            if step not in self.settings.steps:
+                return
+        sizes = self.adapter.forward_sizes(args, kwargs)
+        guided = self._run_guided if self.guided is None else self.guided
+        if guided and sizes.batch % 2:
+            raise ValueError(f"guided=True, but a batch of {sizes.batch} has no two halves; pass guided=False")
+        videos = slice(sizes.batch // 2 if guided else 0, sizes.batch)
+        self._prepare_sums(sizes, sizes.batch - videos.start)
+        self._steps_read.add(step)
+        self._tap.begin(videos)
+
+    def _forward_ends(self, transformer, args: tuple, output: object) -> None:
+        """Hook of the transformer: a forward that was read is whole."""
+        if self._tap.videos is not None:
+            self._running.steps += 1
+            self._tap.end()
+
+    def _refuse_unfinished(self) -> None:
+        if self._tap.videos is not None:
+            raise RuntimeError(
+                "the last forward broke off before its end, so the maps would be wrong; open a new trace"
+            )
+
+    def _prepare_sums(self, sizes, videos: int) -> None:
+        """Opens the running maps at the first forward read; later ones must be of the same size."""
+        if self._running is not None:
+            if (self._running.videos, self._running.grid) != (videos, sizes.grid):
+                raise ValueError(
+                    f"a trace reads videos of one size: it began with {self._running.videos} of {self._running.grid} "
+                    f"latent frames and patches, and now met {videos} of {sizes.grid}; open a new trace"
+                )
+            return
+        num_text, num_concepts = self.concepts.map_counts(sizes.text_length)
+        settings = self.settings
+        self._running = RunningMaps(
+            maps=settings.maps,
+            num_text=num_text,
+            num_concepts=num_concepts,
+            videos=videos,
+            grid=sizes.grid,
+            layers=settings.layers,
+            heads=self.adapter.num_heads,
+            head_score=settings.head_score,
+            top_k=settings.top_k,
+            normalize=settings.normalize,
+            backend=settings.backend,
+            device=sizes.device,
+        )
+
+    def _read_layer(self, *layer: object) -> None:
+        self._running.add_layer(*layer)
+
+    def _record(self) -> dict[str, object]:
+        """How the maps were made, as JSON holds it."""
+        told_elsewhere = ("layers", "steps", "maps")
+        return {
+            "model": self.adapter.name,
+            "prompt": self._prompt,
+            **{name: value for name, value in asdict(self.settings).items() if name not in told_elsewhere},
+            "temporal_compression": self.adapter.temporal_compression,
+            "patch_size_t": self.adapter.patch_size_t,
+            "versions": {name: version(name) for name in ("imap-fast", "torch", "diffusers")},
+        }

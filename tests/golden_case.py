@@ -1,0 +1,70 @@
+"""The published implementation's inputs and outputs on small random models, as the tests use them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import CogVideoXTransformer3DModel
+from safetensors import safe_open
+from torch import Tensor
+
+FOLDER = Path(__file__).parent / "golden"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+
+
+@dataclass(frozen=True)
+class GoldenCase:
+    """One file of `golden/`: a model, the arguments of a guided forward, and what the method makes of it."""
+
+    name: str
+    transformer: CogVideoXTransformer3DModel
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+    metadata: dict[str, str]
+
+    @classmethod
+    def load(cls, name: str) -> GoldenCase:
+        with safe_open(FOLDER / f"{name}.safetensors", "pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            metadata = file.metadata()
+        groups: dict[str, dict[str, Tensor]] = {"weights": {}, "in": {}, "out": {}}
+        for key, tensor in tensors.items():
+            group, _, rest = key.partition(".")
+            groups[group][rest] = tensor
+        transformer = CogVideoXTransformer3DModel(**json.loads(metadata["config"])).eval()
+        transformer.load_state_dict(groups["weights"])
+        return cls(name, transformer, groups["in"], groups["out"], metadata)
+
+    def forward(self) -> Tensor:
+        """The model's output for the case's batch of (unconditional, conditional)."""
+        rope = (self.inputs["rope_cos"], self.inputs["rope_sin"]) if "rope_cos" in self.inputs else None
+        with torch.no_grad():
+            return self.transformer(
+                hidden_states=self.inputs["latents"],
+                encoder_hidden_states=self.inputs["prompt_embeds"],
+                timestep=self.inputs["timestep"],
+                image_rotary_emb=rope,
+            ).sample
+
+    @property
+    def concepts(self) -> Tensor:
+        """Concept embeddings `[C, D]` of the conditional half."""
+        return self.inputs["concept_embeds"][1]
+
+    def value(self, name: str):
+        """A metadata value, read as JSON."""
+        return json.loads(self.metadata[name])
+
+    @property
+    def arguments(self) -> dict[str, object]:
+        """The arguments of `imap_fast.trace` that make the maps of this case."""
+        return {
+            "match": self.metadata["target"],
+            "head_score": self.metadata["separation"].lower(),
+            "top_k": self.value("topk"),
+            "normalize": "softmax" if self.metadata["softmax"] == "True" else "none",
+            "guided": True,
+        }
