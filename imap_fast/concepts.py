@@ -120,7 +120,7 @@ def check_embeddings(concepts: Tensor, width: int, warn: bool) -> Tensor:
     if concepts.ndim != 2 or concepts.shape[1] != width or not len(concepts):
         raise ValueError(f"concepts has the shape {list(concepts.shape)}; the model takes text embeddings [C, {width}]")
     if len(concepts) == 1 and warn:
-        warnings.warn("one concept alone gives a map of signs: add the embedding of a second one", stacklevel=2)
+        warnings.warn("one concept alone gives a map of signs: add the embedding of a second one", stacklevel=4)
     return concepts
 
 
@@ -159,12 +159,12 @@ def with_background(concepts: tuple[str, ...], background: str | None) -> tuple[
         return concepts
     remedy = "name a second concept for a graded map"
     if background is None or background == concepts[0]:
-        warnings.warn(f"{concepts[0]!r} alone gives a map of signs: {remedy}", stacklevel=3)
+        warnings.warn(f"{concepts[0]!r} alone gives a map of signs: {remedy}", stacklevel=4)
         return concepts
     warnings.warn(
         f"{concepts[0]!r} alone would give a map of signs, so the concept {background!r} was added; {remedy}, "
         "or pass background=None",
-        stacklevel=3,
+        stacklevel=4,
     )
     return (*concepts, background)
 

@@ -63,15 +63,16 @@ class Settings:
         if not 1 <= top_k <= adapter.num_heads:
             raise ValueError(f"top_k={top_k} is not possible; the model has {adapter.num_heads} heads in a layer")
         if steps is not None:
-            steps = _indices("steps", steps)
+            steps = indices("steps", steps)
         return cls(layers=_layers(adapter, layers), steps=steps, maps=maps, top_k=top_k, **choices)
 
 
-def _indices(name: str, values: Iterable[int]) -> tuple[int, ...]:
-    indices = tuple(sorted({int(value) for value in values}))
-    if not indices or indices[0] < 0:
-        raise ValueError(f"{name}={list(indices)} is not possible; name at least one index, counted from 0")
-    return indices
+def indices(name: str, values: Iterable[int]) -> tuple[int, ...]:
+    """Distinct indices from 0 on, ascending, or a ValueError that calls them `name`."""
+    ascending = tuple(sorted({int(value) for value in values}))
+    if not ascending or ascending[0] < 0:
+        raise ValueError(f"{name}={list(ascending)} is not possible; name at least one index, counted from 0")
+    return ascending
 
 
 def _layers(adapter, layers: Iterable[int] | None) -> tuple[int, ...]:
@@ -79,10 +80,11 @@ def _layers(adapter, layers: Iterable[int] | None) -> tuple[int, ...]:
     if layers is None:
         if adapter.published_layers is not None:
             return adapter.published_layers
-        middle = tuple(range(count // 4, count - count // 4))
+        margin = (count + 1) // 4
+        middle = tuple(range(margin, count - margin))
         logger.warning("no layers are published for a model of %d layers; reading the middle half: %s", count, middle)
         return middle
-    indices = _indices("layers", layers)
-    if indices[-1] >= count:
-        raise ValueError(f"layer {indices[-1]} does not exist; the model has the layers 0 to {count - 1}")
-    return indices
+    chosen = indices("layers", layers)
+    if chosen[-1] >= count:
+        raise ValueError(f"layer {chosen[-1]} does not exist; the model has the layers 0 to {count - 1}")
+    return chosen

@@ -133,6 +133,7 @@ class Tracer:
             raise ValueError(f"nothing to show: none{asked} was reached; the model ran {self._step} forwards")
         running = self._running
         means = running.means()
+        means = {name: means[name] for name in self.settings.maps}
         if self.concepts.words is not None:
             means = {name: self.concepts.merge_tokens(values) for name, values in means.items()}
         tensors = {**means, "head_scores": running.head_scores(), "selected_heads": running.selected_heads()}

@@ -15,6 +15,7 @@ from diffusers.models.embeddings import apply_rotary_emb
 from torch import Tensor, nn
 
 from imap_fast.accumulate import TextRows
+from imap_fast.models.cogvideox_video import VideoForward
 from imap_fast.settings import Settings
 from imap_kernels import concept_attention
 
@@ -23,7 +24,6 @@ PUBLISHED_LAYERS = {
     (30, 30): (4, 6, 7, *range(10, 24)),
     (42, 48): (*range(1, 6), *range(7, 22), 23),
 }
-PUBLISHED_STEP = 30  # of 50, for a real video
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Adapter:
         self.pipeline = None if self.entry is target else target
         self.transformer: CogVideoXTransformer3DModel = getattr(self.entry, "_orig_mod", self.entry)
         config = self.transformer.config
-        self.name = getattr(self.transformer, "name_or_path", "")
+        self.name = (self.pipeline or self.transformer).config.get("_name_or_path", "")
         self.num_layers, self.num_heads = config.num_layers, config.num_attention_heads
         self.embedding_width = config.text_embed_dim
         self.published_layers = PUBLISHED_LAYERS.get((self.num_layers, self.num_heads))
@@ -109,6 +109,10 @@ class Adapter:
                 exits.callback(block.register_forward_pre_hook(tapped.keep_temb, with_kwargs=True).remove)
                 block.attn1.processor = tapped
             yield tap
+
+    def video_forward(self, num_inference_steps: int, height: int | None, width: int | None) -> VideoForward:
+        """The forward of a real video through the pipeline, see `VideoForward`."""
+        return VideoForward(self.pipeline, num_inference_steps, height, width)
 
     @contextmanager
     def stopped_after(self, layer: int) -> Iterator[None]:

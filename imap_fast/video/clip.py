@@ -1,0 +1,105 @@
+"""A clip: frames and how fast they pass."""
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from imap_fast.video.write import write_mp4
+
+PIPELINE_FPS = 8.0
+"""Frames per second at which CogVideoX was trained and its pipelines' examples export."""
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """Frames of a video.
+
+    Args:
+        frames: uint8 `[T, H, W, 3]`, RGB.
+        fps: frames per second.
+
+    Raises:
+        TypeError: frames are not a uint8 numpy array.
+        ValueError: frames have another shape, or none; `fps` is not a positive number.
+    """
+
+    frames: np.ndarray
+    fps: float = PIPELINE_FPS
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.frames, np.ndarray) or self.frames.dtype != np.uint8:
+            kind = getattr(self.frames, "dtype", type(self.frames).__name__)
+            raise TypeError(f"a clip's frames are a uint8 numpy array, not {kind}; Clip.of(frames) converts them")
+        _check_shape(self.frames.shape)
+        if not (math.isfinite(self.fps) and self.fps > 0):
+            raise ValueError(f"fps must be a positive number, not {self.fps}")
+
+    @classmethod
+    def of(cls, video: Any, fps: float = PIPELINE_FPS) -> "Clip":
+        """Take frames as pipelines return them: a list of PIL images, or an array or tensor `[T, H, W, 3]`.
+
+        Integer frames must be uint8 and float frames lie in [0, 1]. A `Clip` is returned as it is, with its own `fps`.
+
+        Raises:
+            TypeError: neither images nor numbers.
+            ValueError: no frames, frames of different sizes, another shape, or values outside their range.
+        """
+        if isinstance(video, Clip):
+            return video
+        if isinstance(video, torch.Tensor):
+            tensor = video.detach().cpu()
+            frames = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+        elif isinstance(video, np.ndarray):
+            frames = video
+        elif isinstance(video, Sequence) and all(isinstance(frame, Image.Image) for frame in video):
+            sizes = sorted({frame.size for frame in video})
+            if len(sizes) > 1:
+                raise ValueError(f"the frames differ in size (width, height): {sizes}; a clip has one size")
+            frames = np.stack([np.asarray(frame.convert("RGB")) for frame in video]) if video else np.empty(0)
+        else:
+            raise TypeError(
+                f"a video is a Clip, a list of PIL images, or an array [T, H, W, 3], not {type(video).__name__}; "
+                "read a file with imap_fast.video.read_clip"
+            )
+        _check_shape(frames.shape)
+        return cls(_as_uint8(frames), fps)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write an H.264 .mp4 that browsers play; it appears whole or not at all.
+
+        yuv420p needs even sizes: an odd width or height grows by one repeated pixel.
+
+        Raises:
+            ValueError: `path` does not end in .mp4.
+            OSError: the folder cannot be written.
+        """
+        write_mp4(path, self.frames, self.fps)
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if len(shape) == 4 and shape[-1] == 3 and 0 not in shape:
+        return
+    remedy = ""
+    if len(shape) == 4 and shape[1] == 3:
+        remedy = "; put the channels last (tensor.permute(0, 2, 3, 1))"
+    elif len(shape) == 5:
+        remedy = "; take one video of the batch (video[0])"
+    raise ValueError(f"a clip's frames have the shape [T, H, W, 3] with T, H, W ≥ 1, not {list(shape)}{remedy}")
+
+
+def _as_uint8(frames: np.ndarray) -> np.ndarray:
+    """uint8 as it is; float in [0, 1] times 255, rounded."""
+    if frames.dtype == np.uint8:
+        return frames
+    if not np.issubdtype(frames.dtype, np.floating):
+        raise ValueError(f"frames are uint8 or float in [0, 1], not {frames.dtype}")
+    low, high = frames.min(), frames.max()
+    if not (low >= -1e-3 and high <= 1 + 1e-3):  # NaN compares false, and so is refused too
+        raise ValueError(f"float frames lie in [0, 1], but these span [{low:g}, {high:g}]; rescale them")
+    return np.rint(frames.clip(0, 1) * 255).astype(np.uint8)

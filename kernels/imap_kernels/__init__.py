@@ -1,0 +1,22 @@
+"""Saliency kernels: tensors in, tensors out, one folder per operation.
+
+In each folder `reference.py` is the equation in PyTorch, `triton.py` the fused kernel, and `__init__.py` the operation:
+its checks, its registration with `torch.library` and its dispatch. Importing this package compiles nothing and does not
+need Triton.
+"""
+
+from imap_kernels.concept_attention import concept_attention
+from imap_kernels.frame_separation import SCORES, frame_separation, motion_heads
+from imap_kernels.gram_column import gram_column
+from imap_kernels.head_similarity import head_similarity
+from imap_kernels.qk_match import qk_match
+
+__all__ = [
+    "SCORES",
+    "concept_attention",
+    "frame_separation",
+    "gram_column",
+    "head_similarity",
+    "motion_heads",
+    "qk_match",
+]

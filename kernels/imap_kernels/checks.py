@@ -1,0 +1,64 @@
+"""Checks of tensors: shapes, dtypes and devices; never values, which would synchronize with the device."""
+
+import torch
+
+FEATURE_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def check_features(**tensors: torch.Tensor) -> tuple[int, int]:
+    """Check that every tensor is `[heads, rows, head dim]` with the heads, head dim, dtype and device of the first.
+
+    Returns:
+        heads and head dim.
+
+    Raises:
+        TypeError: a dtype that the kernels do not compute in, or two dtypes.
+        ValueError: a wrong number of dimensions, an empty dimension, or sizes or devices that differ.
+    """
+    (first, reference), *_ = tensors.items()
+    for name, tensor in tensors.items():
+        if tensor.dtype not in FEATURE_DTYPES:
+            raise TypeError(f"{name} is {tensor.dtype}; cast it to float32, float16 or bfloat16")
+        if tensor.dim() != 3:
+            raise ValueError(f"{name} has shape {list(tensor.shape)}; pass one video as [heads, rows, head dim]")
+        if 0 in tensor.shape:
+            raise ValueError(f"{name} has shape {list(tensor.shape)}; every dimension needs at least one entry")
+        if tensor.dtype != reference.dtype:
+            raise TypeError(f"{name} is {tensor.dtype} but {first} is {reference.dtype}; cast them to one dtype")
+        if (tensor.shape[0], tensor.shape[2]) != (reference.shape[0], reference.shape[2]):
+            raise ValueError(
+                f"{name} has shape {list(tensor.shape)} but {first} has {list(reference.shape)}; "
+                "heads and head dim must agree"
+            )
+        check_device(name, tensor, first, reference)
+    return reference.shape[0], reference.shape[2]
+
+
+def check_frames(name: str, features: torch.Tensor, frames: int) -> int:
+    """Check that the rows of `features` are whole frames; returns the patches in a frame."""
+    tokens = features.shape[1]
+    if frames < 1 or tokens % frames:
+        raise ValueError(
+            f"{name} has {tokens} visual tokens, which is not a whole number of patches in each of {frames} frames; "
+            "pass the visual tokens alone (no text rows) and the number of latent frames"
+        )
+    return tokens // frames
+
+
+def check_float32(name: str, tensor: torch.Tensor, shape: tuple[int | None, ...], reference: torch.Tensor) -> None:
+    """Check that `tensor` is fp32, has `shape` (`None`: any size) and lies on the device of `reference`."""
+    if tensor.dtype != torch.float32:
+        raise TypeError(f"{name} is {tensor.dtype}; it must be float32")
+    fits = len(shape) == tensor.dim() and all(
+        size in (None, given) for size, given in zip(shape, tensor.shape, strict=True)
+    )
+    if not fits:
+        expected = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name} has shape {list(tensor.shape)}; expected [{expected}]")
+    check_device(name, tensor, "the features", reference)
+
+
+def check_device(name: str, tensor: torch.Tensor, other: str, reference: torch.Tensor) -> None:
+    """Check that two tensors lie on one device."""
+    if tensor.device != reference.device:
+        raise ValueError(f"{name} is on {tensor.device} but {other} on {reference.device}; move them to one device")

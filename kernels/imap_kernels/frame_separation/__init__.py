@@ -1,0 +1,81 @@
+"""Frame separation: how well each head tells the frames apart, and the heads that do it best (METHOD step 4)."""
+
+import torch
+
+from imap_kernels.backend import implementation
+from imap_kernels.checks import check_features, check_frames
+
+SCORES = ("chi", "fisher", "dbi", "silhouette")
+
+
+@torch.no_grad()
+def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi", backend: str = "auto") -> torch.Tensor:
+    """A separation score of every head's features, the frame index as the cluster label (METHOD step 4).
+
+    With `m_f` the mean of frame `f`, `m` that of all tokens, `S_b = Σ_f P (m_f - m)(m_f - m)ᵀ` and
+    `S_w = Σ_f Σ_p (x - m_f)(x - m_f)ᵀ`:
+
+    - `chi` (Calinski–Harabasz): `tr(S_b) (N - F) / (tr(S_w) (F - 1))`,
+    - `fisher`: `tr(S_b) / tr(S_w)`,
+    - `dbi` (Davies–Bouldin, lower is better): mean over frames of `max_j (s_i + s_j) / |m_i - m_j|`,
+    - `silhouette`: Euclidean, on the `min(5000, N)` tokens that scikit-learn draws with `random_state=0`.
+
+    Values are scikit-learn's, a head whose tokens do not scatter within their frames included (`chi` 1, and `fisher` in
+    proportion). One frame, or one patch in a frame, leaves nothing to separate: every score is 0 there.
+
+    Args:
+        features: attention output `[heads, frames · patches, head dim]`, frame-major, fp32, fp16 or bf16, any strides.
+        frames: latent frames.
+        score: `"chi"`, `"fisher"`, `"dbi"` or `"silhouette"`.
+        backend: `"auto"`, `"triton"` or `"reference"`.
+
+    Returns:
+        fp32 `[heads]`.
+
+    Raises:
+        ValueError, TypeError: an unknown score, shapes or dtypes that do not fit, or a backend that cannot run here.
+    """
+    heads, _ = check_features(features=features)
+    patches = check_frames("features", features, frames)
+    check_score(score)
+    if frames == 1 or patches == 1:
+        return torch.zeros(heads, device=features.device)
+    return _frame_separation(features, frames, score, backend)
+
+
+@torch.no_grad()
+def motion_heads(scores: torch.Tensor, *, score: str, top_k: int) -> torch.Tensor:
+    """The `top_k` heads that separate the frames best (METHOD step 4), found on the device without synchronization.
+
+    Args:
+        scores: `[..., heads]`, from `frame_separation`.
+        score: which score they are; `dbi` is better when lower, the others when higher.
+        top_k: how many heads.
+
+    Returns:
+        int64 `[..., top_k]`, best first; the lowest head among equals; NaN comes last.
+
+    Raises:
+        ValueError: an unknown score, or a `top_k` that is not between 1 and the number of heads.
+    """
+    check_score(score)
+    if not 1 <= top_k <= scores.shape[-1]:
+        raise ValueError(f"top_k is {top_k}; choose between 1 and the number of heads, {scores.shape[-1]}")
+    cost = scores if score == "dbi" else -scores
+    return cost.argsort(dim=-1, stable=True)[..., :top_k]
+
+
+def check_score(score: str) -> None:
+    """Raise ValueError unless `score` is a known separation score."""
+    if score not in SCORES:
+        raise ValueError(f"score is {score!r}; choose one of {', '.join(map(repr, SCORES))}")
+
+
+@torch.library.custom_op("imap_kernels::frame_separation", mutates_args=())
+def _frame_separation(features: torch.Tensor, frames: int, score: str, backend: str) -> torch.Tensor:
+    return implementation("frame_separation", backend, features.device).frame_separation(features, frames, score)
+
+
+@_frame_separation.register_fake
+def _(features: torch.Tensor, frames: int, score: str, backend: str) -> torch.Tensor:
+    return features.new_empty(features.shape[0], dtype=torch.float32)

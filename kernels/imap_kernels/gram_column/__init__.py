@@ -1,0 +1,76 @@
+"""GramCol: the Gram column of each text-surrogate token, contrasted and added to the maps (METHOD steps 2, 3 and 5)."""
+
+import torch
+
+from imap_kernels.backend import implementation
+from imap_kernels.checks import check_device, check_features, check_float32, check_frames
+from imap_kernels.normalize import check_normalize
+
+
+@torch.no_grad()
+def gram_column(
+    features: torch.Tensor,
+    surrogate_index: torch.Tensor,
+    *,
+    multiplicity: torch.Tensor,
+    head_weights: torch.Tensor,
+    out: torch.Tensor,
+    normalize: str = "none",
+    backend: str = "auto",
+) -> None:
+    """Add one layer's maps to the running ones, in place (METHOD steps 2, 3 and 5: "GramCol", "Contrast", "Maps").
+
+    `g[h, c, f, p] = o[h, f, i*[h, c, f]] · o[h, f, p]`, then `z = (g - mean_c g) / (std_c g + 1e-6)` over the text keys
+    (unbiased std, key `c` counted `multiplicity[c]` times), then
+    `out[m, c] += normalize_c(Σ_h head_weights[m, h] · z[h, c])`. Accumulated in fp32 in one order: same bits every run.
+
+    Args:
+        features: attention output `[heads, frames · patches, head dim]`, frame-major, fp32, fp16 or bf16, any strides.
+        surrogate_index: int64 `[heads, keys, frames]`, from `qk_match`.
+        multiplicity: fp32 `[keys]`, how many equal text keys each one stands for; 0 leaves a key out.
+        head_weights: fp32 `[maps, heads]`; a row of ones makes `gramcol`, a row of `1/k` at the motion heads `imap`.
+            A head of weight 0 adds nothing to that map, not even its NaN.
+        out: fp32 `[maps, concepts, frames · patches]`, the running maps of the first `concepts ≤ keys` keys.
+        normalize: `"none"`, or `"softmax"` over the text keys of this layer's maps.
+        backend: `"auto"`, `"triton"` or `"reference"`.
+
+    Raises:
+        ValueError, TypeError: shapes, dtypes or devices that do not fit, or a backend that cannot run here.
+    """
+    heads, _ = check_features(features=features)
+    if surrogate_index.dtype != torch.int64:
+        raise TypeError(f"surrogate_index is {surrogate_index.dtype}; pass the int64 indices of qk_match")
+    if surrogate_index.dim() != 3 or surrogate_index.shape[0] != heads:
+        raise ValueError(
+            f"surrogate_index has shape {list(surrogate_index.shape)}; expected [{heads} heads, keys, frames]"
+        )
+    check_device("surrogate_index", surrogate_index, "features", features)
+    keys, frames = surrogate_index.shape[1:]
+    check_frames("features", features, frames)
+    check_float32("multiplicity", multiplicity, (keys,), features)
+    check_float32("head_weights", head_weights, (None, heads), features)
+    check_float32("out", out, (len(head_weights), None, features.shape[1]), features)
+    if out.shape[1] > keys:
+        raise ValueError(f"out has room for {out.shape[1]} concepts but there are {keys} text keys")
+    check_normalize(normalize)
+    _gram_column(features, surrogate_index, multiplicity, head_weights, out, normalize, backend)
+
+
+@torch.library.custom_op("imap_kernels::gram_column", mutates_args=("out",))
+def _gram_column(
+    features: torch.Tensor,
+    surrogate_index: torch.Tensor,
+    multiplicity: torch.Tensor,
+    head_weights: torch.Tensor,
+    out: torch.Tensor,
+    normalize: str,
+    backend: str,
+) -> None:
+    implementation("gram_column", backend, features.device).gram_column(
+        features, surrogate_index, multiplicity, head_weights, out, normalize
+    )
+
+
+@_gram_column.register_fake
+def _(features, surrogate_index, multiplicity, head_weights, out, normalize, backend) -> None:
+    pass

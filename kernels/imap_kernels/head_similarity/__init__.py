@@ -1,0 +1,66 @@
+"""Head similarity: rows of text against visual features, summed over heads (METHOD, "Two baselines")."""
+
+import torch
+
+from imap_kernels.backend import implementation
+from imap_kernels.checks import check_features, check_float32
+from imap_kernels.normalize import check_normalize
+
+
+@torch.no_grad()
+def head_similarity(
+    rows: torch.Tensor,
+    features: torch.Tensor,
+    *,
+    multiplicity: torch.Tensor,
+    out: torch.Tensor,
+    scale: float,
+    normalize: str = "none",
+    backend: str = "auto",
+) -> None:
+    """Add one layer's baseline map to the running one, in place (METHOD step 5, "Two baselines").
+
+    `out[c, n] += normalize_c(scale · Σ_h rows[h, c] · features[h, n])`. Cross-attention: text keys against visual
+    queries, `scale` one over the heads. ConceptAttention (arXiv 2502.04320): the concepts' attention output against the
+    visual one, `scale` 1.
+
+    Args:
+        rows: `[heads, keys, head dim]`, fp32, fp16 or bf16, any strides.
+        features: `[heads, visual tokens, head dim]`, same dtype.
+        multiplicity: fp32 `[keys]`, how many equal text keys each one stands for in the softmax.
+        out: fp32 `[concepts, visual tokens]`, the running map of the first `concepts ≤ keys` keys.
+        scale: factor of the sum over heads.
+        normalize: `"none"`, or `"softmax"` over the text keys of this layer's map.
+        backend: `"auto"`, `"triton"` or `"reference"`.
+
+    Raises:
+        ValueError, TypeError: shapes, dtypes or devices that do not fit, or a backend that cannot run here.
+    """
+    check_features(rows=rows, features=features)
+    keys = rows.shape[1]
+    check_float32("multiplicity", multiplicity, (keys,), features)
+    check_float32("out", out, (None, features.shape[1]), features)
+    if len(out) > keys:
+        raise ValueError(f"out has room for {len(out)} concepts but there are {keys} text keys")
+    check_normalize(normalize)
+    _head_similarity(rows, features, multiplicity, out, scale, normalize, backend)
+
+
+@torch.library.custom_op("imap_kernels::head_similarity", mutates_args=("out",))
+def _head_similarity(
+    rows: torch.Tensor,
+    features: torch.Tensor,
+    multiplicity: torch.Tensor,
+    out: torch.Tensor,
+    scale: float,
+    normalize: str,
+    backend: str,
+) -> None:
+    implementation("head_similarity", backend, features.device).head_similarity(
+        rows, features, multiplicity, out, scale, normalize
+    )
+
+
+@_head_similarity.register_fake
+def _(rows, features, multiplicity, out, scale, normalize, backend) -> None:
+    pass

@@ -1,0 +1,25 @@
+"""What is done to a layer's maps before they are added to the running ones."""
+
+import torch
+
+NORMALIZATIONS = ("none", "softmax")
+
+
+def check_normalize(normalize: str) -> None:
+    """Raise ValueError unless `normalize` is a known normalization."""
+    if normalize not in NORMALIZATIONS:
+        raise ValueError(f"normalize is {normalize!r}; choose one of {', '.join(map(repr, NORMALIZATIONS))}")
+
+
+def normalize_keys(maps: torch.Tensor, multiplicity: torch.Tensor, normalize: str) -> torch.Tensor:
+    """`"none"`: the maps; `"softmax"`: `exp(x[k]) / Σ_j multiplicity[j] · exp(x[j])` over the text keys.
+
+    Args:
+        maps: fp32 `[..., keys, tokens]`.
+        multiplicity: fp32 `[keys]`, how many equal text keys each one stands for.
+        normalize: `"none"` or `"softmax"`.
+    """
+    if normalize == "none":
+        return maps
+    weight = (maps - maps.amax(dim=-2, keepdim=True)).exp()
+    return weight / (multiplicity[:, None] * weight).sum(dim=-2, keepdim=True)

@@ -1,0 +1,39 @@
+"""QK-matching: where each text key peaks in each frame (METHOD step 1)."""
+
+import torch
+
+from imap_kernels.backend import implementation
+from imap_kernels.checks import check_features, check_frames
+
+
+@torch.no_grad()
+def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: str = "auto") -> torch.Tensor:
+    """The patch of every frame that every text key matches best, in every head (METHOD step 1, "QK-matching").
+
+    `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`, dot products in fp32, the lowest index among equals.
+
+    Args:
+        query: visual queries `[heads, frames · patches, head dim]`, frame-major, fp32, fp16 or bf16, any strides.
+        key: text keys `[heads, keys, head dim]`, same dtype.
+        frames: latent frames.
+        backend: `"auto"`, `"triton"` or `"reference"`.
+
+    Returns:
+        int64 `[heads, keys, frames]`, the patch index within the frame.
+
+    Raises:
+        ValueError, TypeError: shapes, dtypes or devices that do not fit, or a backend that cannot run here.
+    """
+    check_features(query=query, key=key)
+    check_frames("query", query, frames)
+    return _qk_match(query, key, frames, backend)
+
+
+@torch.library.custom_op("imap_kernels::qk_match", mutates_args=())
+def _qk_match(query: torch.Tensor, key: torch.Tensor, frames: int, backend: str) -> torch.Tensor:
+    return implementation("qk_match", backend, query.device).qk_match(query, key, frames)
+
+
+@_qk_match.register_fake
+def _(query: torch.Tensor, key: torch.Tensor, frames: int, backend: str) -> torch.Tensor:
+    return query.new_empty((*key.shape[:2], frames), dtype=torch.int64)

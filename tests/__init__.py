@@ -1,0 +1,1 @@
+"""Tests of the two packages, and of the benchmarks."""

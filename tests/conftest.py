@@ -1,0 +1,23 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from diffusers import CogVideoXPipeline
+
+from tests.tiny import tiny_pipeline
+
+
+@pytest.fixture
+def pipeline() -> CogVideoXPipeline:
+    return tiny_pipeline()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny pipeline as `save_pretrained` leaves it."""
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_pipeline().save_pretrained(folder)
+    return folder

@@ -1,0 +1,111 @@
+"""What all operations share: registration with torch.library, dispatch, and an import that needs no Triton."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from imap_kernels import concept_attention, frame_separation, gram_column, head_similarity, motion_heads, qk_match
+from tests.assertions import assert_close
+from tests.kernels.conftest import DEVICE
+from tests.kernels.draw import draw_multiplicity, draw_rows
+
+
+def layer(query, features, concept, maps, baseline, backend):
+    """All operations of one layer, as a traced pipeline calls them."""
+    multiplicity = draw_multiplicity(concept.shape[1], padding=7)
+    rows = concept_attention(concept, concept, concept, query, features, multiplicity=multiplicity, backend=backend)
+    index = qk_match(query, concept, frames=3, backend=backend)
+    scores = frame_separation(features, frames=3, backend=backend)
+    heads = motion_heads(scores, score="chi", top_k=2)
+    weights = torch.ones(2, len(features), device=features.device)
+    weights[1] = torch.zeros_like(weights[1]).scatter(0, heads, 0.5)
+    gram_column(features, index, multiplicity=multiplicity, head_weights=weights, out=maps, backend=backend)
+    head_similarity(rows, features, multiplicity=multiplicity, out=baseline, scale=1.0, backend=backend)
+    return scores
+
+
+def draw_layer():
+    """A fresh set of arguments of `layer`, always the same."""
+    query, features = (draw_rows(4, 3 * 11, 16, seed=seed) for seed in (1, 2))
+    maps, baseline = torch.zeros(2, 4, 33, device=DEVICE), torch.zeros(4, 33, device=DEVICE)
+    return query, features, draw_rows(4, 5, 16, seed=3), maps, baseline
+
+
+def test_no_graph_break_under_compile(backend):
+    eager, compiled = draw_layer(), draw_layer()
+    scores = layer(*eager, backend)
+    compiled_scores = torch.compile(layer, backend="aot_eager", fullgraph=True)(*compiled, backend)
+    assert_close(compiled_scores, scores, 1e-6)
+    for result, expected in zip(compiled[3:], eager[3:], strict=True):
+        assert expected.norm() > 0
+        assert_close(result, expected, 1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["concept_attention", "frame_separation", "gram_column", "head_similarity", "qk_match"]
+)
+def test_is_registered_as_it_behaves(name):
+    query, features, concept, maps, baseline = draw_layer()
+    multiplicity = draw_multiplicity(5, padding=7)
+    arguments = {
+        "concept_attention": (concept, concept, concept, query, features, multiplicity),
+        "frame_separation": (features, 3, "chi"),
+        "gram_column": (
+            features,
+            qk_match(query, concept, frames=3),
+            multiplicity,
+            torch.ones(2, 4, device=DEVICE),
+            maps,
+            "none",
+        ),
+        "head_similarity": (concept, features, multiplicity, baseline, 1.0, "none"),
+        "qk_match": (query, concept, 3),
+    }[name]
+    results = torch.library.opcheck(getattr(torch.ops.imap_kernels, name).default, (*arguments, "reference"))
+    assert set(results.values()) == {"SUCCESS"}
+
+
+def test_keeps_no_gradient(backend):
+    arguments = [tensor.requires_grad_() for tensor in draw_layer()[:3]]
+    _, _, _, maps, baseline = draw_layer()
+    scores = layer(*arguments, maps, baseline, backend)
+    assert not any(tensor.requires_grad for tensor in (scores, maps, baseline))
+
+
+def test_environment_decides_where_nobody_did(monkeypatch):
+    query, features, *_ = draw_layer()
+    monkeypatch.setenv("IMAP_BACKEND", "cuda")
+    with pytest.raises(ValueError, match="backend is 'cuda'; choose one of 'auto', 'triton', 'reference'"):
+        qk_match(query, features, frames=3)
+    assert qk_match(query, features, frames=3, backend="reference").shape == (4, 33, 3)
+    with pytest.raises(ValueError, match="backend is 'opencl'"):
+        qk_match(query, features, frames=3, backend="opencl")
+
+
+def test_triton_on_the_cpu_needs_the_interpreter(monkeypatch):
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    query, features = torch.randn(2, 6, 8), torch.randn(2, 3, 8)
+    with pytest.raises(ValueError, match=r"needs CUDA tensors, these are on 'cpu'.*TRITON_INTERPRET=1"):
+        qk_match(query, features, frames=3, backend="triton")
+    monkeypatch.setenv("IMAP_BACKEND", "triton")
+    with pytest.raises(ValueError, match="needs CUDA tensors"):
+        frame_separation(query, frames=3)
+
+
+def test_works_where_triton_is_not_installed():
+    script = """
+import sys
+sys.modules["triton"] = None
+import torch, imap_kernels
+query, key = torch.randn(2, 6, 8), torch.randn(2, 3, 8)
+assert imap_kernels.qk_match(query, key, frames=2).shape == (2, 3, 2)
+try:
+    imap_kernels.qk_match(query, key, frames=2, backend="triton")
+except ValueError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "pip install 'imap-fast[triton]'" in done.stdout

@@ -1,0 +1,85 @@
+"""Tiny stock pipelines with random weights: every part is real, nothing is trained."""
+
+from __future__ import annotations
+
+import torch
+from diffusers import (
+    AutoencoderKLCogVideoX,
+    CogVideoXDDIMScheduler,
+    CogVideoXPipeline,
+    CogVideoXTransformer3DModel,
+    DiffusionPipeline,
+)
+from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+WORDS = ("a", "the", "red", "blue", "circle", "square", "cat", "dog", "slide", "s", "ing", "run", "n", "on", "grass")
+FRAMES, HEIGHT, WIDTH = 9, 32, 48  # 3 latent frames of 4 × 6 latents, 2 × 3 patches
+CALL = {
+    "num_frames": FRAMES,
+    "height": HEIGHT,
+    "width": WIDTH,
+    "num_inference_steps": 3,
+    "max_sequence_length": 24,
+    "output_type": "np",
+}
+
+
+def tiny_tokenizer() -> T5Tokenizer:
+    """A T5 tokenizer of a few words, their pieces and single letters."""
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
+    pieces += [(f"▁{word}", -3.0) for word in WORDS] + [(word, -4.0) for word in WORDS if len(word) > 1]
+    pieces += [(letter, -9.0) for letter in "abcdefghijklmnopqrstuvwxyz"]
+    return T5Tokenizer(vocab=pieces, extra_ids=0)
+
+
+def tiny_transformer(**config: object) -> CogVideoXTransformer3DModel:
+    """A transformer of 3 layers of 4 heads, in the form of CogVideoX-2B unless `config` says otherwise."""
+    torch.manual_seed(0)
+    config = {
+        "num_attention_heads": 4,
+        "attention_head_dim": 16,
+        "in_channels": 4,
+        "out_channels": 4,
+        "time_embed_dim": 16,
+        "text_embed_dim": 32,
+        "num_layers": 3,
+        "sample_height": HEIGHT // 8,
+        "sample_width": WIDTH // 8,
+        "sample_frames": FRAMES,
+        "max_text_seq_length": 24,
+    } | config
+    transformer = CogVideoXTransformer3DModel(**config).eval()
+    # As initialised, gates and biases are so small that an error in the text stream would hide.
+    with torch.no_grad():
+        for name, parameter in transformer.named_parameters():
+            if name.endswith("bias") or "norm" in name:
+                parameter.add_(0.3 * torch.randn_like(parameter))
+    return transformer
+
+
+def tiny_pipeline(pipeline_class: type[DiffusionPipeline] = CogVideoXPipeline, **config: object) -> DiffusionPipeline:
+    """A pipeline around `tiny_transformer(**config)`, silent."""
+    transformer = tiny_transformer(**config)
+    torch.manual_seed(1)
+    tokenizer = tiny_tokenizer()
+    encoder = T5Config(vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=4)
+    vae = AutoencoderKLCogVideoX(
+        down_block_types=("CogVideoXDownBlock3D",) * 4,
+        up_block_types=("CogVideoXUpBlock3D",) * 4,
+        block_out_channels=(8, 8, 8, 8),
+        latent_channels=4,
+        layers_per_block=1,
+        norm_num_groups=2,
+        temporal_compression_ratio=4,
+        sample_height=HEIGHT,
+        sample_width=WIDTH,
+    )
+    pipeline = pipeline_class(
+        tokenizer=tokenizer,
+        text_encoder=T5EncoderModel(encoder).eval(),
+        vae=vae.eval(),
+        transformer=transformer,
+        scheduler=CogVideoXDDIMScheduler(),
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
