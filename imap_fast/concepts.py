@@ -137,7 +137,8 @@ def check_concepts(concepts: Sequence[str]) -> tuple[str, ...]:
     Raises:
         TypeError: not a list of strings. ValueError: none at all, an empty one, or one that is there twice.
     """
-    if isinstance(concepts, str) or not all(isinstance(concept, str) for concept in concepts):
+    listed = isinstance(concepts, Sequence) and not isinstance(concepts, str)
+    if not listed or not all(isinstance(concept, str) for concept in concepts):
         raise TypeError(f'concepts must be a list of strings, such as ["alpaca", "running"]; got {concepts!r}')
     stripped = tuple(concept.strip() for concept in concepts)
     if not stripped:

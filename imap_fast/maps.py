@@ -119,12 +119,17 @@ class SaliencyMaps:
         Raises:
             KeyError: no such label.
         """
-        return self.maps[self.default].select(-4, self._place(label, self.default))
+        return self.maps[self.default].select(-4, self.index(label))
 
-    def _place(self, label: str, map: str) -> int:
-        labels = self.labels_of(map)
+    def index(self, label: str, map: str | None = None) -> int:
+        """Where `label` stands in the concept dimension of a map.
+
+        Raises:
+            KeyError: no such label.
+        """
+        labels = self.labels_of(map or self.default)
         if label not in labels:
-            raise KeyError(f"{map} has no concept {label!r}; it has {', '.join(repr(known) for known in labels)}")
+            raise KeyError(f"no concept {label!r}; there are {', '.join(repr(known) for known in labels)}")
         return labels.index(label)
 
     def video(self, index: int) -> "SaliencyMaps":
@@ -248,7 +253,7 @@ class SaliencyMaps:
         concepts = (concepts,) if isinstance(concepts, str) else tuple(concepts)
         if not concepts:
             raise ValueError(f"no concept to show; name some of {', '.join(labels)}, or leave concepts out")
-        return concepts, values[[self._place(label, name) for label in concepts]]
+        return concepts, values[[self.index(label, name) for label in concepts]]
 
     def _one_video(self, picture: str) -> "SaliencyMaps":
         if self._several:

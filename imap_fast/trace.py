@@ -205,7 +205,7 @@ class Tracer:
             self._tap.end()
 
     def _refuse_unfinished(self) -> None:
-        if self._tap.videos is not None:
+        if self._tap is not None and self._tap.videos is not None:
             raise RuntimeError(
                 "the last forward broke off before its end, so the maps would be wrong; open a new trace"
             )

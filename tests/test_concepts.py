@@ -1,0 +1,179 @@
+"""Words become embeddings, and tokens of a prompt, as the method says; what cannot be done is said clearly."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+
+import imap_fast
+from imap_fast.concepts import check_concepts, embed_concepts, find_word, prompt_pieces, token_labels
+from tests.assertions import assert_close
+from tests.tiny import CALL, tiny_pipeline, tiny_tokenizer, tiny_transformer
+
+READ = {"layers": [1], "top_k": 2}
+
+
+@pytest.mark.parametrize(
+    ("concepts", "error", "message"),
+    [
+        ([], ValueError, "empty; name at least one"),
+        (["cat", "  "], ValueError, "concept 1 is empty"),
+        (["cat", "dog", " cat"], ValueError, "'cat' is named 2 times"),
+        ("cat", TypeError, "must be a list"),
+        (["cat", 3], TypeError, "must be a list"),
+        (5, TypeError, "must be a list"),
+    ],
+)
+def test_concepts_that_are_none(concepts: object, error: type, message: str, pipeline) -> None:
+    with pytest.raises(error, match=message):
+        imap_fast.trace(pipeline, concepts, **READ)
+
+
+def test_concepts_are_stripped() -> None:
+    assert check_concepts([" red cat", "</script>"]) == ("red cat", "</script>")
+
+
+def test_a_concept_longer_than_the_encoder_takes(pipeline) -> None:
+    fits = "bcdefghijklmno"  # with the piece that begins a word and EOS: 16 tokens
+    assert embed_concepts(pipeline, (fits,), "first").shape == (1, 32)
+    with pytest.raises(ValueError, match=r"has 17 tokens and only 16 are read; shorten it"):
+        with imap_fast.trace(pipeline, [fits + "p", "cat"], **READ):
+            pass
+
+
+def test_embeddings_are_the_first_token_or_the_mean_before_eos(pipeline) -> None:
+    concepts = ("red cat", "running")
+    padded = pipeline.tokenizer(list(concepts), padding="max_length", max_length=16, return_tensors="pt").input_ids
+    with torch.no_grad():
+        states = pipeline.text_encoder(padded)[0]
+    assert padded[0, 2] == padded[1, 3] == pipeline.tokenizer.eos_token_id
+    assert torch.equal(embed_concepts(pipeline, concepts, "first"), states[:, 0])
+    mean = torch.stack([states[0, :2].mean(0), states[1, :3].mean(0)])
+    assert_close(embed_concepts(pipeline, concepts, "mean"), mean, 1e-6)
+
+
+def test_a_pipeline_without_its_text_encoder(pipeline) -> None:
+    pipeline.text_encoder = None
+    with pytest.raises(ValueError, match="no text encoder"), imap_fast.trace(pipeline, ["cat", "dog"], **READ):
+        pass
+    with imap_fast.trace(pipeline, torch.randn(2, 32), labels=["cat", "dog"], **READ) as tracer:
+        pipeline(prompt_embeds=torch.randn(1, 24, 32), guidance_scale=1.0, **CALL)
+    assert tracer.maps.labels == ("cat", "dog")
+
+
+def test_one_concept_alone_is_given_a_background(pipeline) -> None:
+    with pytest.warns(UserWarning, match="'background' was added") as caught:
+        tracer = imap_fast.trace(pipeline, ["cat"], **READ)
+    assert caught[0].filename == __file__
+    with tracer:
+        pipeline("a cat", **CALL)
+    assert tracer.maps.labels == ("cat", "background")
+
+    with pytest.warns(UserWarning, match="signs"):
+        alone = imap_fast.trace(pipeline, ["cat"], background=None, **READ)
+    with alone:
+        pipeline("a cat", **CALL)
+    assert alone.maps.labels == ("cat",)
+    with pytest.warns(UserWarning, match="signs"):
+        imap_fast.trace(tiny_transformer(), torch.randn(1, 32), **READ)
+
+
+def test_two_concepts_and_prompt_words_need_no_background(pipeline) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        imap_fast.trace(pipeline, ["cat", "dog"], **READ)
+        imap_fast.trace(pipeline, ["cat"], match="prompt", **READ)
+
+
+def test_tensors_of_the_wrong_shape() -> None:
+    transformer = tiny_transformer()
+    for shape in ((2, 31), (32,), (0, 32), (1, 2, 32)):
+        with pytest.raises(ValueError, match=r"the model takes text embeddings \[C, 32\]"):
+            imap_fast.trace(transformer, torch.randn(shape), **READ)
+    with pytest.raises(ValueError, match="3 labels name 2 concepts"):
+        imap_fast.trace(transformer, torch.randn(2, 32), labels=["a", "b", "c"], **READ)
+    with pytest.raises(ValueError, match="labels must differ"):
+        imap_fast.trace(transformer, torch.randn(2, 32), labels=["a", "a"], **READ)
+    with pytest.raises(ValueError, match="25 concepts do not fit the model's 24 text tokens"):
+        with torch.no_grad(), imap_fast.trace(transformer, torch.randn(25, 32), **READ):
+            transformer(torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([5]))
+
+
+def test_words_need_a_pipeline_and_none_needs_the_prompt(pipeline) -> None:
+    with pytest.raises(TypeError, match=r"give concepts as a tensor \[C, D\]"):
+        imap_fast.trace(pipeline.transformer, ["cat"], **READ)
+    with pytest.raises(ValueError, match='use match="prompt"'):
+        imap_fast.trace(pipeline, None, **READ)
+    with pytest.raises(ValueError, match="labels are for a tensor"):
+        imap_fast.trace(pipeline, ["cat", "dog"], labels=["a", "b"], **READ)
+
+
+def test_labels_of_every_token_of_a_bare_transformer() -> None:
+    transformer = tiny_transformer()
+
+    def traced(labels: list[str]) -> imap_fast.SaliencyMaps:
+        with torch.no_grad(), imap_fast.trace(transformer, None, match="prompt", labels=labels, **READ) as tracer:
+            transformer(torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([5]))
+        return tracer.maps
+
+    names = [f"word {i}" for i in range(24)]
+    assert traced(names).labels == tuple(names)
+    with pytest.raises(ValueError, match="23 labels name 24 text tokens"):
+        traced(names[:-1])
+
+
+class TestPrompt:
+    tokenizer = tiny_tokenizer()
+
+    def pieces(self, prompt: str, max_length: int = 24) -> list[str]:
+        return prompt_pieces(self.tokenizer, prompt, max_length)
+
+    def test_pieces_end_with_eos_and_are_cut_as_the_pipeline_cuts(self) -> None:
+        assert self.pieces("a cat running") == ["▁a", "▁cat", "▁run", "n", "ing", "</s>"]
+        assert self.pieces("a cat running", 4) == ["▁a", "▁cat", "▁run", "</s>"]
+
+    def test_labels_are_distinct(self) -> None:
+        assert token_labels(self.pieces("a cat on a cat")) == ("a", "cat", "on", "a (2)", "cat (2)", "</s>")
+
+    @pytest.mark.parametrize(
+        ("word", "tokens"),
+        [
+            ("cat", [1, 7]),
+            ("Running", [2, 3, 4]),
+            ("red cat", [6, 7]),
+            ("on", [5]),
+        ],
+    )
+    def test_a_word_is_all_its_tokens_wherever_it_stands(self, word: str, tokens: list[int]) -> None:
+        assert find_word(self.pieces("a cat running on red cat")[:-1], word) == tokens
+
+    @pytest.mark.parametrize("word", ["run", "ca", "dog", "cat.*", "cat a"])
+    def test_a_word_that_the_prompt_does_not_say(self, word: str) -> None:
+        with pytest.raises(ValueError, match="its words are a, cat, running"):
+            find_word(self.pieces("a cat running a cat")[:-1], word)
+
+    def test_an_absent_word_is_found_before_any_work(self, pipeline) -> None:
+        def fail(*_: object) -> None:
+            raise AssertionError("the text encoder ran")
+
+        pipeline.text_encoder.register_forward_pre_hook(fail)
+        with pytest.raises(ValueError, match="does not say 'dog'"):
+            with imap_fast.trace(pipeline, ["dog"], match="prompt", **READ):
+                pipeline("a cat", **CALL)
+
+    def test_one_prompt_at_a_time(self, pipeline) -> None:
+        with pytest.raises(ValueError, match="trace each prompt by itself"):
+            with imap_fast.trace(pipeline, None, match="prompt", **READ):
+                pipeline(["a cat", "a dog"], **CALL)
+        with imap_fast.trace(pipeline, None, match="prompt", **READ):
+            pipeline("a cat", **CALL)
+            with pytest.raises(ValueError, match="trace each prompt by itself"):
+                pipeline("a red dog", **CALL)
+
+    def test_words_need_the_prompt_as_text(self) -> None:
+        pipeline = tiny_pipeline()
+        with pytest.raises(ValueError, match="words cannot be found in prompt_embeds"):
+            with imap_fast.trace(pipeline, ["cat"], match="prompt", **READ):
+                pipeline(prompt_embeds=torch.randn(1, 24, 32), guidance_scale=1.0, **CALL)

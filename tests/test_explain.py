@@ -1,0 +1,163 @@
+"""A real video is encoded, noised and passed once, as far as the last layer read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import CogVideoXFunControlPipeline, CogVideoXImageToVideoPipeline
+
+import imap_fast
+from imap_fast.accumulate import MAPS
+from imap_fast.video import Clip
+from tests.assertions import assert_close
+from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
+
+READ = {"layers": [0, 1], "top_k": 2}
+ARGUMENTS = ("a red cat", ["cat", "running"])
+ROTARY = {"use_rotary_positional_embeddings": True}
+
+
+def clip(frames: int = 9, height: int = HEIGHT, width: int = WIDTH) -> Clip:
+    """Smooth noise that differs from frame to frame."""
+    coarse = np.random.default_rng(5).integers(0, 256, (frames, height // 8 + 1, width // 8 + 1, 3), dtype=np.uint8)
+    return Clip(coarse.repeat(8, 1).repeat(8, 2)[:, :height, :width], 8.0)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    clip(height=46, width=80).save(tmp_path / "clip.mp4")
+    return tmp_path / "clip.mp4"
+
+
+def test_a_file_is_read_at_the_models_size(pipeline, video: Path) -> None:
+    maps = imap_fast.explain(pipeline, video, *ARGUMENTS, maps=MAPS, **READ)
+    assert maps.grid == (3, 2, 3)
+    assert maps.steps == (30,)
+    assert maps.settings["video"] == {"fps": 8.0, "num_frames": 9, "height": HEIGHT, "width": WIDTH}
+    assert maps.settings["prompt"] == "a red cat"
+    assert maps.imap.flatten(1).std(1).min() > 0
+
+
+def test_it_equals_a_trace_of_the_noised_latents(pipeline) -> None:
+    """The same by hand: the pipeline's parts, one after the other."""
+    frames = clip().frames
+    with torch.no_grad():
+        pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None] / 127.5 - 1
+        latents = (
+            pipeline.vae.encode(pixels).latent_dist.mode().permute(0, 2, 1, 3, 4) * pipeline.vae.config.scaling_factor
+        )
+        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(7))
+        pipeline.scheduler.set_timesteps(20)
+        timestep = pipeline.scheduler.timesteps[11][None]
+        noisy = pipeline.scheduler.add_noise(latents, noise, timestep)
+        embeds, _ = pipeline.encode_prompt("a red cat", do_classifier_free_guidance=False, max_sequence_length=24)
+        with imap_fast.trace(pipeline, ARGUMENTS[1], maps=MAPS, **READ) as tracer:
+            pipeline.transformer(noisy, embeds, timestep)
+    maps = imap_fast.explain(
+        pipeline,
+        frames,
+        *ARGUMENTS,
+        steps=[11],
+        num_inference_steps=20,
+        generator=torch.Generator().manual_seed(7),
+        maps=MAPS,
+        **READ,
+    )
+    assert maps.steps == (11,)
+    for name in MAPS:
+        assert_close(getattr(maps, name), getattr(tracer.maps, name), 1e-5)
+
+
+def test_steps_are_averaged(pipeline) -> None:
+    def gramcol(steps: list[int]) -> torch.Tensor:
+        return imap_fast.explain(pipeline, clip(), *ARGUMENTS, steps=steps, **READ).gramcol
+
+    assert_close(gramcol([10, 30]), (gramcol([10]) + gramcol([30])) / 2, 1e-5)
+
+
+def test_nothing_behind_the_last_layer_read_runs_and_all_is_restored(pipeline) -> None:
+    ran = []
+    blocks = pipeline.transformer.transformer_blocks
+    for layer, block in enumerate(blocks):
+        block.register_forward_hook(lambda *_, layer=layer: ran.append(layer))
+    timesteps = pipeline.scheduler.timesteps
+    imap_fast.explain(pipeline, clip(), *ARGUMENTS, **READ)
+    assert ran == [0, 1]
+    assert pipeline.transformer.transformer_blocks is blocks
+    assert pipeline.scheduler.timesteps is timesteps
+    with pytest.raises(ValueError, match="step 50 is outside the schedule of 50 steps, 0 to 49"):
+        imap_fast.explain(pipeline, clip(), *ARGUMENTS, steps=[50], **READ)
+
+
+def test_the_same_video_gives_the_same_bits(pipeline) -> None:
+    first, second = (imap_fast.explain(pipeline, clip(), *ARGUMENTS, **READ) for _ in range(2))
+    assert torch.equal(first.imap, second.imap)
+
+
+def test_an_image_to_video_model_sees_the_first_frame() -> None:
+    pipeline = tiny_pipeline(CogVideoXImageToVideoPipeline, in_channels=8, **ROTARY)
+    seen = {}
+
+    def keep(_: object, args: tuple, kwargs: dict) -> None:
+        seen.update(kwargs)
+
+    pipeline.transformer.register_forward_pre_hook(keep, with_kwargs=True)
+    imap_fast.explain(pipeline, clip(), *ARGUMENTS, **READ)
+    with torch.no_grad():
+        first = torch.from_numpy(clip().frames[:1]).permute(3, 0, 1, 2)[None] / 127.5 - 1
+        expected = pipeline.vae.encode(first).latent_dist.mode()[:, :, 0] * pipeline.vae.config.scaling_factor
+    condition = seen["hidden_states"][:, :, 4:]
+    assert_close(condition[:, 0], expected, 1e-5)
+    assert condition[:, 1:].abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "frames", "grid"), [({"patch_size_t": 2, **ROTARY}, 9, 2), (ROTARY, 7, 2), (ROTARY, 1, 1)]
+)
+def test_clips_of_any_length_up_to_the_models(config: dict, frames: int, grid: int) -> None:
+    maps = imap_fast.explain(tiny_pipeline(**config), clip(frames), *ARGUMENTS, **READ)
+    assert maps.grid == (grid, 2, 3)
+    assert maps.imap.isfinite().all()
+
+
+def test_a_longer_clip_is_read_from_its_start_and_says_so(pipeline) -> None:
+    long = clip(14)
+    with pytest.warns(UserWarning, match="longer than the 9 frames"):
+        maps = imap_fast.explain(pipeline, long, *ARGUMENTS, **READ)
+    assert torch.equal(maps.imap, imap_fast.explain(pipeline, long.frames[:9], *ARGUMENTS, **READ).imap)
+    assert imap_fast.explain(pipeline, long, *ARGUMENTS, num_frames=5, **READ).grid == (2, 2, 3)
+
+
+def test_tiled_and_sliced_encoding(pipeline) -> None:
+    overlaps = {"tile_overlap_factor_height": 0.5, "tile_overlap_factor_width": 0.5}
+    pipeline.vae.enable_tiling(tile_sample_min_height=HEIGHT, tile_sample_min_width=WIDTH, **overlaps)
+    pipeline.vae.enable_slicing()
+    size = {"height": 2 * HEIGHT, "width": 2 * WIDTH}
+    assert imap_fast.explain(pipeline, clip(**size), *ARGUMENTS, **size, **READ).grid == (3, 4, 6)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ({"height": 40}, "height=40 is no multiple of the model's patch of 16 pixels; try 32"),
+        ({"width": 8}, "width=8 is no multiple of the model's patch of 16 pixels; try 16"),
+        ({"num_frames": 0}, "num_frames=0 is not possible"),
+        ({"steps": [-1]}, "counted from 0"),
+        ({"layers": [9]}, "layer 9 does not exist"),
+    ],
+    ids=str,
+)
+def test_impossible_arguments(pipeline, argument: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        imap_fast.explain(pipeline, clip(), *ARGUMENTS, **{**READ, **argument})
+
+
+def test_targets_that_take_no_video(pipeline) -> None:
+    with pytest.raises(TypeError, match="cannot pass a video through"):
+        imap_fast.explain(pipeline.transformer, clip(), *ARGUMENTS, **READ)
+    control = tiny_pipeline(CogVideoXFunControlPipeline, in_channels=8, **ROTARY)
+    with pytest.raises(TypeError, match="CogVideoXFunControlPipeline; give a CogVideoXPipeline"):
+        imap_fast.explain(control, clip(), *ARGUMENTS, **READ)

@@ -1,0 +1,70 @@
+"""The published implementation's outputs, on every small model of `golden/`."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import imap_fast
+from imap_fast import accumulate
+from imap_fast.accumulate import MAPS
+from tests.assertions import assert_close
+from tests.golden_case import NAMES, GoldenCase
+
+# Ours, and what the golden files call it: theirs is "imap" for the sum over all heads.
+PUBLISHED = {
+    "imap": "sel_imap",
+    "gramcol": "imap",
+    "cross_attention": "cross_attention_maps",
+    "concept_attention": "concept_attention_maps",
+}
+
+
+@pytest.fixture(params=NAMES)
+def case(request: pytest.FixtureRequest) -> GoldenCase:
+    return GoldenCase.load(request.param)
+
+
+@pytest.mark.parametrize("chosen_layers", [False, True], ids=["all-layers", "chosen-layers"])
+def test_maps_match_the_published_ones(case: GoldenCase, chosen_layers: bool) -> None:
+    layers = case.value("imap_layers") if chosen_layers else range(case.transformer.config.num_layers)
+    with imap_fast.trace(case.transformer, case.concepts, layers=layers, maps=MAPS, **case.arguments) as tracer:
+        case.forward()
+    for ours, theirs in PUBLISHED.items():
+        expected = case.outputs[f"{theirs}_layers" if chosen_layers else theirs]
+        # In prompt mode the files keep the first tokens only.
+        assert_close(getattr(tracer.maps, ours).flatten(1)[: len(expected)], expected, 1e-5)
+
+
+def test_heads_and_surrogates_match_the_published_ones(case: GoldenCase, monkeypatch: pytest.MonkeyPatch) -> None:
+    surrogates = []
+    matched = accumulate.qk_match
+    monkeypatch.setattr(accumulate, "qk_match", lambda *a, **k: surrogates.append(matched(*a, **k)) or surrogates[-1])
+    layers = range(case.transformer.config.num_layers)
+    with imap_fast.trace(case.transformer, case.concepts, layers=layers, **case.arguments) as tracer:
+        case.forward()
+    assert torch.equal(tracer.maps.selected_heads, case.outputs["selected_heads"])
+    # Theirs has a row for each padding row; ours has the one that they all are.
+    for ours, theirs in zip(surrogates, case.outputs["argmax"].long(), strict=True):
+        rows = torch.arange(theirs.shape[1]).clamp(max=ours.shape[1] - 1)
+        assert torch.equal(ours[:, rows], theirs)
+
+
+def test_output_is_the_published_and_the_untraced_one(case: GoldenCase) -> None:
+    untraced = case.forward()
+    assert_close(untraced, case.outputs["sample"], 1e-5)
+    with imap_fast.trace(case.transformer, case.concepts, **case.arguments):
+        traced = case.forward()
+    assert torch.equal(traced, untraced)
+    assert torch.equal(case.forward(), untraced)
+
+
+def test_prompt_mode_without_concepts_returns_every_token() -> None:
+    case = GoldenCase.load("rope_prompt_chi")
+    with imap_fast.trace(case.transformer, None, **case.arguments, maps=MAPS, layers=[0, 1, 2]) as tracer:
+        case.forward()
+    expected = case.outputs["imap"]
+    assert_close(tracer.maps.gramcol[: len(expected)].flatten(1), expected, 1e-5)
+    tokens = case.inputs["prompt_embeds"].shape[1]
+    assert tracer.maps.labels == tuple(f"token {i}" for i in range(tokens))
+    assert tracer.maps.cross_attention.shape[0] == tokens

@@ -1,0 +1,83 @@
+"""No tensor of heads × text × tokens, and none of tokens × tokens, comes into being in a traced forward."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import imap_fast
+from imap_fast.accumulate import MAPS
+from imap_kernels.qk_match import reference
+from tests.operations import unwrap_operations
+from tests.tiny import tiny_transformer
+
+# Primes, so that a size tells what it is made of: 5 heads, 23 text tokens, 2 concepts and the padding, and 7 frames of
+# 11 × 13 patches.
+HEADS, TEXT, CONCEPTS, FRAMES, HEIGHT, WIDTH = 5, 23, 2, 7, 11, 13
+TOKENS = FRAMES * HEIGHT * WIDTH
+ROWS = TEXT + TOKENS
+
+
+class Watch(TorchDispatchMode):
+    """Notes every tensor, made outside the attention call, whose size is a multiple of a forbidden one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        by_head = {f"heads × {text} text × tokens": HEADS * text * TOKENS for text in (CONCEPTS + 1, TEXT)}
+        self.forbidden = by_head | {
+            "tokens × tokens": TOKENS * TOKENS,
+            "tokens × rows": TOKENS * ROWS,
+            "rows × rows": ROWS * ROWS,
+        }
+        self.found: list[str] = []
+        self.seen = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if "scaled_dot_product" not in str(func):
+            for tensor in out if isinstance(out, (tuple, list)) else [out]:
+                if isinstance(tensor, torch.Tensor):
+                    self.seen += 1
+                    self.found += [
+                        f"{what}: {func} made {list(tensor.shape)}"
+                        for what, size in self.forbidden.items()
+                        if tensor.numel() and tensor.numel() % size == 0
+                    ]
+        return out
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, **arguments: object) -> Watch:
+    unwrap_operations(monkeypatch)
+    transformer = tiny_transformer(
+        num_attention_heads=HEADS,
+        sample_height=2 * HEIGHT,
+        sample_width=2 * WIDTH,
+        sample_frames=4 * FRAMES - 3,
+        max_text_seq_length=TEXT,
+    )
+    concepts = None if arguments.get("match") == "prompt" else torch.randn(CONCEPTS, 32)
+    latents, text = torch.randn(1, FRAMES, 4, 2 * HEIGHT, 2 * WIDTH), torch.randn(1, TEXT, 32)
+    with torch.no_grad(), imap_fast.trace(transformer, concepts, layers=[0, 1, 2], top_k=2, maps=MAPS, **arguments):
+        with Watch() as watch:
+            transformer(latents, text, torch.tensor([500]))
+    assert watch.seen > 1000
+    return watch
+
+
+@pytest.mark.parametrize("score", ["chi", "fisher", "dbi", "silhouette"])
+def test_concept_mode(monkeypatch: pytest.MonkeyPatch, score: str) -> None:
+    assert watched(monkeypatch, head_score=score).found == []
+
+
+@pytest.mark.parametrize("normalize", ["none", "softmax"])
+def test_prompt_mode(monkeypatch: pytest.MonkeyPatch, normalize: str) -> None:
+    assert watched(monkeypatch, match="prompt", normalize=normalize).found == []
+
+
+def test_the_watch_finds_what_it_looks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_heads_at_once(query: torch.Tensor, key: torch.Tensor, frames: int) -> torch.Tensor:
+        return (key @ query.mT).unflatten(-1, (frames, -1)).argmax(-1)
+
+    monkeypatch.setattr(reference, "qk_match", all_heads_at_once)
+    assert any("heads × 3 text × tokens" in found for found in watched(monkeypatch).found)

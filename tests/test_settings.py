@@ -1,0 +1,100 @@
+"""Settings are completed from the model and checked against it before anything runs."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+from diffusers import CogVideoXTransformer3DModel
+from torch import nn
+
+import imap_fast
+from tests.tiny import CALL, tiny_transformer
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ({"layers": [3]}, "layer 3 does not exist; the model has the layers 0 to 2"),
+        ({"layers": []}, "name at least one index"),
+        ({"layers": [-1]}, "counted from 0"),
+        ({"top_k": 5}, "top_k=5 is not possible; the model has 4 heads"),
+        ({"top_k": 0}, "top_k=0 is not possible"),
+        ({"steps": [-1]}, "counted from 0"),
+        ({"steps": []}, "name at least one index"),
+        ({"match": "words"}, "match='words' is unknown; choose one of concepts, prompt"),
+        ({"head_score": "f1"}, "head_score='f1' is unknown"),
+        ({"normalize": "max"}, "normalize='max' is unknown"),
+        ({"pooling": "last"}, "pooling='last' is unknown"),
+        ({"backend": "cuda"}, "backend='cuda' is unknown"),
+        ({"maps": ["imap", "gradcam"]}, "gradcam"),
+        ({"maps": []}, "choose out of"),
+    ],
+    ids=str,
+)
+def test_impossible_arguments(argument: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        imap_fast.trace(tiny_transformer(), torch.randn(2, 32), **{"top_k": 2, **argument})
+
+
+def test_an_unsupported_target_lists_the_supported() -> None:
+    with pytest.raises(TypeError, match=r"Linear cannot be traced; supported are CogVideoXPipeline, "):
+        imap_fast.trace(nn.Linear(2, 2), ["cat", "dog"])
+
+
+def test_a_step_outside_the_schedule_is_found_at_the_first_one(pipeline) -> None:
+    with pytest.raises(ValueError, match="step 3 is outside the schedule of 3 steps, 0 to 2"):
+        with imap_fast.trace(pipeline, ["cat", "dog"], steps=[1, 3], top_k=2):
+            pipeline("a cat", **CALL)
+
+
+def test_steps_that_a_bare_transformer_never_reached() -> None:
+    transformer = tiny_transformer()
+    with torch.no_grad(), imap_fast.trace(transformer, torch.randn(2, 32), steps=[4], top_k=2) as tracer:
+        transformer(torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([5]))
+    with pytest.raises(ValueError, match=r"none of the steps \[4\] asked for was reached; the model ran 1 forwards"):
+        tracer.maps  # noqa: B018
+
+
+def test_maps_before_anything_ran() -> None:
+    with pytest.raises(ValueError, match="nothing to show"):
+        imap_fast.trace(tiny_transformer(), torch.randn(2, 32), top_k=2).maps  # noqa: B018
+
+
+def test_videos_of_two_sizes_in_one_trace() -> None:
+    transformer = tiny_transformer()
+    with torch.no_grad(), imap_fast.trace(transformer, torch.randn(2, 32), top_k=2):
+        transformer(torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([5]))
+        with pytest.raises(ValueError, match="videos of one size"):
+            transformer(torch.randn(1, 2, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([5]))
+
+
+@pytest.mark.parametrize(
+    ("layers", "heads", "published"),
+    [(30, 30, (4, 6, 7, *range(10, 24))), (42, 48, (*range(1, 6), *range(7, 22), 23))],
+    ids=["2B", "5B"],
+)
+def test_published_layers(layers: int, heads: int, published: tuple[int, ...]) -> None:
+    with torch.device("meta"):
+        transformer = CogVideoXTransformer3DModel(num_layers=layers, num_attention_heads=heads)
+    tracer = imap_fast.trace(transformer, torch.empty(2, 4096, device="meta"))
+    assert tracer.settings.layers == published
+
+
+@pytest.mark.parametrize(("count", "middle"), [(1, (0,)), (3, (1,)), (4, (1, 2)), (8, (2, 3, 4, 5))])
+def test_the_middle_half_of_an_unknown_model_is_said(count: int, middle: tuple[int, ...], caplog) -> None:
+    with caplog.at_level(logging.WARNING):
+        tracer = imap_fast.trace(tiny_transformer(num_layers=count), torch.randn(2, 32), top_k=2)
+    assert tracer.settings.layers == middle
+    assert f"reading the middle half: {middle}" in caplog.text
+
+
+def test_a_diffusers_cache_is_refused() -> None:
+    from diffusers import FirstBlockCacheConfig
+
+    transformer = tiny_transformer()
+    transformer.enable_cache(FirstBlockCacheConfig(threshold=0.1))
+    with pytest.raises(ValueError, match="disable_cache"):
+        with torch.no_grad(), imap_fast.trace(transformer, torch.randn(2, 32), top_k=2):
+            transformer(torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([5]))
