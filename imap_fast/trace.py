@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 
+import torch
 from torch import Tensor
 
 from imap_fast.accumulate import RunningMaps
@@ -177,6 +178,8 @@ class Tracer:
         if self.settings.match == "prompt":
             self.concepts.read_prompt(self.adapter.pipeline.tokenizer, prompt, max_sequence_length)
 
+    # Bookkeeping in Python: compiled, it would be compiled anew at every step.
+    @torch.compiler.disable
     def _forward_begins(self, transformer, args: tuple, kwargs: dict) -> None:
         """Pre-hook of the transformer: decides whether this forward is read, and which rows of its batch."""
         self._refuse_unfinished()
@@ -198,6 +201,7 @@ class Tracer:
         self._steps_read.add(step)
         self._tap.begin(videos)
 
+    @torch.compiler.disable
     def _forward_ends(self, transformer, args: tuple, output: object) -> None:
         """Hook of the transformer: a forward that was read is whole."""
         if self._tap.videos is not None:

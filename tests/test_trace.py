@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from accelerate import cpu_offload
 from diffusers import (
     CogVideoXDPMScheduler,
     CogVideoXFunControlPipeline,
@@ -21,6 +22,7 @@ from torch import nn
 
 import imap_fast
 from imap_fast.accumulate import MAPS
+from imap_fast.trace import Tracer
 from tests.assertions import assert_close
 from tests.tiny import CALL, HEIGHT, WIDTH, tiny_pipeline, tiny_transformer
 
@@ -351,6 +353,45 @@ def test_layerwise_cast_and_group_offloaded_models_are_read() -> None:
             onload_device=torch.device("cpu"), offload_device=torch.device("cpu"), offload_type=kind, **blocks
         )
         assert_close(imap(offloaded), expected, 1e-6)
+
+
+def test_a_sequentially_offloaded_model_is_read() -> None:
+    latents, text, concepts = torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.randn(2, 32)
+
+    def imap(transformer: nn.Module) -> torch.Tensor:
+        with torch.no_grad(), imap_fast.trace(transformer, concepts, **READ) as tracer:
+            transformer(latents, text, torch.tensor([500]))
+        return tracer.maps.imap
+
+    transformer = tiny_transformer()
+    expected = imap(transformer)
+    cpu_offload(transformer, execution_device=torch.device("cpu"))
+    assert next(transformer.transformer_blocks[0].ff.parameters()).is_meta
+    assert_close(imap(transformer), expected, 1e-6)
+
+
+def test_a_compiled_model_is_read_without_a_graph_break() -> None:
+    transformer = tiny_transformer(num_layers=2, **ROTARY)
+    torch.manual_seed(4)
+    latents, text, concepts = torch.randn(2, 3, 4, 4, 6), torch.randn(2, 24, 32), torch.randn(3, 32)
+    rotary = (torch.randn(18, 16), torch.randn(18, 16))
+
+    def run(transformer: nn.Module) -> list[torch.Tensor]:
+        timesteps = (torch.tensor([step, step]) for step in (900, 500))
+        with torch.no_grad():
+            return [transformer(latents, text, t, image_rotary_emb=rotary).sample for t in timesteps]
+
+    def traced(transformer: nn.Module) -> tuple[list[torch.Tensor], Tracer]:
+        with imap_fast.trace(transformer, concepts, guided=True, layers=[0, 1], top_k=2) as tracer:
+            return run(transformer), tracer
+
+    compiled = torch.compile(transformer, backend="aot_eager", fullgraph=True)
+    (expected, eager), (outputs, tracer) = traced(transformer), traced(compiled)
+    for output, other in zip(outputs, expected, strict=True):
+        assert_close(output, other, 1e-5)
+    assert_close(tracer.maps.imap, eager.maps.imap, 1e-4)
+    for output, other in zip(run(compiled), expected, strict=True):
+        assert_close(output, other, 1e-5)
 
 
 def test_a_bare_transformer_takes_positional_arguments() -> None:
