@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from imap_fast.maps import CONTRASTED
 from imap_kernels import frame_separation, gram_column, head_similarity, motion_heads, qk_match
-
-CONTRASTED = ("gramcol", "imap")
-MAPS = (*CONTRASTED, "cross_attention", "concept_attention")
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class RunningMaps:
     """Sums of every map asked for, over layers and steps, and of the heads' scores (METHOD.md, steps 1 to 5).
 
     Args:
-        maps: names out of `MAPS`.
+        maps: names out of `imap_fast.maps.MAP_NAMES`.
         num_text, num_concepts: how many maps to keep of `gramcol` and `imap`, and of the two baselines.
         videos: `V`, how many videos are read. grid: `(F, H, W)`, latent frames and patches.
         layers: the layers read, `L` of them. heads: `A`.

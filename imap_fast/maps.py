@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 # Pictures and files are imported where they are asked for: matplotlib is slow to load, and they import this module.
 
-MAP_NAMES = ("imap", "gramcol", "cross_attention", "concept_attention")
-"""The maps that can be asked for (METHOD.md, step 5, and the two baselines), in the order in which one is preferred."""
+CONTRASTED = ("imap", "gramcol")
+"""The method's own maps: contrasts over the text keys (METHOD.md, step 5)."""
+
+MAP_NAMES = (*CONTRASTED, "cross_attention", "concept_attention")
+"""All maps that can be asked for, the two baselines behind, in the order in which one is preferred."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,7 +114,7 @@ class SaliencyMaps:
 
     def labels_of(self, map: str) -> tuple[str, ...]:
         """The labels of one map: `labels`, or `baseline_labels` of a baseline."""
-        return self.labels if map in ("imap", "gramcol") else self.baseline_labels
+        return self.labels if map in CONTRASTED else self.baseline_labels
 
     def __getitem__(self, label: str) -> Tensor:
         """One concept's map: `[F, H, W]`, or `[V, F, H, W]`, of `imap`, or of the first map that there is.

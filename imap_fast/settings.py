@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imap_fast.accumulate import MAPS
+from imap_fast.maps import MAP_NAMES
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +57,9 @@ class Settings:
             if value not in CHOICES[name]:
                 raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(CHOICES[name])}")
         maps = (maps,) if isinstance(maps, str) else tuple(dict.fromkeys(maps))
-        unknown = [name for name in maps if name not in MAPS]
+        unknown = [name for name in maps if name not in MAP_NAMES]
         if unknown or not maps:
-            raise ValueError(f"maps={unknown or maps!r} is unknown; choose out of {', '.join(MAPS)}")
+            raise ValueError(f"maps={unknown or maps!r} is unknown; choose out of {', '.join(MAP_NAMES)}")
         if not 1 <= top_k <= adapter.num_heads:
             raise ValueError(f"top_k={top_k} is not possible; the model has {adapter.num_heads} heads in a layer")
         if steps is not None:

@@ -10,7 +10,7 @@ import torch
 from diffusers import CogVideoXFunControlPipeline, CogVideoXImageToVideoPipeline
 
 import imap_fast
-from imap_fast.accumulate import MAPS
+from imap_fast.maps import MAP_NAMES
 from imap_fast.video import Clip
 from tests.assertions import assert_close
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
@@ -33,7 +33,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def test_a_file_is_read_at_the_models_size(pipeline, video: Path) -> None:
-    maps = imap_fast.explain(pipeline, video, *ARGUMENTS, maps=MAPS, **READ)
+    maps = imap_fast.explain(pipeline, video, *ARGUMENTS, maps=MAP_NAMES, **READ)
     assert maps.grid == (3, 2, 3)
     assert maps.steps == (30,)
     assert maps.settings["video"] == {"fps": 8.0, "num_frames": 9, "height": HEIGHT, "width": WIDTH}
@@ -54,7 +54,7 @@ def test_it_equals_a_trace_of_the_noised_latents(pipeline) -> None:
         timestep = pipeline.scheduler.timesteps[11][None]
         noisy = pipeline.scheduler.add_noise(latents, noise, timestep)
         embeds, _ = pipeline.encode_prompt("a red cat", do_classifier_free_guidance=False, max_sequence_length=24)
-        with imap_fast.trace(pipeline, ARGUMENTS[1], maps=MAPS, **READ) as tracer:
+        with imap_fast.trace(pipeline, ARGUMENTS[1], maps=MAP_NAMES, **READ) as tracer:
             pipeline.transformer(noisy, embeds, timestep)
     maps = imap_fast.explain(
         pipeline,
@@ -63,11 +63,11 @@ def test_it_equals_a_trace_of_the_noised_latents(pipeline) -> None:
         steps=[11],
         num_inference_steps=20,
         generator=torch.Generator().manual_seed(7),
-        maps=MAPS,
+        maps=MAP_NAMES,
         **READ,
     )
     assert maps.steps == (11,)
-    for name in MAPS:
+    for name in MAP_NAMES:
         assert_close(getattr(maps, name), getattr(tracer.maps, name), 1e-5)
 
 

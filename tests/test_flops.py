@@ -8,7 +8,7 @@ from diffusers import CogVideoXTransformer3DModel
 from torch.utils.flop_counter import FlopCounterMode
 
 import imap_fast
-from imap_fast.accumulate import MAPS
+from imap_fast.maps import MAP_NAMES
 from tests.operations import unwrap_operations
 
 
@@ -25,7 +25,7 @@ def test_eight_concepts_on_cogvideox_2b_cost_at_most_one_percent(monkeypatch: py
         return counter.get_total_flops()
 
     stock = flops()
-    with imap_fast.trace(transformer, concepts, guided=True, maps=MAPS) as tracer:
+    with imap_fast.trace(transformer, concepts, guided=True, maps=MAP_NAMES) as tracer:
         assert tracer.settings.layers == (4, 6, 7, *range(10, 24))
         traced = flops()
     # At least the linear layers of the block: 2 guided halves × 17,776 rows × 30 layers × 12 · 1920² weights.

@@ -7,7 +7,7 @@ import torch
 
 import imap_fast
 from imap_fast import accumulate
-from imap_fast.accumulate import MAPS
+from imap_fast.maps import MAP_NAMES
 from tests.assertions import assert_close
 from tests.golden_case import NAMES, GoldenCase
 
@@ -28,7 +28,7 @@ def case(request: pytest.FixtureRequest) -> GoldenCase:
 @pytest.mark.parametrize("chosen_layers", [False, True], ids=["all-layers", "chosen-layers"])
 def test_maps_match_the_published_ones(case: GoldenCase, chosen_layers: bool) -> None:
     layers = case.value("imap_layers") if chosen_layers else range(case.transformer.config.num_layers)
-    with imap_fast.trace(case.transformer, case.concepts, layers=layers, maps=MAPS, **case.arguments) as tracer:
+    with imap_fast.trace(case.transformer, case.concepts, layers=layers, maps=MAP_NAMES, **case.arguments) as tracer:
         case.forward()
     for ours, theirs in PUBLISHED.items():
         expected = case.outputs[f"{theirs}_layers" if chosen_layers else theirs]
@@ -61,7 +61,7 @@ def test_output_is_the_published_and_the_untraced_one(case: GoldenCase) -> None:
 
 def test_prompt_mode_without_concepts_returns_every_token() -> None:
     case = GoldenCase.load("rope_prompt_chi")
-    with imap_fast.trace(case.transformer, None, **case.arguments, maps=MAPS, layers=[0, 1, 2]) as tracer:
+    with imap_fast.trace(case.transformer, None, **case.arguments, maps=MAP_NAMES, layers=[0, 1, 2]) as tracer:
         case.forward()
     expected = case.outputs["imap"]
     assert_close(tracer.maps.gramcol[: len(expected)].flatten(1), expected, 1e-5)

@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import imap_fast
-from imap_fast.accumulate import MAPS
+from imap_fast.maps import MAP_NAMES
 from imap_kernels.qk_match import reference
 from tests.operations import unwrap_operations
 from tests.tiny import tiny_transformer
@@ -58,7 +58,10 @@ def watched(monkeypatch: pytest.MonkeyPatch, **arguments: object) -> Watch:
     )
     concepts = None if arguments.get("match") == "prompt" else torch.randn(CONCEPTS, 32)
     latents, text = torch.randn(1, FRAMES, 4, 2 * HEIGHT, 2 * WIDTH), torch.randn(1, TEXT, 32)
-    with torch.no_grad(), imap_fast.trace(transformer, concepts, layers=[0, 1, 2], top_k=2, maps=MAPS, **arguments):
+    with (
+        torch.no_grad(),
+        imap_fast.trace(transformer, concepts, layers=[0, 1, 2], top_k=2, maps=MAP_NAMES, **arguments),
+    ):
         with Watch() as watch:
             transformer(latents, text, torch.tensor([500]))
     assert watch.seen > 1000

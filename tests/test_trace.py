@@ -21,7 +21,7 @@ from PIL import Image
 from torch import nn
 
 import imap_fast
-from imap_fast.accumulate import MAPS
+from imap_fast.maps import MAP_NAMES
 from imap_fast.trace import Tracer
 from tests.assertions import assert_close
 from tests.tiny import CALL, HEIGHT, WIDTH, tiny_pipeline, tiny_transformer
@@ -87,7 +87,7 @@ def test_every_pipeline_is_read_and_left_as_it_was(kind: str) -> None:
         return pipeline(prompt=PROMPT, generator=torch.Generator().manual_seed(0), **call).frames
 
     untraced, before = run(), state(pipeline)
-    with imap_fast.trace(pipeline, CONCEPTS, maps=MAPS, **READ) as tracer:
+    with imap_fast.trace(pipeline, CONCEPTS, maps=MAP_NAMES, **READ) as tracer:
         traced = run()
         while_traced = tracer.maps
     after = state(pipeline)
@@ -102,7 +102,7 @@ def test_every_pipeline_is_read_and_left_as_it_was(kind: str) -> None:
     assert maps.steps == tuple(range(pipeline.num_timesteps))
     assert maps.layers == (0, 2)
     assert maps.labels == tuple(CONCEPTS)
-    for name in MAPS:
+    for name in MAP_NAMES:
         values = getattr(maps, name)
         assert values.dtype == torch.float32
         assert values.isfinite().all()
@@ -165,13 +165,13 @@ def test_only_the_conditional_half_is_read() -> None:
     rotary = (torch.randn(18, 16), torch.randn(18, 16))
 
     def maps(rows: slice, guided: bool | None) -> imap_fast.SaliencyMaps:
-        with torch.no_grad(), imap_fast.trace(transformer, concepts, guided=guided, maps=MAPS, **READ) as tracer:
+        with torch.no_grad(), imap_fast.trace(transformer, concepts, guided=guided, maps=MAP_NAMES, **READ) as tracer:
             transformer(latents[rows], text[rows], torch.tensor([500, 500])[rows], image_rotary_emb=rotary)
         return tracer.maps
 
     guided, alone = maps(slice(0, 2), True), maps(slice(1, 2), False)
     both, first = maps(slice(0, 2), None), maps(slice(0, 1), None)
-    for name in MAPS:
+    for name in MAP_NAMES:
         assert_close(getattr(guided, name), getattr(alone, name), 1e-4)
         assert_close(getattr(both, name)[1], getattr(alone, name), 1e-4)
         assert_close(getattr(both, name)[0], getattr(first, name), 1e-4)
@@ -261,13 +261,13 @@ def test_padding_as_one_token_equals_padding_in_full() -> None:
     rotary = (torch.randn(18, 16), torch.randn(18, 16))
 
     def maps(concepts: torch.Tensor) -> imap_fast.SaliencyMaps:
-        arguments = {"maps": MAPS, "normalize": "softmax", **READ}
+        arguments = {"maps": MAP_NAMES, "normalize": "softmax", **READ}
         with torch.no_grad(), imap_fast.trace(transformer, concepts, **arguments) as tracer:
             transformer(latents, text, torch.tensor([500]), image_rotary_emb=rotary)
         return tracer.maps
 
     collapsed, full = maps(concepts), maps(torch.cat([concepts, torch.zeros(21, 32)]))
-    for name in MAPS:
+    for name in MAP_NAMES:
         assert_close(getattr(collapsed, name), getattr(full, name)[:3], 1e-5)
 
 
@@ -283,25 +283,25 @@ def test_learned_positions_keep_unequal_padding_apart() -> None:
     rows = []
 
     def maps(concepts: torch.Tensor) -> imap_fast.SaliencyMaps:
-        with torch.no_grad(), imap_fast.trace(transformer, concepts, maps=MAPS, **READ) as tracer:
+        with torch.no_grad(), imap_fast.trace(transformer, concepts, maps=MAP_NAMES, **READ) as tracer:
             transformer(latents, text, torch.tensor([500]), image_rotary_emb=rotary)
             rows.append(len(tracer._tap._stream_start[0]))
         return tracer.maps
 
     collapsed, full = maps(concepts), maps(torch.cat([concepts, torch.zeros(21, 32)]))
     assert rows == [3 + 2, 24]
-    for name in MAPS:
+    for name in MAP_NAMES:
         assert_close(getattr(collapsed, name), getattr(full, name)[:3], 1e-5)
 
 
 def test_prompt_words_are_the_mean_of_their_tokens(pipeline) -> None:
-    with imap_fast.trace(pipeline, None, match="prompt", maps=MAPS, **READ) as every:
+    with imap_fast.trace(pipeline, None, match="prompt", maps=MAP_NAMES, **READ) as every:
         generate(pipeline)
     assert every.maps.labels == ("a", "red", "cat", "run", "n", "ing", "on", "grass", "</s>")
-    with imap_fast.trace(pipeline, ["running", "cat"], match="prompt", maps=MAPS, **READ) as words:
+    with imap_fast.trace(pipeline, ["running", "cat"], match="prompt", maps=MAP_NAMES, **READ) as words:
         generate(pipeline)
     assert words.maps.labels == ("running", "cat")
-    for name in MAPS:
+    for name in MAP_NAMES:
         tokens = getattr(every.maps, name)
         assert_close(getattr(words.maps, name), torch.stack([tokens[3:6].mean(0), tokens[2]]), 1e-6)
 
