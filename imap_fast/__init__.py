@@ -7,6 +7,6 @@
 from imap_fast.explain import explain
 from imap_fast.maps import SaliencyMaps
 from imap_fast.trace import trace
+from imap_fast.version import __version__
 
-__version__ = "0.1.0"
-__all__ = ["SaliencyMaps", "explain", "trace"]
+__all__ = ["SaliencyMaps", "__version__", "explain", "trace"]

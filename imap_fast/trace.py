@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from imap_fast.accumulate import RunningMaps
 from imap_fast.concepts import Concepts
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps import CONTRASTED, SaliencyMaps
 from imap_fast.models import adapter_for
 from imap_fast.settings import Settings
+from imap_fast.version import __version__
 
 
 def trace(
@@ -59,8 +61,9 @@ def trace(
         normalize: `"softmax"` applies a softmax over the text keys to each layer's maps.
         maps: which maps to make, out of `"imap"`, `"gramcol"`, `"cross_attention"` and `"concept_attention"`.
         pooling: of a concept's tokens: the `"first"` one's embedding, or the `"mean"` of those before EOS.
-        guided: whether a batch is (unconditional half, conditional half), of which only the second is read.
-            None: asked of the pipeline; for a bare transformer, no.
+        guided: whether a batch is (unconditional half, conditional half), of which only the second is read; False reads
+            all of every forward. None: asked of the pipeline, be it guided by halves of a batch or by two passes; for
+            a bare transformer, no.
         backend: `"auto"` (Triton on CUDA, else the reference), `"triton"` or `"reference"`.
         labels: names for the rows of a tensor, or for every text token of a bare transformer.
         background: the concept added beside one that would stand alone; None adds none.
@@ -92,29 +95,33 @@ def trace(
 class Tracer:
     """The context that `trace` opens. `maps` can be read as soon as a step has run, inside the `with` or after it."""
 
-    def __init__(self, adapter, settings: Settings, concepts: Concepts, guided: bool | None) -> None:
+    def __init__(self, adapter: Adapter, settings: Settings, concepts: Concepts, guided: bool | None) -> None:
         self.adapter, self.settings, self.concepts, self.guided = adapter, settings, concepts, guided
         self._exits: ExitStack | None = None
         self._tap = None
         self._running: RunningMaps | None = None
+        self._sizes: tuple[object, ...] = ()
+        self._counts: dict[str, int] = {}
         self._prompt: str | list[str] | None = None
+        self._prompt_due = True
         self._run_guided = False
+        self._timestep: object = None
         self._step = 0
         self._steps_read: set[int] = set()
 
     def __enter__(self) -> Tracer:
         if self._exits is not None:
             raise RuntimeError("this trace was entered before; open a new one with imap_fast.trace(…)")
-        transformer, pipeline = self.adapter.entry, self.adapter.pipeline
-        self.concepts.embed(pipeline, self.settings.pooling)
+        adapter = self.adapter
+        self.concepts.embed(adapter, self.settings.pooling)
         with ExitStack() as exits:
-            self._tap = exits.enter_context(
-                self.adapter.tapped(self.settings, self.concepts.embeddings, self._read_layer)
-            )
-            exits.callback(transformer.register_forward_pre_hook(self._forward_begins, with_kwargs=True).remove)
-            exits.callback(transformer.register_forward_hook(self._forward_ends).remove)
-            if pipeline is not None:
-                exits.enter_context(self._listening_to(pipeline))
+            self._tap = exits.enter_context(adapter.tapped(self.settings, self.concepts.embeddings, self._read_layer))
+            for entry in adapter.entries:
+                exits.callback(entry.register_forward_pre_hook(self._forward_begins, with_kwargs=True).remove)
+                exits.callback(entry.register_forward_hook(self._forward_ends).remove)
+            if adapter.pipeline is not None:
+                exits.enter_context(listening_to(adapter.pipeline, "check_inputs", self._run_begins))
+                exits.enter_context(listening_to(adapter.pipeline, "encode_prompt", self._prompt_encoded))
             self._exits = exits.pop_all()
         return self
 
@@ -134,9 +141,7 @@ class Tracer:
             raise ValueError(f"nothing to show: none{asked} was reached; the model ran {self._step} forwards")
         running = self._running
         means = running.means()
-        means = {name: means[name] for name in self.settings.maps}
-        if self.concepts.words is not None:
-            means = {name: self.concepts.merge_tokens(values) for name, values in means.items()}
+        means = {name: self.concepts.named(means[name], count) for name, count in self._counts.items()}
         tensors = {**means, "head_scores": running.head_scores(), "selected_heads": running.selected_heads()}
         tensors = {name: (t[0] if running.videos == 1 else t).cpu() for name, t in tensors.items()}
         return SaliencyMaps(
@@ -150,39 +155,27 @@ class Tracer:
             settings=self._record(),
         )
 
-    @contextmanager
-    def _listening_to(self, pipeline) -> Iterator[None]:
-        """Hears from `encode_prompt`, which every run calls, that one begins, its prompt, and whether it is guided."""
-        stock, shadowed = pipeline.encode_prompt, vars(pipeline).get("encode_prompt")
-        signature = inspect.signature(stock)
+    def _run_begins(self, arguments: Mapping[str, object]) -> None:
+        """A run checks its inputs once, before all else: the prompt encoded next is its own."""
+        self._prompt_due = True
 
-        @functools.wraps(stock)
-        def encode_prompt(*args, **kwargs):
-            call = signature.bind(*args, **kwargs)
-            call.apply_defaults()
-            self._run_begins(**call.arguments)
-            return stock(*args, **kwargs)
-
-        pipeline.encode_prompt = encode_prompt
-        try:
-            yield
-        finally:
-            del pipeline.encode_prompt
-            if shadowed is not None:
-                pipeline.encode_prompt = shadowed
-
-    def _run_begins(
-        self, prompt: str | list[str] | None, do_classifier_free_guidance: bool, max_sequence_length: int, **_: object
-    ) -> None:
-        self._step, self._prompt, self._run_guided = 0, prompt, do_classifier_free_guidance
+    def _prompt_encoded(self, arguments: Mapping[str, object]) -> None:
+        """A pipeline encodes a prompt; a second one in a run is the negative prompt, which nobody asked about."""
+        if not self._prompt_due:
+            return
+        self._prompt_due, self._step, self._prompt = False, 0, arguments["prompt"]
+        self._run_guided = self.adapter.guides_in_batch and arguments["do_classifier_free_guidance"]
         if self.settings.match == "prompt":
-            self.concepts.read_prompt(self.adapter.pipeline.tokenizer, prompt, max_sequence_length)
+            self.concepts.read_prompt(self._prompt, lambda prompt: self.adapter.read_prompt(prompt, arguments))
 
     # Bookkeeping in Python: compiled, it would be compiled anew at every step.
     @torch.compiler.disable
-    def _forward_begins(self, transformer, args: tuple, kwargs: dict) -> None:
-        """Pre-hook of the transformer: decides whether this forward is read, and which rows of its batch."""
+    def _forward_begins(self, entry, args: tuple, kwargs: dict) -> None:
+        """Pre-hook of a transformer: decides whether this forward is read, and which rows of its batch."""
         self._refuse_unfinished()
+        self._prompt_due = True
+        if self._is_unconditional_pass():
+            return
         step, self._step = self._step, self._step + 1
         if self.settings.steps is not None:
             scheduled = self.adapter.scheduled_steps()
@@ -192,14 +185,25 @@ class Tracer:
                 )
             if step not in self.settings.steps:
                 return
-        sizes = self.adapter.forward_sizes(args, kwargs)
+        forward = self.adapter.forward_of(entry, args, kwargs)
         guided = self._run_guided if self.guided is None else self.guided
-        if guided and sizes.batch % 2:
-            raise ValueError(f"guided=True, but a batch of {sizes.batch} has no two halves; pass guided=False")
-        videos = slice(sizes.batch // 2 if guided else 0, sizes.batch)
-        self._prepare_sums(sizes, sizes.batch - videos.start)
+        if guided and forward.batch % 2:
+            raise ValueError(f"guided=True, but a batch of {forward.batch} has no two halves; pass guided=False")
+        videos = slice(forward.batch // 2 if guided else 0, forward.batch)
+        self._prepare_sums(forward, forward.batch - videos.start)
         self._steps_read.add(step)
-        self._tap.begin(videos)
+        self._tap.begin(videos, forward)
+
+    def _is_unconditional_pass(self) -> bool:
+        """Whether guidance runs as two passes and this is the second one.
+
+        Every pipeline sets `current_timestep` anew at each step; where a step takes two passes, the conditional one
+        comes first.
+        """
+        if self.guided is not None:
+            return False
+        before, self._timestep = self._timestep, getattr(self.adapter.pipeline, "current_timestep", None)
+        return self._timestep is not None and self._timestep is before
 
     @torch.compiler.disable
     def _forward_ends(self, transformer, args: tuple, output: object) -> None:
@@ -214,30 +218,36 @@ class Tracer:
                 "the last forward broke off before its end, so the maps would be wrong; open a new trace"
             )
 
-    def _prepare_sums(self, sizes, videos: int) -> None:
+    def _prepare_sums(self, forward: Forward, videos: int) -> None:
         """Opens the running maps at the first forward read; later ones must be of the same size."""
+        text_keys = len(forward.multiplicity)
+        sizes = (videos, forward.grid, text_keys)
         if self._running is not None:
-            if (self._running.videos, self._running.grid) != (videos, sizes.grid):
+            if self._sizes != sizes:
                 raise ValueError(
-                    f"a trace reads videos of one size: it began with {self._running.videos} of {self._running.grid} "
-                    f"latent frames and patches, and now met {videos} of {sizes.grid}; open a new trace"
+                    "a trace reads videos of one size, and one prompt: it began with {} of {} latent frames and "
+                    "patches and {} text keys, and now met {} of {} and {}; open a new trace".format(
+                        *self._sizes, *sizes
+                    )
                 )
             return
-        num_text, num_concepts = self.concepts.map_counts(sizes.text_length)
+        num_text, num_concepts = self.concepts.map_counts(forward.text_length)
+        self._sizes = sizes
+        self._counts = {name: num_text if name in CONTRASTED else num_concepts for name in self.settings.maps}
         settings = self.settings
         self._running = RunningMaps(
             maps=settings.maps,
-            num_text=num_text,
-            num_concepts=num_concepts,
+            num_text=min(num_text, text_keys),
+            num_concepts=min(num_concepts, text_keys),
             videos=videos,
-            grid=sizes.grid,
+            grid=forward.grid,
             layers=settings.layers,
             heads=self.adapter.num_heads,
             head_score=settings.head_score,
             top_k=settings.top_k,
             normalize=settings.normalize,
             backend=settings.backend,
-            device=sizes.device,
+            device=forward.multiplicity.device,
         )
 
     def _read_layer(self, *layer: object) -> None:
@@ -251,6 +261,28 @@ class Tracer:
             "prompt": self._prompt,
             **{name: value for name, value in asdict(self.settings).items() if name not in told_elsewhere},
             "temporal_compression": self.adapter.temporal_compression,
-            "patch_size_t": self.adapter.patch_size_t,
-            "versions": {name: version(name) for name in ("imap-fast", "torch", "diffusers")},
+            "patch_size_t": self.adapter.patch_size[0],
+            "versions": {"imap-fast": __version__, **{name: version(name) for name in ("torch", "diffusers")}},
         }
+
+
+@contextmanager
+def listening_to(pipeline: object, method: str, hear: Callable[[Mapping[str, object]], None]) -> Iterator[None]:
+    """Tells `hear` of each call of a pipeline's method, by the names of its arguments, before it runs."""
+    stock, shadowed = getattr(pipeline, method), vars(pipeline).get(method)
+    signature = inspect.signature(stock)
+
+    @functools.wraps(stock)
+    def heard(*args: object, **kwargs: object) -> object:
+        call = signature.bind(*args, **kwargs)
+        call.apply_defaults()
+        hear(call.arguments)
+        return stock(*args, **kwargs)
+
+    setattr(pipeline, method, heard)
+    try:
+        yield
+    finally:
+        delattr(pipeline, method)
+        if shadowed is not None:
+            setattr(pipeline, method, shadowed)
