@@ -101,5 +101,8 @@ def _as_uint8(frames: np.ndarray) -> np.ndarray:
         raise ValueError(f"frames are uint8 or float in [0, 1], not {frames.dtype}")
     low, high = frames.min(), frames.max()
     if not (low >= -1e-3 and high <= 1 + 1e-3):  # NaN compares false, and so is refused too
-        raise ValueError(f"float frames lie in [0, 1], but these span [{low:g}, {high:g}]; rescale them")
+        raise ValueError(
+            f"float frames lie in [0, 1], but these span [{low:g}, {high:g}]; rescale them, "
+            "or where they are NaN run the model in another dtype"
+        )
     return np.rint(frames.clip(0, 1) * 255).astype(np.uint8)

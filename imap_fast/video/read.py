@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 import av
 import numpy as np
+from av.video.reformatter import Colorspace
 
 from imap_fast.video.clip import Clip
 
@@ -76,4 +77,6 @@ def _open_video(file: BinaryIO, path: Path) -> av.container.InputContainer:
 def _upright(frames: Iterator[av.VideoFrame]) -> Iterator[np.ndarray]:
     """RGB arrays `[H, W, 3]`, turned counterclockwise by the quarter turns of the file's display matrix."""
     for frame in frames:
-        yield np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+        # RGB has no such colour space, but older PyAVs mind the frame's own only where another one is asked for.
+        picture = frame.reformat(format="rgb24", dst_colorspace=Colorspace.ITU601).to_ndarray()
+        yield np.rot90(picture, round(frame.rotation / 90))

@@ -1,0 +1,141 @@
+"""The options that commands share, and how their text is read."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from imap_fast.concepts import check_concepts
+from imap_fast.maps import MAP_NAMES
+from imap_fast.settings import CHOICES
+
+DTYPES = ("auto", "float32", "float16", "bfloat16")
+
+READING, SAMPLING, RUNNING = "What is read", "Size and sampling", "Machine and output"
+
+
+def _option(panel: str, help: str, *flags: str, **settings: Any) -> Any:
+    return typer.Option(*flags, rich_help_panel=panel, help=help, **settings)
+
+
+def _one_of(choices: tuple[str, ...], panel: str, help: str) -> Any:
+    def known(text: str) -> str:
+        if text not in choices:
+            raise typer.BadParameter(f"{text!r} is unknown; choose one of {', '.join(choices)}")
+        return text
+
+    return _option(panel, f"{help} One of {', '.join(choices)}.", callback=known, metavar="NAME")
+
+
+Model = Annotated[
+    str,
+    typer.Option(
+        metavar="MODEL",
+        help="A folder, a Hugging Face id such as THUDM/CogVideoX-2b, or demo: the small model shipped here.",
+    ),
+]
+Prompt = Annotated[str, typer.Option(metavar="TEXT", help="What the video shows.")]
+Concepts = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,C", help="What to look for, such as 'alpaca, running'. Only --match prompt needs none."),
+]
+
+Match = Annotated[str, _one_of(CHOICES["match"], READING, "Whose text keys are matched.")]
+Layers = Annotated[
+    str | None, _option(READING, "Transformer layers, such as 4,6,10-23; else the published ones.", metavar="LIST")
+]
+Steps = Annotated[str | None, _option(READING, "Denoising steps, counted from 0, such as 30 or 20-29.", metavar="LIST")]
+HeadScore = Annotated[str, _one_of(CHOICES["head_score"], READING, "How motion heads are told.")]
+TopK = Annotated[int, _option(READING, "Motion heads in a layer.", metavar="N", min=1)]
+Maps = Annotated[str, _option(READING, f"Maps to make, out of {', '.join(MAP_NAMES)}.", metavar="LIST")]
+Normalize = Annotated[str, _one_of(CHOICES["normalize"], READING, "What is done over the text keys of a layer.")]
+Pooling = Annotated[str, _one_of(CHOICES["pooling"], READING, "Which of a concept's tokens stand for it.")]
+NoBackground = Annotated[
+    bool, _option(READING, "Leave one concept alone, without 'background' beside it.", "--no-background")
+]
+
+Height = Annotated[int | None, _option(SAMPLING, "In pixels; else the model's own.", metavar="N", min=1)]
+Width = Annotated[int | None, _option(SAMPLING, "In pixels; else the model's own.", metavar="N", min=1)]
+NumFrames = Annotated[int | None, _option(SAMPLING, "Frames of the video; else the model's own.", metavar="N", min=1)]
+NumInferenceSteps = Annotated[int, _option(SAMPLING, "Denoising steps of the schedule.", metavar="N", min=1)]
+GuidanceScale = Annotated[float, _option(SAMPLING, "Classifier-free guidance; 1 is none.", metavar="X")]
+Seed = Annotated[int, _option(SAMPLING, "Of the noise.", metavar="N")]
+
+Output = Annotated[Path, _option(RUNNING, "Folder for the results, made if missing.", metavar="FOLDER")]
+Overwrite = Annotated[
+    bool,
+    _option(
+        RUNNING, "Replace results that the folder holds, once the new ones are whole. Else refused.", "--overwrite"
+    ),
+]
+Dtype = Annotated[str, _one_of(DTYPES, RUNNING, "Of the weights; auto is float32 on a CPU, half precision on a GPU.")]
+Device = Annotated[str, _option(RUNNING, "Such as cpu or cuda:1; auto is a GPU where there is one.", metavar="NAME")]
+Backend = Annotated[str, _one_of(CHOICES["backend"], RUNNING, "auto is Triton on a GPU, else the reference.")]
+Json = Annotated[bool, _option(RUNNING, "Print one JSON object instead of text.", "--json")]
+
+
+def concept_words(concepts: str | None, match: str) -> list[str] | None:
+    """The words behind `--concepts`.
+
+    Raises:
+        BadParameter: none, where `--match` needs some. ValueError: an empty one, or one that is there twice.
+    """
+    if concepts is not None:
+        return list(check_concepts(concepts.split(",")))
+    if match == "concepts":
+        raise typer.BadParameter("name some, such as 'alpaca, running'", param_hint="--concepts")
+    return None
+
+
+def trace_arguments(
+    *,
+    match: str,
+    layers: str | None,
+    steps: str | None,
+    head_score: str,
+    top_k: int,
+    normalize: str,
+    maps: str,
+    pooling: str,
+    no_background: bool,
+    backend: str,
+) -> dict[str, Any]:
+    """The arguments of `imap_fast.trace` behind the options, lists read.
+
+    Raises:
+        BadParameter: a list that cannot be read, or an unknown map.
+    """
+    map_names = [name.strip() for name in maps.split(",")]
+    for name in map_names:
+        if name not in MAP_NAMES:
+            raise typer.BadParameter(f"{name!r} is unknown; choose out of {', '.join(MAP_NAMES)}", param_hint="--maps")
+    return {
+        "match": match,
+        "layers": None if layers is None else indices(layers, "--layers"),
+        "steps": None if steps is None else indices(steps, "--steps"),
+        "head_score": head_score,
+        "top_k": top_k,
+        "normalize": normalize,
+        "maps": map_names,
+        "pooling": pooling,
+        "background": None if no_background else "background",
+        "backend": backend,
+    }
+
+
+def indices(text: str, option: str) -> list[int]:
+    """`"4,6,10-12"` → `[4, 6, 10, 11, 12]`.
+
+    Raises:
+        BadParameter: anything else.
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = (piece.strip() for piece in part.partition("-"))
+        last = last if dash else first
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+            raise typer.BadParameter(
+                f"{part.strip()!r} is no index and no range; write them like 4,6,10-23", param_hint=option
+            )
+        found.extend(range(int(first), int(last) + 1))
+    return found

@@ -1,0 +1,86 @@
+"""A figure like the paper's: frames across, concepts down."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.figure import Figure
+
+from imap_fast.render.heat import COLOURS, backdrop, heat, under_heat
+from imap_fast.render.text import fit, style, text_width
+from imap_fast.render.upsample import upsample_time
+from imap_fast.video import Clip
+
+if TYPE_CHECKING:
+    from imap_fast.maps import SaliencyMaps
+
+COLUMNS = 6
+"""Frames shown, evenly spaced, the first and the last among them."""
+
+CELL_AREA = 2.2
+"""Square inches of one picture."""
+
+WIDEST_LABEL, MARGIN, GAP, HEADER, FOOTER = 2.4, 0.15, 0.05, 0.35, 0.5
+"""Inches."""
+
+LABEL_SIZE, SMALL_SIZE = 11, 9
+GREY = "#6b6b75"
+
+
+def grid_figure(maps: "SaliencyMaps", video: Any, concepts: Sequence[str] | None, map: str | None) -> Figure:
+    """One row of frames, then one row of heat for each concept; see `SaliencyMaps.grid_figure`."""
+    labels, values = maps.chosen(concepts, map)
+    hot = heat(values)
+    if video is None:
+        shown = _spread(hot.shape[1])
+        headings = [f"latent frame {frame}" for frame in shown]
+        rows = [COLOURS(concept[shown].numpy()) for concept in hot]
+    else:
+        clip = Clip.of(video)
+        shown = _spread(len(clip.frames))
+        headings = [f"frame {frame}" for frame in shown]
+        labels = ("video", *labels)
+        hot = upsample_time(hot, len(clip.frames), **maps.time)[:, shown]
+        pale = backdrop(clip.frames[shown])
+        rows = [clip.frames[shown], *(under_heat(pale, concept) for concept in hot)]
+    return _draw(rows, labels, headings)
+
+
+def _spread(frames: int) -> list[int]:
+    return np.unique(np.linspace(0, frames - 1, COLUMNS).round().astype(int)).tolist()
+
+
+def _draw(rows: list[np.ndarray], labels: Sequence[str], headings: Sequence[str]) -> Figure:
+    """Rows of pictures `[n, H, W, 3 or 4]` with labels before them, headings above, and the scale below."""
+    height, width = rows[0].shape[1:3]
+    cell_height, cell_width = math.sqrt(CELL_AREA * height / width), math.sqrt(CELL_AREA * width / height)
+    labels = [fit(label, WIDEST_LABEL, LABEL_SIZE) for label in labels]
+    left = max(text_width(label, LABEL_SIZE) for label in labels) + 2 * MARGIN
+    page_width = left + len(headings) * (cell_width + GAP) + MARGIN
+    page_height = HEADER + len(rows) * (cell_height + GAP) + FOOTER
+    figure = Figure(figsize=(page_width, page_height), dpi=150, facecolor="white")
+
+    def box(x: float, y: float, w: float, h: float) -> tuple[float, float, float, float]:
+        """Inches from the top left → matplotlib's shares from the bottom left."""
+        return x / page_width, 1 - (y + h) / page_height, w / page_width, h / page_height
+
+    for row, (pictures, label) in enumerate(zip(rows, labels, strict=True)):
+        top = HEADER + row * (cell_height + GAP)
+        x, y, _, _ = box(left - MARGIN, top + cell_height / 2, 0, 0)
+        figure.text(x, y, label, ha="right", va="center", **style(LABEL_SIZE))
+        for column, picture in enumerate(pictures):
+            axes = figure.add_axes(box(left + column * (cell_width + GAP), top, cell_width, cell_height))
+            axes.imshow(picture, aspect="auto", interpolation="antialiased")
+            axes.set_axis_off()
+            if row == 0:
+                axes.set_title(headings[column], color=GREY, pad=5, **style(SMALL_SIZE))
+
+    bar = figure.add_axes(box(left, page_height - FOOTER + 0.14, 1.2, 0.1))
+    figure.colorbar(ScalarMappable(cmap=COLOURS), cax=bar, orientation="horizontal", ticks=[]).outline.set_visible(
+        False
+    )
+    x, y, _, _ = box(left + 1.3, page_height - FOOTER + 0.19, 0, 0)
+    figure.text(x, y, "low to high, each concept on its own scale", color=GREY, va="center", **style(SMALL_SIZE))
+    return figure

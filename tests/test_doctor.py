@@ -1,0 +1,67 @@
+"""What the doctor says: for people, for machines, and by what sums."""
+
+import json
+
+import pytest
+import torch
+from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
+from transformers import T5Config, T5EncoderModel
+
+from imap_fast import doctor
+from imap_fast.cli import main
+
+
+def test_it_tells_people_and_machines(capsys):
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == doctor.diagnose()
+    assert found["versions"]["torch"] == torch.__version__
+    for fact in (found["backend"]["why"], torch.__version__, *doctor.CHECKPOINTS):
+        assert fact in told
+
+
+def test_it_says_why_a_backend(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.delenv("IMAP_BACKEND", raising=False)
+    assert doctor.diagnose()["backend"] == {"name": "reference", "why": "torch sees no CUDA GPU"}
+    monkeypatch.setenv("IMAP_BACKEND", "reference")
+    assert doctor.diagnose()["backend"]["why"] == "IMAP_BACKEND says so"
+    monkeypatch.setenv("IMAP_BACKEND", "abacus")
+    backend = doctor.diagnose()["backend"]
+    assert backend["name"] is None
+    assert "abacus" in backend["why"]
+
+
+@pytest.mark.parametrize(
+    ("gib", "fits"),
+    [(6, ["no"] * 3), (12, ["offloaded", "no", "no"]), (24, ["whole", "offloaded", "offloaded"]), (80, ["whole"] * 3)],
+)
+def test_it_knows_which_checkpoints_fit(gib, fits, monkeypatch, capsys):
+    gpu = {"name": "A GPU [dim]", "memory": gib * 2**30, "free": 2**30}
+    monkeypatch.setattr(doctor, "_gpu", lambda: gpu)
+    assert [checkpoint["fits"] for checkpoint in doctor.diagnose()["checkpoints"]] == fits
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    assert f"A GPU [dim]: {gib} GiB, 1 GiB free" in told
+    assert fits[0] in told
+
+
+def test_it_counts_the_published_configurations():
+    rotary = {"num_attention_heads": 48, "num_layers": 42, "use_rotary_positional_embeddings": True}
+    configs = {
+        "THUDM/CogVideoX-2b": {"num_attention_heads": 30, "num_layers": 30},
+        "THUDM/CogVideoX-5b": rotary,
+        "zai-org/CogVideoX1.5-5B": rotary | {"patch_size_t": 2, "patch_bias": False, "sample_frames": 81},
+    }
+    t5 = {"d_model": 4096, "d_ff": 10240, "num_layers": 24, "num_heads": 64, "vocab_size": 32128}
+
+    def count(module):
+        return sum(parameter.numel() for parameter in module.parameters())
+
+    with torch.device("meta"):
+        counted = {name: count(CogVideoXTransformer3DModel(**config)) for name, config in configs.items()}
+        assert count(AutoencoderKLCogVideoX()) == doctor.VAE
+        assert count(T5EncoderModel(T5Config(**t5, feed_forward_proj="gated-gelu"))) == doctor.TEXT_ENCODER
+    assert counted == doctor.CHECKPOINTS

@@ -1,0 +1,127 @@
+"""Clips to files and back."""
+
+import av
+import numpy as np
+import pytest
+
+from imap_fast.video import Clip, read_clip
+from tests.video.media import draw_frames, turn_clockwise, write_sound
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "fps"), [(48, 64, 8.0), (33, 47, 30000 / 1001), (1, 1, 25.0)], ids=["even", "odd", "1px"]
+)
+def test_a_saved_clip_reads_back(tmp_path, height, width, fps):
+    frames = draw_frames(5, height, width, seed=height)
+    Clip(frames, fps).save(tmp_path / "clip.mp4")
+    back = read_clip(tmp_path / "clip.mp4")
+    assert back.frames.shape == (5, height + height % 2, width + width % 2, 3)
+    assert back.fps == pytest.approx(fps)
+    # H.264 halves the colour planes and rounds; a swapped or shifted colour is far beyond this.
+    difference = np.abs(back.frames[:, :height, :width].astype(int) - frames)
+    assert difference.mean() < 6
+    assert list(tmp_path.iterdir()) == [tmp_path / "clip.mp4"]
+
+
+def test_pure_colours_stay_pure(tmp_path):
+    colours = np.array(list(np.ndindex(2, 2, 2)), np.uint8) * 255
+    frames = np.broadcast_to(colours[:, None, None], (8, 32, 32, 3))
+    Clip(frames).save(tmp_path / "clip.mp4")
+    np.testing.assert_allclose(read_clip(tmp_path / "clip.mp4").frames.astype(int), frames, atol=6)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        assert container.streams.video[0].codec_context.colorspace == 1  # BT.709, told to the player
+
+
+def test_a_saved_clip_plays_in_a_browser(tmp_path):
+    path = tmp_path / "clip.mp4"
+    Clip(draw_frames(9, 32, 32, seed=2)).save(path)
+    with av.open(str(path)) as container:
+        codec = container.streams.video[0].codec_context
+        assert (codec.name, codec.pix_fmt) == ("h264", "yuv420p")
+    content = path.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+
+
+@pytest.mark.parametrize("name", ["clip.avi", "clip"])
+def test_another_suffix_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match=r"\.mp4"):
+        Clip(draw_frames(1, 8, 8, seed=0)).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_the_first_frames_are_read(tmp_path):
+    frames = draw_frames(20, 32, 48, seed=3)
+    Clip(frames).save(tmp_path / "clip.mp4")
+    first = read_clip(tmp_path / "clip.mp4", num_frames=3).frames
+    assert first.shape == (3, 32, 48, 3)
+    np.testing.assert_array_equal(first, read_clip(tmp_path / "clip.mp4").frames[:3])
+    assert len(read_clip(tmp_path / "clip.mp4", num_frames=99).frames) == 20
+
+
+def test_a_turned_clip_is_read_upright(tmp_path):
+    frames = np.zeros((2, 32, 64, 3), np.uint8)
+    frames[:, :16, :16] = 255  # top left, which a quarter turn clockwise brings to the top right
+    Clip(frames).save(tmp_path / "clip.mp4")
+    turn_clockwise(tmp_path / "clip.mp4")
+    upright = read_clip(tmp_path / "clip.mp4").frames
+    assert upright.shape == (2, 64, 32, 3)
+    assert upright[0, :12, -12:].min() > 200
+    assert upright[0, :, :12].max() < 50
+
+
+def test_a_name_is_never_a_pattern_or_an_address(tmp_path):
+    odd = tmp_path / "50%03d http: clip.mp4"
+    Clip(draw_frames(2, 16, 16, seed=4)).save(odd)
+    assert len(read_clip(odd).frames) == 2
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.mp4"):
+        read_clip(tmp_path / "nothing.mp4")
+
+
+def test_what_is_no_video_is_refused_by_name(tmp_path):
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.txt").write_text("hello world\nthis is text\n" * 20)  # which FFmpeg would play as ANSI art
+    (tmp_path / "noise.mp4").write_bytes(np.random.default_rng(5).bytes(5000))
+    write_sound(tmp_path / "sound.m4a")
+    for name, says in {
+        "empty.mp4": "is empty",
+        "text.txt": "text file",
+        "noise.mp4": "not a video",
+        "sound.m4a": "sound but no picture",
+        ".": "is a folder",
+    }.items():
+        with pytest.raises(ValueError, match=says):
+            read_clip(tmp_path / name)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.5, 0.8, 0.99])
+@pytest.mark.parametrize("index", ["in front", "at the end"])
+def test_a_truncated_file_is_refused(tmp_path, share, index):
+    path = tmp_path / "clip.mp4"
+    Clip(np.random.default_rng(6).integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)).save(path)
+    content = path.read_bytes()
+    if index == "at the end":
+        start = content.index(b"moov") - 4
+        length = int.from_bytes(content[start : start + 4], "big")
+        content = content[:start] + content[start + length :] + content[start : start + length]
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match=r"clip\.mp4"):
+        read_clip(path)
+
+
+def test_what_comes_before_a_cut_can_be_read(tmp_path):
+    path = tmp_path / "clip.mp4"
+    frames = np.random.default_rng(7).integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)
+    Clip(frames).save(path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(ValueError, match="breaks off after"):
+        read_clip(path)
+    assert len(read_clip(path, num_frames=2).frames) == 2
+
+
+@pytest.mark.parametrize("num_frames", [0, -3])
+def test_no_frames_is_no_request(tmp_path, num_frames):
+    with pytest.raises(ValueError, match=str(num_frames)):
+        read_clip(tmp_path / "clip.mp4", num_frames=num_frames)

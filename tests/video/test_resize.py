@@ -1,0 +1,38 @@
+"""Frames at a model's size."""
+
+import numpy as np
+import pytest
+
+from imap_fast.video import resize_and_crop
+from tests.video.media import draw_frames
+
+
+@pytest.mark.parametrize("size", [(20, 30), (30, 20), (7, 91), (64, 64), (1, 1)])
+def test_size_is_exact(size):
+    assert resize_and_crop(draw_frames(2, 37, 53, seed=1), *size).shape == (2, *size, 3)
+
+
+def test_a_fitting_clip_is_left_alone():
+    frames = draw_frames(2, 16, 24, seed=2)
+    assert resize_and_crop(frames, 16, 24) is frames
+
+
+def test_the_middle_is_kept():
+    frames = np.zeros((1, 40, 120, 3), np.uint8)
+    frames[:, :, 40:80] = 200
+    square = resize_and_crop(frames, 20, 20)
+    np.testing.assert_allclose(square[:, :, 2:-2], 200, atol=2)
+
+
+def test_noise_is_averaged_away():
+    noise = np.random.default_rng(3).integers(0, 256, (1, 160, 176, 3), dtype=np.uint8)
+    small = resize_and_crop(noise, 20, 22).astype(float)
+    assert noise.std() > 70
+    assert small.std() < 25
+    assert abs(small.mean() - noise.mean()) < 3
+
+
+@pytest.mark.parametrize("size", [(0, 8), (8, -1)])
+def test_an_impossible_size_is_refused(size):
+    with pytest.raises(ValueError, match=f"{size[0]} × {size[1]}"):
+        resize_and_crop(draw_frames(1, 8, 8, seed=0), *size)
