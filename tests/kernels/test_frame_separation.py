@@ -1,5 +1,7 @@
 """Separation scores against scikit-learn, and the choice of motion heads."""
 
+import importlib
+
 import numpy
 import pytest
 import sklearn.metrics
@@ -50,8 +52,9 @@ def test_is_scikit_learns(backend, heads, frames, patches, dim, dtype, score):
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_mean_far_larger_than_the_spread(backend, score):
-    features = draw_features(3, 4, 37, 64, seed=2, mean=1e3)
+@pytest.mark.parametrize("mean", [1e3, 1e5])
+def test_mean_far_larger_than_the_spread(backend, mean, score):
+    features = draw_features(3, 4, 37, 64, seed=2, mean=mean)
     scores = frame_separation(features, frames=4, score=score, backend=backend)
     assert_close(scores, scikit_learn(features, 4, score), 1e-4)
 
@@ -64,6 +67,21 @@ def test_silhouette_samples_the_tokens_that_scikit_learn_does(backend):
     label = numpy.repeat(numpy.arange(3), 1901)
     everything = sklearn.metrics.silhouette_score(features[0].double().cpu().numpy(), label)
     assert abs(everything - expected.item()) > 1e-3, "the sample must tell itself from all tokens"
+
+
+def test_silhouette_of_frames_with_one_sampled_token_and_with_none(backend, monkeypatch):
+    module = importlib.import_module("imap_kernels.frame_separation.silhouette")
+    monkeypatch.setattr(module, "SAMPLE", 8)
+    module.sampled_tokens.cache_clear()
+    features = draw_features(2, 8, 4, 16, seed=7)
+    scores = frame_separation(features, frames=8, score="silhouette", backend=backend)
+    module.sampled_tokens.cache_clear()
+    label = numpy.repeat(numpy.arange(8), 4)
+    sampled = numpy.random.RandomState(0).permutation(32)[:8]
+    count = numpy.bincount(label[sampled], minlength=8)
+    assert {0, 1, 2} <= set(count)
+    expected = [sklearn.metrics.silhouette_score(x[sampled], label[sampled]) for x in features.double().cpu().numpy()]
+    assert_close(scores, torch.tensor(expected), 1e-5)
 
 
 @ANY_SHAPE

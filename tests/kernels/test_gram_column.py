@@ -108,12 +108,20 @@ def test_heads_without_weight_add_nothing(backend):
     out = torch.zeros(1, 4, 18, device=DEVICE)
     gram_column(features, index, multiplicity=multiplicity, head_weights=weights, out=out, backend=backend)
     assert_close(out, expected, 2e-5)
+    for first, last in ([1.0, 0.0], [0.0, 1.0]):
+        both = torch.tensor([[first, 0.5, first], [last, 0.5, last]], device=DEVICE)
+        maps = torch.zeros(2, 4, 18, device=DEVICE)
+        gram_column(features, index, multiplicity=multiplicity, head_weights=both, out=maps, backend=backend)
+        assert maps.isnan().all((1, 2)).tolist() == [first == 1, last == 1]
+        assert_close(maps[int(last == 0) :][:1], expected, 2e-5)
 
 
 @pytest.mark.parametrize(("patches", "keys"), [(1, 5), (1, 20), (9, 1)])
 def test_nothing_to_contrast_is_zero(backend, patches, keys):
-    # One patch is every key's surrogate; one key has no other. Any other value would be amplified rounding.
-    features = draw_rows(2, 3 * patches, 16, seed=7)
+    # One patch is every key's surrogate; one key has no other. Any other value would be amplified rounding: 4095² takes
+    # all bits of fp32, so that a mean of equal columns is not equal to them.
+    features = 4095 * draw_rows(2, 3 * patches, 16, seed=7).sign()
+    features[..., 1:] = 0
     index = torch.zeros(2, keys, 3, dtype=torch.int64, device=DEVICE)
     out = torch.zeros(1, keys, 3 * patches, device=DEVICE)
     arguments = {"multiplicity": torch.ones(keys, device=DEVICE), "head_weights": torch.ones(1, 2, device=DEVICE)}
@@ -163,6 +171,7 @@ def test_says_what_does_not_fit():
         ({"out": torch.zeros(2, 12)}, ValueError, r"out has shape \[2, 12\]; expected \[2, any, 12\]"),
         ({"out": torch.zeros(2, 3, 12).half()}, TypeError, "out is torch.float16; it must be float32"),
         ({"head_weights": torch.ones(2, 3)}, ValueError, r"head_weights has shape \[2, 3\]; expected \[any, 2\]"),
+        ({"head_weights": torch.ones(3, 2)}, ValueError, "head_weights has rows for 3 maps; pass one row or two"),
         ({"multiplicity": torch.ones(5)}, ValueError, r"multiplicity has shape \[5\]; expected \[4\]"),
         ({"normalize": "max"}, ValueError, "normalize is 'max'; choose one of 'none', 'softmax'"),
     ):

@@ -35,14 +35,19 @@ def fisher(x: torch.Tensor) -> torch.Tensor:
 
 
 def dbi(x: torch.Tensor) -> torch.Tensor:
-    """Davies–Bouldin: the mean over frames of `max_j (s_i + s_j) / |m_i - m_j|`.
-
-    `m_i` is the mean of frame `i`, `s_i` the mean distance of its tokens to it; 0 where all spreads, or all distances,
-    vanish.
-    """
+    """Davies–Bouldin: from each frame's mean and the mean distance of its tokens to it."""
     frame_mean = x.mean(1)
-    spread = (x - frame_mean[:, None]).norm(dim=-1).mean(1)
+    return davies_bouldin(frame_mean, spread=(x - frame_mean[:, None]).norm(dim=-1).mean(1))
+
+
+def davies_bouldin(frame_mean: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
+    """The mean over frames of `max_j (s_i + s_j) / |m_i - m_j|`; 0 where all spreads, or all distances, vanish.
+
+    Args:
+        frame_mean: `m`, fp32 `[..., frames, head dim]`.
+        spread: `s`, fp32 `[..., frames]`.
+    """
     distance = torch.cdist(frame_mean, frame_mean, compute_mode="donot_use_mm_for_euclid_dist")
-    similarity = (spread[:, None] + spread) / torch.where(distance == 0, torch.inf, distance)
-    vanishes = torch.all(spread <= 1e-8) | torch.all(distance <= 1e-8)
-    return torch.where(vanishes, 0.0, similarity.amax(1).mean())
+    similarity = (spread[..., :, None] + spread[..., None, :]) / torch.where(distance == 0, torch.inf, distance)
+    vanishes = (spread <= 1e-8).all(-1) | (distance <= 1e-8).flatten(-2).all(-1)
+    return torch.where(vanishes, 0.0, similarity.amax(-1).mean(-1))

@@ -28,7 +28,8 @@ def gram_column(
         features: attention output `[heads, frames · patches, head dim]`, frame-major, fp32, fp16 or bf16, any strides.
         surrogate_index: int64 `[heads, keys, frames]`, from `qk_match`.
         multiplicity: fp32 `[keys]`, how many equal text keys each one stands for; 0 leaves a key out.
-        head_weights: fp32 `[maps, heads]`; a row of ones makes `gramcol`, a row of `1/k` at the motion heads `imap`.
+        head_weights: fp32 `[maps, heads]` for one map or two; a row of ones makes `gramcol`, a row of `1/k` at the
+            motion heads `imap`.
             A head of weight 0 adds nothing to that map, not even its NaN.
         out: fp32 `[maps, concepts, frames · patches]`, the running maps of the first `concepts ≤ keys` keys.
         normalize: `"none"`, or `"softmax"` over the text keys of this layer's maps.
@@ -49,6 +50,8 @@ def gram_column(
     check_frames("features", features, frames)
     check_float32("multiplicity", multiplicity, (keys,), features)
     check_float32("head_weights", head_weights, (None, heads), features)
+    if len(head_weights) not in (1, 2):
+        raise ValueError(f"head_weights has rows for {len(head_weights)} maps; pass one row or two")
     check_float32("out", out, (len(head_weights), None, features.shape[1]), features)
     if out.shape[1] > keys:
         raise ValueError(f"out has room for {out.shape[1]} concepts but there are {keys} text keys")

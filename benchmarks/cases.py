@@ -1,0 +1,97 @@
+"""What is timed: every operation of a layer's saliency, what it is compared with, and the bytes that it must move."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+import imap_kernels
+from benchmarks.shapes import Layer, LayerTensors, draw
+
+OPERATIONS = ("qk_match", "frame_separation", "gram_column", "concept_attention", "head_similarity")
+COPY_BYTES = 2**29
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to time.
+
+    Attributes:
+        operation: one of `OPERATIONS`, `"attention"` (the layer's own call) or `"copy"` (device to device).
+        layer: the sizes.
+        keys: text keys.
+        variant: `"triton"`, `"reference"` or `"compiled"` (the reference under `torch.compile`); `"torch"` for what
+            is PyTorch's own.
+    """
+
+    operation: str
+    layer: Layer
+    keys: int
+    variant: str
+
+    def __str__(self) -> str:
+        return f"{self.operation}-{self.variant}-{self.shape}"
+
+    @property
+    def shape(self) -> str:
+        """Layer and text keys, as text."""
+        return f"{self.layer.name} keys={self.keys}"
+
+    def bytes_moved(self) -> int:
+        """The fewest bytes through device memory: bf16 inputs and maps read once, outputs and maps written once."""
+        heads, keys, tokens = self.layer.heads, self.keys, self.layer.tokens
+        visual = 2 * heads * tokens * self.layer.dim
+        text = 2 * heads * keys * self.layer.dim
+        index = 8 * heads * keys * self.layer.frames
+        maps = 2 * 4 * keys * tokens
+        return {
+            "qk_match": visual + text + index,
+            "frame_separation": visual + 4 * heads,
+            "gram_column": visual + index + 2 * maps,
+            "concept_attention": 2 * visual + 4 * text,
+            "head_similarity": visual + text + maps,
+            "attention": 4 * visual,
+            "copy": 2 * COPY_BYTES,
+        }[self.operation]
+
+    def calls(self, *, sets: int, device: str, dtype: torch.dtype) -> list[Callable[[], object]]:
+        """The operation on `sets` sets of random inputs, to go through in turn so that no cache holds them."""
+        if self.operation == "copy":
+            source = torch.randint(256, (COPY_BYTES,), dtype=torch.uint8, device=device)
+            destination = torch.empty_like(source)
+            return [lambda: destination.copy_(source)]
+        compiled = {}
+        return [
+            self._call(draw(self.layer, self.keys, device=device, dtype=dtype, seed=seed), compiled)
+            for seed in range(sets)
+        ]
+
+    def _call(self, t: LayerTensors, compiled: dict[str, Callable]) -> Callable[[], object]:
+        if self.operation == "attention":
+            video = (t.query[None], t.key[None], t.value[None])
+            return lambda: torch.nn.functional.scaled_dot_product_attention(*video)
+        arguments = self._arguments(t)
+        if self.variant == "compiled":
+            module = importlib.import_module(f"imap_kernels.{self.operation}.reference")
+            function = compiled.setdefault("function", torch.compile(getattr(module, self.operation), dynamic=False))
+            return lambda: function(**arguments)
+        function = getattr(imap_kernels, self.operation)
+        return lambda: function(**arguments, backend=self.variant)
+
+    def _arguments(self, t: LayerTensors) -> dict[str, object]:
+        frames = self.layer.frames
+        if self.operation == "qk_match":
+            return {"query": t.query, "key": t.text, "frames": frames}
+        if self.operation == "frame_separation":
+            return {"features": t.output, "frames": frames, "score": "chi"}
+        if self.operation == "concept_attention":
+            rows = {"query": t.text, "key": t.text, "value": t.text}
+            visual = {"visual_key": t.key, "visual_value": t.value}
+            return rows | visual | {"multiplicity": t.multiplicity}
+        maps = torch.zeros(2, self.keys, self.layer.tokens, device=t.output.device)
+        common = {"features": t.output, "multiplicity": t.multiplicity, "normalize": "none"}
+        if self.operation == "head_similarity":
+            return common | {"rows": t.text, "out": maps[0], "scale": 1.0}
+        index = imap_kernels.qk_match(t.query, t.text, frames=frames)
+        return common | {"surrogate_index": index, "head_weights": t.head_weights, "out": maps}

@@ -1,0 +1,80 @@
+"""The layers that are measured, and tensors laid out as diffusers hands them over."""
+
+from dataclasses import dataclass
+
+import torch
+
+TEXT_TOKENS = 226
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The sizes of one transformer layer for one clip.
+
+    Attributes:
+        name: model, frames and resolution.
+        heads: attention heads.
+        dim: head dimension.
+        frames: latent frames.
+        patches: patches in a latent frame.
+    """
+
+    name: str
+    heads: int
+    dim: int
+    frames: int
+    patches: int
+
+    @property
+    def tokens(self) -> int:
+        """Visual tokens."""
+        return self.frames * self.patches
+
+
+LAYERS = {
+    layer.name: layer
+    for layer in (
+        Layer("2b-49x480x720", heads=30, dim=64, frames=13, patches=30 * 45),
+        Layer("5b-49x480x720", heads=48, dim=64, frames=13, patches=30 * 45),
+        Layer("1.5-5b-81x768x1360", heads=48, dim=64, frames=11, patches=48 * 85),
+        Layer("2b-161x480x720", heads=30, dim=64, frames=41, patches=30 * 45),
+        Layer("2b-321x480x720", heads=30, dim=64, frames=81, patches=30 * 45),
+    )
+}
+
+
+@dataclass(frozen=True)
+class LayerTensors:
+    """One video's tensors in a layer: `[heads, rows, dim]` views of `[1, text + tokens, heads, dim]`, text in front.
+
+    Attributes:
+        query, key, value, output: of the visual tokens.
+        text: of the concepts or the prompt, `[heads, keys, dim]`.
+        multiplicity: fp32 `[keys]`; the last key stands for the padding.
+        head_weights: fp32 `[2, heads]`, for `gramcol` and `imap` with five motion heads.
+    """
+
+    query: torch.Tensor
+    key: torch.Tensor
+    value: torch.Tensor
+    output: torch.Tensor
+    text: torch.Tensor
+    multiplicity: torch.Tensor
+    head_weights: torch.Tensor
+
+
+def draw(layer: Layer, keys: int, *, device: str, dtype: torch.dtype, seed: int = 0) -> LayerTensors:
+    """Normal random tensors of `layer` with `keys` text keys on `device` (`"meta"`: shapes and strides alone)."""
+    generator = None if device == "meta" else torch.Generator(device).manual_seed(seed)
+
+    def rows(count: int) -> torch.Tensor:
+        shape = (1, TEXT_TOKENS + count, layer.heads, layer.dim)
+        return torch.randn(shape, generator=generator, device=device, dtype=dtype).transpose(1, 2)[0, :, TEXT_TOKENS:]
+
+    multiplicity = torch.ones(keys, device=device)
+    multiplicity[-1] = max(1, TEXT_TOKENS - keys + 1)
+    head_weights = torch.ones(2, layer.heads, device=device)
+    head_weights[1] = 0
+    head_weights[1, :5] = 0.2
+    visual = [rows(layer.tokens) for _ in range(4)]
+    return LayerTensors(*visual, text=rows(keys), multiplicity=multiplicity, head_weights=head_weights)

@@ -1,0 +1,54 @@
+"""The timed function, which `benchmarks.kernels` runs under pytest-benchmark with one case after the other."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.cases import Case
+
+# More than any cache holds, and enough launches between two synchronizations to hide their cost.
+ROTATED_BYTES = 2**29
+LAUNCHES = 20
+ROUNDS = 15
+
+
+def synchronized_clock() -> float:
+    """Seconds, once the device has done all that it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def captured(calls: list[Callable[[], object]], launches: int) -> Callable[[], object]:
+    """`launches` calls in turn as one CUDA graph, so without gaps for Python; as a loop where there is no GPU."""
+
+    def loop() -> None:
+        for launch in range(launches):
+            calls[launch % len(calls)]()
+
+    for call in calls:
+        call()
+    if not torch.cuda.is_available():
+        return loop
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        loop()
+    return graph.replay
+
+
+@pytest.mark.benchmark(timer=synchronized_clock)
+def test_time(benchmark: BenchmarkFixture, case: Case, medians: dict[Case, float]) -> None:
+    """Record the median time of one call, in seconds."""
+    gpu = torch.cuda.is_available()
+    sets = min(8, 1 + ROTATED_BYTES // case.bytes_moved()) if gpu else 1
+    launches = (2 if case.operation == "attention" else LAUNCHES) if gpu else 1
+    calls = case.calls(sets=sets, device="cuda" if gpu else "cpu", dtype=torch.bfloat16)
+    benchmark.pedantic(captured(calls, launches), rounds=ROUNDS if gpu else 1, warmup_rounds=1 if gpu else 0)
+    medians[case] = benchmark.stats.stats.median / launches
+    del calls
+    if gpu:
+        torch.cuda.empty_cache()

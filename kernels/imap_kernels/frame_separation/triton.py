@@ -1,0 +1,234 @@
+"""Frame separation in one pass over the features (`chi`, `fisher`), or two (`dbi`)."""
+
+import torch
+import triton
+import triton.language as tl
+
+from imap_kernels.frame_separation import reference
+from imap_kernels.tile import load_rows
+from imap_kernels.tuning import block, computable, tuned
+
+# Patches of a frame that one program holds in registers.
+PART_ROWS = 128
+
+
+def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.Tensor:
+    """Moments of every part of every frame, then the score from the moments; `silhouette` is the reference's."""
+    if score == "silhouette":
+        return reference.frame_separation(features, frames, score)
+    (features,) = computable(features)
+    heads, tokens, dim = features.shape
+    patches = tokens // frames
+    mean, scatter = part_moments(features, frames)
+    if score == "dbi":
+        frame_mean = merge_parts(mean, patches)
+        return reference.davies_bouldin(frame_mean, frame_spread(features, frame_mean))
+
+    scores = torch.empty(heads, device=features.device)
+    _variance_ratio[(heads,)](
+        mean,
+        scatter,
+        scores,
+        frames,
+        patches,
+        mean.shape[2],
+        FISHER=score == "fisher",
+        DIM=dim,
+        BLOCK_D=block(dim),
+        BLOCK_F=16,
+        num_warps=4,
+    )
+    return scores
+
+
+def part_moments(features: torch.Tensor, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Moments of every frame, in parts of at most 128 patches.
+
+    Returns:
+        The means, measured from the head's first token, `[heads, frames, parts, head dim]`, and the sums of squared
+        distances to them, `[heads, frames, parts]`, both fp32.
+    """
+    heads, tokens, dim = features.shape
+    patches = tokens // frames
+    parts = triton.cdiv(patches, PART_ROWS)
+    mean = torch.empty(heads, frames, parts, dim, device=features.device)
+    scatter = torch.empty(heads, frames, parts, device=features.device)
+    _part_moments[(heads, parts, frames)](
+        features,
+        mean,
+        scatter,
+        frames,
+        patches,
+        *features.stride(),
+        DIM=dim,
+        BLOCK_D=block(dim),
+        BLOCK_P=block(triton.cdiv(patches, parts)),
+    )
+    return mean, scatter
+
+
+def merge_parts(mean: torch.Tensor, patches: int) -> torch.Tensor:
+    """Mean of every frame from those of its parts: fp32 `[heads, frames, head dim]`."""
+    parts = mean.shape[2]
+    rows = triton.cdiv(patches, parts)
+    count = torch.full((parts, 1), rows, device=mean.device)
+    count[-1] = patches - (parts - 1) * rows
+    return (count * mean).sum(2) / patches
+
+
+def frame_spread(features: torch.Tensor, frame_mean: torch.Tensor) -> torch.Tensor:
+    """Mean distance of a frame's tokens to their mean (of `merge_parts`): fp32 `[heads, frames]`."""
+    heads, tokens, dim = features.shape
+    frames = frame_mean.shape[1]
+    patches = tokens // frames
+    parts = triton.cdiv(patches, PART_ROWS)
+    distance = torch.empty(heads, frames, parts, device=features.device)
+    _part_distance[(heads, parts, frames)](
+        features,
+        frame_mean,
+        distance,
+        frames,
+        patches,
+        *features.stride(),
+        DIM=dim,
+        BLOCK_D=block(dim),
+        BLOCK_P=block(triton.cdiv(patches, parts)),
+    )
+    return distance.sum(2) / patches
+
+
+@triton.jit
+def _load_part(
+    features,
+    patches,
+    feature_head,
+    feature_token,
+    feature_dim,
+    DIM: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+    BLOCK_P: tl.constexpr,
+):
+    """One part of a frame in fp32, measured from the head's first token; which of its rows are there, and how many.
+
+    So measured, a mean far from zero costs no digits. Programs that run side by side read the heads of one token, which
+    lie side by side in the models' layout.
+    """
+    head, part, frame = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
+    rows = tl.cdiv(patches, tl.num_programs(1))
+    count = tl.minimum(rows, patches - part * rows)
+    features += head * feature_head
+    d = tl.arange(0, BLOCK_D)
+    origin = tl.load(features + d * feature_dim, mask=d < DIM, other=0.0).to(tl.float32)
+    features += (frame.to(tl.int64) * patches + part * rows) * feature_token
+    row = tl.arange(0, BLOCK_P)
+    x = load_rows(features, row, row < count, feature_token, feature_dim, DIM, BLOCK_D).to(tl.float32)
+    return x - origin[None, :], row < count, count
+
+
+@tuned([triton.Config({}, num_warps=4), triton.Config({}, num_warps=8)], key=["frames", "patches", "BLOCK_D"])
+@triton.jit
+def _part_moments(
+    features,
+    mean_out,
+    scatter_out,
+    frames,
+    patches,
+    feature_head,
+    feature_token,
+    feature_dim,
+    DIM: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+    BLOCK_P: tl.constexpr,
+):
+    """Mean `m` and `Σ ‖x - m‖²` of a part of a frame, which is read once and held in registers."""
+    x, valid, count = _load_part(features, patches, feature_head, feature_token, feature_dim, DIM, BLOCK_D, BLOCK_P)
+    mean = tl.sum(tl.where(valid[:, None], x, 0.0), axis=0) / count
+    deviation = tl.where(valid[:, None], x - mean[None, :], 0.0)
+    scatter = tl.sum(tl.sum(deviation * deviation, axis=0), axis=0)
+    head, part, frame = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    position = (head * frames + frame) * tl.num_programs(1) + part
+    d = tl.arange(0, BLOCK_D)
+    tl.store(mean_out + position * DIM + d, mean, mask=d < DIM)
+    tl.store(scatter_out + position, scatter)
+
+
+@tuned([triton.Config({}, num_warps=4), triton.Config({}, num_warps=8)], key=["frames", "patches", "BLOCK_D"])
+@triton.jit
+def _part_distance(
+    features,
+    frame_mean,
+    distance_out,
+    frames,
+    patches,
+    feature_head,
+    feature_token,
+    feature_dim,
+    DIM: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+    BLOCK_P: tl.constexpr,
+):
+    """`Σ ‖x - m‖` of a part of a frame, with `m` the mean of the frame."""
+    x, valid, _ = _load_part(features, patches, feature_head, feature_token, feature_dim, DIM, BLOCK_D, BLOCK_P)
+    head, part, frame = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    d = tl.arange(0, BLOCK_D)
+    mean = tl.load(frame_mean + (head * frames + frame) * DIM + d, mask=d < DIM, other=0.0)
+    deviation = x - mean[None, :]
+    distance = tl.where(valid, tl.sqrt(tl.sum(deviation * deviation, axis=1)), 0.0)
+    position = (head * frames + frame) * tl.num_programs(1) + part
+    tl.store(distance_out + position, tl.sum(distance, axis=0))
+
+
+@triton.jit
+def _variance_ratio(
+    mean_in,
+    scatter_in,
+    scores,
+    frames,
+    patches,
+    parts,
+    FISHER: tl.constexpr,
+    DIM: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+    BLOCK_F: tl.constexpr,
+):
+    """`tr(S_b) (N - F) / (tr(S_w) (F - 1))` of a head from the moments of its frames' parts.
+
+    Moments are merged as Welford's running ones are: first the parts of a frame, for `tr(S_w)`, then the frames, for
+    `tr(S_b)`. A lane is a frame, and sees every `BLOCK_F`-th; lanes are merged at the end.
+    """
+    head = tl.program_id(0)
+    rows = tl.cdiv(patches, parts)
+    lane = tl.arange(0, BLOCK_F)
+    d = tl.arange(0, BLOCK_D)[None, :]
+    within = tl.zeros([BLOCK_F, BLOCK_D], tl.float32)
+    parts_within = tl.zeros([BLOCK_F], tl.float32)
+    mean = tl.zeros([BLOCK_F, BLOCK_D], tl.float32)
+    between = tl.zeros([BLOCK_F, BLOCK_D], tl.float32)
+    for start in range(0, frames, BLOCK_F):
+        frame = start + lane
+        valid = frame < frames
+        frame_mean = tl.zeros([BLOCK_F, BLOCK_D], tl.float32)
+        for part in tl.range(0, parts, num_stages=4):
+            position = (head * frames + frame) * parts + part
+            parts_within += tl.load(scatter_in + position, mask=valid, other=0.0)
+            part_mean = tl.load(mean_in + position[:, None] * DIM + d, mask=valid[:, None] & (d < DIM), other=0.0)
+            seen = part * rows
+            count = tl.minimum(rows, patches - seen)
+            deviation = part_mean - frame_mean
+            frame_mean += deviation * (count / (seen + count))
+            within += deviation * deviation * (seen * (count / (seen + count)))
+        deviation = tl.where(valid[:, None], frame_mean - mean, 0.0)
+        mean += deviation * (1.0 / (start // BLOCK_F + 1))
+        between += deviation * (frame_mean - mean)
+
+    seen = tl.maximum((frames - lane + BLOCK_F - 1) // BLOCK_F, 0).to(tl.float32)[:, None]
+    deviation = mean - (tl.sum(seen * mean, axis=0) / frames)[None, :]
+    between += seen * deviation * deviation
+    scatter_between = patches * tl.sum(tl.sum(between, axis=0), axis=0)
+    scatter_within = tl.sum(tl.sum(within, axis=0), axis=0) + tl.sum(parts_within, axis=0)
+    ratio = scatter_between / tl.where(scatter_within == 0.0, 1.0, scatter_within)
+    chi = tl.where(scatter_within == 0.0, 1.0, ratio * (frames * (patches - 1)) / (frames - 1))
+    if FISHER:
+        tl.store(scores + head, chi * (frames - 1) / (frames * (patches - 1)))
+    else:
+        tl.store(scores + head, chi)

@@ -1,0 +1,38 @@
+"""Parts that both kernels of GramCol share."""
+
+import triton
+import triton.language as tl
+
+from imap_kernels.tile import load_rows
+
+
+@triton.jit
+def weights_of(head_weights, head, weight_map, weight_head, MAPS: tl.constexpr):
+    """The weights of `head` in the first and the last map, which is the first where there is one."""
+    pointer = head_weights + head * weight_head
+    return tl.load(pointer), tl.load(pointer + (MAPS - 1) * weight_map)
+
+
+@triton.jit
+def surrogates(
+    frame_features,
+    head_index,
+    frame,
+    k,
+    keys,
+    feature_token,
+    feature_dim,
+    index_key,
+    index_frame,
+    DIM: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+):
+    """The surrogate rows of the keys `k` in this frame, `[BLOCK_K, BLOCK_D]`."""
+    patch = tl.load(head_index + k * index_key + frame * index_frame, mask=k < keys, other=0)
+    return load_rows(frame_features, patch, k < keys, feature_token, feature_dim, DIM, BLOCK_D)
+
+
+@triton.jit
+def first_key(column, BLOCK_K: tl.constexpr):
+    """The first key's column, from which columns are measured: equal ones then contrast to zero, not to rounding."""
+    return tl.sum(tl.where(tl.arange(0, BLOCK_K)[None, :] == 0, column, 0.0), axis=1)

@@ -1,0 +1,187 @@
+"""GramCol, contrast and accumulation in one kernel where a tile holds all text keys, else in two."""
+
+import torch
+import triton
+import triton.language as tl
+
+from imap_kernels.gram_column.key_moments import KEY_TILE, key_moments
+from imap_kernels.gram_column.tile import first_key, surrogates, weights_of
+from imap_kernels.key_softmax import add_softmax, softmax_over_keys
+from imap_kernels.tile import inner_products, load_rows
+from imap_kernels.tuning import block, computable, tuned
+
+
+def gram_column(
+    features: torch.Tensor,
+    surrogate_index: torch.Tensor,
+    multiplicity: torch.Tensor,
+    head_weights: torch.Tensor,
+    out: torch.Tensor,
+    normalize: str,
+) -> None:
+    """One program per frame and tile of patches goes through the heads, and adds to `out` once.
+
+    More than 64 text keys take several programs, to which a kernel of its own first gives the moments over all keys;
+    and a softmax then needs this layer's maps of all keys stored.
+    """
+    (features,) = computable(features)
+    keys = surrogate_index.shape[1]
+    if keys <= KEY_TILE:
+        _accumulate(features, surrogate_index, multiplicity, head_weights, None, out, softmax=normalize == "softmax")
+        return
+    moments = key_moments(features, surrogate_index, multiplicity, head_weights)
+    if normalize == "none":
+        _accumulate(features, surrogate_index, multiplicity, head_weights, moments, out)
+        return
+    maps = out.new_zeros(len(head_weights), keys, features.shape[1])
+    _accumulate(features, surrogate_index, multiplicity, head_weights, moments, maps)
+    add_softmax(maps, multiplicity, out)
+
+
+def _accumulate(
+    features: torch.Tensor,
+    surrogate_index: torch.Tensor,
+    multiplicity: torch.Tensor,
+    head_weights: torch.Tensor,
+    moments: torch.Tensor | None,
+    out: torch.Tensor,
+    softmax: bool = False,
+) -> None:
+    """Add the maps of `out.shape[1]` keys; `moments` is `None` where one tile of keys holds all of them."""
+    heads, tokens, dim = features.shape
+    keys, frames = surrogate_index.shape[1:]
+    patches = tokens // frames
+    block_k = block(keys, at_most=KEY_TILE)
+
+    def grid(meta: dict) -> tuple[int, int, int]:
+        return triton.cdiv(patches, meta["BLOCK_P"]), frames, triton.cdiv(out.shape[1], block_k)
+
+    _add_maps[grid](
+        features,
+        surrogate_index,
+        multiplicity,
+        head_weights,
+        moments,
+        out,
+        heads,
+        frames,
+        patches,
+        keys,
+        out.shape[1],
+        *features.stride(),
+        *surrogate_index.stride(),
+        multiplicity.stride(0),
+        *head_weights.stride(),
+        *out.stride(),
+        MAPS=len(head_weights),
+        SOFTMAX=softmax,
+        DIM=dim,
+        BLOCK_D=block(dim),
+        BLOCK_K=block_k,
+        BLOCK_A=triton.next_power_of_2(heads),
+    )
+
+
+@tuned(
+    [
+        # Indices load before the rows that they name, so that two stages hold one tile.
+        triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=8),
+        triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=8),
+        triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=4),
+    ],
+    key=["heads", "frames", "patches", "keys", "MAPS", "SOFTMAX", "BLOCK_D"],
+    restore=["out"],
+)
+@triton.jit
+def _add_maps(
+    features,
+    index,
+    multiplicity,
+    head_weights,
+    moments,
+    out,
+    heads,
+    frames,
+    patches,
+    keys,
+    concepts,
+    feature_head,
+    feature_token,
+    feature_dim,
+    index_head,
+    index_key,
+    index_frame,
+    key_stride,
+    weight_map,
+    weight_head,
+    out_map,
+    out_concept,
+    out_token,
+    MAPS: tl.constexpr,
+    SOFTMAX: tl.constexpr,
+    DIM: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+    BLOCK_A: tl.constexpr,
+    BLOCK_P: tl.constexpr,
+):
+    """`out[m, c] += normalize_c(Σ_h head_weights[m, h] · (g[h, c] - mean_c g[h]) / (std_c g[h] + 1e-6))`.
+
+    The maps of a tile of patches and keys stay in registers while the program goes through the heads that some map
+    weighs, one after the other: no atomics, and the same bits every run.
+    """
+    frame = tl.program_id(1)
+    p = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)
+    k = tl.program_id(2) * BLOCK_K + tl.arange(0, BLOCK_K)
+    count = tl.load(multiplicity + k * key_stride, mask=k < keys, other=0.0)
+    total = tl.sum(count, axis=0)
+    features += frame.to(tl.int64) * patches * feature_token
+
+    head_lane = tl.arange(0, BLOCK_A)
+    lane_weight = weights_of(head_weights, tl.where(head_lane < heads, head_lane, 0), weight_map, weight_head, MAPS)
+    read = (head_lane < heads) & ((lane_weight[0] != 0.0) | (lane_weight[1] != 0.0))
+    order = tl.cumsum(read.to(tl.int32), axis=0)
+
+    first_map = tl.zeros([BLOCK_P, BLOCK_K], tl.float32)
+    last_map = tl.zeros([BLOCK_P, BLOCK_K], tl.float32)
+    for i in range(tl.max(order, axis=0)):
+        head = tl.sum(tl.where(read & (order == i + 1), head_lane, 0), axis=0).to(tl.int64)
+        head_features = features + head * feature_head
+        feature = load_rows(head_features, p, p < patches, feature_token, feature_dim, DIM, BLOCK_D)
+        surrogate = surrogates(
+            head_features,
+            index + head * index_head,
+            frame,
+            k,
+            keys,
+            feature_token,
+            feature_dim,
+            index_key,
+            index_frame,
+            DIM,
+            BLOCK_D,
+        )
+        column = inner_products(feature, surrogate)
+        if moments is None:
+            deviation = column - first_key(column, BLOCK_K)[:, None]
+            deviation -= (tl.sum(count[None, :] * deviation, axis=1) / total)[:, None]
+            variance = tl.sum(count[None, :] * deviation * deviation, axis=1) / tl.maximum(total - 1.0, 1.0)
+            z = deviation * (1.0 / (tl.sqrt(variance) + 1e-6))[:, None]
+        else:
+            token = moments + head * (frames * patches) + frame * patches + p
+            mean = tl.load(token, mask=p < patches, other=0.0)
+            inverse = tl.load(token + heads * (frames * patches), mask=p < patches, other=0.0)
+            z = (column - mean[:, None]) * inverse[:, None]
+        first, last = weights_of(head_weights, head, weight_map, weight_head, MAPS)
+        first_map += tl.where(first != 0.0, first * z, 0.0)
+        if MAPS == 2:
+            last_map += tl.where(last != 0.0, last * z, 0.0)
+
+    if SOFTMAX:
+        first_map = softmax_over_keys(first_map, count, k < keys)
+        last_map = softmax_over_keys(last_map, count, k < keys)
+    out += k[None, :] * out_concept + (frame * patches + p)[:, None].to(tl.int64) * out_token
+    mask = (p < patches)[:, None] & (k < concepts)[None, :]
+    tl.store(out, tl.load(out, mask=mask) + first_map, mask=mask)
+    if MAPS == 2:
+        tl.store(out + out_map, tl.load(out + out_map, mask=mask) + last_map, mask=mask)

@@ -1,0 +1,121 @@
+"""Head similarity in one pass over the features."""
+
+import torch
+import triton
+import triton.language as tl
+
+from imap_kernels.key_softmax import add_softmax, softmax_over_keys
+from imap_kernels.tile import inner_products, load_rows
+from imap_kernels.tuning import block, computable, tuned
+
+KEY_TILE = 64
+
+
+def head_similarity(
+    rows: torch.Tensor,
+    features: torch.Tensor,
+    multiplicity: torch.Tensor,
+    out: torch.Tensor,
+    scale: float,
+    normalize: str,
+) -> None:
+    """One program per tile of tokens and keys; a softmax over more than 64 keys stores this layer's map first."""
+    rows, features = computable(rows, features)
+    keys, tokens = rows.shape[1], features.shape[1]
+    if normalize == "none" or keys <= KEY_TILE:
+        _accumulate(rows, features, multiplicity, out, scale, softmax=normalize == "softmax")
+        return
+    maps = out.new_zeros(keys, tokens)
+    _accumulate(rows, features, multiplicity, maps, scale, softmax=False)
+    add_softmax(maps[None], multiplicity, out[None])
+
+
+def _accumulate(
+    rows: torch.Tensor,
+    features: torch.Tensor,
+    multiplicity: torch.Tensor,
+    out: torch.Tensor,
+    scale: float,
+    softmax: bool,
+) -> None:
+    heads, keys, dim = rows.shape
+    tokens = features.shape[1]
+    block_k = block(keys, at_most=KEY_TILE)
+
+    def grid(meta: dict) -> tuple[int, int]:
+        return triton.cdiv(tokens, meta["BLOCK_N"]), triton.cdiv(len(out), block_k)
+
+    _add_similarity[grid](
+        rows,
+        features,
+        multiplicity,
+        out,
+        heads,
+        keys,
+        tokens,
+        len(out),
+        scale,
+        *rows.stride(),
+        *features.stride(),
+        multiplicity.stride(0),
+        *out.stride(),
+        SOFTMAX=softmax,
+        DIM=dim,
+        BLOCK_D=block(dim),
+        BLOCK_K=block_k,
+    )
+
+
+@tuned(
+    [
+        triton.Config({"BLOCK_N": 64}, num_warps=4, num_stages=4),
+        triton.Config({"BLOCK_N": 128}, num_warps=8, num_stages=3),
+        triton.Config({"BLOCK_N": 32}, num_warps=4, num_stages=2),
+    ],
+    key=["heads", "keys", "tokens", "SOFTMAX", "BLOCK_D"],
+    restore=["out"],
+)
+@triton.jit
+def _add_similarity(
+    rows,
+    features,
+    multiplicity,
+    out,
+    heads,
+    keys,
+    tokens,
+    concepts,
+    scale,
+    row_head,
+    row_key,
+    row_dim,
+    feature_head,
+    feature_token,
+    feature_dim,
+    key_stride,
+    out_concept,
+    out_token,
+    SOFTMAX: tl.constexpr,
+    DIM: tl.constexpr,
+    BLOCK_D: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+):
+    """`out[c, n] += normalize_c(scale · Σ_h rows[h, c] · features[h, n])`, a tile in registers through all heads."""
+    n = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
+    k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
+    token = n.to(tl.int64)
+    similarity = tl.zeros([BLOCK_N, BLOCK_K], tl.float32)
+    for _ in range(heads):
+        feature = load_rows(features, token, n < tokens, feature_token, feature_dim, DIM, BLOCK_D)
+        row = load_rows(rows, k, k < keys, row_key, row_dim, DIM, BLOCK_D)
+        similarity += inner_products(feature, row)
+        features += feature_head
+        rows += row_head
+    similarity *= scale
+    if SOFTMAX:
+        count = tl.load(multiplicity + k * key_stride, mask=k < keys, other=0.0)
+        similarity = softmax_over_keys(similarity, count, k < keys)
+    out += k[None, :] * out_concept + token[:, None] * out_token
+    mask = (n < tokens)[:, None] & (k < concepts)[None, :]
+    tl.store(out, tl.load(out, mask=mask) + similarity, mask=mask)

@@ -1,0 +1,18 @@
+"""Parts that several Triton kernels share."""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def load_rows(pointer, rows, valid, row_stride, dim_stride, DIM: tl.constexpr, BLOCK_D: tl.constexpr):
+    """Rows of a strided matrix as a tile `[rows, BLOCK_D]`; zeros where not `valid` and beyond `DIM`."""
+    d = tl.arange(0, BLOCK_D)[None, :]
+    mask = valid[:, None] & (d < DIM)
+    return tl.load(pointer + rows[:, None] * row_stride + d * dim_stride, mask=mask, other=0.0)
+
+
+@triton.jit
+def inner_products(rows, columns):
+    """`rows [R, d] · columns [C, d]ᵀ` in fp32; fp32 inputs are not rounded to TF32."""
+    return tl.dot(rows, tl.trans(columns), input_precision="ieee")
