@@ -17,12 +17,12 @@ class TextRows:
 
     Attributes:
         key: `[A, K, d]`, the text keys κ, after QK norm.
-        output: `[A, K, d]`, their attention output, before the output projection.
+        output: `[A, K, d]`, their attention output, before the output projection; None where they attend to nothing.
         multiplicity: fp32 `[K]`, how many equal rows of the model each row stands for (padding is one row).
     """
 
     key: Tensor
-    output: Tensor
+    output: Tensor | None
     multiplicity: Tensor
 
 

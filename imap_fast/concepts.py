@@ -1,15 +1,15 @@
-"""From words to what the model can match: concept embeddings, and the tokens of a prompt."""
+"""What a trace was asked to look for: concepts as words or embeddings, or the tokens of a prompt."""
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+
+from imap_fast.prompt import PromptTokens
 
 CONCEPT_TOKENS = 16  # as many as the published method reads of a concept
 
@@ -40,6 +40,11 @@ class Concepts:
         self._prompt: str | None = None
         self._tokens: list[list[int]] | None = None
         if isinstance(concepts, Tensor):
+            if not adapter.has_concept_stream:
+                raise TypeError(
+                    f"{adapter.model.__name__} has no concept stream that could start from a tensor; give words of the "
+                    "prompt, or concepts=None for every text token"
+                )
             self.embeddings = check_embeddings(concepts, adapter.embedding_width, background is not None)
             names = self.labels or tuple(f"concept {i}" for i in range(len(concepts)))
             if len(names) != len(concepts):
@@ -61,12 +66,12 @@ class Concepts:
             self.labels = self.words
         self.baseline_labels = self.labels
 
-    def embed(self, pipeline, pooling: str) -> None:
+    def embed(self, adapter, pooling: str) -> None:
         """Embeds the words that a concept stream is to start from."""
         if self.words is not None and self.match == "concepts":
-            self.embeddings = embed_concepts(pipeline, self.words, pooling)
+            self.embeddings = adapter.embed_concepts(self.words, pooling)
 
-    def read_prompt(self, tokenizer, prompt: str | list[str] | None, max_length: int) -> None:
+    def read_prompt(self, prompt: str | list[str] | None, tokens_of: Callable[[str], PromptTokens]) -> None:
         """Finds the words in the prompt of a run, or names its tokens.
 
         Raises:
@@ -80,11 +85,11 @@ class Concepts:
             if self.words is not None:
                 raise ValueError("words cannot be found in prompt_embeds; give the prompt as text, or concepts=None")
             return
-        pieces = prompt_pieces(tokenizer, self._prompt, max_length)
+        tokens = tokens_of(self._prompt)
         if self.words is not None:
-            self._tokens = [find_word(pieces[:-1], word) for word in self.words]
+            self._tokens = [tokens.find(word) for word in self.words]
             return
-        self.labels = token_labels(pieces)
+        self.labels = tokens.labels
         if self.embeddings is None:
             self.baseline_labels = self.labels
 
@@ -108,11 +113,14 @@ class Concepts:
             raise ValueError(f"{len(self.labels)} labels name {text_length} text tokens; give one for each")
         return len(self.labels), len(self.baseline_labels)
 
-    def merge_tokens(self, values: Tensor) -> Tensor:
-        """Maps `[V, T, …]` of tokens as maps of the words that they spell, the mean of a word's; others as they are."""
-        if self._tokens is None:
-            return values
-        return torch.stack([values[:, tokens].mean(1) for tokens in self._tokens], dim=1)
+    def named(self, rows: Tensor, count: int) -> Tensor:
+        """Maps `[V, K, …]` of text rows as those of the concepts or tokens asked for.
+
+        A word's map is the mean of its tokens'. Of `count` tokens those behind row `K` are padding like it.
+        """
+        if self._tokens is not None:
+            return torch.stack([rows[:, tokens].mean(1) for tokens in self._tokens], dim=1)
+        return rows[:, torch.arange(count, device=rows.device).clamp(max=rows.shape[1] - 1)]
 
 
 def check_embeddings(concepts: Tensor, width: int, warn: bool) -> Tensor:
@@ -170,70 +178,19 @@ def with_background(concepts: tuple[str, ...], background: str | None) -> tuple[
     return (*concepts, background)
 
 
-@torch.no_grad()
-def embed_concepts(pipeline, concepts: tuple[str, ...], pooling: str) -> Tensor:
-    """One T5 vector `[C, D]` for each concept: the first token's, or the mean of the tokens before EOS.
-
-    Args:
-        pipeline: a diffusers pipeline with `tokenizer`, `text_encoder` and `encode_prompt`.
-        concepts: `C` of them.
-        pooling: `"first"` (published) or `"mean"`.
-
-    Raises:
-        ValueError: a concept of more than 16 tokens (EOS included), or a pipeline without its text encoder.
-    """
+def check_text_encoder(pipeline) -> None:
+    """Raises ValueError for a pipeline that cannot embed concepts."""
     if pipeline.text_encoder is None or pipeline.tokenizer is None:
         raise ValueError(
             "the pipeline has no text encoder to embed concepts with; load it with one, "
             "or pass concepts as a tensor [C, D] of text embeddings"
         )
-    ids = pipeline.tokenizer(list(concepts)).input_ids
-    for concept, tokens in zip(concepts, ids, strict=True):
-        if len(tokens) > CONCEPT_TOKENS:
+
+
+def check_lengths(concepts: tuple[str, ...], lengths: list[int]) -> None:
+    """Raises ValueError for a concept of more than 16 tokens, special ones included."""
+    for concept, length in zip(concepts, lengths, strict=True):
+        if length > CONCEPT_TOKENS:
             raise ValueError(
-                f"concept {concept[:80]!r} has {len(tokens)} tokens and only {CONCEPT_TOKENS} are read; shorten it"
+                f"concept {concept[:80]!r} has {length} tokens and only {CONCEPT_TOKENS} are read; shorten it"
             )
-    embeddings, _ = pipeline.encode_prompt(
-        list(concepts), do_classifier_free_guidance=False, max_sequence_length=CONCEPT_TOKENS
-    )
-    if pooling == "first":
-        return embeddings[:, 0].clone()
-    eos = pipeline.tokenizer.eos_token_id
-    words = [[token for token in tokens if token != eos] for tokens in ids]
-    return torch.stack([row[: max(len(word), 1)].mean(0) for row, word in zip(embeddings, words, strict=True)])
-
-
-def prompt_pieces(tokenizer, prompt: str, max_length: int) -> list[str]:
-    """The prompt's tokens as the tokenizer spells them (`▁` begins a word), EOS last, padding left out."""
-    ids = tokenizer(prompt, truncation=True, max_length=max_length).input_ids
-    return tokenizer.convert_ids_to_tokens(ids)
-
-
-def token_labels(pieces: list[str]) -> tuple[str, ...]:
-    """A distinct name for each token: its text, `</s>` for EOS, and `(2)`, `(3)` … behind repeated ones."""
-    names = [piece.replace("▁", " ").strip() or "▁" for piece in pieces]
-    seen: Counter[str] = Counter()
-    labels = []
-    for name in names:
-        seen[name] += 1
-        labels.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return tuple(labels)
-
-
-def find_word(pieces: list[str], word: str) -> list[int]:
-    """The indices of the tokens that spell `word`, at every place where it stands as whole words, in any case.
-
-    Args:
-        pieces: of `prompt_pieces`, EOS left out.
-        word: one or several words of the prompt.
-
-    Raises:
-        ValueError: the prompt does not say it; its words are listed.
-    """
-    text = "".join(pieces).replace("▁", " ")
-    spans = list(pairwise(accumulate((len(piece) for piece in pieces), initial=0)))
-    pattern = r"(?<!\w)" + r"\s+".join(map(re.escape, word.split())) + r"(?!\w)"
-    places = [match.span() for match in re.finditer(pattern, text, re.IGNORECASE)]
-    if not places:
-        raise ValueError(f"the prompt does not say {word!r}; its words are {', '.join(dict.fromkeys(text.split()))}")
-    return [i for i, (start, stop) in enumerate(spans) if any(start < end and begin < stop for begin, end in places)]

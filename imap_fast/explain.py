@@ -27,7 +27,7 @@ def explain(
     concepts: Sequence[str] | Tensor | None,
     *,
     steps: Iterable[int] | None = None,
-    num_inference_steps: int = 50,
+    num_inference_steps: int | None = None,
     height: int | None = None,
     width: int | None = None,
     num_frames: int | None = None,
@@ -45,8 +45,8 @@ def explain(
         video: a file, a `Clip`, or frames as pipelines return them.
         prompt: what the video shows.
         concepts: as in `imap_fast.trace`.
-        steps: indices into the schedule, from 0. None: the published noise level, 30 of 50.
-        num_inference_steps: length of the schedule.
+        steps: indices into the schedule, from 0. None: the published noise level, such as step 30 of 50 for CogVideoX.
+        num_inference_steps: length of the schedule. None: the published one, 30 for HunyuanVideo and 50 for the others.
         height: in pixels; the video is scaled to cover it and cut. None: the model's own size, as for `width`.
         width: in pixels.
         num_frames: how many frames to read from the start. None: the model's clip length. A shorter video is read as
@@ -64,10 +64,9 @@ def explain(
     adapter = adapter_for(pipe)
     explained = adapter.video_forward(num_inference_steps, height, width)
     steps = indices("steps", [explained.published_step] if steps is None else steps)
-    if steps[-1] >= num_inference_steps:
-        raise ValueError(
-            f"step {steps[-1]} is outside the schedule of {num_inference_steps} steps, 0 to {num_inference_steps - 1}"
-        )
+    scheduled = explained.num_inference_steps
+    if steps[-1] >= scheduled:
+        raise ValueError(f"step {steps[-1]} is outside the schedule of {scheduled} steps, 0 to {scheduled - 1}")
     clip = read_window(video, explained, num_frames)
     with trace(pipe, concepts, guided=False, **trace_arguments) as tracer:
         explained.encode(prompt, clip.frames, generator or torch.Generator().manual_seed(0))

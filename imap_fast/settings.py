@@ -60,6 +60,12 @@ class Settings:
         unknown = [name for name in maps if name not in MAP_NAMES]
         if unknown or not maps:
             raise ValueError(f"maps={unknown or maps!r} is unknown; choose out of {', '.join(MAP_NAMES)}")
+        if not adapter.has_concept_stream:
+            alone = f"is not possible: the text rows of {adapter.model.__name__} attend to nothing"
+            if choices["match"] == "concepts":
+                raise ValueError(f'match="concepts" {alone}; use match="prompt" with words of the prompt as concepts')
+            if "concept_attention" in maps:
+                raise ValueError(f'the map "concept_attention" {alone}; ask for imap, gramcol or cross_attention')
         if not 1 <= top_k <= adapter.num_heads:
             raise ValueError(f"top_k={top_k} is not possible; the model has {adapter.num_heads} heads in a layer")
         if steps is not None:

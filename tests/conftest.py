@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 from diffusers import CogVideoXPipeline
 
+from tests.architectures import ARCHITECTURES, Architecture
 from tests.tiny import tiny_pipeline
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def architecture(request: pytest.FixtureRequest) -> Architecture:
+    """Each architecture in turn."""
+    return ARCHITECTURES[request.param]
 
 
 @pytest.fixture

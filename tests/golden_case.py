@@ -7,20 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import CogVideoXTransformer3DModel
+from diffusers import CogVideoXTransformer3DModel, HunyuanVideoTransformer3DModel, WanTransformer3DModel
 from safetensors import safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 FOLDER = Path(__file__).parent / "golden"
+MODELS = {
+    "cogvideox": CogVideoXTransformer3DModel,
+    "hunyuan_video": HunyuanVideoTransformer3DModel,
+    "wan": WanTransformer3DModel,
+}
 NAMES = sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 
 
 @dataclass(frozen=True)
 class GoldenCase:
-    """One file of `golden/`: a model, the arguments of a guided forward, and what the method makes of it."""
+    """One file of `golden/`: a model, the arguments of a forward, and what the method makes of it."""
 
     name: str
-    transformer: CogVideoXTransformer3DModel
+    transformer: nn.Module
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
     metadata: dict[str, str]
@@ -34,25 +39,35 @@ class GoldenCase:
         for key, tensor in tensors.items():
             group, _, rest = key.partition(".")
             groups[group][rest] = tensor
-        transformer = CogVideoXTransformer3DModel(**json.loads(metadata["config"])).eval()
+        transformer = MODELS[metadata.get("architecture", "cogvideox")](**json.loads(metadata["config"])).eval()
         transformer.load_state_dict(groups["weights"])
         return cls(name, transformer, groups["in"], groups["out"], metadata)
 
+    @property
+    def architecture(self) -> str:
+        """A key of `MODELS`."""
+        return self.metadata.get("architecture", "cogvideox")
+
     def forward(self) -> Tensor:
-        """The model's output for the case's batch of (unconditional, conditional)."""
-        rope = (self.inputs["rope_cos"], self.inputs["rope_sin"]) if "rope_cos" in self.inputs else None
+        """The model's output for the case's batch: for CogVideoX one of (unconditional, conditional)."""
+        inputs = {
+            "hidden_states": self.inputs["latents"],
+            "encoder_hidden_states": self.inputs["prompt_embeds"],
+            "timestep": self.inputs["timestep"],
+        }
+        if "rope_cos" in self.inputs:
+            inputs["image_rotary_emb"] = (self.inputs["rope_cos"], self.inputs["rope_sin"])
+        if self.architecture == "hunyuan_video":
+            inputs["encoder_attention_mask"] = self.inputs["prompt_mask"]
+            inputs["pooled_projections"] = self.inputs["pooled"]
+            inputs["guidance"] = self.inputs["guidance"]
         with torch.no_grad():
-            return self.transformer(
-                hidden_states=self.inputs["latents"],
-                encoder_hidden_states=self.inputs["prompt_embeds"],
-                timestep=self.inputs["timestep"],
-                image_rotary_emb=rope,
-            ).sample
+            return self.transformer(**inputs).sample
 
     @property
-    def concepts(self) -> Tensor:
-        """Concept embeddings `[C, D]` of the conditional half."""
-        return self.inputs["concept_embeds"][1]
+    def concepts(self) -> Tensor | None:
+        """Concept embeddings `[C, D]` of the conditional half, or None where the model has no concept stream."""
+        return self.inputs["concept_embeds"][-1] if "concept_embeds" in self.inputs else None
 
     def value(self, name: str):
         """A metadata value, read as JSON."""
@@ -66,5 +81,5 @@ class GoldenCase:
             "head_score": self.metadata["separation"].lower(),
             "top_k": self.value("topk"),
             "normalize": "softmax" if self.metadata["softmax"] == "True" else "none",
-            "guided": True,
+            "guided": self.architecture == "cogvideox",
         }

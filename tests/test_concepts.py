@@ -8,11 +8,31 @@ import pytest
 import torch
 
 import imap_fast
-from imap_fast.concepts import check_concepts, embed_concepts, find_word, prompt_pieces, token_labels
+from imap_fast.concepts import check_concepts
+from imap_fast.models import adapter_for
+from imap_fast.prompt import PromptTokens
+from tests import tiny_wan
 from tests.assertions import assert_close
+from tests.pipelines import PIPELINES
 from tests.tiny import CALL, tiny_pipeline, tiny_tokenizer, tiny_transformer
+from tests.tiny_hunyuan_video import byte_level_tokenizer
 
 READ = {"layers": [1], "top_k": 2}
+
+
+class SlowTokenizer:
+    """Stands for a tokenizer in Python, which does not say where a token is."""
+
+    is_fast = False
+
+    def __init__(self, tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self.all_special_tokens = tokenizer.all_special_tokens
+        self.convert_ids_to_tokens = tokenizer.convert_ids_to_tokens
+
+    def __call__(self, text: str, *, return_offsets_mapping: bool, **limits: object) -> dict[str, list[int]]:
+        assert not return_offsets_mapping
+        return self._tokenizer(text, **limits)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +57,7 @@ def test_concepts_are_stripped() -> None:
 
 def test_a_concept_longer_than_the_encoder_takes(pipeline) -> None:
     fits = "bcdefghijklmno"  # with the piece that begins a word and EOS: 16 tokens
-    assert embed_concepts(pipeline, (fits,), "first").shape == (1, 32)
+    assert adapter_for(pipeline).embed_concepts((fits,), "first").shape == (1, 32)
     with pytest.raises(ValueError, match=r"has 17 tokens and only 16 are read; shorten it"):
         with imap_fast.trace(pipeline, [fits + "p", "cat"], **READ):
             pass
@@ -49,9 +69,25 @@ def test_embeddings_are_the_first_token_or_the_mean_before_eos(pipeline) -> None
     with torch.no_grad():
         states = pipeline.text_encoder(padded)[0]
     assert padded[0, 2] == padded[1, 3] == pipeline.tokenizer.eos_token_id
-    assert torch.equal(embed_concepts(pipeline, concepts, "first"), states[:, 0])
+    adapter = adapter_for(pipeline)
+    assert torch.equal(adapter.embed_concepts(concepts, "first"), states[:, 0])
     mean = torch.stack([states[0, :2].mean(0), states[1, :3].mean(0)])
-    assert_close(embed_concepts(pipeline, concepts, "mean"), mean, 1e-6)
+    assert_close(adapter.embed_concepts(concepts, "mean"), mean, 1e-6)
+
+
+@pytest.mark.parametrize("kind", ["hunyuan-text", "hunyuan-image-latents"])
+def test_llama_embeds_each_concept_where_the_template_has_it(kind: str) -> None:
+    adapter = adapter_for(PIPELINES[kind][1]())
+    # A causal encoder: a first token knows what stands before it, and nothing of what comes behind.
+    red_cat, red_dog, cat = adapter.embed_concepts(("red cat", "red dog", "cat"), "first")
+    assert_close(red_cat, red_dog, 1e-6)
+    assert not torch.allclose(red_cat, cat, atol=1e-2)
+    one_token = adapter.embed_concepts(("a", "cat"), "first")[0]
+    assert_close(adapter.embed_concepts(("a", "cat"), "mean")[0], one_token, 1e-6)
+    pair = adapter.embed_concepts(("red cat",), "mean")[0]
+    assert not torch.allclose(pair, red_cat, atol=1e-2)
+    with pytest.raises(ValueError, match=r"has 17 tokens and only 16 are read; shorten it"):
+        adapter.embed_concepts(("bcdefghijklmnopq", "cat"), "first")
 
 
 def test_a_pipeline_without_its_text_encoder(pipeline) -> None:
@@ -124,35 +160,57 @@ def test_labels_of_every_token_of_a_bare_transformer() -> None:
         traced(names[:-1])
 
 
+def test_a_model_without_a_concept_stream_says_what_it_takes() -> None:
+    pipeline = tiny_wan.tiny_pipeline()
+    with pytest.raises(ValueError, match=r'match="concepts" is not possible.*use match="prompt"'):
+        imap_fast.trace(pipeline, ["cat"], **READ)
+    with pytest.raises(ValueError, match=r'"concept_attention" is not possible.*ask for imap'):
+        imap_fast.trace(pipeline, ["cat"], match="prompt", maps=["imap", "concept_attention"], **READ)
+    with pytest.raises(TypeError, match="no concept stream"):
+        imap_fast.trace(pipeline.transformer, torch.randn(2, 32), match="prompt", **READ)
+
+
 class TestPrompt:
-    tokenizer = tiny_tokenizer()
+    """Tokenizers that tell where a token is in the text, and one that only spells it."""
 
-    def pieces(self, prompt: str, max_length: int = 24) -> list[str]:
-        return prompt_pieces(self.tokenizer, prompt, max_length)
+    def tokens(self, prompt: str, max_length: int = 24, fast: bool = True) -> PromptTokens:
+        tokenizer = tiny_tokenizer()
+        return PromptTokens.read(tokenizer if fast else SlowTokenizer(tokenizer), prompt, max_length=max_length)
 
-    def test_pieces_end_with_eos_and_are_cut_as_the_pipeline_cuts(self) -> None:
-        assert self.pieces("a cat running") == ["▁a", "▁cat", "▁run", "n", "ing", "</s>"]
-        assert self.pieces("a cat running", 4) == ["▁a", "▁cat", "▁run", "</s>"]
+    @pytest.mark.parametrize("fast", [True, False])
+    def test_tokens_end_with_eos_and_are_cut_as_the_pipeline_cuts(self, fast: bool) -> None:
+        assert self.tokens("a cat running", fast=fast).names == ("a", "cat", "run", "n", "ing", "</s>")
+        cut = self.tokens("a cat running", 4, fast)
+        assert cut.names == ("a", "cat", "run", "</s>")
+        assert cut.text.split() == ["a", "cat", "run"]
 
     def test_labels_are_distinct(self) -> None:
-        assert token_labels(self.pieces("a cat on a cat")) == ("a", "cat", "on", "a (2)", "cat (2)", "</s>")
+        assert self.tokens("a cat on a cat").labels == ("a", "cat", "on", "a (2)", "cat (2)", "</s>")
 
+    @pytest.mark.parametrize("fast", [True, False])
     @pytest.mark.parametrize(
-        ("word", "tokens"),
-        [
-            ("cat", [1, 7]),
-            ("Running", [2, 3, 4]),
-            ("red cat", [6, 7]),
-            ("on", [5]),
-        ],
+        ("word", "tokens"), [("cat", [1, 7]), ("Running", [2, 3, 4]), ("red cat", [6, 7]), ("on", [5])]
     )
-    def test_a_word_is_all_its_tokens_wherever_it_stands(self, word: str, tokens: list[int]) -> None:
-        assert find_word(self.pieces("a cat running on red cat")[:-1], word) == tokens
+    def test_a_word_is_all_its_tokens_wherever_it_stands(self, word: str, tokens: list[int], fast: bool) -> None:
+        assert self.tokens("a cat running on red cat", fast=fast).find(word) == tokens
 
-    @pytest.mark.parametrize("word", ["run", "ca", "dog", "cat.*", "cat a"])
+    @pytest.mark.parametrize("word", ["run", "ca", "dog", "cat.*", "cat a", "</s>"])
     def test_a_word_that_the_prompt_does_not_say(self, word: str) -> None:
         with pytest.raises(ValueError, match="its words are a, cat, running"):
-            find_word(self.pieces("a cat running a cat")[:-1], word)
+            self.tokens("a cat running a cat").find(word)
+
+    def test_a_template_is_no_part_of_the_prompt(self) -> None:
+        template = "the dog {} on grass"
+        tokenizer = byte_level_tokenizer(template, 5)
+        read = PromptTokens.read(tokenizer, "red cat", max_length=9, template=template, skip=5)
+        assert read.names[:2] == ("red", "cat")
+        assert read.find("cat") == [1]
+        for word in ("dog", "grass"):
+            with pytest.raises(ValueError, match="its words are red, cat"):
+                read.find(word)
+        behind = read.behind_image(3)
+        assert behind.names == ("image 0", "image 1", "image 2", "red", "cat")
+        assert behind.find("cat") == [4]
 
     def test_an_absent_word_is_found_before_any_work(self, pipeline) -> None:
         def fail(*_: object) -> None:

@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import CogVideoXFunControlPipeline, CogVideoXImageToVideoPipeline
+from diffusers import CogVideoXFunControlPipeline, CogVideoXImageToVideoPipeline, WanImageToVideoPipeline
 
 import imap_fast
 from imap_fast.maps import MAP_NAMES
+from imap_fast.models import adapter_for
 from imap_fast.video import Clip
+from tests import tiny_wan
+from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
+from tests.pipelines import PIPELINES, PROMPT
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
 
 READ = {"layers": [0, 1], "top_k": 2}
@@ -71,6 +75,98 @@ def test_it_equals_a_trace_of_the_noised_latents(pipeline) -> None:
         assert_close(getattr(maps, name), getattr(tracer.maps, name), 1e-5)
 
 
+def by_hand(pipeline, name: str, frames: np.ndarray, step: int) -> dict[str, torch.Tensor]:
+    """Arguments of the transformer for a video at `step` of 10, from the pipeline's parts."""
+    vae, scheduler = pipeline.vae, pipeline.scheduler
+    pixels = torch.from_numpy(frames).permute(3, 0, 1, 2)[None] / 127.5 - 1
+    latents = vae.encode(pixels).latent_dist.mode()
+    if name == "wan":
+        mean, std = (torch.tensor(row).view(1, 4, 1, 1, 1) for row in (vae.config.latents_mean, vae.config.latents_std))
+        latents = (latents - mean) / std
+        scheduler.set_timesteps(10)
+        text = {"encoder_hidden_states": pipeline.encode_prompt(PROMPT, max_sequence_length=512)[0]}
+    else:
+        latents = latents * vae.config.scaling_factor
+        scheduler.set_timesteps(sigmas=[1 - i / 10 for i in range(10)])
+        embeds, pooled, mask = pipeline.encode_prompt(PROMPT)
+        text = {"encoder_hidden_states": embeds, "encoder_attention_mask": mask, "pooled_projections": pooled}
+        text["guidance"] = torch.tensor([6000.0])
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(7))
+    # Flow matching: a straight line from video to noise.
+    sigma = scheduler.sigmas[step]
+    noisy = (1 - sigma) * latents + sigma * noise
+    return {"hidden_states": noisy, "timestep": scheduler.timesteps[step][None], **text}
+
+
+@pytest.mark.parametrize("name", ["hunyuan_video", "wan"])
+def test_flow_matching_equals_a_trace_of_latents_on_the_line_to_noise(name: str) -> None:
+    architecture = ARCHITECTURES[name]
+    pipeline, frames = architecture.pipeline(), clip().frames
+    concepts = None if architecture.prompt_only else ["cat", "running"]
+    with torch.no_grad():
+        inputs = by_hand(pipeline, name, frames, 6)
+        with imap_fast.trace(pipeline, concepts, **architecture.arguments) as tracer:
+            pipeline.transformer(**inputs)
+    read = {"height": HEIGHT, "width": WIDTH, "num_inference_steps": 10, "steps": [6]}
+    generator = torch.Generator().manual_seed(7)
+    maps = imap_fast.explain(pipeline, frames, PROMPT, concepts, generator=generator, **read, **architecture.arguments)
+    for each in architecture.maps:
+        expected = getattr(tracer.maps, each)
+        assert_close(getattr(maps, each), expected[: len(getattr(maps, each))], 1e-5)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PIPELINES if kind != "control"])
+def test_every_pipeline_explains_and_is_left_as_it_was(kind: str) -> None:
+    name, make, _ = PIPELINES[kind]
+    pipeline, architecture = make(), ARCHITECTURES[name]
+    lists = [dict(part._modules) for part in (pipeline.transformer, getattr(pipeline, "transformer_2", None)) if part]
+    read = {**architecture.arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH}
+    maps = imap_fast.explain(pipeline, clip(), PROMPT, ["cat", "running"], **read)
+    assert maps.grid == ((2 if "1.5" in kind else 3), 2, 3)
+    assert maps.steps == ({"cogvideox": 30, "wan": 20, "hunyuan_video": 20}[name],)
+    assert maps.gramcol.flatten(1).std(1).min() > 0
+    after = [dict(part._modules) for part in (pipeline.transformer, getattr(pipeline, "transformer_2", None)) if part]
+    assert after == lists
+    again = imap_fast.explain(pipeline, clip(), PROMPT, ["cat", "running"], **read)
+    assert torch.equal(again.gramcol, maps.gramcol)
+
+
+def test_each_step_goes_to_the_transformer_of_its_noise() -> None:
+    pipeline, ran = tiny_wan.tiny_pipeline(stages=2), []
+    for name in ("transformer", "transformer_2"):
+        part = getattr(pipeline, name)
+        part.register_forward_pre_hook(
+            lambda m, a, k, name=name: ran.append((name, k["timestep"].item())), with_kwargs=True
+        )
+    read = {**ARCHITECTURES["wan"].arguments, "height": HEIGHT, "width": WIDTH, "steps": [0, 20, 49]}
+    imap_fast.explain(pipeline, clip(), PROMPT, None, **read)
+    assert [name for name, _ in ran] == ["transformer" if time >= 800 else "transformer_2" for _, time in ran]
+    assert {name for name, _ in ran} == {"transformer", "transformer_2"}
+
+
+def test_one_timestep_for_each_patch_where_the_first_frame_is_given() -> None:
+    """Wan 2.2's 5B, as its image-to-video pipeline runs it."""
+    pipeline = tiny_wan.tiny_pipeline(WanImageToVideoPipeline)
+    pipeline.register_to_config(expand_timesteps=True)
+    seen = {}
+    pipeline.transformer.register_forward_pre_hook(lambda m, a, k: seen.update(k), with_kwargs=True)
+    read = {**ARCHITECTURES["wan"].arguments, "height": HEIGHT, "width": WIDTH}
+    imap_fast.explain(pipeline, clip(), PROMPT, None, **read)
+    assert seen["timestep"].shape == (1, 18)
+    assert seen["timestep"][0, :6].max() == 0
+    assert seen["timestep"][0, 6:].min() == seen["timestep"].max() > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "step"),
+    [("wan-text", (49, 480, 832), (20, 50)), ("hunyuan-text", (49, 480, 720), (20, 30))],
+)
+def test_published_clips_and_steps(kind: str, size: tuple[int, int, int], step: tuple[int, int]) -> None:
+    explained = adapter_for(PIPELINES[kind][1]()).video_forward(None, None, None)
+    assert (explained.num_frames, explained.height, explained.width) == size
+    assert (explained.published_step, explained.num_inference_steps) == step
+
+
 def test_steps_are_averaged(pipeline) -> None:
     def gramcol(steps: list[int]) -> torch.Tensor:
         return imap_fast.explain(pipeline, clip(), *ARGUMENTS, steps=steps, **READ).gramcol
@@ -78,18 +174,20 @@ def test_steps_are_averaged(pipeline) -> None:
     assert_close(gramcol([10, 30]), (gramcol([10]) + gramcol([30])) / 2, 1e-5)
 
 
-def test_nothing_behind_the_last_layer_read_runs_and_all_is_restored(pipeline) -> None:
-    ran = []
-    blocks = pipeline.transformer.transformer_blocks
-    for layer, block in enumerate(blocks):
+def test_nothing_behind_the_last_layer_read_runs_and_all_is_restored(architecture: Architecture) -> None:
+    pipeline, ran = architecture.pipeline(), []
+    transformer, lists = pipeline.transformer, adapter_for(pipeline).block_lists
+    before = [getattr(transformer, name) for name in lists]
+    for layer, block in enumerate(block for blocks in before for block in blocks):
         block.register_forward_hook(lambda *_, layer=layer: ran.append(layer))
     timesteps = pipeline.scheduler.timesteps
-    imap_fast.explain(pipeline, clip(), *ARGUMENTS, **READ)
+    read = {**architecture.arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH}
+    imap_fast.explain(pipeline, clip(), ARGUMENTS[0], ["red", "cat"], **read)
     assert ran == [0, 1]
-    assert pipeline.transformer.transformer_blocks is blocks
+    assert all(getattr(transformer, name) is blocks for name, blocks in zip(lists, before, strict=True))
     assert pipeline.scheduler.timesteps is timesteps
     with pytest.raises(ValueError, match="step 50 is outside the schedule of 50 steps, 0 to 49"):
-        imap_fast.explain(pipeline, clip(), *ARGUMENTS, steps=[50], **READ)
+        imap_fast.explain(pipeline, clip(), *ARGUMENTS, steps=[50], num_inference_steps=50, **read)
 
 
 def test_the_same_video_gives_the_same_bits(pipeline) -> None:

@@ -7,10 +7,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import imap_fast
-from imap_fast.maps import MAP_NAMES
 from imap_kernels.qk_match import reference
+from tests.architectures import Architecture
 from tests.operations import unwrap_operations
-from tests.tiny import tiny_transformer
 
 # Primes, so that a size tells what it is made of: 5 heads, 23 text tokens, 2 concepts and the padding, and 7 frames of
 # 11 × 13 patches.
@@ -47,40 +46,33 @@ class Watch(TorchDispatchMode):
         return out
 
 
-def watched(monkeypatch: pytest.MonkeyPatch, **arguments: object) -> Watch:
+def watched(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, **arguments: object) -> Watch:
     unwrap_operations(monkeypatch)
-    transformer = tiny_transformer(
-        num_attention_heads=HEADS,
-        sample_height=2 * HEIGHT,
-        sample_width=2 * WIDTH,
-        sample_frames=4 * FRAMES - 3,
-        max_text_seq_length=TEXT,
-    )
-    concepts = None if arguments.get("match") == "prompt" else torch.randn(CONCEPTS, 32)
-    latents, text = torch.randn(1, FRAMES, 4, 2 * HEIGHT, 2 * WIDTH), torch.randn(1, TEXT, 32)
-    with (
-        torch.no_grad(),
-        imap_fast.trace(transformer, concepts, layers=[0, 1, 2], top_k=2, maps=MAP_NAMES, **arguments),
-    ):
+    transformer = architecture.transformer(num_attention_heads=HEADS)
+    arguments = {**architecture.arguments, "layers": [0, 1, 2], **arguments}
+    concepts = None if arguments.get("match") == "prompt" else architecture.concepts(CONCEPTS)
+    inputs = architecture.draw(text=TEXT, latents=(FRAMES, 2 * HEIGHT, 2 * WIDTH))
+    with torch.no_grad(), imap_fast.trace(transformer, concepts, **arguments):
         with Watch() as watch:
-            transformer(latents, text, torch.tensor([500]))
-    assert watch.seen > 1000
+            transformer(**inputs)
+    assert watch.seen > 500
     return watch
 
 
 @pytest.mark.parametrize("score", ["chi", "fisher", "dbi", "silhouette"])
-def test_concept_mode(monkeypatch: pytest.MonkeyPatch, score: str) -> None:
-    assert watched(monkeypatch, head_score=score).found == []
+def test_every_score(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, score: str) -> None:
+    assert watched(architecture, monkeypatch, head_score=score).found == []
 
 
 @pytest.mark.parametrize("normalize", ["none", "softmax"])
-def test_prompt_mode(monkeypatch: pytest.MonkeyPatch, normalize: str) -> None:
-    assert watched(monkeypatch, match="prompt", normalize=normalize).found == []
+def test_prompt_mode(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, normalize: str) -> None:
+    assert watched(architecture, monkeypatch, match="prompt", normalize=normalize).found == []
 
 
-def test_the_watch_finds_what_it_looks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_watch_finds_what_it_looks_for(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
     def all_heads_at_once(query: torch.Tensor, key: torch.Tensor, frames: int) -> torch.Tensor:
         return (key @ query.mT).unflatten(-1, (frames, -1)).argmax(-1)
 
     monkeypatch.setattr(reference, "qk_match", all_heads_at_once)
-    assert any("heads × 3 text × tokens" in found for found in watched(monkeypatch).found)
+    text = TEXT if architecture.prompt_only else CONCEPTS + 1
+    assert any(f"heads × {text} text × tokens" in found for found in watched(architecture, monkeypatch).found)

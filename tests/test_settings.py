@@ -6,10 +6,11 @@ import logging
 
 import pytest
 import torch
-from diffusers import CogVideoXTransformer3DModel
+from diffusers import CogVideoXTransformer3DModel, HunyuanVideoTransformer3DModel, WanTransformer3DModel
 from torch import nn
 
 import imap_fast
+from tests.architectures import Architecture
 from tests.tiny import CALL, tiny_transformer
 
 
@@ -62,24 +63,30 @@ def test_maps_before_anything_ran() -> None:
         imap_fast.trace(tiny_transformer(), torch.randn(2, 32), top_k=2).maps  # noqa: B018
 
 
-def test_videos_of_two_sizes_in_one_trace() -> None:
-    transformer = tiny_transformer()
-    with torch.no_grad(), imap_fast.trace(transformer, torch.randn(2, 32), top_k=2):
-        transformer(torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([5]))
-        with pytest.raises(ValueError, match="videos of one size"):
-            transformer(torch.randn(1, 2, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([5]))
+def test_videos_of_two_sizes_in_one_trace(architecture: Architecture) -> None:
+    transformer = architecture.transformer()
+    with torch.no_grad(), imap_fast.trace(transformer, architecture.concepts(), **architecture.arguments):
+        transformer(**architecture.draw(padding=4))
+        for other in ({"latents": (2, 4, 6)}, {"batch": 2}, {"text": 11}):
+            with pytest.raises(ValueError, match="videos of one size"):
+                transformer(**architecture.draw(**{"padding": 4, **other}))
 
 
 @pytest.mark.parametrize(
-    ("layers", "heads", "published"),
-    [(30, 30, (4, 6, 7, *range(10, 24))), (42, 48, (*range(1, 6), *range(7, 22), 23))],
-    ids=["2B", "5B"],
+    ("model", "layers", "heads", "published"),
+    [
+        (CogVideoXTransformer3DModel, 30, 30, (4, 6, 7, *range(10, 24))),
+        (CogVideoXTransformer3DModel, 42, 48, (*range(1, 6), *range(7, 22), 23)),
+        (HunyuanVideoTransformer3DModel, 20, 24, (1, 2, 4, 5, 6, 9, 10, 13, 15, 16, 17, 18, 19)),
+        (WanTransformer3DModel, 30, 12, tuple(range(5, 20))),
+        (WanTransformer3DModel, 40, 40, tuple(range(5, 26))),
+    ],
+    ids=["CogVideoX-2B", "CogVideoX-5B", "HunyuanVideo", "Wan-1.3B", "Wan-14B"],
 )
-def test_published_layers(layers: int, heads: int, published: tuple[int, ...]) -> None:
+def test_published_layers(model: type[nn.Module], layers: int, heads: int, published: tuple[int, ...]) -> None:
     with torch.device("meta"):
-        transformer = CogVideoXTransformer3DModel(num_layers=layers, num_attention_heads=heads)
-    tracer = imap_fast.trace(transformer, torch.empty(2, 4096, device="meta"))
-    assert tracer.settings.layers == published
+        transformer = model(num_layers=layers, num_attention_heads=heads)
+    assert imap_fast.trace(transformer, None, match="prompt").settings.layers == published
 
 
 @pytest.mark.parametrize(("count", "middle"), [(1, (0,)), (3, (1,)), (4, (1, 2)), (8, (2, 3, 4, 5))])
@@ -90,11 +97,11 @@ def test_the_middle_half_of_an_unknown_model_is_said(count: int, middle: tuple[i
     assert f"reading the middle half: {middle}" in caplog.text
 
 
-def test_a_diffusers_cache_is_refused() -> None:
+def test_a_diffusers_cache_is_refused(architecture: Architecture) -> None:
     from diffusers import FirstBlockCacheConfig
 
-    transformer = tiny_transformer()
+    transformer = architecture.transformer()
     transformer.enable_cache(FirstBlockCacheConfig(threshold=0.1))
     with pytest.raises(ValueError, match="disable_cache"):
-        with torch.no_grad(), imap_fast.trace(transformer, torch.randn(2, 32), top_k=2):
-            transformer(torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([5]))
+        with torch.no_grad(), imap_fast.trace(transformer, architecture.concepts(), **architecture.arguments):
+            transformer(**architecture.draw())

@@ -1,4 +1,4 @@
-"""Tiny stock pipelines with random weights: every part is real, nothing is trained."""
+"""Tiny stock CogVideoX pipelines with random weights: every part is real, nothing is trained."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from diffusers import (
     CogVideoXTransformer3DModel,
     DiffusionPipeline,
 )
+from torch import nn
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 WORDS = ("a", "the", "red", "blue", "circle", "square", "cat", "dog", "slide", "s", "ing", "run", "n", "on", "grass")
@@ -48,8 +49,11 @@ def tiny_transformer(**config: object) -> CogVideoXTransformer3DModel:
         "sample_frames": FRAMES,
         "max_text_seq_length": 24,
     } | config
-    transformer = CogVideoXTransformer3DModel(**config).eval()
-    # As initialised, gates and biases are so small that an error in the text stream would hide.
+    return stir(CogVideoXTransformer3DModel(**config).eval())
+
+
+def stir(transformer: nn.Module) -> nn.Module:
+    """As initialised, gates and biases are so small that an error in the text stream would hide: makes them larger."""
     with torch.no_grad():
         for name, parameter in transformer.named_parameters():
             if name.endswith("bias") or "norm" in name:

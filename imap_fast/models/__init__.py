@@ -1,8 +1,12 @@
-"""Architectures that can be read, one file each. Another one is a line here and a file with an `Adapter` of its own."""
+"""Architectures that can be read, one file each. Another one is a line here and an `Adapter` of its own."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imap_fast.models.adapter import Adapter
 
 SUPPORTED = {
     "CogVideoXPipeline": "cogvideox",
@@ -10,10 +14,17 @@ SUPPORTED = {
     "CogVideoXVideoToVideoPipeline": "cogvideox",
     "CogVideoXFunControlPipeline": "cogvideox",
     "CogVideoXTransformer3DModel": "cogvideox",
+    "HunyuanVideoPipeline": "hunyuan_video",
+    "HunyuanVideoImageToVideoPipeline": "hunyuan_video",
+    "HunyuanVideoTransformer3DModel": "hunyuan_video",
+    "WanPipeline": "wan",
+    "WanImageToVideoPipeline": "wan",
+    "WanVideoToVideoPipeline": "wan",
+    "WanTransformer3DModel": "wan",
 }
 
 
-def adapter_for(target: object):
+def adapter_for(target: object) -> Adapter:
     """The adapter that knows where `target`, a pipeline or a bare transformer, keeps its queries, keys and outputs.
 
     Classes are matched by name, so that no architecture is imported before it is needed.

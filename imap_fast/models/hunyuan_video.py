@@ -1,0 +1,183 @@
+"""HunyuanVideo: joint attention over `[visual ; text]` rows in the dual-stream blocks, the text rows behind."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from diffusers import HunyuanVideoTransformer3DModel
+from diffusers.models.attention_dispatch import dispatch_attention_fn
+from diffusers.models.embeddings import apply_rotary_emb
+from diffusers.models.transformers.transformer_hunyuan_video import HunyuanVideoAttnProcessor2_0
+from PIL import Image
+from torch import Tensor, nn
+
+from imap_fast.concepts import CONCEPT_TOKENS, check_lengths, check_text_encoder
+from imap_fast.models import adapter
+from imap_fast.models.hunyuan_video_forward import HunyuanVideoForward
+from imap_fast.models.stream import ConceptStream
+from imap_fast.models.tap import JointAttention, Tap
+from imap_fast.prompt import PromptTokens
+from imap_fast.settings import Settings
+
+# Tokens behind a concept that the image-to-video pipeline takes away after encoding.
+ASSISTANT_TOKENS = 4
+
+
+class HunyuanVideoTap(Tap):
+    """Starts the concept stream with the token refiner.
+
+    Args:
+        transformer: whose refiner it is.
+    """
+
+    def __init__(
+        self, settings: Settings, concepts: Tensor | None, read: Callable[..., None], transformer: nn.Module
+    ) -> None:
+        super().__init__(settings, concepts, read)
+        self.transformer = transformer
+
+    def open_stream(self, like: Tensor) -> ConceptStream:
+        # In the refiner padding rows attend to the first concept alone, so that one of them comes out as all would.
+        named, padding = len(self.concepts), self.forward.text_length - len(self.concepts)
+        carried = min(padding, 1)
+        rows = F.pad(self.concepts.to(like), (0, 0, 0, carried)).expand(len(like), -1, -1)
+        is_named = torch.arange(named + carried, device=like.device) < named
+        timestep = self.forward.arguments["timestep"][self.videos]
+        rows = self.transformer.context_embedder(rows, timestep, is_named.expand(len(like), -1))
+        return ConceptStream(rows, torch.where(is_named, 1.0, float(padding)))
+
+
+class TappedAttention(JointAttention):
+    """Stock arithmetic of `HunyuanVideoAttnProcessor2_0` in a dual-stream block."""
+
+    stock_processors = (HunyuanVideoAttnProcessor2_0,)
+    stream_takes_output = False
+
+    def __call__(
+        self,
+        attn: nn.Module,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        image_rotary_emb: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        if self.tap.videos is None:
+            return self.stock(attn, hidden_states, encoder_hidden_states, attention_mask, image_rotary_emb)
+
+        query, key, value = self.project_visual(hidden_states)
+        if image_rotary_emb is not None:
+            query, key = (apply_rotary_emb(rows, image_rotary_emb, sequence_dim=1) for rows in (query, key))
+        rows = zip((query, key, value), self.project_text(encoder_hidden_states), strict=True)
+        query, key, value = (torch.cat(pair, dim=1) for pair in rows)
+        # Diffusers of before 0.36 has no choice of attention here.
+        backend = getattr(self.stock, "_attention_backend", None)
+        output = dispatch_attention_fn(query, key, value, attn_mask=attention_mask, backend=backend)
+        visual = hidden_states.shape[1]
+        self.look(
+            *(rows.transpose(1, 2) for rows in (query, key, value, output)),
+            text=slice(visual, None),
+            visual=slice(visual),
+        )
+        output = output.flatten(2, 3).to(query.dtype)
+        linear, dropout = attn.to_out
+        return dropout(linear(output[:, :visual])), attn.to_add_out(output[:, visual:])
+
+    def project_visual(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """q, k, v `[B, S, A, d]` of visual rows `[B, S, D]`, after QK norm and before RoPE."""
+        attn = self.attention
+        return self.split(rows, attn.to_q, attn.to_k, attn.to_v, attn.norm_q, attn.norm_k)
+
+    def project_text(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """q, k, v `[B, S, A, d]` of text rows `[B, S, D]`, after QK norm."""
+        attn = self.attention
+        return self.split(rows, attn.add_q_proj, attn.add_k_proj, attn.add_v_proj, attn.norm_added_q, attn.norm_added_k)
+
+    def split(
+        self,
+        rows: Tensor,
+        to_q: nn.Module,
+        to_k: nn.Module,
+        to_v: nn.Module,
+        norm_q: nn.Module | None,
+        norm_k: nn.Module | None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows through three projections, by heads, and through the norms that there are."""
+        query, key, value = (project(rows).unflatten(2, (self.attention.heads, -1)) for project in (to_q, to_k, to_v))
+        return query if norm_q is None else norm_q(query), key if norm_k is None else norm_k(key), value
+
+    def enter(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, ...]]:
+        modulated, *modulation = self.block.norm1_context(rows, emb=self.temb[self.tap.videos])
+        query, key, value = (part.transpose(1, 2) for part in self.project_text(modulated))
+        return (query, key, value), (modulated, *(part.unsqueeze(1) for part in modulation))
+
+    def leave(self, rows: Tensor, output: list[Tensor | None], modulation: tuple[Tensor, ...]) -> Tensor:
+        modulated, gate_attention, shift, scale, gate_feed_forward = modulation
+        # Here the published implementation adds the normed rows that enter attention, not what leaves it.
+        rows = rows + gate_attention * modulated
+        modulated = self.block.norm2_context(rows) * (1 + scale) + shift
+        return rows + gate_feed_forward * self.block.ff_context(modulated)
+
+
+class Adapter(adapter.Adapter):
+    """HunyuanVideo; see `imap_fast.models.adapter.Adapter`."""
+
+    model = HunyuanVideoTransformer3DModel
+    attention = "attn"
+    tapped_attention = TappedAttention
+    block_lists = ("transformer_blocks", "single_transformer_blocks")
+    published_layers_of: ClassVar = {(20, 24): (1, 2, 4, 5, 6, 9, 10, 13, *range(15, 20))}
+    video_forward_class = HunyuanVideoForward
+
+    @property
+    def embedding_width(self) -> int:
+        return self.config.text_embed_dim
+
+    @property
+    def temporal_compression(self) -> int:
+        # The transformer's config does not say; the model's VAE compresses so.
+        return 4 if self.pipeline is None else self.pipeline.vae_scale_factor_temporal
+
+    @property
+    def patch_size(self) -> tuple[int, int, int]:
+        return (self.config.patch_size_t, self.config.patch_size, self.config.patch_size)
+
+    def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
+        return tuple(latents.shape[2:])
+
+    def new_tap(self, settings: Settings, concepts: Tensor | None, read: Callable[..., None]) -> Tap:
+        return HunyuanVideoTap(settings, concepts, read, self.transformers[0])
+
+    @torch.no_grad()
+    def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:
+        check_text_encoder(self.pipeline)
+        pipeline = self.pipeline
+        tokenizer = pipeline.tokenizer
+        lengths = [len(ids) for ids in tokenizer(list(concepts), add_special_tokens=False).input_ids]
+        # EOS, which ends a concept in the template, counts as a token.
+        check_lengths(concepts, [length + 1 for length in lengths])
+        inputs = {"max_sequence_length": CONCEPT_TOKENS}
+        if "image" in inspect.signature(pipeline.encode_prompt).parameters:
+            # An image-to-video model reads an image before the prompt: black, as the pipeline gives a negative prompt.
+            black = [Image.new("RGB", (64, 64))] * len(concepts)
+            inputs = {"max_sequence_length": CONCEPT_TOKENS + ASSISTANT_TOKENS, "image": black}
+        embeddings, _, _ = pipeline.encode_prompt(prompt=list(concepts), **inputs)
+        embeddings = embeddings[:, -CONCEPT_TOKENS:]
+        if pooling == "first":
+            return embeddings[:, 0].clone()
+        return torch.stack([row[: max(length, 1)].mean(0) for row, length in zip(embeddings, lengths, strict=True)])
+
+    def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
+        template = arguments["prompt_template"]
+        tokens = PromptTokens.read(
+            self.pipeline.tokenizer,
+            prompt,
+            max_length=arguments["max_sequence_length"],
+            template=template["template"],
+            skip=template["crop_start"],
+        )
+        interleave = arguments.get("image_embed_interleave")
+        return tokens if interleave is None else tokens.behind_image(template["image_emb_len"] // interleave)

@@ -1,0 +1,107 @@
+"""Every architecture that can be read, by what tests need of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from diffusers import DiffusionPipeline
+from torch import Tensor, nn
+
+from imap_fast.maps import MAP_NAMES
+from tests import tiny, tiny_hunyuan_video, tiny_wan
+
+TEXT, WIDTH = 24, 32  # text tokens, and the width of their embeddings
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A tiny model of one architecture.
+
+    Attributes:
+        pipeline: makes a pipeline. transformer: makes a bare transformer.
+        blocks, attention: where the layers read are.
+        prompt_only: whether only the prompt's own tokens can be matched.
+        channels_first: whether the channels of latents stand before their frames.
+        inputs: the forward's arguments beside latents, text and timestep, for a batch, text tokens and patches.
+    """
+
+    pipeline: Callable[..., DiffusionPipeline]
+    transformer: Callable[..., nn.Module]
+    blocks: str
+    attention: str
+    prompt_only: bool = False
+    channels_first: bool = True
+    inputs: Callable[[int, int, int], dict[str, Tensor]] = lambda batch, text, patches: {}
+
+    @property
+    def arguments(self) -> dict[str, object]:
+        """Arguments of a trace: two layers, and every map that there is."""
+        chosen = {"layers": [0, 2], "top_k": 2, "maps": self.maps}
+        return {**chosen, "match": "prompt"} if self.prompt_only else chosen
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """The maps that the architecture has."""
+        return MAP_NAMES[:3] if self.prompt_only else MAP_NAMES
+
+    def concepts(self, count: int = 3) -> Tensor | None:
+        """Concepts for a bare transformer: embeddings, or None where only the prompt's tokens are matched."""
+        return None if self.prompt_only else torch.randn(count, WIDTH, generator=torch.Generator().manual_seed(2))
+
+    def draw(
+        self, batch: int = 1, *, text: int = TEXT, padding: int = 0, latents: tuple[int, int, int] = (3, 4, 6)
+    ) -> dict[str, Tensor]:
+        """Random arguments of a forward: `latents`, and as many rows of `text`, whose last ones are zero."""
+        generator = torch.Generator().manual_seed(3)
+        frames, height, width = latents
+        noise = torch.randn(batch, 4, frames, height, width, generator=generator)
+        rows = torch.randn(batch, text, WIDTH, generator=generator)
+        rows[:, text - padding :] = 0
+        return {
+            "hidden_states": noise if self.channels_first else noise.transpose(1, 2),
+            "encoder_hidden_states": rows,
+            "timestep": torch.full((batch,), 500),
+            **self.inputs(batch, text, frames * height * width // 4),
+        }
+
+
+def rotary(batch: int, text: int, patches: int) -> dict[str, Tensor]:
+    """CogVideoX's rotary embedding."""
+    generator = torch.Generator().manual_seed(4)
+    return {"image_rotary_emb": tuple(torch.randn(2, patches, 16, generator=generator))}
+
+
+def hunyuan_inputs(batch: int, text: int, patches: int) -> dict[str, Tensor]:
+    """A mask that leaves out 5 padding tokens, CLIP's embedding, and the guidance scale."""
+    mask = torch.ones(batch, text)
+    mask[:, -5:] = 0
+    pooled = torch.randn(batch, 8, generator=torch.Generator().manual_seed(4))
+    return {"encoder_attention_mask": mask, "pooled_projections": pooled, "guidance": torch.full((batch,), 6000.0)}
+
+
+def rotary_transformer(**config: object) -> nn.Module:
+    return tiny.tiny_transformer(use_rotary_positional_embeddings=True, **config)
+
+
+ARCHITECTURES = {
+    "cogvideox": Architecture(
+        tiny.tiny_pipeline,
+        rotary_transformer,
+        blocks="transformer_blocks",
+        attention="attn1",
+        channels_first=False,
+        inputs=rotary,
+    ),
+    "hunyuan_video": Architecture(
+        tiny_hunyuan_video.tiny_pipeline,
+        tiny_hunyuan_video.tiny_transformer,
+        blocks="transformer_blocks",
+        attention="attn",
+        inputs=hunyuan_inputs,
+    ),
+    "wan": Architecture(
+        tiny_wan.tiny_pipeline, tiny_wan.tiny_transformer, blocks="blocks", attention="attn2", prompt_only=True
+    ),
+}

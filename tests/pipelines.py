@@ -1,0 +1,88 @@
+"""Every kind of pipeline that can be traced, and a run of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from diffusers import (
+    CogVideoXFunControlPipeline,
+    CogVideoXImageToVideoPipeline,
+    CogVideoXPipeline,
+    CogVideoXVideoToVideoPipeline,
+    WanImageToVideoPipeline,
+    WanPipeline,
+    WanVideoToVideoPipeline,
+)
+from PIL import Image
+
+from tests import tiny_hunyuan_video, tiny_wan
+from tests.tiny import CALL, HEIGHT, WIDTH, tiny_pipeline
+
+PROMPT = "a red cat running on grass"
+ROTARY = {"use_rotary_positional_embeddings": True}
+RED = Image.new("RGB", (WIDTH, HEIGHT), "red")
+
+
+def generate(pipeline, prompt: str | list[str] = PROMPT, **call: object) -> np.ndarray:
+    """Frames of a tiny run, always from the same noise; an argument of None is left out."""
+    call = {name: value for name, value in {**CALL, **call}.items() if value is not None}
+    return pipeline(prompt=prompt, generator=torch.Generator().manual_seed(0), **call).frames
+
+
+def image_wan(**config: object) -> WanImageToVideoPipeline:
+    return tiny_wan.tiny_pipeline(WanImageToVideoPipeline, in_channels=12, **config)
+
+
+# Architecture, pipeline, and arguments of its call.
+PIPELINES = {
+    "text-1.0-sincos": ("cogvideox", tiny_pipeline, {}),
+    "text-1.0-rotary": ("cogvideox", lambda: tiny_pipeline(**ROTARY), {}),
+    "text-1.5": ("cogvideox", lambda: tiny_pipeline(CogVideoXPipeline, **ROTARY, patch_size_t=2), {}),
+    "image-1.0-learned": (
+        "cogvideox",
+        lambda: tiny_pipeline(
+            CogVideoXImageToVideoPipeline, **ROTARY, in_channels=8, use_learned_positional_embeddings=True
+        ),
+        {"image": RED},
+    ),
+    "image-1.5": (
+        "cogvideox",
+        lambda: tiny_pipeline(CogVideoXImageToVideoPipeline, **ROTARY, in_channels=8, patch_size_t=2, ofs_embed_dim=16),
+        {"image": RED},
+    ),
+    "video": (
+        "cogvideox",
+        lambda: tiny_pipeline(CogVideoXVideoToVideoPipeline, **ROTARY),
+        {"video": [RED] * 9, "strength": 0.7, "num_frames": None},
+    ),
+    "control": (
+        "cogvideox",
+        lambda: tiny_pipeline(CogVideoXFunControlPipeline, **ROTARY, in_channels=8),
+        {"control_video": [RED] * 9, "num_frames": None},
+    ),
+    "wan-text": ("wan", tiny_wan.tiny_pipeline, {}),
+    "wan-text-2.2": ("wan", lambda: tiny_wan.tiny_pipeline(WanPipeline, stages=2), {}),
+    # Beside an image, the model takes its text to be of 512 rows.
+    "wan-image": (
+        "wan",
+        lambda: image_wan(added_kv_proj_dim=64, image_dim=16),
+        {"image": RED, "max_sequence_length": 512},
+    ),
+    "wan-image-2.2": ("wan", image_wan, {"image": RED}),
+    "wan-video": (
+        "wan",
+        lambda: tiny_wan.tiny_pipeline(WanVideoToVideoPipeline),
+        {"video": [RED] * 9, "num_frames": None},
+    ),
+    "hunyuan-text": ("hunyuan_video", tiny_hunyuan_video.tiny_pipeline, {}),
+    "hunyuan-image-latents": (
+        "hunyuan_video",
+        lambda: tiny_hunyuan_video.tiny_image_pipeline(in_channels=9, image_condition_type="latent_concat"),
+        {"image": RED},
+    ),
+    "hunyuan-image-tokens": (
+        "hunyuan_video",
+        lambda: tiny_hunyuan_video.tiny_image_pipeline(image_condition_type="token_replace"),
+        {"image": RED},
+    ),
+}

@@ -1,0 +1,187 @@
+"""A trace of a bare transformer, of each architecture, however its weights are kept."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from accelerate import cpu_offload
+from torch import nn
+
+import imap_fast
+from imap_fast import accumulate
+from imap_fast.maps import MAP_NAMES
+from imap_fast.models import adapter_for
+from imap_fast.models.adapter import Adapter
+from imap_fast.trace import Tracer
+from tests.architectures import ARCHITECTURES, TEXT, Architecture
+from tests.assertions import assert_close
+from tests.tiny import tiny_transformer
+
+READ = {"layers": [0, 2], "top_k": 2}
+
+
+def traced(
+    architecture: Architecture, transformer: nn.Module, inputs: dict[str, torch.Tensor], **arguments: object
+) -> imap_fast.SaliencyMaps:
+    """The maps of one forward."""
+    arguments = {**architecture.arguments, **arguments}
+    with torch.no_grad(), imap_fast.trace(transformer, architecture.concepts(), **arguments) as tracer:
+        transformer(**inputs)
+    return tracer.maps
+
+
+def rows_of(inputs: dict[str, object], rows: slice) -> dict[str, object]:
+    """The same forward for some rows of its batch; rotary embeddings have none."""
+    return {name: value if isinstance(value, tuple) else value[rows] for name, value in inputs.items()}
+
+
+def test_only_the_conditional_half_is_read(architecture: Architecture) -> None:
+    transformer, inputs = architecture.transformer(), architecture.draw(batch=2)
+
+    def maps(rows: slice, guided: bool | None) -> imap_fast.SaliencyMaps:
+        return traced(architecture, transformer, rows_of(inputs, rows), guided=guided)
+
+    guided, alone = maps(slice(0, 2), True), maps(slice(1, 2), False)
+    both, first = maps(slice(0, 2), None), maps(slice(0, 1), None)
+    for name in architecture.maps:
+        assert_close(getattr(guided, name), getattr(alone, name), 1e-4)
+        assert_close(getattr(both, name)[1], getattr(alone, name), 1e-4)
+        assert_close(getattr(both, name)[0], getattr(first, name), 1e-4)
+    assert both.head_scores.shape == (2, 2, 4)
+    assert both.selected_heads.shape == (2, 2, 2)
+    with pytest.raises(ValueError, match="no two halves"):
+        maps(slice(0, 1), True)
+
+
+@pytest.mark.parametrize("padding", [0, 1, 9, TEXT])
+def test_equal_rows_behind_a_prompt_are_carried_as_one(padding: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    wan = ARCHITECTURES["wan"]
+    transformer, inputs = wan.transformer(), wan.draw(padding=padding)
+    keys = []
+    matched = accumulate.qk_match
+    monkeypatch.setattr(accumulate, "qk_match", lambda q, k, **o: keys.append(k.shape[1]) or matched(q, k, **o))
+    collapsed = traced(wan, transformer, inputs, normalize="softmax")
+    monkeypatch.undo()
+    monkeypatch.setattr(type(adapter_for(transformer)), "text_multiplicity", Adapter.text_multiplicity)
+    full = traced(wan, transformer, inputs, normalize="softmax")
+    assert set(keys) == {TEXT - max(padding, 1) + 1}
+    for name in wan.maps:
+        assert getattr(collapsed, name).shape == (TEXT, 3, 2, 3)
+        assert_close(getattr(collapsed, name), getattr(full, name), 1e-5)
+
+
+def test_padding_as_one_token_equals_padding_in_full() -> None:
+    """Concepts padded by hand to the full text length, with nothing left to collapse."""
+    transformer = tiny_transformer(use_rotary_positional_embeddings=True)
+    torch.manual_seed(4)
+    latents, text, concepts = torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.randn(3, 32)
+    rotary = (torch.randn(18, 16), torch.randn(18, 16))
+
+    def maps(concepts: torch.Tensor) -> imap_fast.SaliencyMaps:
+        arguments = {"maps": MAP_NAMES, "normalize": "softmax", **READ}
+        with torch.no_grad(), imap_fast.trace(transformer, concepts, **arguments) as tracer:
+            transformer(latents, text, torch.tensor([500]), image_rotary_emb=rotary)
+        return tracer.maps
+
+    collapsed, full = maps(concepts), maps(torch.cat([concepts, torch.zeros(21, 32)]))
+    for name in MAP_NAMES:
+        assert_close(getattr(collapsed, name), getattr(full, name)[:3], 1e-5)
+
+
+def test_learned_positions_keep_unequal_padding_apart() -> None:
+    transformer = tiny_transformer(use_rotary_positional_embeddings=True, use_learned_positional_embeddings=True)
+    with torch.no_grad():
+        transformer.patch_embed.pos_embedding[:, 5:12] += torch.randn(1, 1, 64)
+        transformer.patch_embed.pos_embedding[:, 0] += torch.randn(1, 64)
+    torch.manual_seed(4)
+    latents, text, concepts = torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.randn(3, 32)
+    rotary = (torch.randn(18, 16), torch.randn(18, 16))
+    rows = []
+
+    def maps(concepts: torch.Tensor) -> imap_fast.SaliencyMaps:
+        with torch.no_grad(), imap_fast.trace(transformer, concepts, maps=MAP_NAMES, **READ) as tracer:
+            transformer(latents, text, torch.tensor([500]), image_rotary_emb=rotary)
+            rows.append(len(tracer._tap._start[0]))
+        return tracer.maps
+
+    collapsed, full = maps(concepts), maps(torch.cat([concepts, torch.zeros(21, 32)]))
+    assert rows == [3 + 2, 24]
+    for name in MAP_NAMES:
+        assert_close(getattr(collapsed, name), getattr(full, name)[:3], 1e-5)
+
+
+def test_training_mode_gradients_and_checkpointing(architecture: Architecture) -> None:
+    transformer, inputs = architecture.transformer(), architecture.draw()
+    untraced = transformer(**inputs).sample
+    with imap_fast.trace(transformer, architecture.concepts(), **architecture.arguments) as tracer:
+        output = transformer(**inputs).sample
+    assert torch.equal(output, untraced)
+    assert output.requires_grad
+    assert not tracer.maps.imap.requires_grad
+    transformer.enable_gradient_checkpointing()
+    with (
+        pytest.raises(ValueError, match="checkpointing"),
+        imap_fast.trace(transformer, architecture.concepts(), **architecture.arguments),
+    ):
+        transformer(**inputs)
+
+
+def test_layerwise_cast_and_group_offloaded_models_are_read(architecture: Architecture) -> None:
+    """The concept stream runs inside the blocks' own forward, so their weights are there, however they are kept."""
+    plain, inputs = architecture.transformer(), architecture.draw()
+    expected = traced(architecture, plain, inputs).imap
+    cast = copy.deepcopy(plain)
+    cast.enable_layerwise_casting(storage_dtype=torch.bfloat16, compute_dtype=torch.float32)
+    rounded = copy.deepcopy(plain)
+    kept = ("norm", *cast._skip_layerwise_casting_patterns)
+    for name, module in rounded.named_modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d, nn.Conv3d)) and not any(pattern in name for pattern in kept):
+            module.to(torch.bfloat16).float()
+    assert_close(traced(architecture, cast, inputs).imap, traced(architecture, rounded, inputs).imap, 1e-5)
+    for kind in ("block_level", "leaf_level"):
+        offloaded = copy.deepcopy(plain)
+        blocks = {"num_blocks_per_group": 1} if kind == "block_level" else {}
+        offloaded.enable_group_offload(
+            onload_device=torch.device("cpu"), offload_device=torch.device("cpu"), offload_type=kind, **blocks
+        )
+        assert_close(traced(architecture, offloaded, inputs).imap, expected, 1e-6)
+
+
+def test_a_sequentially_offloaded_model_is_read(architecture: Architecture) -> None:
+    transformer, inputs = architecture.transformer(), architecture.draw()
+    expected = traced(architecture, transformer, inputs).imap
+    cpu_offload(transformer, execution_device=torch.device("cpu"))
+    assert next(getattr(transformer, architecture.blocks)[0].parameters()).is_meta
+    assert_close(traced(architecture, transformer, inputs).imap, expected, 1e-6)
+
+
+def test_a_compiled_model_is_read_without_a_graph_break(architecture: Architecture) -> None:
+    transformer, inputs = architecture.transformer(num_layers=2), architecture.draw(batch=2)
+
+    def run(transformer: nn.Module) -> list[torch.Tensor]:
+        timesteps = (torch.tensor([step, step]) for step in (900, 500))
+        with torch.no_grad():
+            return [transformer(**{**inputs, "timestep": timestep}).sample for timestep in timesteps]
+
+    def traced_run(transformer: nn.Module) -> tuple[list[torch.Tensor], Tracer]:
+        arguments = {**architecture.arguments, "layers": [0, 1], "guided": True}
+        with imap_fast.trace(transformer, architecture.concepts(), **arguments) as tracer:
+            return run(transformer), tracer
+
+    compiled = torch.compile(transformer, backend="aot_eager", fullgraph=True)
+    (expected, eager), (outputs, tracer) = traced_run(transformer), traced_run(compiled)
+    for output, other in zip(outputs, expected, strict=True):
+        assert_close(output, other, 1e-5)
+    assert_close(tracer.maps.imap, eager.maps.imap, 1e-4)
+    for output, other in zip(run(compiled), expected, strict=True):
+        assert_close(output, other, 1e-5)
+
+
+def test_a_bare_transformer_takes_positional_arguments() -> None:
+    transformer = tiny_transformer()
+    with torch.no_grad(), imap_fast.trace(transformer, torch.randn(2, 32), labels=["x", "y"], **READ) as tracer:
+        transformer(torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([500]))
+    assert tracer.maps.labels == ("x", "y")
+    assert tracer.maps["y"].shape == (3, 2, 3)

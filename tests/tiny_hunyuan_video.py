@@ -1,0 +1,152 @@
+"""Tiny stock HunyuanVideo pipelines with random weights."""
+
+from __future__ import annotations
+
+import torch
+from diffusers import (
+    AutoencoderKLHunyuanVideo,
+    DiffusionPipeline,
+    FlowMatchEulerDiscreteScheduler,
+    HunyuanVideoImageToVideoPipeline,
+    HunyuanVideoPipeline,
+    HunyuanVideoTransformer3DModel,
+)
+from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video import DEFAULT_PROMPT_TEMPLATE as text_template
+from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_image2video import (
+    DEFAULT_PROMPT_TEMPLATE as image_template,
+)
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import (
+    CLIPImageProcessor,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlamaModel,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PreTrainedTokenizerFast,
+)
+
+from tests.tiny import WORDS, stir
+
+SPECIAL = ("<pad>", "<s>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<image>")
+
+
+def byte_level_tokenizer(template: str = "{}", crop_start: int = 0) -> PreTrainedTokenizerFast:
+    """A tokenizer of bytes and of a few words, those of `template` among them, in the writing of Llama's.
+
+    So many `<s>` stand in front that `template` has `crop_start` tokens up to its `{}`, as with Llama's own words.
+    """
+    begin = template.partition("{}")[0]
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words = {f"Ġ{word}" for word in WORDS} | {word for word, _ in level.pre_tokenize_str(begin)}
+    pieces = [(token, 0.0) for token in SPECIAL] + [(byte, -9.0) for byte in sorted(level.alphabet())]
+    pieces += [(word, -3.0) for word in sorted(words - set(level.alphabet()))]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
+    tokenizer.pre_tokenizer, tokenizer.decoder = level, decoders.ByteLevel()
+    tokenizer.add_special_tokens(list(SPECIAL))
+    # A letter behind, as spaces at the end are cut in another way.
+    missing = crop_start - len(tokenizer.encode(begin + "a").ids[:-1])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=" ".join([*["<s>"] * missing, "$A"]), special_tokens=[("<s>", SPECIAL.index("<s>"))]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", padding_side="right", model_max_length=77
+    )
+
+
+def tiny_transformer(**config: object) -> HunyuanVideoTransformer3DModel:
+    """A transformer of 3 dual-stream layers of 4 heads, and one single-stream layer."""
+    torch.manual_seed(0)
+    config = {
+        "num_attention_heads": 4,
+        "attention_head_dim": 16,
+        "in_channels": 4,
+        "out_channels": 4,
+        "num_layers": 3,
+        "num_single_layers": 1,
+        "num_refiner_layers": 1,
+        "text_embed_dim": 32,
+        "pooled_projection_dim": 8,
+        "rope_axes_dim": (4, 6, 6),
+    } | config
+    return stir(HunyuanVideoTransformer3DModel(**config).eval())
+
+
+def tiny_pipeline(**config: object) -> HunyuanVideoPipeline:
+    """A text-to-video pipeline around `tiny_transformer(**config)`."""
+    transformer = tiny_transformer(**config)
+    torch.manual_seed(1)
+    tokenizer = byte_level_tokenizer(text_template["template"], text_template["crop_start"])
+    encoder = LlamaModel(llama_config(tokenizer)).eval()
+    return assembled(HunyuanVideoPipeline, transformer, tokenizer, text_encoder=encoder)
+
+
+def tiny_image_pipeline(**config: object) -> HunyuanVideoImageToVideoPipeline:
+    """An image-to-video pipeline around `tiny_transformer(**config)`; its text encoder sees 24 × 24 image patches."""
+    transformer = tiny_transformer(**config)
+    torch.manual_seed(1)
+    tokenizer = byte_level_tokenizer(image_template["template"], image_template["crop_start"])
+    vision = CLIPVisionConfig(
+        hidden_size=8, intermediate_size=8, num_hidden_layers=2, num_attention_heads=2, image_size=48, patch_size=2
+    )
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=llama_config(tokenizer),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return assembled(
+        HunyuanVideoImageToVideoPipeline,
+        transformer,
+        tokenizer,
+        text_encoder=LlavaForConditionalGeneration(config).eval(),
+        image_processor=CLIPImageProcessor(size=48, crop_size=48),
+    )
+
+
+def llama_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+    """A Llama of 3 layers, of which the pipelines read the first."""
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        pad_token_id=tokenizer.pad_token_id,
+        initializer_range=0.5,  # words that differ, as trained ones do
+    )
+
+
+def assembled(
+    pipeline_class: type[DiffusionPipeline],
+    transformer: HunyuanVideoTransformer3DModel,
+    tokenizer: PreTrainedTokenizerFast,
+    **parts: object,
+) -> DiffusionPipeline:
+    """The pipeline, silent, with the parts that all have."""
+    tokenizer_2 = byte_level_tokenizer()
+    clip = CLIPTextConfig(
+        vocab_size=len(tokenizer_2),
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        bos_token_id=SPECIAL.index("<s>"),
+        eos_token_id=SPECIAL.index("<|eot_id|>"),
+    )
+    vae = AutoencoderKLHunyuanVideo(
+        latent_channels=4, block_out_channels=(8, 8, 8, 8), layers_per_block=1, norm_num_groups=4
+    )
+    pipeline = pipeline_class(
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer_2,
+        text_encoder_2=CLIPTextModel(clip).eval(),
+        transformer=transformer,
+        vae=vae.eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+        **parts,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
