@@ -76,7 +76,7 @@ def explain(
     pipe.maybe_free_model_hooks()
     maps = tracer.maps
     told = {"fps": clip.fps, **dict(zip(("num_frames", "height", "width"), clip.frames.shape[:3], strict=True))}
-    return replace(maps, steps=steps, settings={**maps.settings, "video": told})
+    return replace(maps, steps=steps, settings={**maps.settings, "num_inference_steps": scheduled, "video": told})
 
 
 def read_window(video: str | os.PathLike | Clip | Any, explained, num_frames: int | None) -> Clip:

@@ -13,7 +13,8 @@ from imap_fast import SaliencyMaps
 from imap_fast.cli import main, pipeline
 from imap_fast.cli.progress import progress
 from imap_fast.video import Clip, read_clip
-from tests.tiny import tiny_pipeline
+from tests import tiny_hunyuan_video, tiny_wan
+from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
 from tests.video.media import draw_frames, write_sound
 
 RESULTS = ["grid.png", "maps.npz", "overlay.mp4", "run.json"]
@@ -123,6 +124,22 @@ def test_generate_writes_the_video_too(tiny_folder, tmp_path, capsys):
     ).frames[0]
     Clip.of(again).save(tmp_path / "again.mp4")
     assert (tmp_path / "again.mp4").read_bytes() == (tmp_path / "new/out/video.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("architecture", [tiny_wan, tiny_hunyuan_video])
+def test_other_architectures_are_generated_and_explained(architecture, video, tmp_path, capsys):
+    model, out = tmp_path / "model", tmp_path / "out"
+    architecture.tiny_pipeline().save_pretrained(model)
+    asked = ["--model", model, "--prompt", "a cat running", "--concepts", "running,cat", "--match", "prompt"]
+    asked += ["--layers", "1", "--top-k", 2, "--json", "--height", HEIGHT, "--width", WIDTH, "--num-frames", 9]
+    for command in (["explain", video, "--output", out / "a"], ["generate", "--output", out / "b"]):
+        steps = ["--num-inference-steps", 2] if command[0] == "generate" else []
+        assert main([str(word) for word in [*command, *asked, *steps]]) == 0
+    explained, generated = map(json.loads, capsys.readouterr().out.splitlines())
+    assert explained["labels"] == generated["labels"] == ["running", "cat"]
+    assert explained["steps"] == [20]
+    assert generated["steps"] == [0, 1]
+    assert names(out / "b") == sorted([*RESULTS, "video.mp4"])
 
 
 def test_generate_refuses_a_model_that_needs_an_image(tmp_path, capsys):

@@ -32,7 +32,7 @@ def explain(
     height: options.Height = None,
     width: options.Width = None,
     num_frames: options.NumFrames = None,
-    num_inference_steps: options.NumInferenceSteps = 50,
+    num_inference_steps: options.NumInferenceSteps = None,
     seed: options.Seed = 0,
     output: options.Output = Path("imap-explain"),
     overwrite: options.Overwrite = False,
@@ -88,7 +88,6 @@ def explain(
                 "video": str(video),
                 "model": model,
                 "dtype": str(pipe.transformer.dtype).removeprefix("torch."),
-                "num_inference_steps": num_inference_steps,
                 "seed": seed,
                 "seconds": round(seconds, 2),
             }

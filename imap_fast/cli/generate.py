@@ -34,8 +34,8 @@ def generate(
     height: options.Height = None,
     width: options.Width = None,
     num_frames: options.NumFrames = None,
-    num_inference_steps: options.NumInferenceSteps = 50,
-    guidance_scale: options.GuidanceScale = 6.0,
+    num_inference_steps: options.NumInferenceSteps = None,
+    guidance_scale: options.GuidanceScale = None,
     seed: options.Seed = 0,
     output: options.Output = Path("imap-generate"),
     overwrite: options.Overwrite = False,
@@ -82,14 +82,13 @@ def generate(
                 return tensors
 
             generator = torch.Generator().manual_seed(seed)
-            video = pipe(prompt, **call, generator=generator, output_type="np", callback_on_step_end=step_ended).frames[
-                0
-            ]
+            call |= {"generator": generator, "output_type": "np", "callback_on_step_end": step_ended}
+            (video,) = pipe(prompt=prompt, **call).frames
         seconds = time.perf_counter() - began
-        # CogVideoX 1.5, with its temporal patches, was trained at twice the rate.
-        clip = Clip.of(video, fps=16 if tracer.maps.time["patch_size_t"] > 1 else 8)
+        clip = Clip.of(video, fps=tracer.adapter.frame_rate)
         with progress(console, "drawing"):
             clip.save(folder / "video.mp4")
+            sampling |= {"num_inference_steps": pipe.num_timesteps, "guidance_scale": pipe.guidance_scale}
             record = {
                 "command": "generate",
                 "model": model,

@@ -57,8 +57,13 @@ NoBackground = Annotated[
 Height = Annotated[int | None, _option(SAMPLING, "In pixels; else the model's own.", metavar="N", min=1)]
 Width = Annotated[int | None, _option(SAMPLING, "In pixels; else the model's own.", metavar="N", min=1)]
 NumFrames = Annotated[int | None, _option(SAMPLING, "Frames of the video; else the model's own.", metavar="N", min=1)]
-NumInferenceSteps = Annotated[int, _option(SAMPLING, "Denoising steps of the schedule.", metavar="N", min=1)]
-GuidanceScale = Annotated[float, _option(SAMPLING, "Classifier-free guidance; 1 is none.", metavar="X")]
+NumInferenceSteps = Annotated[
+    int | None,
+    _option(SAMPLING, "Denoising steps of the schedule; the model's own where not given.", metavar="N", min=1),
+]
+GuidanceScale = Annotated[
+    float | None, _option(SAMPLING, "Guidance; 1 is none. The model's own where not given.", metavar="X")
+]
 Seed = Annotated[int, _option(SAMPLING, "Of the noise.", metavar="N")]
 
 Output = Annotated[Path, _option(RUNNING, "Folder for the results, made if missing.", metavar="FOLDER")]

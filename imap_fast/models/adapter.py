@@ -100,6 +100,11 @@ class Adapter(ABC):
     def patch_size(self) -> tuple[int, int, int]:
         """Latents in a patch: in time, in height and in width."""
 
+    @property
+    @abstractmethod
+    def frame_rate(self) -> float:
+        """Frames in a second of the videos that the model makes."""
+
     @abstractmethod
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
         """Frames, height and width of the latents that the transformer takes."""

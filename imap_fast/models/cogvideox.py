@@ -140,6 +140,11 @@ class Adapter(adapter.Adapter):
     def patch_size(self) -> tuple[int, int, int]:
         return (self.config.patch_size_t or 1, self.config.patch_size, self.config.patch_size)
 
+    @property
+    def frame_rate(self) -> float:
+        # CogVideoX 1.5, with its temporal patches, was trained at twice the rate.
+        return 16.0 if self.config.patch_size_t else 8.0
+
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
         _, frames, _, height, width = latents.shape
         return frames, height, width

@@ -145,6 +145,10 @@ class Adapter(adapter.Adapter):
     def patch_size(self) -> tuple[int, int, int]:
         return (self.config.patch_size_t, self.config.patch_size, self.config.patch_size)
 
+    @property
+    def frame_rate(self) -> float:
+        return 24.0
+
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
         return tuple(latents.shape[2:])
 

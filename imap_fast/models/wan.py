@@ -121,6 +121,10 @@ class Adapter(adapter.Adapter):
     def patch_size(self) -> tuple[int, int, int]:
         return tuple(self.config.patch_size)
 
+    @property
+    def frame_rate(self) -> float:
+        return 16.0
+
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
         return tuple(latents.shape[2:])
 
