@@ -4,11 +4,7 @@
 """
 
 import argparse
-import datetime
-import json
 import os
-import platform
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +13,9 @@ import torch
 
 import imap_kernels
 from benchmarks.cases import OPERATIONS, Case
+from benchmarks.record import result_path, row, write
 from benchmarks.shapes import LAYERS, TEXT_TOKENS, Layer, draw
 
-RESULTS = Path(__file__).parent / "results"
 TARGET = LAYERS["2b-49x480x720"]
 TARGET_KEYS = 9
 TINY = Layer("tiny", heads=2, dim=16, frames=2, patches=5)
@@ -72,7 +68,7 @@ def rows(medians: dict[Case, float]) -> list[dict[str, object]]:
             ("bandwidth", bandwidth[case] / 1e9, "GB/s"),
             ("bandwidth_over_copy", bandwidth[case] / copy, "ratio"),
         ):
-            table.append({"name": f"{name}_{quantity}", "shape": case.shape, "value": value, "unit": unit})
+            table.append(row(f"{name}_{quantity}", case.shape, value, unit))
 
     of_target = {
         c.operation: c for c in medians if c.layer == TARGET and c.keys == TARGET_KEYS and c.variant == "triton"
@@ -81,10 +77,10 @@ def rows(medians: dict[Case, float]) -> list[dict[str, object]]:
     for operation in ("qk_match", "frame_separation", "gram_column", "qk_norm_rope"):
         if operation in of_target:
             ratio = bandwidth[of_target[operation]] / copy
-            table.append({"name": f"{operation}_bandwidth_2b", "shape": TARGET.name, "value": ratio, "unit": "ratio"})
+            table.append(row(f"{operation}_bandwidth_2b", TARGET.name, ratio, "ratio"))
     if attention in medians and set(SALIENCY) <= set(of_target):
         ratio = sum(medians[of_target[operation]] for operation in SALIENCY) / medians[attention]
-        table.append({"name": "saliency_over_attention_2b", "shape": TARGET.name, "value": ratio, "unit": "ratio"})
+        table.append(row("saliency_over_attention_2b", TARGET.name, ratio, "ratio"))
     return table
 
 
@@ -106,21 +102,6 @@ def extra_memory(layer: Layer, keys: int) -> int:
     before = torch.cuda.memory_allocated()
     saliency()
     return torch.cuda.max_memory_allocated() - before
-
-
-def write(table: list[dict[str, object]], path: Path) -> None:
-    """Write the rows with device, date and versions, whole or not at all."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
-    versions = {"python": platform.python_version(), "torch": torch.__version__}
-    if torch.cuda.is_available():
-        import triton
-
-        versions |= {"triton": triton.__version__, "cuda": torch.version.cuda}
-    report = {"device": device, "date": datetime.date.today().isoformat(), "versions": versions, "rows": table}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sibling = path.with_suffix(".tmp")
-    sibling.write_text(json.dumps(report, indent=1) + "\n")
-    os.replace(sibling, path)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -147,9 +128,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     table = rows(plugin.results)
     if gpu:
         extra = extra_memory(TARGET, TARGET_KEYS)
-        table.append({"name": "extra_memory_2b", "shape": TARGET.name, "value": extra, "unit": "B"})
-    name = re.sub(r"\W+", "-", torch.cuda.get_device_name() if gpu else platform.machine()).lower()
-    path = arguments.output or RESULTS / f"kernels-{name}.json"
+        table.append(row("extra_memory_2b", TARGET.name, extra, "B"))
+    path = arguments.output or result_path("kernels")
     write(table, path)
     print(f"{len(table)} rows in {path}")
     return int(status)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers import CogVideoXPipeline
 
+from benchmarks import flops
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.tiny import tiny_pipeline
 
@@ -35,3 +37,10 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fresh_compiler() -> None:
     """Forgets what was compiled before: all of diffusers' models share one wrapper, and its recompilations are few."""
     torch.compiler.reset()
+
+
+@pytest.fixture
+def operations_in_view() -> Iterator[None]:
+    """Operations of the kernels show their insides to a `TorchDispatchMode`."""
+    with flops.operations_in_view():
+        yield

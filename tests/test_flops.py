@@ -10,7 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import imap_fast
 from imap_fast.maps import MAP_NAMES
-from tests.operations import unwrap_operations
+
+pytestmark = pytest.mark.usefixtures("operations_in_view")
 
 
 def cogvideox_2b() -> tuple[nn.Module, dict[str, Tensor]]:
@@ -45,9 +46,8 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_eight_concepts_cost_at_most_one_percent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_eight_concepts_cost_at_most_one_percent(name: str) -> None:
     make, guided, least = MODELS[name]
-    unwrap_operations(monkeypatch)
     with torch.device("meta"):
         transformer, inputs = make()
         concepts = torch.empty(8, 4096)

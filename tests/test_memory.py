@@ -9,7 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import imap_fast
 from imap_kernels.qk_match import reference
 from tests.architectures import Architecture
-from tests.operations import unwrap_operations
+
+pytestmark = pytest.mark.usefixtures("operations_in_view")
 
 # Primes, so that a size tells what it is made of: 5 heads, 23 text tokens, 2 concepts and the padding, and 7 frames of
 # 11 × 13 patches.
@@ -46,8 +47,7 @@ class Watch(TorchDispatchMode):
         return out
 
 
-def watched(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, **arguments: object) -> Watch:
-    unwrap_operations(monkeypatch)
+def watched(architecture: Architecture, **arguments: object) -> Watch:
     transformer = architecture.transformer(num_attention_heads=HEADS)
     arguments = {**architecture.arguments, "layers": [0, 1, 2], **arguments}
     concepts = None if arguments.get("match") == "prompt" else architecture.concepts(CONCEPTS)
@@ -60,13 +60,13 @@ def watched(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, **argum
 
 
 @pytest.mark.parametrize("score", ["chi", "fisher", "dbi", "silhouette"])
-def test_every_score(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, score: str) -> None:
-    assert watched(architecture, monkeypatch, head_score=score).found == []
+def test_every_score(architecture: Architecture, score: str) -> None:
+    assert watched(architecture, head_score=score).found == []
 
 
 @pytest.mark.parametrize("normalize", ["none", "softmax"])
-def test_prompt_mode(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, normalize: str) -> None:
-    assert watched(architecture, monkeypatch, match="prompt", normalize=normalize).found == []
+def test_prompt_mode(architecture: Architecture, normalize: str) -> None:
+    assert watched(architecture, match="prompt", normalize=normalize).found == []
 
 
 def test_the_watch_finds_what_it_looks_for(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,4 +75,4 @@ def test_the_watch_finds_what_it_looks_for(architecture: Architecture, monkeypat
 
     monkeypatch.setattr(reference, "qk_match", all_heads_at_once)
     text = TEXT if architecture.prompt_only else CONCEPTS + 1
-    assert any(f"heads × {text} text × tokens" in found for found in watched(architecture, monkeypatch).found)
+    assert any(f"heads × {text} text × tokens" in found for found in watched(architecture).found)

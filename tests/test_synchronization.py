@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import imap_fast
 from imap_kernels.qk_match import reference
 from tests.architectures import Architecture
-from tests.operations import unwrap_operations
+
+pytestmark = pytest.mark.usefixtures("operations_in_view")
 
 SCORES = ("chi", "fisher", "dbi", "silhouette")
 
@@ -32,9 +33,8 @@ class Watch(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def waits(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, **arguments: object) -> tuple[list[str], ...]:
+def waits(architecture: Architecture, **arguments: object) -> tuple[list[str], ...]:
     """What waits in an untraced step, and in the second traced one: the first one opens the maps and the stream."""
-    unwrap_operations(monkeypatch)
     transformer, inputs = architecture.transformer(), architecture.draw(batch=2, padding=9)
     arguments = {**architecture.arguments, "guided": True, **arguments}
     found = []
@@ -50,13 +50,13 @@ def waits(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, **argumen
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_no_score_of_heads_waits(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, score: str) -> None:
-    stock, traced = waits(architecture, monkeypatch, head_score=score)
+def test_no_score_of_heads_waits(architecture: Architecture, score: str) -> None:
+    stock, traced = waits(architecture, head_score=score)
     assert traced == stock
 
 
-def test_prompt_mode_waits_as_rarely(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
-    stock, traced = waits(architecture, monkeypatch, match="prompt", normalize="softmax")
+def test_prompt_mode_waits_as_rarely(architecture: Architecture) -> None:
+    stock, traced = waits(architecture, match="prompt", normalize="softmax")
     assert traced == stock
 
 
@@ -69,7 +69,7 @@ def test_the_watch_finds_what_it_looks_for(architecture: Architecture, monkeypat
         return index
 
     monkeypatch.setattr(reference, "qk_match", impatient)
-    stock, traced = waits(architecture, monkeypatch)
+    stock, traced = waits(architecture)
     assert len(traced) > len(stock)
 
 

@@ -1,0 +1,38 @@
+"""Arithmetic of a traced step over a stock one, counted on tensors without data."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from unittest import mock
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.cases import OPERATIONS
+from benchmarks.models import Model
+from benchmarks.variants import Steps
+
+
+@contextmanager
+def operations_in_view() -> Iterator[None]:
+    """Lets every operation of `imap_kernels` call its implementation directly, which `torch.library` would hide."""
+    with ExitStack() as stack:
+        for name in OPERATIONS:
+            module = sys.modules[f"imap_kernels.{name}"]
+            direct = getattr(module, f"_{name}")._init_fn
+            stack.enter_context(mock.patch.object(module, f"_{name}", direct))
+        yield
+
+
+def step_flops(model: Model, concepts: int) -> float:
+    """FLOPs of a model's traced guided step, over those of its stock step."""
+    steps = Steps.of(model, "meta", torch.bfloat16, concepts=concepts)
+    counted = {}
+    with operations_in_view():
+        for variant in ("stock", "traced"):
+            with FlopCounterMode(display=False) as counter:
+                steps.call(variant)()
+            counted[variant] = counter.get_total_flops()
+    return counted["traced"] / counted["stock"]

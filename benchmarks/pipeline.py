@@ -1,0 +1,199 @@
+"""A denoising step with saliency beside one without: time, memory and arithmetic.
+
+`python -m benchmarks.pipeline --authors PATH` on a machine with a GPU measures full-size CogVideoX-2B, -5B and 1.5-5B
+with random weights; without a GPU, the demo model and one full-size block. PATH is a checkout of the method's published
+code. Writes `benchmarks/results/pipeline-<device>.json` and a plot beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from diffusers import CogVideoXTransformer3DModel
+
+from benchmarks.flops import step_flops
+from benchmarks.models import MODELS
+from benchmarks.plot import plot
+from benchmarks.record import device_name, result_path, row, write
+from benchmarks.variants import VARIANTS, Steps
+from imap_fast.demo.run import MODEL
+
+CONCEPTS = 8
+SWEPT_FRAMES = {49: 13, 81: 21, 161: 41, 321: 81}  # and the latent frames that they make
+SWEPT_CONCEPTS = (1, 2, 4, 8, 16, 32, 64, None)
+DEMO_LAYERS = (0, 1, 2)
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Medians of one variant: seconds, and peak memory in MiB over what lay there before the step."""
+
+    seconds: float
+    memory: float
+
+
+def interleaved(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of every call in every round, one after the other in each, after one round that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for counted in (False, *[True] * rounds):
+        for name, call in calls.items():
+            _synchronize()
+            began = time.perf_counter()
+            call()
+            _synchronize()
+            if counted:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def _synchronize() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def measure(steps: Steps, variants: Iterable[str], rounds: int) -> dict[str, Measured]:
+    """Median time and peak memory of a model's step in several variants.
+
+    Memory is the GPU allocator's; on a CPU, where no allocator tells, it is left at 0 (see `peak_of_process`).
+    """
+    calls = {variant: steps.call(variant) for variant in variants}
+    seconds = interleaved(calls, rounds)
+    memory = dict.fromkeys(calls, 0.0)
+    if steps.transformer.device.type == "cuda":
+        for variant, call in calls.items():
+            _synchronize()
+            before = torch.cuda.memory_allocated()
+            torch.cuda.reset_peak_memory_stats()
+            call()
+            memory[variant] = (torch.cuda.max_memory_allocated() - before) / MIB
+    return {name: Measured(statistics.median(seconds[name]), memory[name]) for name in calls}
+
+
+def peak_of_process(model: str, variant: str, authors: Path | None) -> float:
+    """Peak resident MiB of a new process that makes one step on the CPU."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as one:
+        return one.submit(_step_and_peak, model, variant, authors).result()
+
+
+def _step_and_peak(model: str, variant: str, authors: Path | None) -> float:
+    Steps.of(MODELS[model], "cpu", torch.bfloat16, concepts=CONCEPTS, authors=authors).call(variant)()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def rows_of(name: str, shape: str, measured: dict[str, Measured]) -> list[dict[str, object]]:
+    """Each variant's time and memory, and the ratios that have a target, all of one run."""
+    rows = []
+    for variant, figures in measured.items():
+        rows.append(row(f"{variant}_seconds_{name}", shape, figures.seconds, "s"))
+        if figures.memory:
+            rows.append(row(f"{variant}_memory_{name}", shape, figures.memory, "MiB"))
+    stock, traced = measured["stock"], measured["traced"]
+    rows.append(row(f"step_ratio_{name}", shape, traced.seconds / stock.seconds, "ratio"))
+    if "explain" in measured:
+        rows.append(row(f"explain_over_stock_step_{name}", shape, measured["explain"].seconds / stock.seconds, "ratio"))
+    if stock.memory:
+        rows.append(row(f"memory_delta_mib_{name}", shape, traced.memory - stock.memory, "MiB"))
+    if "authors" in measured:
+        authors = measured["authors"]
+        rows.append(row(f"authors_over_ours_{name}", shape, authors.seconds / traced.seconds, "ratio"))
+        if stock.memory:
+            rows.append(row(f"authors_memory_delta_mib_{name}", shape, authors.memory - stock.memory, "MiB"))
+    return rows
+
+
+def on_gpu(models: Sequence[str], authors: Path | None, rounds: int, sweep: bool) -> list[dict[str, object]]:
+    """Full-size models with random weights, then 2B over frames and over concepts."""
+    rows = []
+    for name in models:
+        # The published code is made for 13 latent frames of 30 × 45 patches.
+        fits = authors is not None and MODELS[name].latents == (13, 60, 90)
+        variants = [variant for variant in VARIANTS if variant != "authors" or fits]
+        steps = Steps.of(MODELS[name], "cuda", torch.bfloat16, concepts=CONCEPTS, authors=authors)
+        rows += rows_of(
+            name.replace(".", "_").replace("-", "_"), f"{name} C={CONCEPTS}", measure(steps, variants, rounds)
+        )
+        del steps
+        torch.cuda.empty_cache()
+    if sweep:
+        frames = [(f"2b frames={count} C={CONCEPTS}", latent, CONCEPTS) for count, latent in SWEPT_FRAMES.items()]
+        concepts = [(f"2b C={count or 'prompt'}", None, count) for count in SWEPT_CONCEPTS]
+        for shape, latent, count in (*frames, *concepts):
+            steps = Steps.of(MODELS["2b"], "cuda", torch.bfloat16, concepts=count, frames=latent)
+            rows += rows_of("2b_sweep", shape, measure(steps, ("stock", "traced"), max(1, rounds // 2)))
+            del steps
+            torch.cuda.empty_cache()
+    return rows
+
+
+def on_cpu(authors: Path | None, rounds: int) -> list[dict[str, object]]:
+    """One full-size block of 2B in bf16, and the demo model."""
+    name, shape = "cpu_2b", "one CogVideoX-2B block, 2 × 17,776 tokens, 30 heads, bf16"
+    variants = ["stock", "traced"] + (["authors"] if authors is not None else [])
+    steps = Steps.of(MODELS["2b-block"], "cpu", torch.bfloat16, concepts=CONCEPTS, authors=authors)
+    measured = measure(steps, variants, rounds)
+    del steps
+    peaks = {variant: peak_of_process("2b-block", variant, authors) for variant in variants}
+    rows = [row(f"{v}_seconds_block_{name}", shape, m.seconds, "s") for v, m in measured.items()]
+    rows += [row(f"{v}_peak_block_{name}", shape, peak, "MiB") for v, peak in peaks.items()]
+    for variant, name_of in (("traced", "block_ratio"), ("authors", "authors_block_ratio")):
+        if variant in measured:
+            ratio, more = measured[variant].seconds / measured["stock"].seconds, peaks[variant] - peaks["stock"]
+            rows += [
+                row(f"{name_of}_{name}", shape, ratio, "ratio"),
+                row(f"{name_of}_memory_{name}", shape, more, "MiB"),
+            ]
+    return rows + demo_rows(rounds)
+
+
+def demo_rows(rounds: int) -> list[dict[str, object]]:
+    """The demo model's guided step, traced and not, and its explained step."""
+    transformer = CogVideoXTransformer3DModel.from_pretrained(MODEL / "transformer").eval()
+    config = transformer.config
+    inputs = {
+        "hidden_states": torch.randn(2, 5, config.in_channels, config.sample_height, config.sample_width),
+        "encoder_hidden_states": torch.randn(2, config.max_text_seq_length, config.text_embed_dim),
+        "timestep": torch.full((2,), 500),
+    }
+    steps = Steps(transformer, inputs, torch.randn(3, config.text_embed_dim), layers=DEMO_LAYERS)
+    return rows_of("cpu_demo", "demo model, C=3, fp32", measure(steps, ("stock", "traced", "explain"), 10 * rounds))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure what this machine can, and write it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", choices=("2b", "5b", "1.5-5b"), default=["2b", "5b", "1.5-5b"])
+    parser.add_argument("--authors", type=Path, help="a checkout of the published code; without it the row says so")
+    parser.add_argument("--rounds", type=int, default=5, help="of which the median is taken")
+    parser.add_argument("--no-sweep", action="store_true", help="leave out the sweeps over frames and concepts")
+    parser.add_argument("--output", type=Path, help="default: benchmarks/results/pipeline-<device>.json")
+    arguments = parser.parse_args(argv)
+    if arguments.authors is not None and not (arguments.authors / "imap" / "cogvideox").is_dir():
+        parser.error(f"{arguments.authors} is no checkout of the published code: it has no imap/cogvideox")
+    if torch.cuda.is_available():
+        rows = on_gpu(arguments.models, arguments.authors, arguments.rounds, not arguments.no_sweep)
+    else:
+        rows = on_cpu(arguments.authors, arguments.rounds)
+    rows += [
+        row(f"flops_over_stock_{name.replace('.', '_').replace('-', '_')}", f"{name} C={CONCEPTS}", ratio, "ratio")
+        for name, ratio in ((name, step_flops(MODELS[name], CONCEPTS)) for name in arguments.models)
+    ]
+    if arguments.authors is None:
+        rows.append(row("authors_over_ours_2b", "not measured: no --authors", None, "ratio"))
+    path = arguments.output or result_path("pipeline")
+    write(rows, path)
+    plot(rows, path.with_suffix(".png"), device_name())
+    print(f"{len(rows)} rows in {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What was measured, as it is kept: rows with the device, the date and the versions."""
+
+import datetime
+import json
+import os
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def row(name: str, shape: str, value: float | None, unit: str) -> dict[str, object]:
+    """One figure; None where it could not be measured, and `shape` then says why."""
+    return {"name": name, "shape": shape, "value": value, "unit": unit}
+
+
+def device_name() -> str:
+    """The GPU, or the kind of CPU and how many cores may be used."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores"
+
+
+def result_path(benchmark: str) -> Path:
+    """`benchmarks/results/<benchmark>-<device>.json`."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
+    return RESULTS / f"{benchmark}-{re.sub(r'[^a-z0-9]+', '-', device.lower())}.json"
+
+
+def write(table: list[dict[str, object]], path: Path) -> None:
+    """Write the rows with device, date and versions, whole or not at all."""
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "diffusers": version("diffusers")}
+    if torch.cuda.is_available():
+        versions |= {"triton": version("triton"), "cuda": torch.version.cuda}
+    report = {"device": device_name(), "date": datetime.date.today().isoformat(), "versions": versions, "rows": table}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sibling = path.with_suffix(".tmp")
+    sibling.write_text(json.dumps(report, indent=1) + "\n")
+    os.replace(sibling, path)

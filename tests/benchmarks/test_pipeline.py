@@ -1,0 +1,152 @@
+"""The benchmark of a step: it runs, compares like with like, and its arithmetic is right."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from benchmarks import pipeline
+from benchmarks.flops import step_flops
+from benchmarks.models import MODELS
+from benchmarks.pipeline import Measured, interleaved, measure, rows_of
+from benchmarks.plot import plot
+from benchmarks.record import row
+from benchmarks.variants import TRACES, VARIANTS, Steps
+from tests.assertions import assert_close
+
+
+def tiny(**arguments: object) -> Steps:
+    return Steps.of(MODELS["tiny"], "cpu", torch.float32, concepts=3, **arguments)
+
+
+def test_calls_take_turns_and_the_first_round_is_not_counted() -> None:
+    order = []
+    seconds = interleaved({name: lambda name=name: order.append(name) for name in "ab"}, rounds=2)
+    assert order == ["a", "b"] * 3
+    assert {name: len(rounds) for name, rounds in seconds.items()} == {"a": 2, "b": 2}
+
+
+def test_every_variant_makes_its_step() -> None:
+    steps = tiny()
+    found = []
+    steps.transformer.register_forward_hook(
+        lambda module, args, kwargs, out: found.append((kwargs, out)), with_kwargs=True
+    )
+    for variant in ("stock", *TRACES, "explain"):
+        steps.call(variant)()
+    batches = [len(kwargs["hidden_states"]) for kwargs, _ in found]
+    assert batches == [2] * (1 + len(TRACES)) + [1]
+    for _, output in found[1:-1]:
+        assert torch.equal(output.sample, found[0][1].sample)
+    assert torch.equal(found[-1][0]["hidden_states"][0], steps.inputs["hidden_states"][1]), "the conditional half"
+
+
+def test_a_traced_step_reads_the_published_layers_of_a_published_model() -> None:
+    with torch.device("meta"):
+        steps = Steps.of(MODELS["5b"], "meta", torch.bfloat16, concepts=8)
+    assert (steps.transformer.config.num_layers, steps.transformer.config.num_attention_heads) == (42, 48)
+    assert steps.inputs["image_rotary_emb"][0].shape == (13 * 30 * 45, 64)
+    seen = []
+    steps.transformer.transformer_blocks[41].register_forward_hook(lambda *_: seen.append("last"))
+    steps.call("explain")()
+    assert seen == []
+    steps.call("traced")()
+    assert seen == ["last"]
+
+
+def test_the_published_code_gets_the_same_weights_inputs_and_concepts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in with the published class's interface: the stock model, which notes its call."""
+    calls = []
+
+    class Modified(type(tiny().transformer)):
+        def forward(self, *args: object, concept_hidden_states, saliency_map_kwargs, imap_layer, **kwargs: object):
+            published = ("imap_sep_score", "imap_sep_topk", "imap_qk_matching_target")
+            calls.append((concept_hidden_states, saliency_map_kwargs, imap_layer, [kwargs.pop(n) for n in published]))
+            calls.append(super().forward(*args, **kwargs).sample)
+
+    module = types.ModuleType("imap.cogvideox.modified_dit")
+    module.ModifiedCogVideoXTransformer3DModel = Modified
+    for name in ("imap", "imap.cogvideox"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    steps = tiny(authors=tmp_path)
+    steps.call("authors")()
+    (rows, told, layers, settings), output = calls
+    assert rows.shape == (2, 226, 32)
+    assert_close(rows[1, :3], steps.concepts, 1e-7)
+    assert not rows[:, 3:].any()
+    assert len(told["concepts"]) == 3
+    assert layers == told["layers"] == [0, 1]
+    assert settings == ["chi", 5, "concepts"]
+    with torch.no_grad():
+        assert torch.equal(output, steps.transformer(**steps.inputs).sample)
+
+
+def test_ratios_are_of_one_run_and_memory_is_over_stock() -> None:
+    measured = {
+        "stock": Measured(2.0, 100.0),
+        "traced": Measured(1.0, 130.0),
+        "explain": Measured(0.5, 60.0),
+        "authors": Measured(8.0, 900.0),
+    }
+    values = {found["name"]: found["value"] for found in rows_of("2b", "shape", measured)}
+    assert values["step_ratio_2b"] == 0.5
+    assert values["explain_over_stock_step_2b"] == 0.25
+    assert values["authors_over_ours_2b"] == 8.0
+    assert values["memory_delta_mib_2b"] == 30.0
+    assert values["authors_memory_delta_mib_2b"] == 800.0
+    assert values["traced_seconds_2b"] == 1.0
+
+
+def test_memory_is_not_told_where_no_allocator_tells_it() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("the GPU's allocator tells")
+    names = {found["name"] for found in rows_of("tiny", "tiny", measure(tiny(), ("stock", "traced"), rounds=1))}
+    assert names == {"stock_seconds_tiny", "traced_seconds_tiny", "step_ratio_tiny"}
+
+
+def test_a_traced_full_size_step_is_counted() -> None:
+    assert 1 < step_flops(MODELS["2b"], 8) < 1.001
+
+
+def test_the_command_writes_rows_and_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pipeline.MODELS, "2b-block", MODELS["tiny"])
+    monkeypatch.setattr(
+        pipeline, "peak_of_process", lambda model, variant, authors: {"stock": 5.0, "traced": 7.0}[variant]
+    )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    output = tmp_path / "results" / "pipeline.json"
+    pipeline.main(["--rounds", "1", "--models", "2b", "--output", str(output)])
+    report = json.loads(output.read_text())
+    assert set(report) == {"device", "date", "versions", "rows"}
+    values = {found["name"]: found["value"] for found in report["rows"]}
+    assert values["block_ratio_cpu_2b"] > 0
+    assert values["block_ratio_memory_cpu_2b"] == 2.0
+    assert values["step_ratio_cpu_demo"] > 0
+    assert values["flops_over_stock_2b"] > 1
+    assert values["authors_over_ours_2b"] is None
+    assert Image.open(output.with_suffix(".png")).width > 500
+    assert not list(output.parent.glob("*.tmp"))
+
+
+def test_a_panel_for_every_model(tmp_path: Path) -> None:
+    rows = [row(f"{v}_seconds_{n}", n, i + 1.0, "s") for n in ("2b", "5b", "2b_sweep") for i, v in enumerate(VARIANTS)]
+    plot(rows, tmp_path / "two.png", "a GPU")
+    plot([found for found in rows if found["shape"] == "2b"], tmp_path / "one.png", "a GPU")
+    assert Image.open(tmp_path / "two.png").height > 1.5 * Image.open(tmp_path / "one.png").height
+
+
+def test_a_folder_without_the_published_code_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.pipeline", "--authors", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "is no checkout of the published code" in done.stderr
