@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -246,6 +246,53 @@ class SaliencyMaps:
         from imap_fast.render.heads import heads_figure
 
         return heads_figure(self._one_video("heads"))
+
+    def timeline(
+        self, num_frames: int | None = None, concepts: Sequence[str] | None = None, map: str | None = None
+    ) -> "Figure":
+        """A figure of each concept's saliency over time, and of the frames in which it is active.
+
+        A frame's saliency is the mean heat of its hottest patches, one in twenty. Save the figure with
+        `.savefig("timeline.svg")`.
+
+        Args:
+            num_frames: the video's frames; the most that these latent frames can stand for where not given.
+            concepts: which labels; all where not named.
+            map: which map; `imap`, or the first that there is, where not named.
+
+        Raises:
+            AttributeError: `map` was not asked for.
+            KeyError: an unknown label.
+            ValueError: maps of several videos, or a video of `num_frames` does not have these latent frames.
+        """
+        from imap_fast.render.timeline import timeline_figure
+
+        return timeline_figure(self._one_video("timeline"), num_frames, concepts, map)
+
+    def report(self, path: str | os.PathLike, video: Any = None, run: Mapping[str, Any] | None = None) -> None:
+        """Write one HTML file that shows everything: the video under the maps, when, which heads, and how it was made.
+
+        It holds the video and needs no network. The file appears whole or not at all.
+
+        Args:
+            path: ends in .html.
+            video: that the maps were read from: a file, or as in `overlay`. None: the maps are shown on a plain ground.
+            run: what else the report is to say of the run, as `run.json` does; values that JSON can hold.
+
+        Raises:
+            FileNotFoundError: there is no such video.
+            ValueError: another suffix, maps of several videos, a video of another length, or no video.
+            OSError: the folder cannot be written.
+        """
+        from imap_fast.report import write_report
+
+        write_report(self._one_video("report"), path, video, run or {})
+
+    def _repr_html_(self) -> str:
+        """A small player and the grid, for notebooks."""
+        from imap_fast.render.notebook import notebook_html
+
+        return notebook_html(self)
 
     def chosen(self, concepts: Sequence[str] | None, map: str | None) -> tuple[tuple[str, ...], Tensor]:
         """The labels and values `[C, F, H, W]` that a picture shows; see `overlay`."""

@@ -1,0 +1,99 @@
+"""What a report says beside its pictures, as the JSON that its page reads."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.colors import Colormap, to_hex
+
+from imap_fast.render.heads import colour_scale, score_name
+from imap_fast.render.heat import COLOURS
+from imap_fast.render.palette import BRIGHT, DEEP
+from imap_fast.render.timeline import ACTIVE, saliency_over_time
+from imap_fast.render.upsample import latent_frame_times
+from imap_fast.report.footage import Footage
+from imap_fast.version import __version__
+
+if TYPE_CHECKING:
+    from imap_fast.maps import SaliencyMaps
+
+SHOWN_ELSEWHERE = {"prompt", "caption", "labels", "grid", "layers", "selected_heads", "settings", "auc", "files"}
+"""Of a run's record, and of its maps' settings."""
+
+FIRST = ("command", "model", "seed", "steps")
+"""What a reader looks for; the rest follows as it comes."""
+
+
+def content(maps: "SaliencyMaps", video: Footage, run: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything the page is told; planes, video and figures follow it as blocks of their own.
+
+    Args:
+        maps: of one video.
+        video: that they are shown over.
+        run: what is known of the run beyond the maps' own settings, such as its seed.
+
+    Raises:
+        ValueError: the video is not as long as the maps.
+    """
+    times = latent_frame_times(maps.grid[0], video.num_frames, **maps.time)
+    return {
+        "version": __version__,
+        "title": maps.settings.get("prompt") or ", ".join(maps.labels),
+        "video": {"frames": video.num_frames, "fps": video.fps, "height": video.height, "width": video.width},
+        "grid": maps.grid,
+        "times": times.tolist(),
+        "active": ACTIVE,
+        "maps": [
+            {
+                "name": name,
+                "labels": maps.labels_of(name),
+                "saliency": [_rounded(saliency_over_time(concept[None])[0]) for concept in values],
+            }
+            for name, values in sorted(maps.maps.items(), key=lambda item: item[0] != maps.default)
+        ],
+        "colours": {"heat": _table(COLOURS), "bright": BRIGHT, "deep": DEEP},
+        "heads": _heads(maps),
+        "run": _run(maps, run),
+    }
+
+
+def _heads(maps: "SaliencyMaps") -> dict[str, Any]:
+    scores = maps.head_scores.float().numpy()
+    scale, norm = colour_scale(maps)
+    finite = np.isfinite(scores)
+    return {
+        "score": score_name(maps),
+        "layers": maps.layers,
+        "scores": [[float(f"{score:.4g}") if np.isfinite(score) else None for score in layer] for layer in scores],
+        "colours": [[to_hex(colour) for colour in layer] for layer in scale(norm(np.where(finite, scores, norm.vmin)))],
+        "chosen": maps.selected_heads.tolist(),
+        "scale": {"low": f"{norm.vmin:.4g}", "high": f"{norm.vmax:.4g}", "colours": _table(scale)},
+    }
+
+
+def _table(colours: Colormap) -> str:
+    """256 colours as one hexadecimal text."""
+    return (colours(np.arange(256))[:, :3] * 255).round().astype(np.uint8).tobytes().hex()
+
+
+def _rounded(values: Any) -> list[float]:
+    return [round(value, 3) for value in values.tolist()]
+
+
+def _run(maps: "SaliencyMaps", run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = _rows(maps.settings) | _rows(run) | _rows({"steps": maps.steps})
+    return sorted(rows.items(), key=lambda row: FIRST.index(row[0]) if row[0] in FIRST else len(FIRST))
+
+
+def _rows(record: Mapping[str, Any], above: str = "") -> dict[str, str]:
+    """Nested settings as names and readable values; what is None, or shown elsewhere, is left out."""
+    rows: dict[str, str] = {}
+    for key, value in record.items():
+        name = f"{above} {key}".strip().replace("_", " ")
+        if value is None or (not above and key in SHOWN_ELSEWHERE):
+            continue
+        if isinstance(value, Mapping):
+            rows |= _rows(value, "" if key == "versions" else name)
+        else:
+            rows[name] = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return rows
