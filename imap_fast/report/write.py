@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from imap_fast.maps import SaliencyMaps
 
 SCRIPTS = ("blocks", "planes", "paint", "player", "view", "stage", "transport", "timeline", "heads", "run", "main")
-"""Files of `page/`, in the order in which they make up the page's one script."""
+STYLES = ("page", "player", "controls", "panels")
+"""Files of `page/`, in the order in which they make up the page's one script and one style sheet."""
 
 CHUNK = 3 << 18
 """Bytes of a file that are encoded at once; a multiple of 3, so that the parts join to one base64 text."""
@@ -32,13 +33,7 @@ def write_report(maps: "SaliencyMaps", path: str | os.PathLike, video: Any, run:
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"a report is saved as .html, not {path.name!r}")
-    page = files("imap_fast.report") / "page"
-    style = (page / "style.css").read_text("utf-8")
-    script = "\n".join((page / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
-    template = Template((page / "page.html").read_text("utf-8"))
-    filled = template.safe_substitute(policy=_policy(style, script), style=style, script=script)
-    head, tail = filled.split("$blocks")
-
+    head, tail = _page()
     with TemporaryDirectory() as folder, whole_file(path) as unfinished:
         shown = footage(maps, video, Path(folder))
         told = content(maps, shown, run)
@@ -55,6 +50,19 @@ def write_report(maps: "SaliencyMaps", path: str | os.PathLike, video: Any, run:
             for name, _, figure in drawn:
                 _block(report, f"figure-{name}", "text/plain", _base64([figure]))
             report.write(tail)
+
+
+def _page() -> tuple[str, str]:
+    """The page before and after its data."""
+    folder = files("imap_fast.report") / "page"
+    style, script = (
+        "\n".join((folder / f"{name}.{kind}").read_text("utf-8") for name in names)
+        for kind, names in (("css", STYLES), ("js", SCRIPTS))
+    )
+    template = Template((folder / "page.html").read_text("utf-8"))
+    page = template.safe_substitute(policy=_policy(style, script), style=style, script=script)
+    head, tail = page.split("$blocks")
+    return head, tail
 
 
 def _policy(style: str, script: str) -> str:
