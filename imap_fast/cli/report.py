@@ -65,7 +65,7 @@ def _video_of(folder: Path, record: dict[str, Any]) -> Path | None:
             return folder / name
     if "video" not in record:
         return None
-    named = Path(record["video"])
+    named = Path(str(record["video"]))
     if not named.exists():
         raise ValueError(f"{named}, the video of this run, is not there any more; say where it is with --video")
     return named

@@ -43,9 +43,14 @@ def saliency_over_time(values: Tensor) -> Tensor:
     return patches.topk(max(1, round(HOTTEST * patches.shape[-1]))).values.mean(-1)
 
 
-def stretches(active: np.ndarray) -> list[tuple[int, int]]:
-    """First and last frame of each unbroken run of True in bool `[T]`."""
-    edges = np.flatnonzero(np.diff(active.astype(np.int8), prepend=0, append=0))
+def every_frame(saliency: Tensor, num_frames: int, **time: int) -> np.ndarray:
+    """Saliency of latent frames, `[C, F]`, at every frame of the video, `[C, num_frames]`; see `upsample_time`."""
+    return upsample_time(saliency[..., None, None], num_frames, **time)[..., 0, 0].numpy()
+
+
+def active_frames(saliency: np.ndarray) -> list[tuple[int, int]]:
+    """First and last frame of each unbroken run in which one concept's saliency, `[T]`, reaches `ACTIVE`."""
+    edges = np.flatnonzero(np.diff((saliency >= ACTIVE).astype(np.int8), prepend=0, append=0))
     return [(int(first), int(after) - 1) for first, after in edges.reshape(-1, 2)]
 
 
@@ -55,7 +60,7 @@ def timeline_figure(
     """Curves above, each concept's active frames below; see `SaliencyMaps.timeline`."""
     labels, values = maps.chosen(concepts, map)
     num_frames = num_frames or longest_video(values.shape[1], **maps.time)
-    curves = upsample_time(saliency_over_time(values)[..., None, None], num_frames, **maps.time)[..., 0, 0].numpy()
+    curves = every_frame(saliency_over_time(values), num_frames, **maps.time)
     frames = np.arange(num_frames)
 
     tracks = TRACK * len(labels)
@@ -68,7 +73,7 @@ def timeline_figure(
     for row, curve in enumerate(curves):
         colour = DEEP[row % len(DEEP)]
         upper.plot(frames, curve, color=colour, linewidth=1.8, solid_capstyle="round")
-        bars = [(first - 0.5, last - first + 1) for first, last in stretches(curve >= ACTIVE)]
+        bars = [(first - 0.5, last - first + 1) for first, last in active_frames(curve)]
         lower.broken_barh(bars, (row - 0.22, 0.44), color=colour, linewidth=0)
     upper.axhline(ACTIVE, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
     upper.set(xlim=(-0.5, num_frames - 0.5), ylim=(0, 1.03), yticks=(0, ACTIVE, 1))

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from matplotlib.colors import Colormap, to_hex
 
+from imap_fast.maps import MAP_NAMES
 from imap_fast.render.heads import colour_scale, score_name
 from imap_fast.render.heat import COLOURS
 from imap_fast.render.palette import BRIGHT, DEEP
-from imap_fast.render.timeline import ACTIVE, saliency_over_time
+from imap_fast.render.timeline import ACTIVE, active_frames, every_frame, saliency_over_time
 from imap_fast.render.upsample import latent_frame_times
 from imap_fast.report.footage import Footage
 from imap_fast.version import __version__
@@ -43,17 +45,20 @@ def content(maps: "SaliencyMaps", video: Footage, run: Mapping[str, Any]) -> dic
         "grid": maps.grid,
         "times": times.tolist(),
         "active": ACTIVE,
-        "maps": [
-            {
-                "name": name,
-                "labels": maps.labels_of(name),
-                "saliency": [_rounded(saliency_over_time(concept[None])[0]) for concept in values],
-            }
-            for name, values in sorted(maps.maps.items(), key=lambda item: item[0] != maps.default)
-        ],
+        "maps": [_map(maps, name, video.num_frames) for name in sorted(maps.maps, key=MAP_NAMES.index)],
         "colours": {"heat": _table(COLOURS), "bright": BRIGHT, "deep": DEEP},
         "heads": _heads(maps),
         "run": _run(maps, run),
+    }
+
+
+def _map(maps: "SaliencyMaps", name: str, num_frames: int) -> dict[str, Any]:
+    saliency = torch.cat([saliency_over_time(concept[None]) for concept in maps.maps[name]])
+    return {
+        "name": name,
+        "labels": maps.labels_of(name),
+        "saliency": [[round(value, 3) for value in curve] for curve in saliency.tolist()],
+        "active": [active_frames(curve) for curve in every_frame(saliency, num_frames, **maps.time)],
     }
 
 
@@ -74,10 +79,6 @@ def _heads(maps: "SaliencyMaps") -> dict[str, Any]:
 def _table(colours: Colormap) -> str:
     """256 colours as one hexadecimal text."""
     return (colours(np.arange(256))[:, :3] * 255).round().astype(np.uint8).tobytes().hex()
-
-
-def _rounded(values: Any) -> list[float]:
-    return [round(value, 3) for value in values.tolist()]
 
 
 def _run(maps: "SaliencyMaps", run: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -37,7 +37,7 @@ class Timeline {
   // Curves of the first map shown; each concept is on its own scale, as its heat is.
   #draw() {
     const [map] = this.view.maps;
-    const { saliency } = this.report.maps[map];
+    const { saliency, active } = this.report.maps[map];
     const level = 100 * (1 - this.report.active);
     const shown = this.view.conceptsOf(map);
     this.field.style.setProperty("--level", `${level}%`);
@@ -48,7 +48,7 @@ class Timeline {
         return colouredAs(drawn("polyline", { points }), concept);
       }),
     );
-    this.tracks.replaceChildren(...shown.map((concept) => this.#track(concept, saliency[concept.place])));
+    this.tracks.replaceChildren(...shown.map((concept) => this.#track(concept, active[concept.place])));
     this.#point();
   }
 
@@ -61,8 +61,7 @@ class Timeline {
     return points.map(at).join(" ");
   }
 
-  #track(concept, curve) {
-    const active = stretches(this.#everyFrame(curve), this.report.active);
+  #track(concept, active) {
     const bars = drawn("svg", { viewBox: "0 0 1000 1", preserveAspectRatio: "none", "aria-hidden": "true" });
     for (const [first, last] of active) {
       const from = Math.max(first - 0.5, 0), to = Math.min(last + 0.5, this.last);
@@ -75,31 +74,9 @@ class Timeline {
     return colouredAs(element("li", {}, element("p", {}, name, frames), bars), concept);
   }
 
-  #everyFrame(curve) {
-    const { times, video } = this.report;
-    let after = 0;
-    return Array.from({ length: video.frames }, (_, frame) => {
-      while (after < times.length - 1 && times[after] < frame) after++;
-      const before = Math.max(after - 1, 0);
-      const weight = (frame - times[before]) / Math.max(times[after] - times[before], 1);
-      return curve[before] + Math.min(Math.max(weight, 0), 1) * (curve[after] - curve[before]);
-    });
-  }
-
   #point() {
     this.place.style.setProperty("--at", this.player.frame / this.last);
   }
-}
-
-// First and last frame of each run of values that reach a level.
-function stretches(values, level) {
-  const found = [];
-  values.forEach((value, frame) => {
-    if (value < level) return;
-    if (found.length && found.at(-1)[1] === frame - 1) found.at(-1)[1] = frame;
-    else found.push([frame, frame]);
-  });
-  return found;
 }
 
 function drawn(name, attributes) {
