@@ -290,7 +290,7 @@ class SaliencyMaps:
 
     def _repr_html_(self) -> str:
         """A small player and the grid, for notebooks."""
-        from imap_fast.render.notebook import notebook_html
+        from imap_fast.report.notebook import notebook_html
 
         return notebook_html(self)
 

@@ -37,10 +37,11 @@ def content(maps: "SaliencyMaps", video: Footage, run: Mapping[str, Any]) -> dic
     Raises:
         ValueError: the video is not as long as the maps.
     """
+    prompt = maps.settings.get("prompt")  # several, where the pipeline was given several
     times = latent_frame_times(maps.grid[0], video.num_frames, **maps.time)
     return {
         "version": __version__,
-        "title": maps.settings.get("prompt") or ", ".join(maps.labels),
+        "title": prompt if isinstance(prompt, str) else ", ".join(prompt or maps.labels),
         "video": {"frames": video.num_frames, "fps": video.fps, "height": video.height, "width": video.width},
         "grid": maps.grid,
         "times": times.tolist(),
@@ -72,7 +73,7 @@ def _heads(maps: "SaliencyMaps") -> dict[str, Any]:
         "scores": [[float(f"{score:.4g}") if np.isfinite(score) else None for score in layer] for layer in scores],
         "colours": [[to_hex(colour) for colour in layer] for layer in scale(norm(np.where(finite, scores, norm.vmin)))],
         "chosen": maps.selected_heads.tolist(),
-        "scale": {"low": f"{norm.vmin:.4g}", "high": f"{norm.vmax:.4g}", "colours": _table(scale)},
+        "scale": {"low": f"{norm.vmin:.3g}", "high": f"{norm.vmax:.3g}", "colours": _table(scale)},
     }
 
 
@@ -82,7 +83,8 @@ def _table(colours: Colormap) -> str:
 
 
 def _run(maps: "SaliencyMaps", run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rows = _rows(maps.settings) | _rows(run) | _rows({"steps": maps.steps})
+    settings = {name: value for name, value in maps.settings.items() if name != "video"}  # its size is above the player
+    rows = _rows(settings) | _rows(run) | _rows({"steps": maps.steps})
     return sorted(rows.items(), key=lambda row: FIRST.index(row[0]) if row[0] in FIRST else len(FIRST))
 
 

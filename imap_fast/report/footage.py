@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
-from av.video.reformatter import Colorspace
+from av.video.reformatter import ColorRange, Colorspace
 
 from imap_fast.render.grid import spread
 from imap_fast.render.upsample import longest_video
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 GROUND = 24
 """Grey level that stands in where there is no video."""
+
+ENCODER = ENCODER_OPTIONS | {"g": "48"}
+"""With a key frame so often that scrubbing never decodes long to reach a frame."""
 
 PATCH = 16
 """Pixels of a patch's side there: a VAE's eightfold compression, times patches of two."""
@@ -129,8 +132,10 @@ def _encoded(frames: Iterator[np.ndarray], target: Path, fps: float) -> Iterator
     options = {"movflags": "+faststart"}
     with av.open(str(target), "w", format="mp4", options=options) as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        stream.pix_fmt, stream.options = "yuv420p", ENCODER_OPTIONS
-        stream.codec_context.colorspace = Colorspace.ITU709
+        stream.pix_fmt, stream.options = "yuv420p", ENCODER
+        codec = stream.codec_context
+        codec.color_primaries = codec.color_trc = codec.colorspace = Colorspace.ITU709
+        codec.color_range = ColorRange.MPEG
         for index, frame in enumerate(frames):
             yield frame
             even = np.pad(frame, ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0)), mode="edge")

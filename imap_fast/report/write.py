@@ -20,7 +20,7 @@ from imap_fast.report.planes import pack
 if TYPE_CHECKING:
     from imap_fast.maps import SaliencyMaps
 
-SCRIPTS = ("blocks", "planes", "paint", "player", "view", "stage", "transport", "timeline", "heads", "run", "main")
+SCRIPTS = ("dom", "data", "planes", "paint", "player", "view", "stage", "transport", "timeline", "heads", "run", "main")
 STYLES = ("page", "player", "controls", "panels")
 """Files of `page/`, in the order in which they make up the page's one script and one style sheet."""
 

@@ -56,7 +56,16 @@ function colourPixels(layers, { opacity, threshold }) {
     pixels[4 * i] = red / total;
     pixels[4 * i + 1] = green / total;
     pixels[4 * i + 2] = blue / total;
-    pixels[4 * i + 3] = 255 * opacity * highest ** 2; // squared, so that lukewarm ground does not veil the video
+    pixels[4 * i + 3] = 255 * opacity * highest ** 3; // cubed, so that lukewarm ground does not veil the video
   }
   return pixels;
+}
+
+// "0d0887…" → [[13, 8, 135], …]
+function colourTable(hex) {
+  return hex.match(/.{6}/g).map((colour) => rgb(`#${colour}`));
+}
+
+function rgb(hex) {
+  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 }

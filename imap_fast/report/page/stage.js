@@ -6,6 +6,7 @@ class Stage {
   constructor(report, player, planes, view) {
     Object.assign(this, { report, player, planes, view });
     this.place = document.getElementById("stage");
+    this.place.style.setProperty("--aspect", report.video.width / report.video.height);
     this.heat = colourTable(report.colours.heat);
     this.overlay = document.createElement("canvas");
     this.panels = [];

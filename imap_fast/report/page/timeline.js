@@ -1,7 +1,5 @@
 // When: each shown concept's saliency over time, and below it the frames in which the concept is active.
 
-const SVG = "http://www.w3.org/2000/svg";
-
 class Timeline {
   constructor(report, player, view) {
     Object.assign(this, { report, player, view, last: Math.max(report.video.frames - 1, 1) });
@@ -77,10 +75,4 @@ class Timeline {
   #point() {
     this.place.style.setProperty("--at", this.player.frame / this.last);
   }
-}
-
-function drawn(name, attributes) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
 }

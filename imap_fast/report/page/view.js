@@ -103,9 +103,3 @@ class View extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 }
-
-function colouredAs(made, { bright, deep }) {
-  made.style.setProperty("--bright", bright);
-  made.style.setProperty("--deep", deep);
-  return made;
-}
