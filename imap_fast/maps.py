@@ -209,18 +209,19 @@ class SaliencyMaps:
 
         return load_maps(path)
 
-    def overlay(self, video: Any, concepts: Sequence[str] | None = None, map: str | None = None) -> "Clip":
+    def overlay(self, video: Any = None, concepts: Sequence[str] | None = None, map: str | None = None) -> "Clip":
         """The video beside itself under each concept's heat, as a clip to `save`.
 
         Args:
             video: a `Clip`, a list of PIL images, or an array or tensor `[T, H, W, 3]` (uint8, or float in [0, 1]).
+                None: the maps alone, on a plain ground.
             concepts: which labels; all where not named.
             map: which map; `imap`, or the first that there is, where not named.
 
         Raises:
             AttributeError: `map` was not asked for.
             KeyError: an unknown label.
-            ValueError: maps of several videos, a video of another length, or no video.
+            ValueError: maps of several videos, or a video of another length.
         """
         from imap_fast.render.overlay import overlay
 
@@ -281,7 +282,7 @@ class SaliencyMaps:
 
         Raises:
             FileNotFoundError: there is no such video.
-            ValueError: another suffix, maps of several videos, a video of another length, or no video.
+            ValueError: another suffix, maps of several videos, a video of another length, or a file that is no video.
             OSError: the folder cannot be written.
         """
         from imap_fast.report import write_report

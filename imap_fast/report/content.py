@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SHOWN_ELSEWHERE = {"prompt", "caption", "labels", "grid", "layers", "selected_heads", "settings", "auc", "files"}
 """Of a run's record, and of its maps' settings."""
 
+TITLE = 8
+"""Labels that make the title where there is no prompt."""
+
 FIRST = ("command", "model", "seed", "steps")
 """What a reader looks for; the rest follows as it comes."""
 
@@ -41,7 +44,7 @@ def content(maps: "SaliencyMaps", video: Footage, run: Mapping[str, Any]) -> dic
     times = latent_frame_times(maps.grid[0], video.num_frames, **maps.time)
     return {
         "version": __version__,
-        "title": prompt if isinstance(prompt, str) else ", ".join(prompt or maps.labels),
+        "title": prompt if isinstance(prompt, str) else ", ".join(prompt or maps.labels[:TITLE]),
         "video": {"frames": video.num_frames, "fps": video.fps, "height": video.height, "width": video.width},
         "grid": maps.grid,
         "times": times.tolist(),

@@ -17,21 +17,15 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
 from imap_fast.render.grid import spread
-from imap_fast.render.upsample import longest_video
+from imap_fast.render.ground import ground
 from imap_fast.video import Clip, read_clip, resize_and_crop
 from imap_fast.video.write import ENCODER_OPTIONS
 
 if TYPE_CHECKING:
     from imap_fast.maps import SaliencyMaps
 
-GROUND = 24
-"""Grey level that stands in where there is no video."""
-
 ENCODER = ENCODER_OPTIONS | {"g": "48"}
 """With a key frame so often that scrubbing never decodes long to reach a frame."""
-
-PATCH = 16
-"""Pixels of a patch's side there: a VAE's eightfold compression, times patches of two."""
 
 
 @dataclass(frozen=True)
@@ -71,19 +65,6 @@ def footage(maps: "SaliencyMaps", video: Any, folder: Path) -> Footage:
     clip.save(target)
     stills = clip.frames[spread(len(clip.frames))]
     return Footage(target, *clip.frames.shape[:3], clip.fps, stills)
-
-
-def ground(maps: "SaliencyMaps") -> Clip:
-    """A plain grey clip as long as `maps`, for maps to be shown without their video."""
-    frames, height, width = maps.grid
-    read = maps.settings.get("video", {})
-    shape = (
-        read.get("num_frames") or longest_video(frames, **maps.time),
-        read.get("height") or PATCH * height,
-        read.get("width") or PATCH * width,
-        3,
-    )
-    return Clip(np.broadcast_to(np.uint8(GROUND), shape), read.get("fps") or Clip.fps)
 
 
 def _of_file(maps: "SaliencyMaps", path: Path, target: Path) -> Footage:

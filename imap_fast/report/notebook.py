@@ -10,8 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from imap_fast.report.footage import ground
-
 if TYPE_CHECKING:
     from imap_fast.maps import SaliencyMaps
 
@@ -25,7 +23,7 @@ def notebook_html(maps: "SaliencyMaps") -> str:
     concepts = first.labels_of(first.default)[:SHOWN]
     with TemporaryDirectory() as folder:
         clip = Path(folder) / "heat.mp4"
-        first.overlay(ground(first), concepts).save(clip)
+        first.overlay(concepts=concepts).save(clip)
         video = b64encode(clip.read_bytes()).decode()
     picture = BytesIO()
     first.grid_figure(concepts=concepts).savefig(picture, format="png", dpi=80)

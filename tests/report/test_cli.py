@@ -5,8 +5,10 @@ import json
 import pytest
 
 from imap_fast.cli import main
+from imap_fast.video import Clip
 from tests.report import moving
 from tests.report.test_write import block
+from tests.video.media import draw_frames
 
 
 @pytest.fixture
@@ -33,6 +35,28 @@ def test_a_run_becomes_a_page(run, tmp_path, capsys):
     assert content["video"]["frames"] == 17
     assert ["seed", "3"] in content["run"]
     assert ["video", str(tmp_path / "film.mp4")] in content["run"]
+
+
+def test_what_explain_leaves_is_enough(tiny_folder, tmp_path, capsys):
+    Clip(draw_frames(11, 60, 90, seed=1), 12).save(tmp_path / "film.mp4")
+    arguments = [
+        "--model",
+        tiny_folder,
+        "--prompt",
+        "a cat",
+        "--concepts",
+        "cat,</script>",
+        "--output",
+        tmp_path / "run",
+    ]
+    assert main(["explain", *map(str, [tmp_path / "film.mp4", *arguments, "--layers", "1", "--top-k", 2])]) == 0
+    assert main(["report", str(tmp_path / "run")]) == 0
+    content = told(tmp_path / "run" / "report.html")
+    read = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]["video"]
+    assert content["title"] == "a cat"
+    assert content["maps"][0]["labels"] == ["cat", "</script>"]
+    assert content["video"] == {"frames": 9, "fps": 12, "height": read["height"], "width": read["width"]}
+    assert {"command", "model", "seed", "dtype", "imap-fast", "torch", "diffusers"} <= dict(content["run"]).keys()
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "video.mp4"])

@@ -1,9 +1,11 @@
 """The page in a browser: its choices, with pointer and keyboard, in light and dark, at desktop and phone width."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from imap_fast.render.heat import heat
@@ -137,3 +139,17 @@ def test_everything_can_be_taken_away(open_page, report, tmp_path):
     timeline = list(csv.reader((tmp_path / "timeline.csv").open()))
     assert timeline[1 + 17 + 9] == ["imap", "late", "9", "1"]
     assert len(timeline) == 1 + 2 * 3 * 17
+
+
+def test_a_concept_that_one_map_alone_has_is_shown_there(open_page, tmp_path):
+    maps = make_maps(("cat", "dog"), grid=(3, 4, 6))
+    baseline = torch.zeros(1, 3, 4, 6)
+    baseline[:, 2] = 1
+    maps = replace(maps, maps={**maps.maps, "cross_attention": baseline}, baseline_labels=("grass",))
+    maps.report(tmp_path / "report.html")
+    page = open_page(tmp_path / "report.html")
+    assert page.locator("#timeline li .name").all_inner_texts() == ["cat", "dog"]
+    page.get_by_role("checkbox", name="cross_attention").check()
+    page.get_by_role("checkbox", name="cat").uncheck()
+    assert page.locator("#timeline li .name").all_inner_texts() == ["dog", "grass"]
+    assert page.locator("#timeline li .frames").last.inner_text() == "cross_attention: active 5–8"

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib import colormaps
 
+from imap_fast.render.ground import GREY
 from imap_fast.render.heat import heat
 from imap_fast.render.upsample import upsample_time
-from imap_fast.report.footage import GROUND
 from tests.render.synthetic import make_maps
 from tests.report import moving
 from tests.report.driving import PHONE, await_frame, picture, scrub, show_heat
@@ -90,7 +90,7 @@ def test_heat_is_that_of_the_frame_in_the_colours_of_the_figures(open_page, tmp_
     height, width = shown.shape[:2]
     centres = shown[height // 8 :: height // 4, width // 12 :: width // 6]
     level = upsample_time(heat(maps.imap[1:]), 9, **maps.time)[0, 5].numpy()[..., None]
-    expected = level * colormaps["inferno"](level[..., 0])[..., :3] * 255 + (1 - level) * GROUND * 0.8
+    expected = level * colormaps["inferno"](level[..., 0])[..., :3] * 255 + (1 - level) * GREY * 0.8
     np.testing.assert_allclose(centres, expected, atol=6)
 
 

@@ -123,3 +123,16 @@ def test_without_a_video_the_maps_are_shown_on_a_plain_ground(tmp_path):
     told = json.loads(block((tmp_path / "report.html").read_text("utf-8"), "content"))
     assert told["video"] == {"frames": 9, "fps": 8.0, "height": 64, "width": 96}
     assert told["title"] == "alpaca, running, grass"
+
+
+@pytest.mark.parametrize(
+    ("labels", "prompt", "title"),
+    [
+        (("cat", "dog"), ["a cat", "a dog"], "a cat, a dog"),
+        (tuple("abcdefghij"), None, "a, b, c, d, e, f, g, h"),
+    ],
+)
+def test_a_run_without_one_prompt_has_a_title(tmp_path, labels, prompt, title):
+    make_maps(labels, grid=(1, 2, 3), prompt=prompt).report(tmp_path / "report.html")
+    told = json.loads(block((tmp_path / "report.html").read_text("utf-8"), "content"))
+    assert told["title"] == title

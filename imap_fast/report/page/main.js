@@ -10,7 +10,7 @@ const title = document.getElementById("title");
 title.textContent = report.title;
 title.classList.toggle("long", report.title.length > LONG);
 const facts = [
-  `${frames} frames`,
+  frames === 1 ? "1 frame" : `${frames} frames`,
   `${width} × ${height} pixels`,
   `${+fps.toFixed(2)} frames a second`,
   `maps of ${report.grid.join(" × ")}`,

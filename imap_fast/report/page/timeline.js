@@ -32,21 +32,19 @@ class Timeline {
     this.player.addEventListener("frame", () => this.#point());
   }
 
-  // Curves of the first map shown; each concept is on its own scale, as its heat is.
+  // Each concept is on its own scale, as its heat is.
   #draw() {
-    const [map] = this.view.maps;
-    const { saliency, active } = this.report.maps[map];
     const level = 100 * (1 - this.report.active);
-    const shown = this.view.conceptsOf(map);
+    const { shown } = this.view;
     this.field.style.setProperty("--level", `${level}%`);
     this.chart.replaceChildren(
       drawn("line", { class: "level", x1: 0, x2: 1000, y1: level, y2: level }),
       ...shown.map((concept) => {
-        const points = this.#points(saliency[concept.place]);
+        const points = this.#points(concept.map.saliency[concept.place]);
         return colouredAs(drawn("polyline", { points }), concept);
       }),
     );
-    this.tracks.replaceChildren(...shown.map((concept) => this.#track(concept, active[concept.place])));
+    this.tracks.replaceChildren(...shown.map((concept) => this.#track(concept)));
     this.#point();
   }
 
@@ -59,7 +57,8 @@ class Timeline {
     return points.map(at).join(" ");
   }
 
-  #track(concept, active) {
+  #track(concept) {
+    const active = concept.map.active[concept.place];
     const bars = drawn("svg", { viewBox: "0 0 1000 1", preserveAspectRatio: "none", "aria-hidden": "true" });
     for (const [first, last] of active) {
       const from = Math.max(first - 0.5, 0), to = Math.min(last + 0.5, this.last);
@@ -68,7 +67,9 @@ class Timeline {
     }
     const when = active.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`)).join(", ");
     const name = element("span", { className: "name", dir: "auto", textContent: concept.label });
-    const frames = element("span", { className: "frames", textContent: when ? `active ${when}` : "never active" });
+    const source = this.view.maps.length > 1 ? `${concept.map.name}: ` : "";
+    const told = source + (when ? `active ${when}` : "never active");
+    const frames = element("span", { className: "frames", title: told, textContent: told });
     return colouredAs(element("li", {}, element("p", {}, name, frames), bars), concept);
   }
 

@@ -56,6 +56,17 @@ class View extends EventTarget {
       .map((concept) => ({ ...concept, place: labels.indexOf(concept.label) }));
   }
 
+  // All concepts shown, each with the first map shown that has it.
+  get shown() {
+    const found = new Map();
+    for (const map of this.maps) {
+      for (const concept of this.conceptsOf(map)) {
+        if (!found.has(concept.label)) found.set(concept.label, { ...concept, map: this.report.maps[map] });
+      }
+    }
+    return [...found.values()];
+  }
+
   #chosen(field) {
     const heat = this.mode === "heat";
     if (field.name === "mode") {
