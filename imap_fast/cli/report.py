@@ -38,8 +38,11 @@ def report(
         raise ValueError(f"{output} is already there; pass --overwrite or another --output")
     maps = SaliencyMaps.load(file)
     record = _record(folder / "run.json") if run.is_dir() else {}
+    video = video or _video_of(folder, record)
+    if video is not None:
+        record["video"] = video.name  # not its path: the page is there to be passed on
     with progress(Console(stderr=True), "writing the report"):
-        maps.report(output, video or _video_of(folder, record), record)
+        maps.report(output, video, record)
     if as_json:
         typer.echo(json.dumps({"command": "report", "files": {"report": str(output)}}))
     else:

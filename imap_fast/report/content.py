@@ -25,6 +25,9 @@ SHOWN_ELSEWHERE = {"prompt", "caption", "labels", "grid", "layers", "selected_he
 TITLE = 8
 """Labels that make the title where there is no prompt."""
 
+NO_SCORE = 0.55
+"""Grey level of a head whose score is not a number."""
+
 FIRST = ("command", "model", "seed", "steps")
 """What a reader looks for; the rest follows as it comes."""
 
@@ -70,11 +73,13 @@ def _heads(maps: "SaliencyMaps") -> dict[str, Any]:
     scores = maps.head_scores.float().numpy()
     scale, norm = colour_scale(maps)
     finite = np.isfinite(scores)
+    colours = scale(norm(np.where(finite, scores, norm.vmin)))
+    colours[~finite, :3] = NO_SCORE
     return {
         "score": score_name(maps),
         "layers": maps.layers,
         "scores": [[float(f"{score:.4g}") if np.isfinite(score) else None for score in layer] for layer in scores],
-        "colours": [[to_hex(colour) for colour in layer] for layer in scale(norm(np.where(finite, scores, norm.vmin)))],
+        "colours": [[to_hex(colour) for colour in layer] for layer in colours],
         "chosen": maps.selected_heads.tolist(),
         "scale": {"low": f"{norm.vmin:.3g}", "high": f"{norm.vmax:.3g}", "colours": _table(scale)},
     }

@@ -76,8 +76,7 @@ def _of_file(maps: "SaliencyMaps", path: Path, target: Path) -> Footage:
     stills = []
 
     frames = _frames(path, count, height, width)
-    as_it_is = _plays_everywhere(path, count, height, width, first.fps)
-    if as_it_is:
+    if _plays_everywhere(path, count, height, width, first.fps):
         shutil.copyfile(path, target)
     else:
         frames = _encoded(frames, target, first.fps)

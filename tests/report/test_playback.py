@@ -2,11 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from matplotlib import colormaps
 
+from imap_fast.demo import world
+from imap_fast.demo.run import SEED
+from imap_fast.maps import SaliencyMaps
 from imap_fast.render.ground import GREY
 from imap_fast.render.heat import heat
 from imap_fast.render.upsample import upsample_time
+from imap_fast.video import Clip
 from tests.render.synthetic import make_maps
 from tests.report import moving
 from tests.report.driving import PHONE, await_frame, picture, scrub, show_heat
@@ -131,3 +137,32 @@ def test_the_last_of_2000_frames_is_found_again(open_page, tmp_path):
     for frame in (2000, 1237, 40, 1999):
         scrub(page, frame)
         assert (picture(page)[160, :, 0] > 128).sum() / 10 == pytest.approx(frame % 64, abs=0.6)
+
+
+def test_a_demo_clip_shows_an_object_where_its_exact_mask_is(open_page, tmp_path):
+    scene = world.sample(SEED, "held_out")
+    masks = torch.stack([torch.from_numpy(thing.mask.copy()) for thing in scene.objects]).float()
+    scores = torch.ones(1, 1)
+    maps = SaliencyMaps(
+        maps={"imap": F.avg_pool2d(masks, 2)},
+        labels=tuple(thing.label for thing in scene.objects),
+        layers=(0,),
+        steps=(0,),
+        head_scores=scores,
+        selected_heads=scores.long() - 1,
+        settings={"temporal_compression": 1},
+    )
+    maps.report(tmp_path / "report.html", Clip(scene.frames, scene.fps))
+    page = open_page(tmp_path / "report.html")
+    show_heat(page, scene.objects[0].label, opacity=100)
+    page.locator("#threshold").fill("50")
+    for frame in (0, 5, 11, 16):
+        scrub(page, frame)
+        page.locator("#opacity").fill("0")
+        video = picture(page)[4::8, 4::8]
+        assert np.abs(scene.frames - video).mean((1, 2, 3)).argmin() == frame
+        page.locator("#opacity").fill("100")
+        hot = picture(page)[4::8, 4::8, 0] > 130  # redder than anything that fades under the heat
+        overlap = (scene.objects[0].mask & hot).sum((1, 2)) / (scene.objects[0].mask | hot).sum((1, 2))
+        assert overlap.argmax() == frame
+        assert overlap[frame] > 0.9

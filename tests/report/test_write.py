@@ -58,6 +58,7 @@ def test_it_says_what_is_known_of_the_run(page):
     ]
     assert told["video"] == {"frames": 17, "fps": 8.0, "height": 96, "width": 160}
     assert told["heads"]["scores"] == [[3, 1, 2, None], [40, 10, 30, 20]]
+    assert told["heads"]["colours"][0][3] == "#8c8c8c"
     assert told["heads"]["chosen"] == [[0, 2], [0, 2]]
     assert told["maps"][0]["saliency"][1] == [0.0] * 9 + [1.0] * 8
 
