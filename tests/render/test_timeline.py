@@ -7,7 +7,7 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from imap_fast.render.palette import BRIGHT, DEEP
+from imap_fast.render.palette import DEEP
 from imap_fast.render.timeline import active_frames, every_frame, saliency_over_time
 from tests.render.synthetic import NASTY_LABELS, make_maps
 
@@ -72,16 +72,3 @@ def test_every_figure_can_be_kept_in_every_form(figure, suffix, recwarn):
     getattr(make_maps(NASTY_LABELS, grid=(2, 3, 4)), figure)().savefig(content, format=suffix)
     assert content.getvalue().startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix])
     assert not recwarn.list
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance as WCAG 2.2 defines it."""
-    channels = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def test_concepts_stand_out_from_white_and_from_dark():
-    assert len(BRIGHT) == len(DEEP) == len({*BRIGHT, *DEEP}) / 2
-    assert all(1.05 / (luminance(colour) + 0.05) > 3 for colour in DEEP)
-    assert all((luminance(colour) + 0.05) / 0.06 > 3 for colour in BRIGHT)

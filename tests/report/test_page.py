@@ -44,6 +44,16 @@ def test_the_frames_where_a_concept_is_active_are_marked(open_page, report):
     assert bar["width"] == pytest.approx(track["width"] * 7.5 / 16, abs=1)
 
 
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_playhead_stands_under_the_thumb_of_the_scrubber(open_page, report, viewport):
+    page = open_page(report, viewport=viewport)
+    scrubber = page.locator("#scrubber").bounding_box()
+    for key, place in (("Home", 8), ("End", scrubber["width"] - 8)):
+        page.locator("#scrubber").press(key)
+        await_frame(page, 0 if key == "Home" else 16)
+        assert page.locator(".playhead").bounding_box()["x"] == pytest.approx(scrubber["x"] + place, abs=1)
+
+
 def test_heads_tell_their_numbers(open_page, report):
     page = open_page(report)
     readout = page.locator("#heads .below p").first

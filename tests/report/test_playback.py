@@ -108,7 +108,7 @@ def test_concepts_have_their_colours_and_can_be_switched_off(open_page, report):
     red, green, blue = picture(page)[spot]
     assert red > 240
     assert 140 < green < 180
-    assert blue < 60  # the first colour, #ff9f1c
+    assert blue < 60  # the first colour, #ff9c0e
     assert page.locator("#timeline li .name").all_inner_texts() == ["below", "late"]
     page.get_by_role("checkbox", name="below", exact=True).uncheck()
     assert picture(page)[spot].max() < 20
