@@ -81,6 +81,7 @@ def test_gradients_flow_by_stock_arithmetic(calls: list) -> None:
     assert transformer.transformer_blocks[0].attn1.to_q.weight.grad.norm() > 0
 
 
+@pytest.mark.usefixtures("fresh_compiler")
 def test_a_compiled_model_is_fast_without_a_graph_break() -> None:
     transformer, inputs = ROTARY.transformer(num_layers=2), ROTARY.draw(batch=2)
     expected, _ = run(transformer, inputs, layers=[0, 1])

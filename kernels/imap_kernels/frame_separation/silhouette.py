@@ -25,7 +25,7 @@ def silhouette(x: torch.Tensor) -> torch.Tensor:
     frames, patches, _ = x.shape
     index = sampled_tokens(frames * patches, x.device)
     frame = index // patches
-    member = torch.nn.functional.one_hot(frame, frames).float()
+    member = (frame[:, None] == torch.arange(frames, device=x.device)).float()
     count = member.sum(0)
     x = x.flatten(0, 1)[index]
 
