@@ -253,44 +253,30 @@ class SaliencyMaps:
     ) -> "Figure":
         """A figure of each concept's saliency over time, and of the frames in which it is active.
 
-        A frame's saliency is the mean heat of its hottest patches, one in twenty. Save the figure with
-        `.savefig("timeline.svg")`.
-
-        Args:
-            num_frames: the video's frames; the most that these latent frames can stand for where not given.
-            concepts: which labels; all where not named.
-            map: which map; `imap`, or the first that there is, where not named.
-
-        Raises:
-            AttributeError: `map` was not asked for.
-            KeyError: an unknown label.
-            ValueError: maps of several videos, or a video of `num_frames` does not have these latent frames.
+        A frame's saliency is the mean heat of its hottest patches, one in twenty. `num_frames` are the video's, or the
+        most that these latent frames can stand for. The other arguments and the errors are those of `overlay`.
         """
         from imap_fast.render.timeline import timeline_figure
 
         return timeline_figure(self._one_video("timeline"), num_frames, concepts, map)
 
     def report(self, path: str | os.PathLike, video: Any = None, run: Mapping[str, Any] | None = None) -> None:
-        """Write one HTML file that shows everything: the video under the maps, when, which heads, and how it was made.
-
-        It holds the video and needs no network. The file appears whole or not at all.
+        """Write one HTML page that needs no network: the video under its maps, when, which heads, and how it was made.
 
         Args:
-            path: ends in .html.
-            video: that the maps were read from: a file, or as in `overlay`. None: the maps are shown on a plain ground.
-            run: what else the report is to say of the run, as `run.json` does; values that JSON can hold.
+            path: where to, ending in .html.
+            video: that the maps were read from: a file, or as in `overlay`.
+            run: what else the report is to say of the run, as `run.json` does.
 
         Raises:
-            FileNotFoundError: there is no such video.
             ValueError: another suffix, maps of several videos, a video of another length, or a file that is no video.
-            OSError: the folder cannot be written.
+            OSError: there is no such video, or the folder cannot be written.
         """
         from imap_fast.report import write_report
 
         write_report(self._one_video("report"), path, video, run or {})
 
     def _repr_html_(self) -> str:
-        """A small player and the grid, for notebooks."""
         from imap_fast.report.notebook import notebook_html
 
         return notebook_html(self)
