@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -209,18 +209,19 @@ class SaliencyMaps:
 
         return load_maps(path)
 
-    def overlay(self, video: Any, concepts: Sequence[str] | None = None, map: str | None = None) -> "Clip":
+    def overlay(self, video: Any = None, concepts: Sequence[str] | None = None, map: str | None = None) -> "Clip":
         """The video beside itself under each concept's heat, as a clip to `save`.
 
         Args:
             video: a `Clip`, a list of PIL images, or an array or tensor `[T, H, W, 3]` (uint8, or float in [0, 1]).
+                None: the maps alone, on a plain ground.
             concepts: which labels; all where not named.
             map: which map; `imap`, or the first that there is, where not named.
 
         Raises:
             AttributeError: `map` was not asked for.
             KeyError: an unknown label.
-            ValueError: maps of several videos, a video of another length, or no video.
+            ValueError: maps of several videos, or a video of another length.
         """
         from imap_fast.render.overlay import overlay
 
@@ -246,6 +247,39 @@ class SaliencyMaps:
         from imap_fast.render.heads import heads_figure
 
         return heads_figure(self._one_video("heads"))
+
+    def timeline(
+        self, num_frames: int | None = None, concepts: Sequence[str] | None = None, map: str | None = None
+    ) -> "Figure":
+        """A figure of each concept's saliency over time, and of the frames in which it is active.
+
+        A frame's saliency is the mean heat of its hottest patches, one in twenty. `num_frames` are the video's, or the
+        most that these latent frames can stand for. The other arguments and the errors are those of `overlay`.
+        """
+        from imap_fast.render.timeline import timeline_figure
+
+        return timeline_figure(self._one_video("timeline"), num_frames, concepts, map)
+
+    def report(self, path: str | os.PathLike, video: Any = None, run: Mapping[str, Any] | None = None) -> None:
+        """Write one HTML page that needs no network: the video under its maps, when, which heads, and how it was made.
+
+        Args:
+            path: where to, ending in .html.
+            video: that the maps were read from: a file, or as in `overlay`.
+            run: what else the report is to say of the run, as `run.json` does.
+
+        Raises:
+            ValueError: another suffix, maps of several videos, a video of another length, or a file that is no video.
+            OSError: there is no such video, or the folder cannot be written.
+        """
+        from imap_fast.report import write_report
+
+        write_report(self._one_video("report"), path, video, run or {})
+
+    def _repr_html_(self) -> str:
+        from imap_fast.report.notebook import notebook_html
+
+        return notebook_html(self)
 
     def chosen(self, concepts: Sequence[str] | None, map: str | None) -> tuple[tuple[str, ...], Tensor]:
         """The labels and values `[C, F, H, W]` that a picture shows; see `overlay`."""

@@ -60,7 +60,7 @@ def test_it_is_installed_as_a_command():
 def test_help_names_the_commands(arguments, capsys):
     assert main(arguments) == 0
     shown = capsys.readouterr().out
-    assert all(command in shown for command in ("demo", "generate", "explain", "doctor"))
+    assert all(command in shown for command in ("demo", "generate", "explain", "report", "doctor"))
 
 
 def test_explain_writes_all_there_is_and_is_quiet(explain, tmp_path, capsys):

@@ -16,6 +16,7 @@ from imap_fast.cli.demo import demo
 from imap_fast.cli.doctor import doctor
 from imap_fast.cli.explain import explain
 from imap_fast.cli.generate import generate
+from imap_fast.cli.report import report
 
 app = typer.Typer(
     help="See where and when a word lives inside a video diffusion transformer.",
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, generate, explain, doctor):
+for command in (demo, generate, explain, report, doctor):
     app.command()(command)
 
 USAGE_ERROR = typer.BadParameter.__base__

@@ -31,24 +31,31 @@ GREY = "#6b6b75"
 
 def grid_figure(maps: "SaliencyMaps", video: Any, concepts: Sequence[str] | None, map: str | None) -> Figure:
     """One row of frames, then one row of heat for each concept; see `SaliencyMaps.grid_figure`."""
+    if video is not None:
+        clip = Clip.of(video)
+        shown = spread(len(clip.frames))
+        return grid_over(maps, clip.frames[shown], len(clip.frames), concepts, map)
     labels, values = maps.chosen(concepts, map)
     hot = heat(values)
-    if video is None:
-        shown = _spread(hot.shape[1])
-        headings = [f"latent frame {frame}" for frame in shown]
-        rows = [COLOURS(concept[shown].numpy()) for concept in hot]
-    else:
-        clip = Clip.of(video)
-        shown = _spread(len(clip.frames))
-        headings = [f"frame {frame}" for frame in shown]
-        labels = ("video", *labels)
-        hot = upsample_time(hot, len(clip.frames), **maps.time)[:, shown]
-        pale = backdrop(clip.frames[shown])
-        rows = [clip.frames[shown], *(under_heat(pale, concept) for concept in hot)]
-    return _draw(rows, labels, headings)
+    shown = spread(hot.shape[1])
+    rows = [COLOURS(concept[shown].numpy()) for concept in hot]
+    return _draw(rows, labels, [f"latent frame {frame}" for frame in shown])
 
 
-def _spread(frames: int) -> list[int]:
+def grid_over(
+    maps: "SaliencyMaps", stills: np.ndarray, num_frames: int, concepts: Sequence[str] | None, map: str | None
+) -> Figure:
+    """The grid over the frames `spread(num_frames)` of a video, uint8 `[n, H, W, 3]`; no other is needed."""
+    labels, values = maps.chosen(concepts, map)
+    shown = spread(num_frames)
+    hot = (upsample_time(heat(concept[None])[0], num_frames, **maps.time)[shown] for concept in values)
+    pale = backdrop(stills)
+    rows = [stills, *(under_heat(pale, concept) for concept in hot)]
+    return _draw(rows, ("video", *labels), [f"frame {frame}" for frame in shown])
+
+
+def spread(frames: int) -> list[int]:
+    """Which frames are shown of so many."""
     return np.unique(np.linspace(0, frames - 1, COLUMNS).round().astype(int)).tolist()
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.colors import to_rgb
 
+from imap_fast.render.ground import ground
 from imap_fast.render.heat import backdrop, heat, under_heat
 from imap_fast.render.text import text_strip
 from imap_fast.render.upsample import upsample_time
@@ -27,11 +28,12 @@ BACKGROUND, TITLE, LABEL = "#111116", "#9d9da8", "#ffffff"
 
 def overlay(maps: "SaliencyMaps", video: Any, concepts: Sequence[str] | None, map: str | None) -> Clip:
     """Panels in rows: the clip, then the clip under each concept's heat, labelled; see `SaliencyMaps.overlay`."""
-    clip = Clip.of(video)
+    clip = ground(maps) if video is None else Clip.of(video)
     labels, values = maps.chosen(concepts, map)
+    titles = labels if video is None else ("video", *labels)
     hot = upsample_time(heat(values), len(clip.frames), **maps.time)
 
-    rows, columns = _arrange(1 + len(labels), *clip.frames.shape[1:3])
+    rows, columns = _arrange(len(titles), *clip.frames.shape[1:3])
     height, width = _panel_size(rows, columns, *clip.frames.shape[1:3])
     frames = resize_and_crop(clip.frames, height, width)
     pale = backdrop(frames)
@@ -39,11 +41,12 @@ def overlay(maps: "SaliencyMaps", video: Any, concepts: Sequence[str] | None, ma
     background = np.rint(255 * np.array(to_rgb(BACKGROUND))).astype(np.uint8)
     wall = np.broadcast_to(background, (len(frames), rows * cell[0] + GUTTER, columns * cell[1] + GUTTER, 3)).copy()
 
-    for place, label in enumerate(("video", *labels)):
+    for place, label in enumerate(titles):
+        concept = place - len(titles) + len(labels)  # −1 for the video
         top, left = place // columns * cell[0] + GUTTER, place % columns * cell[1] + GUTTER
         panel = wall[:, top : top + LABEL_HEIGHT + height, left : left + width]
-        panel[:, :LABEL_HEIGHT] = text_strip(label, LABEL_HEIGHT, width, LABEL if place else TITLE, BACKGROUND)
-        panel[:, LABEL_HEIGHT:] = under_heat(pale, hot[place - 1]) if place else frames
+        panel[:, :LABEL_HEIGHT] = text_strip(label, LABEL_HEIGHT, width, LABEL if concept >= 0 else TITLE, BACKGROUND)
+        panel[:, LABEL_HEIGHT:] = under_heat(pale, hot[concept]) if concept >= 0 else frames
     return Clip(wall, clip.fps)
 
 

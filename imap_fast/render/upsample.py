@@ -42,6 +42,11 @@ def latent_frame_times(num_latent_frames: int, num_frames: int, temporal_compres
     return (begin + r * last) / 2
 
 
+def longest_video(num_latent_frames: int, *, temporal_compression: int, patch_size_t: int) -> int:
+    """The most video frames that F token frames can stand for; see `latent_frame_times`."""
+    return temporal_compression * (num_latent_frames * patch_size_t - 1) + 1
+
+
 def upsample_time(values: Tensor, num_frames: int, *, temporal_compression: int, patch_size_t: int) -> Tensor:
     """Values at every video frame: linear between the latent frames' times, constant beyond the first and the last.
 

@@ -150,3 +150,12 @@ def test_heads_without_any_score():
     maps = make_maps()
     maps.head_scores[:] = float("nan")
     assert pixels(maps.heads()).std() > 0
+
+
+def test_without_a_video_the_overlay_has_the_concepts_alone():
+    maps = hot_corner(make_maps(("alpaca", "grass"), grid=(3, 20, 20)), 1, 20, 20)
+    clip = maps.overlay(concepts="grass")
+    assert clip.frames.shape == (9, LABEL_HEIGHT + 320 + 2 * GUTTER, 320 + 2 * GUTTER, 3)
+    panel = clip.frames[:, GUTTER + LABEL_HEIGHT : -GUTTER, GUTTER:-GUTTER].astype(int)
+    assert (panel[:, :150, :150, 0] - panel[:, :150, :150, 2]).min() > 60
+    assert np.ptp(panel[:, 170:, 170:]) == 0

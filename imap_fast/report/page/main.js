@@ -1,0 +1,29 @@
+// Puts the page together.
+
+const LONG = 120; // characters from which a prompt is set as text, not as a heading
+
+const report = JSON.parse(takeText("content"));
+const { frames, fps, width, height } = report.video;
+
+document.title = `${report.title.slice(0, 80)} – saliency report`;
+const title = document.getElementById("title");
+title.textContent = report.title;
+title.classList.toggle("long", report.title.length > LONG);
+const facts = [
+  frames === 1 ? "1 frame" : `${frames} frames`,
+  `${width} × ${height} pixels`,
+  `${+fps.toFixed(2)} frames a second`,
+  `maps of ${report.grid.join(" × ")}`,
+];
+document.getElementById("facts").append(...facts.map((fact) => element("span", { textContent: fact })));
+document.getElementById("footer").textContent =
+  `Written by imap-fast ${report.version}. This page is whole in itself and asks for nothing from anywhere.`;
+
+const view = new View(report);
+const planes = new Planes(report);
+const player = new Player(report.video, takeBytes("video"));
+const stage = new Stage(report, player, planes, view);
+new Timeline(report, player, view);
+connectTransport(player);
+showHeads(report.heads);
+showRun(report, player, planes, stage);

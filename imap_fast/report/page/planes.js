@@ -1,0 +1,50 @@
+// The maps: for each map and concept F latent frames of H × W patches in 8 bits, unpacked when they are first wanted.
+
+class Planes extends EventTarget {
+  #unpacked = new Map();
+
+  constructor(report) {
+    super();
+    this.report = report;
+    [, this.height, this.width] = report.grid;
+  }
+
+  // A concept's heat at a video frame, Float32Array in [0, 255], or null while it is being unpacked.
+  at(map, concept, frame) {
+    const stack = this.stack(map, concept);
+    if (stack instanceof Promise) return null;
+    const { before, after, weight } = this.#between(frame);
+    const size = this.height * this.width;
+    const levels = new Float32Array(size);
+    for (let i = 0; i < size; i++) {
+      const from = stack[before * size + i];
+      levels[i] = from + weight * (stack[after * size + i] - from);
+    }
+    return levels;
+  }
+
+  // All of a concept, Uint8Array [F, H, W], or the promise of it.
+  stack(map, concept) {
+    const id = `planes-${map}-${concept}`;
+    if (!this.#unpacked.has(id)) {
+      const promise = inflated(takeBytes(id)).then((stack) => {
+        this.#unpacked.set(id, stack);
+        this.dispatchEvent(new Event("unpacked"));
+        return stack;
+      });
+      this.#unpacked.set(id, promise);
+    }
+    return this.#unpacked.get(id);
+  }
+
+  // The latent frames around a video frame, and how far it is from the first to the second.
+  #between(frame) {
+    const { times } = this.report;
+    let after = times.findIndex((time) => time >= frame);
+    if (after < 0) after = times.length - 1;
+    const before = Math.max(after - 1, 0);
+    const gap = Math.max(times[after] - times[before], 1);
+    const weight = Math.min(Math.max((frame - times[before]) / gap, 0), 1);
+    return { before, after, weight };
+  }
+}

@@ -1,0 +1,87 @@
+// The panels: the video under each chosen map, side by side, drawn together for every frame.
+
+const NARROWEST = 640, WIDEST = 1280; // pixels of a panel's canvas, whatever its size on the screen
+
+class Stage {
+  constructor(report, player, planes, view) {
+    Object.assign(this, { report, player, planes, view });
+    this.place = document.getElementById("stage");
+    this.place.style.setProperty("--aspect", report.video.width / report.video.height);
+    this.heat = colourTable(report.colours.heat);
+    this.overlay = document.createElement("canvas");
+    this.panels = [];
+    player.addEventListener("frame", () => this.draw());
+    planes.addEventListener("unpacked", () => this.draw());
+    view.addEventListener("change", () => this.#arrange());
+    this.#arrange();
+  }
+
+  #arrange() {
+    const { width, height } = this.report.video;
+    const across = Math.min(Math.max(width, NARROWEST), WIDEST);
+    const wanted = this.view.maps;
+    if (wanted.join() !== this.panels.map(({ map }) => map).join()) {
+      this.panels = wanted.map((map) => {
+        const canvas = element("canvas", { width: across, height: Math.round((across * height) / width), role: "img" });
+        canvas.setAttribute("aria-label", `The video under the map ${this.report.maps[map].name}`);
+        return { map, canvas };
+      });
+      this.place.replaceChildren(
+        ...this.panels.map(({ map, canvas }) =>
+          element("figure", {}, canvas, element("figcaption", { textContent: this.report.maps[map].name })),
+        ),
+      );
+      this.place.dataset.panels = this.panels.length;
+    }
+    this.draw();
+  }
+
+  draw() {
+    for (const panel of this.panels) this.#drawPanel(panel);
+  }
+
+  #drawPanel({ map, canvas }) {
+    const pen = canvas.getContext("2d");
+    const whole = [0, 0, canvas.width, canvas.height];
+    pen.globalCompositeOperation = "source-over";
+    pen.drawImage(this.player.video, ...whole);
+    const layers = this.#layers(map);
+    if (layers.length === 0) return;
+    this.#fade(pen, whole);
+    pen.imageSmoothingEnabled = this.view.smooth;
+    pen.drawImage(this.#paint(layers), ...whole);
+    pen.imageSmoothingEnabled = true;
+  }
+
+  #layers(map) {
+    return this.view
+      .conceptsOf(map)
+      .map(({ place, colour }) => ({ levels: this.planes.at(map, place, this.player.frame), colour }))
+      .filter(({ levels }) => levels !== null);
+  }
+
+  // Takes colour and light from the video, so that neither is mistaken for the map's.
+  #fade(pen, whole) {
+    pen.fillStyle = `rgb(128 128 128 / ${0.6 * this.view.opacity})`;
+    pen.globalCompositeOperation = "saturation";
+    pen.fillRect(...whole);
+    pen.fillStyle = `rgb(0 0 0 / ${0.2 * this.view.opacity})`;
+    pen.globalCompositeOperation = "source-over";
+    pen.fillRect(...whole);
+  }
+
+  #paint(layers) {
+    let { height, width } = this.planes;
+    if (this.view.smooth) {
+      for (const layer of layers) layer.levels = enlarged(layer.levels, height, width);
+      [height, width] = [height * FINENESS, width * FINENESS];
+    }
+    const pixels =
+      this.view.mode === "heat"
+        ? heatPixels(layers[0].levels, this.heat, this.view)
+        : colourPixels(layers, this.view);
+    Object.assign(this.overlay, { width, height });
+    this.overlay.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
+    return this.overlay;
+  }
+}

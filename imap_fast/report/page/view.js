@@ -1,0 +1,116 @@
+// What is shown and how: the concepts, the maps, and how they are drawn. Tells "change" after every choice.
+
+const AT_FIRST = 3; // concepts shown when the page opens
+
+class View extends EventTarget {
+  #fields = document.getElementById("controls").elements;
+
+  constructor(report) {
+    super();
+    this.report = report;
+    const labels = [...new Set(report.maps.flatMap((map) => map.labels))];
+    const { bright, deep } = report.colours;
+    this.concepts = labels.map((label, i) => ({
+      label,
+      shown: false,
+      colour: rgb(bright[i % bright.length]),
+      bright: bright[i % bright.length],
+      deep: deep[i % deep.length],
+    }));
+    // What an added background is for is to be left alone.
+    const telling = this.concepts.filter(({ label }) => label !== "background");
+    for (const concept of (telling.length ? telling : this.concepts).slice(0, AT_FIRST)) concept.shown = true;
+    this.#offerMaps();
+    this.#offerConcepts();
+    document.getElementById("controls").addEventListener("input", (event) => this.#chosen(event.target));
+    document.getElementById("controls").addEventListener("submit", (event) => event.preventDefault());
+    this.#tell();
+  }
+
+  get mode() {
+    return this.#fields.mode.value;
+  }
+
+  get smooth() {
+    return this.#fields.upsampling.value === "smooth";
+  }
+
+  get opacity() {
+    return this.#fields.opacity.value / 100;
+  }
+
+  get threshold() {
+    return this.#fields.threshold.value / 100;
+  }
+
+  // Indices of the maps shown, the first at least.
+  get maps() {
+    return this.report.maps.map((_, map) => map).filter((map) => document.getElementById(`map-${map}`).checked);
+  }
+
+  // The concepts shown that a map has, and their place in it.
+  conceptsOf(map) {
+    const { labels } = this.report.maps[map];
+    return this.concepts
+      .filter(({ shown, label }) => shown && labels.includes(label))
+      .map((concept) => ({ ...concept, place: labels.indexOf(concept.label) }));
+  }
+
+  // All concepts shown, each with the first map shown that has it.
+  get shown() {
+    const found = new Map();
+    for (const map of this.maps) {
+      for (const concept of this.conceptsOf(map)) {
+        if (!found.has(concept.label)) found.set(concept.label, { ...concept, map: this.report.maps[map] });
+      }
+    }
+    return [...found.values()];
+  }
+
+  #chosen(field) {
+    const heat = this.mode === "heat";
+    if (field.name === "mode") {
+      if (heat) this.#only(this.concepts.find(({ shown }) => shown) ?? this.concepts[0]);
+      this.#offerConcepts();
+    }
+    if (field.name === "concept" && heat) this.#only(this.concepts[field.value]);
+    if (field.name === "concept" && !heat) this.concepts[field.value].shown = field.checked;
+    if (field.name === "map" && this.maps.length === 0) field.checked = true;
+    this.#tell();
+  }
+
+  #only(concept) {
+    for (const each of this.concepts) each.shown = each === concept;
+  }
+
+  #offerConcepts() {
+    const type = this.mode === "heat" ? "radio" : "checkbox";
+    document.getElementById("concepts").replaceChildren(
+      ...this.concepts.map((concept, i) => {
+        const input = element("input", { type, name: "concept", value: i, checked: concept.shown });
+        const name = element("span", { className: "name", dir: "auto", textContent: concept.label });
+        const label = element("label", { title: concept.label }, input, element("span", { className: "swatch" }), name);
+        return colouredAs(label, concept);
+      }),
+    );
+  }
+
+  #offerMaps() {
+    document.getElementById("maps-field").hidden = this.report.maps.length === 1;
+    document.getElementById("maps").replaceChildren(
+      ...this.report.maps.map(({ name }, i) => {
+        const input = element("input", { type: "checkbox", name: "map", id: `map-${i}`, checked: i === 0 });
+        return element("label", {}, input, element("span", { textContent: name }));
+      }),
+    );
+  }
+
+  #tell() {
+    for (const name of ["opacity", "threshold"]) {
+      const { value, max } = this.#fields[name];
+      this.#fields[name].style.setProperty("--done", value / max);
+      document.querySelector(`output[for=${name}]`).value = `${value} %`;
+    }
+    this.dispatchEvent(new Event("change"));
+  }
+}

@@ -1,0 +1,74 @@
+"""When a concept is there: the curve, the active frames, and their figure."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex
+
+from imap_fast.render.palette import DEEP
+from imap_fast.render.timeline import active_frames, every_frame, saliency_over_time
+from tests.render.synthetic import NASTY_LABELS, make_maps
+
+
+def test_a_small_spot_speaks_for_its_frame():
+    values = torch.zeros(1, 4, 10, 10)
+    values[0, 1, :1, :5] = 1  # one patch in twenty
+    values[0, 2] = 1
+    values[0, 3, 0, :2] = 1
+    torch.testing.assert_close(saliency_over_time(values), torch.tensor([[0, 1, 1, 0.4]]))
+
+
+@pytest.mark.parametrize(
+    ("active", "expected"),
+    [
+        ([], []),
+        ([0.2, 0.49], []),
+        ([0.5, 0.9], [(0, 1)]),
+        ([0.9, 0, 0.6, 0.7, 0, 0.5], [(0, 0), (2, 3), (5, 5)]),
+    ],
+)
+def test_active_frames_are_those_that_reach_half_of_the_scale(active, expected):
+    assert active_frames(np.array(active)) == expected
+
+
+def test_latent_frames_lie_where_their_video_frames_are():
+    curve = every_frame(torch.tensor([[0.0, 1.0]]), 5, temporal_compression=4, patch_size_t=1)
+    np.testing.assert_allclose(curve, [[0, 0.4, 0.8, 1, 1]])
+
+
+def test_the_figure_has_a_curve_and_a_track_for_each_concept():
+    maps = make_maps(grid=(3, 5, 7))
+    maps.imap[1, 2] = 9
+    upper, lower = maps.timeline(9, ["running", "grass"]).axes
+    assert len(upper.lines) == 2 + 1  # and the level
+    np.testing.assert_allclose(upper.lines[0].get_xdata(), np.arange(9))
+    assert [label.get_text() for label in lower.get_yticklabels()] == ["running", "grass"]
+    assert [to_hex(line.get_color()) for line in upper.lines[:2]] == list(DEEP[:2])
+    saliency = every_frame(saliency_over_time(maps.imap[1:2]), 9, **maps.time)[0]
+    np.testing.assert_allclose(upper.lines[0].get_ydata(), saliency)
+    bars = [path.get_extents() for path in lower.collections[0].get_paths()]
+    assert [(bar.x0, bar.x1) for bar in bars] == [(a - 0.5, b + 0.5) for a, b in active_frames(saliency)]
+
+
+def test_without_a_length_the_figure_is_as_long_as_can_be():
+    assert make_maps(grid=(3, 2, 2)).timeline().axes[0].get_xlim() == (-0.5, 8.5)
+
+
+def test_what_cannot_be_shown_is_refused():
+    with pytest.raises(KeyError, match="cat"):
+        make_maps().timeline(concepts="cat")
+    with pytest.raises(ValueError, match="13 video frames give 4 latent frames"):
+        make_maps().timeline(13)
+    with pytest.raises(ValueError, match=r"2 videos.*maps\.video\(0\)\.timeline"):
+        make_maps(videos=2).timeline()
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+@pytest.mark.parametrize("figure", ["grid_figure", "timeline", "heads"])
+def test_every_figure_can_be_kept_in_every_form(figure, suffix, recwarn):
+    content = BytesIO()
+    getattr(make_maps(NASTY_LABELS, grid=(2, 3, 4)), figure)().savefig(content, format=suffix)
+    assert content.getvalue().startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix])
+    assert not recwarn.list

@@ -1,0 +1,50 @@
+"""A clip whose every frame can be told from a picture, and maps that can be told likewise.
+
+A white square slides right by 8 pixels a frame in the upper half. The map of "below" is hot exactly 48 pixels under it,
+where the video is black: in one picture the square tells the video's frame, and the hot spot the map's.
+"""
+
+import numpy as np
+import torch
+
+from imap_fast.maps import SaliencyMaps
+from imap_fast.video import Clip
+
+FRAMES, HEIGHT, WIDTH, PATCH, SIDE = 17, 96, 160, 8, 24
+TOP, DOWN = 8, 48
+
+LABELS = ("below", "late", "background")
+
+
+def square_left(frame: int) -> int:
+    """Where the square begins, in pixels."""
+    return PATCH * frame
+
+
+def make_clip(fps: float = 8.0) -> Clip:
+    frames = np.zeros((FRAMES, HEIGHT, WIDTH, 3), np.uint8)
+    for frame, picture in enumerate(frames):
+        picture[TOP : TOP + SIDE, square_left(frame) : square_left(frame) + SIDE] = 255
+    return Clip(frames, fps)
+
+
+def make_maps(**settings) -> SaliencyMaps:
+    """Maps of every frame on patches of 8 pixels; "late" is hot only from frame 9 on, all over."""
+    grid = FRAMES, HEIGHT // PATCH, WIDTH // PATCH
+    imap = torch.zeros(len(LABELS), *grid)
+    wide = SIDE // PATCH
+    for frame in range(FRAMES):
+        row, column = (TOP + DOWN) // PATCH, square_left(frame) // PATCH
+        imap[0, frame, row : row + wide, column : column + wide] = 1
+    imap[1, 9:] = 1
+    imap[2] = torch.linspace(0, 1, grid[2])
+    scores = torch.tensor([[3.0, 1.0, 2.0, float("nan")], [40.0, 10.0, 30.0, 20.0]])
+    return SaliencyMaps(
+        maps={"imap": imap, "gramcol": imap.flip(0)},
+        labels=LABELS,
+        layers=(2, 5),
+        steps=(30,),
+        head_scores=scores,
+        selected_heads=torch.tensor([[0, 2], [0, 2]]),
+        settings={"model": "a/model", "prompt": "a square slides right", "temporal_compression": 1, **settings},
+    )

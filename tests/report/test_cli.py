@@ -1,0 +1,117 @@
+"""`imap-fast report`: from a run's folder to its page."""
+
+import json
+
+import pytest
+
+from imap_fast.cli import main
+from imap_fast.video import Clip
+from tests.report import moving
+from tests.report.test_write import block
+from tests.video.media import draw_frames
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run whose video lies elsewhere, as `imap-fast explain` leaves it."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    moving.make_clip().save(tmp_path / "film.mp4")
+    moving.make_maps().save(folder / "maps.npz")
+    (folder / "run.json").write_text(json.dumps({"command": "explain", "video": str(tmp_path / "film.mp4"), "seed": 3}))
+    return folder
+
+
+def told(path) -> dict:
+    return json.loads(block(path.read_text("utf-8"), "content"))
+
+
+def test_a_run_becomes_a_page(run, tmp_path, capsys):
+    assert main(["report", str(run)]) == 0
+    said, complained = capsys.readouterr()
+    assert said.startswith(f"{run / 'report.html'}  0.")
+    assert complained == ""
+    content = told(run / "report.html")
+    assert content["video"]["frames"] == 17
+    assert ["seed", "3"] in content["run"]
+    assert ["video", "film.mp4"] in content["run"]
+    assert str(tmp_path) not in (run / "report.html").read_text("utf-8")
+
+
+def test_what_explain_leaves_is_enough(tiny_folder, tmp_path, capsys):
+    Clip(draw_frames(11, 60, 90, seed=1), 12).save(tmp_path / "film.mp4")
+    arguments = [
+        "--model",
+        tiny_folder,
+        "--prompt",
+        "a cat",
+        "--concepts",
+        "cat,</script>",
+        "--output",
+        tmp_path / "run",
+    ]
+    assert main(["explain", *map(str, [tmp_path / "film.mp4", *arguments, "--layers", "1", "--top-k", 2])]) == 0
+    assert main(["report", str(tmp_path / "run")]) == 0
+    content = told(tmp_path / "run" / "report.html")
+    read = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]["video"]
+    assert content["title"] == "a cat"
+    assert content["maps"][0]["labels"] == ["cat", "</script>"]
+    assert content["video"] == {"frames": 9, "fps": 12, "height": read["height"], "width": read["width"]}
+    assert {"command", "model", "seed", "dtype", "imap-fast", "torch", "diffusers"} <= dict(content["run"]).keys()
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "video.mp4"])
+def test_a_video_that_the_run_made_is_found(run, tmp_path, name):
+    (tmp_path / "film.mp4").rename(run / name)
+    (run / "run.json").write_text("{}")
+    assert main(["report", str(run), "--json"]) == 0
+    assert told(run / "report.html")["video"]["height"] == moving.HEIGHT
+
+
+def test_a_moved_video_is_asked_for(run, tmp_path, capsys):
+    (tmp_path / "film.mp4").rename(tmp_path / "moved.mp4")
+    assert main(["report", str(run)]) == 2
+    assert (
+        "film.mp4, the video of this run, is not there any more; say where it is with --video"
+        in capsys.readouterr().err
+    )
+    assert not (run / "report.html").exists()
+    assert main(["report", str(run), "--video", str(tmp_path / "moved.mp4")]) == 0
+
+
+def test_maps_alone_are_shown_without_a_video(run, tmp_path, capsys):
+    arguments = ["report", str(run / "maps.npz"), "--output", str(tmp_path / "page.html"), "--json"]
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "command": "report",
+        "files": {"report": str(tmp_path / "page.html")},
+    }
+    assert told(tmp_path / "page.html")["video"]["height"] == 16 * moving.HEIGHT // moving.PATCH
+
+
+def test_a_page_is_replaced_only_when_told_to(run, capsys):
+    (run / "report.html").write_text("old")
+    assert main(["report", str(run)]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert (run / "report.html").read_text() == "old"
+    assert main(["report", str(run), "--overwrite"]) == 0
+    assert told(run / "report.html")["video"]["frames"] == 17
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("maps.npz", None, "holds no maps.npz"),
+        ("maps.npz", b"no maps", "damaged"),
+        ("run.json", b"{", "run.json is not JSON"),
+        ("run.json", b"[]", "run.json does not hold an object"),
+        ("run.json", b'{"video": 5}', "5, the video of this run, is not there"),
+    ],
+)
+def test_a_damaged_run_is_refused(run, capsys, name, content, says):
+    (run / name).unlink()
+    if content is not None:
+        (run / name).write_bytes(content)
+    assert main(["report", str(run)]) == 2
+    assert says in capsys.readouterr().err
+    assert not (run / "report.html").exists()

@@ -1,0 +1,165 @@
+"""The page in a browser: its choices, with pointer and keyboard, in light and dark, at desktop and phone width."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from imap_fast.render.heat import heat
+from tests.render.synthetic import make_maps
+from tests.report import moving
+from tests.report.contrast import FIELDS_AND_LINES, MEASURE_LINES, MEASURE_TEXT
+from tests.report.driving import DESKTOP, PHONE, await_frame
+
+HOSTILE = ("</script><img src=x onerror=alert(1)>", "../../x", "e" * 500, "שלום עולם", "🦙 runs", "background")
+
+INJECT = """() => new Promise((refused) => {
+  document.addEventListener("securitypolicyviolation", (event) => refused(event.effectiveDirective));
+  document.body.append(Object.assign(document.createElement("script"), { textContent: "window.ran = true" }));
+})"""
+
+FOCUSED = "(({ id, name, role, innerText }) => id || name || role || innerText)(document.activeElement)"
+
+
+def test_maps_stand_side_by_side_and_one_is_always_there(open_page, report):
+    page = open_page(report)
+    page.get_by_role("checkbox", name="gramcol").check()
+    assert page.locator("#stage figcaption").all_inner_texts() == ["imap", "gramcol"]
+    boxes = [panel.bounding_box() for panel in page.locator("#stage canvas").all()]
+    assert boxes[0]["y"] == boxes[1]["y"]
+    assert boxes[1]["x"] > boxes[0]["x"] + boxes[0]["width"]
+    page.get_by_role("checkbox", name="imap").uncheck()
+    page.get_by_role("checkbox", name="gramcol").click()
+    assert page.locator("#stage canvas").count() == 1
+
+
+def test_the_frames_where_a_concept_is_active_are_marked(open_page, report):
+    page = open_page(report)
+    assert page.locator("#timeline li .frames").all_inner_texts() == ["active 0–16", "active 9–16"]
+    bar, track = (page.locator(place).last.bounding_box() for place in ("#timeline rect", ".tracks svg"))
+    assert bar["x"] - track["x"] == pytest.approx(track["width"] * 8.5 / 16, abs=1)
+    assert bar["width"] == pytest.approx(track["width"] * 7.5 / 16, abs=1)
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_playhead_stands_under_the_thumb_of_the_scrubber(open_page, report, viewport):
+    page = open_page(report, viewport=viewport)
+    scrubber = page.locator("#scrubber").bounding_box()
+    for key, place in (("Home", 8), ("End", scrubber["width"] - 8)):
+        page.locator("#scrubber").press(key)
+        await_frame(page, 0 if key == "Home" else 16)
+        assert page.locator(".playhead").bounding_box()["x"] == pytest.approx(scrubber["x"] + place, abs=1)
+
+
+def test_heads_tell_their_numbers(open_page, report):
+    page = open_page(report)
+    readout = page.locator("#heads .below p").first
+    cells = page.get_by_role("gridcell")
+    assert cells.count() == 8
+    cells.nth(4).hover()
+    assert readout.inner_text() == "layer 5 · head 0 · 40 · chosen, 1 of 2"
+    cells.nth(0).focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowUp"):
+        page.keyboard.press(key)
+    assert readout.inner_text() == "layer 2 · head 3 · no score"
+    assert page.locator(".chosen").count() == 4
+    assert page.locator("[role=gridcell][tabindex='0']").count() == 1
+
+
+def test_the_keyboard_alone_reaches_and_works_everything(open_page, report):
+    page = open_page(report)
+    reached = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(FOCUSED))
+        if reached[-1] == "Numbers heads.csv":
+            break
+    wanted = ["stage", "play", "scrubber", "mode", "concept", "map-0", "map-1", "opacity", "threshold", "upsampling"]
+    assert [name for name in dict.fromkeys(reached) if name in wanted] == wanted
+    assert "gridcell" in reached
+    assert reached[reached.index("gridcell") + 1 :] == page.locator("#downloads button").all_inner_texts()
+
+    clock = page.locator("#clock")
+    page.locator("#stage").focus()
+    for key, frame in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("End", 16), ("ArrowRight", 0)):
+        page.keyboard.press(key)
+        await_frame(page, frame)
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Pause").wait_for()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Play").wait_for()
+    assert clock.inner_text().endswith("/ 16")
+    page.get_by_role("checkbox", name="late").focus()
+    page.keyboard.press("Space")
+    assert page.locator("#timeline li").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_passes_wcag_aa(open_page, report, scheme):
+    page = open_page(report, scheme=scheme)
+    page.get_by_role("checkbox", name="background").check()
+    page.get_by_role("checkbox", name="gramcol").check()
+    texts = page.evaluate(MEASURE_TEXT)
+    assert len(texts) > 50
+    assert [text for text in texts if text["ratio"] < 4.5] == []
+    lines = page.evaluate(MEASURE_LINES, FIELDS_AND_LINES)
+    assert {line["selector"] for line in lines} == {selector for selector, *_ in FIELDS_AND_LINES}
+    assert [line for line in lines if line["ratio"] < 3] == []
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_labels_stay_text_and_nothing_overflows(open_page, tmp_path, viewport):
+    scores = make_maps(HOSTILE, grid=(3, 4, 6), prompt=HOSTILE[0] + " " + "word " * 200, model=HOSTILE[0])
+    scores.report(tmp_path / "report.html")
+    page = open_page(tmp_path / "report.html", viewport=viewport)
+    assert page.locator("#concepts .name").all_text_contents() == list(HOSTILE)
+    assert page.locator("#title").text_content().startswith(HOSTILE[0])
+    assert page.locator("img").count() == 0
+    assert HOSTILE[0] in page.locator("#settings dd").all_text_contents()
+    assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+
+
+def test_a_script_that_did_not_come_with_the_page_does_not_run(browser, report):
+    page = browser.new_page()
+    page.goto(report.as_uri())
+    refused = page.evaluate(INJECT)
+    assert refused == "script-src-elem"
+    assert page.evaluate("window.ran") is None
+    page.close()
+
+
+def test_everything_can_be_taken_away(open_page, report, tmp_path):
+    page = open_page(report)
+    for button in page.locator("#downloads button").all():
+        with page.expect_download() as download:
+            button.click()
+        download.value.save_as(tmp_path / download.value.suggested_filename)
+    maps = moving.make_maps()
+    np.testing.assert_array_equal(np.load(tmp_path / "gramcol.npy"), np.rint(heat(maps.gramcol).numpy() * 255))
+    assert Image.open(tmp_path / "frame.png").size == (640, 384)
+    assert Image.open(tmp_path / "grid.jpg").width > 500
+    assert (tmp_path / "timeline.svg").read_text().startswith("<?xml")
+    assert (tmp_path / "heads.svg").read_text().startswith("<?xml")
+    heads = list(csv.reader((tmp_path / "heads.csv").open()))
+    assert heads[:2] == [["layer", "head", "score", "chosen"], ["2", "0", "3", "1"]]
+    assert len(heads) == 1 + 8
+    timeline = list(csv.reader((tmp_path / "timeline.csv").open()))
+    assert timeline[1 + 17 + 9] == ["imap", "late", "9", "1"]
+    assert len(timeline) == 1 + 2 * 3 * 17
+
+
+def test_a_concept_that_one_map_alone_has_is_shown_there(open_page, tmp_path):
+    maps = make_maps(("cat", "dog"), grid=(3, 4, 6))
+    baseline = torch.zeros(1, 3, 4, 6)
+    baseline[:, 2] = 1
+    maps = replace(maps, maps={**maps.maps, "cross_attention": baseline}, baseline_labels=("grass",))
+    maps.report(tmp_path / "report.html")
+    page = open_page(tmp_path / "report.html")
+    assert page.locator("#timeline li .name").all_inner_texts() == ["cat", "dog"]
+    page.get_by_role("checkbox", name="cross_attention").check()
+    page.get_by_role("checkbox", name="cat").uncheck()
+    assert page.locator("#timeline li .name").all_inner_texts() == ["dog", "grass"]
+    assert page.locator("#timeline li .frames").last.inner_text() == "cross_attention: active 5–8"

@@ -1,0 +1,168 @@
+"""What is on show: map and video of the same frame, in the right colours, scrubbed and playing."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from matplotlib import colormaps
+
+from imap_fast.demo import world
+from imap_fast.demo.run import SEED
+from imap_fast.maps import SaliencyMaps
+from imap_fast.render.ground import GREY
+from imap_fast.render.heat import heat
+from imap_fast.render.upsample import upsample_time
+from imap_fast.video import Clip
+from tests.render.synthetic import make_maps
+from tests.report import moving
+from tests.report.driving import PHONE, await_frame, picture, scrub, show_heat
+
+# Where the white square begins in the upper half, and where the hot spot in the lower half, in frames of `moving`.
+SEEN = f"""() => {{
+  const canvas = document.querySelector("#stage canvas"), scale = canvas.width / {moving.WIDTH};
+  const {{ data }} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return [{moving.TOP}, {moving.TOP + moving.DOWN}].map((row) => {{
+    const y = Math.round((row + {moving.SIDE} / 2) * scale);
+    const line = Array.from({{ length: canvas.width }}, (_, x) => data[4 * (y * canvas.width + x)]);
+    return line.findIndex((red) => red > 110) / scale / {moving.PATCH};
+  }});
+}}"""
+
+WATCH = f"""async () => {{
+  const seen = [];
+  while (seen.length < 40) {{
+    await new Promise((next) => setTimeout(next, 50));
+    seen.push(({SEEN})());
+  }}
+  return seen;
+}}"""
+
+
+def test_scrubbing_keeps_map_and_video_on_the_same_frame(open_page, report):
+    page = open_page(report)
+    show_heat(page, "below", opacity=60)
+    for frame in (0, 16, 5, 11, 6):
+        scrub(page, frame)
+        assert page.evaluate(SEEN) == pytest.approx([frame, frame], abs=0.2)
+
+
+def test_playing_keeps_map_and_video_on_the_same_frame(open_page, report):
+    page = open_page(report)
+    show_heat(page, "below", opacity=60)
+    page.get_by_role("button", name="Play").click()
+    seen = np.array(page.evaluate(WATCH))
+    assert len(np.unique(seen[:, 0].round())) > 5
+    np.testing.assert_allclose(seen[:, 0], seen[:, 1], atol=0.2)
+    page.get_by_role("button", name="Pause").click()
+
+
+def test_hasty_scrubbing_ends_where_it_was_let_go(open_page, report):
+    page = open_page(report)
+    show_heat(page, "below", opacity=60)
+    page.evaluate(
+        """() => {
+          const scrubber = document.querySelector("#scrubber");
+          for (const frame of [3, 14, 1, 9, 16, 2, 12]) {
+            scrubber.value = frame;
+            scrubber.dispatchEvent(new Event("input"));
+          }
+        }"""
+    )
+    await_frame(page, 12)
+    page.wait_for_timeout(200)
+    assert page.evaluate(SEEN) == pytest.approx([12, 12], abs=0.2)
+
+
+def test_dragging_along_the_timeline_moves_the_video(open_page, report):
+    page = open_page(report)
+    show_heat(page, "below", opacity=60)
+    box = page.locator(".chart").bounding_box()
+    page.mouse.move(box["x"] + 1, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 30, steps=4)
+    page.mouse.up()
+    await_frame(page, 8)
+    assert page.evaluate(SEEN) == pytest.approx([8, 8], abs=0.2)
+    assert page.locator("#timeline").evaluate("node => node.style.getPropertyValue('--at')") == "0.5"
+
+
+def test_heat_is_that_of_the_frame_in_the_colours_of_the_figures(open_page, tmp_path):
+    maps = make_maps(("cat", "dog"), grid=(3, 4, 6))
+    maps.report(tmp_path / "report.html")
+    page = open_page(tmp_path / "report.html")
+    show_heat(page, "dog", opacity=100)
+    scrub(page, 5)
+    shown = picture(page)
+    height, width = shown.shape[:2]
+    centres = shown[height // 8 :: height // 4, width // 12 :: width // 6]
+    level = upsample_time(heat(maps.imap[1:]), 9, **maps.time)[0, 5].numpy()[..., None]
+    expected = level * colormaps["inferno"](level[..., 0])[..., :3] * 255 + (1 - level) * GREY * 0.8
+    np.testing.assert_allclose(centres, expected, atol=6)
+
+
+def test_concepts_have_their_colours_and_can_be_switched_off(open_page, report):
+    page = open_page(report)
+    page.locator("#opacity").fill("100")
+    scrub(page, 4)
+    spot = (moving.TOP + moving.DOWN + 12) * 4, (moving.square_left(4) + 12) * 4
+    red, green, blue = picture(page)[spot]
+    assert red > 240
+    assert 140 < green < 180
+    assert blue < 60  # the first colour, #ff9c0e
+    assert page.locator("#timeline li .name").all_inner_texts() == ["below", "late"]
+    page.get_by_role("checkbox", name="below", exact=True).uncheck()
+    assert picture(page)[spot].max() < 20
+    assert page.locator("#timeline li .name").all_inner_texts() == ["late"]
+
+
+def test_a_threshold_cuts_off_what_is_colder(open_page, report):
+    page = open_page(report)
+    show_heat(page, "background", opacity=100)
+    beside = picture(page)[-8]
+    page.locator("#threshold").fill("50")
+    cut = picture(page)[-8]
+    half = cut.shape[0] // 2
+    assert beside[half - 80].sum() > 60
+    assert cut[: half - 40].max() < 20
+    np.testing.assert_array_equal(cut[half + 40 :], beside[half + 40 :])
+
+
+def test_the_last_of_2000_frames_is_found_again(open_page, tmp_path):
+    frames = np.zeros((2001, 32, 64, 3), np.uint8)
+    for frame, shown in enumerate(frames):
+        shown[:, : frame % 64] = 255
+    make_maps(("cat", "dog"), grid=(501, 2, 4)).report(tmp_path / "report.html", frames)
+    page = open_page(tmp_path / "report.html", viewport=PHONE)
+    page.locator("#opacity").fill("0")
+    for frame in (2000, 1237, 40, 1999):
+        scrub(page, frame)
+        assert (picture(page)[160, :, 0] > 128).sum() / 10 == pytest.approx(frame % 64, abs=0.6)
+
+
+def test_a_demo_clip_shows_an_object_where_its_exact_mask_is(open_page, tmp_path):
+    scene = world.sample(SEED, "held_out")
+    masks = torch.stack([torch.from_numpy(thing.mask.copy()) for thing in scene.objects]).float()
+    scores = torch.ones(1, 1)
+    maps = SaliencyMaps(
+        maps={"imap": F.avg_pool2d(masks, 2)},
+        labels=tuple(thing.label for thing in scene.objects),
+        layers=(0,),
+        steps=(0,),
+        head_scores=scores,
+        selected_heads=scores.long() - 1,
+        settings={"temporal_compression": 1},
+    )
+    maps.report(tmp_path / "report.html", Clip(scene.frames, scene.fps))
+    page = open_page(tmp_path / "report.html")
+    show_heat(page, scene.objects[0].label, opacity=100)
+    page.locator("#threshold").fill("50")
+    for frame in (0, 5, 11, 16):
+        scrub(page, frame)
+        page.locator("#opacity").fill("0")
+        video = picture(page)[4::8, 4::8]
+        assert np.abs(scene.frames - video).mean((1, 2, 3)).argmin() == frame
+        page.locator("#opacity").fill("100")
+        hot = picture(page)[4::8, 4::8, 0] > 130  # redder than anything that fades under the heat
+        overlap = (scene.objects[0].mask & hot).sum((1, 2)) / (scene.objects[0].mask | hot).sum((1, 2))
+        assert overlap.argmax() == frame
+        assert overlap[frame] > 0.9

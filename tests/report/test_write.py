@@ -1,0 +1,139 @@
+"""The file: whole, self-contained, small, and safe whatever the labels say."""
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+from imap_fast.maps import MAP_NAMES, SaliencyMaps
+from imap_fast.render.heat import heat
+from tests.render.synthetic import NASTY_LABELS, make_maps
+from tests.report import moving
+from tests.video.media import draw_frames
+
+HOSTILE = ("</script><img src=x onerror=alert(1)>", "../../x", "<!--<script>", *NASTY_LABELS)
+
+
+def block(page: str, name: str) -> str:
+    return re.search(rf'<script type="[a-z/]+" id="{re.escape(name)}">([^<]*)</script>', page)[1]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("report") / "new" / "report.html"
+    moving.make_maps().report(path, moving.make_clip(), {"seed": 7, "dtype": "float32", "labels": ["hidden"]})
+    assert [file.name for file in path.parent.iterdir()] == ["report.html"]
+    return path.read_text("utf-8")
+
+
+def test_the_policy_names_the_style_and_the_script_that_are_there_and_nothing_else(page):
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
+    for directive, tag in (
+        ("script-src", r'<script type="module">(.*?)</script>'),
+        ("style-src", r"<style>(.*?)</style>"),
+    ):
+        (found,) = re.findall(tag, page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(found.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    assert not re.search(r'(src|href|action)="', page)
+    assert set(re.findall(r"https?://[^\"' ]+", page)) == {"http://www.w3.org/2000/svg"}  # a name, not an address
+
+
+def test_it_says_what_is_known_of_the_run(page):
+    told = json.loads(block(page, "content"))
+    assert told["title"] == "a square slides right"
+    assert told["run"] == [
+        ["model", "a/model"],
+        ["seed", "7"],
+        ["steps", "30"],
+        ["temporal compression", "1"],
+        ["dtype", "float32"],
+    ]
+    assert told["video"] == {"frames": 17, "fps": 8.0, "height": 96, "width": 160}
+    assert told["heads"]["scores"] == [[3, 1, 2, None], [40, 10, 30, 20]]
+    assert told["heads"]["colours"][0][3] == "#8c8c8c"
+    assert told["heads"]["chosen"] == [[0, 2], [0, 2]]
+    assert told["maps"][0]["saliency"][1] == [0.0] * 9 + [1.0] * 8
+
+
+def test_the_planes_are_the_heat_in_8_bits(page):
+    for concept, values in enumerate(moving.make_maps().imap):
+        plane = np.frombuffer(zlib.decompress(base64.b64decode(block(page, f"planes-0-{concept}"))), np.uint8)
+        np.testing.assert_array_equal(plane, np.rint(heat(values[None]).numpy() * 255).ravel())
+
+
+def test_labels_stay_text(tmp_path):
+    maps = make_maps(HOSTILE, grid=(2, 3, 4), prompt=HOSTILE[0], model="<b>")
+    maps.report(tmp_path / "report.html", draw_frames(5, 24, 32, seed=1), {"seed": "</script>"})
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "<img" not in page
+    assert "onerror=alert(1)>" not in page
+    told = json.loads(block(page, "content"))
+    assert told["maps"][0]["labels"] == list(HOSTILE)
+    assert told["title"] == HOSTILE[0]
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_49_frames_and_8_concepts_stay_under_5_megabytes_beside_the_video(tmp_path):
+    noise = torch.randn(8, 13, 30, 45, generator=torch.Generator().manual_seed(0))  # which compresses worst
+    labels = tuple(f"concept {i}" for i in range(8))
+    scores = torch.rand(17, 30) * 100
+    maps = SaliencyMaps(
+        {name: noise * (i + 1) for i, name in enumerate(MAP_NAMES)},
+        labels,
+        tuple(range(17)),
+        (30,),
+        scores,
+        scores.topk(5).indices,
+        {"temporal_compression": 4},
+    )
+    maps.report(tmp_path / "report.html", draw_frames(49, 480, 720, seed=2))
+    page = (tmp_path / "report.html").read_text("utf-8")
+    beside = len(page) - len(block(page, "video"))
+    assert 500_000 < beside < 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "says"),
+    [
+        ("report.pdf", 17, r"\.html, not 'report\.pdf'"),
+        ("report.html", 16, "16 video frames give 16 latent frames, but the maps cover 17"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_and_leaves_what_was_there(tmp_path, name, frames, says):
+    (tmp_path / name).write_text("old")
+    with pytest.raises(ValueError, match=says):
+        moving.make_maps().report(tmp_path / name, moving.make_clip().frames[:frames])
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(name, "old")]
+
+
+def test_maps_of_several_videos_ask_for_one(tmp_path):
+    with pytest.raises(ValueError, match=r"2 videos.*maps\.video\(0\)\.report"):
+        make_maps(videos=2).report(tmp_path / "report.html")
+
+
+def test_without_a_video_the_maps_are_shown_on_a_plain_ground(tmp_path):
+    make_maps(grid=(3, 4, 6)).report(tmp_path / "report.html")
+    told = json.loads(block((tmp_path / "report.html").read_text("utf-8"), "content"))
+    assert told["video"] == {"frames": 9, "fps": 8.0, "height": 64, "width": 96}
+    assert told["title"] == "alpaca, running, grass"
+
+
+@pytest.mark.parametrize(
+    ("labels", "prompt", "title"),
+    [
+        (("cat", "dog"), ["a cat", "a dog"], "a cat, a dog"),
+        (tuple("abcdefghij"), None, "a, b, c, d, e, f, g, h"),
+    ],
+)
+def test_a_run_without_one_prompt_has_a_title(tmp_path, labels, prompt, title):
+    make_maps(labels, grid=(1, 2, 3), prompt=prompt).report(tmp_path / "report.html")
+    told = json.loads(block((tmp_path / "report.html").read_text("utf-8"), "content"))
+    assert told["title"] == title
