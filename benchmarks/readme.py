@@ -1,0 +1,72 @@
+"""The README's measured figures, out of `benchmarks/results`: `python -m benchmarks.readme` writes them in.
+
+A figure is never typed: a test fails where README and results differ.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from benchmarks.record import RESULTS
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- measured: python -m benchmarks.readme -->", "<!-- /measured -->"
+# Names of rows, and what a reader is told; in the order of the table.
+TOLD = {
+    r"step_ratio_(?!2b_sweep)": "a step with saliency over a stock one",
+    r"block_ratio_cpu_2b": "a block with saliency over a stock one",
+    r"explain_over_stock_step_": "`explain`'s forward over a stock guided step",
+    r"authors_over_ours_": "a step of the published code over ours",
+    r"authors_block_ratio_cpu_2b": "a block of the published code over a stock one",
+    r"memory_delta_mib_(?!2b_sweep)": "memory of a step with saliency, over a stock one's",
+    r"block_ratio_memory_cpu_2b": "peak memory of the block with saliency, over stock",
+    r"authors_memory_delta_mib_": "memory of a step of the published code, over a stock one's",
+    r"authors_block_ratio_memory_cpu_2b": "peak memory of the published code's block, over stock",
+    r"flops_over_stock_": "arithmetic of a step with saliency over a stock one, counted",
+    r"saliency_over_attention_2b": "a layer's saliency kernels over its attention call",
+    r"(qk_match|frame_separation|gram_column|qk_norm_rope)_bandwidth_2b": "bandwidth of a kernel over a copy's",
+    r"extra_memory_2b": "memory that a layer's saliency allocates",
+}
+
+
+def section(results: Path = RESULTS) -> str:
+    """The figures that have a name in `TOLD`, a table for each result file that holds any, in Markdown."""
+    tables = []
+    for path in sorted(results.glob("*.json")):
+        report = json.loads(path.read_text())
+        lines = []
+        for pattern, told in TOLD.items():
+            for row in report["rows"]:
+                if row["value"] is not None and re.match(pattern, row["name"]):
+                    lines.append(f"| {told} | {figure(row['value'], row['unit'])} | {row['shape']} |")
+        if lines:
+            versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+            picture = path.with_suffix(".png")
+            tables += [f"**{report['device']}**, {report['date']} ({versions})", ""]
+            tables += ["| what | figure | of |", "| --- | --- | --- |", *lines, ""]
+            if picture.exists():
+                tables += [f"![{path.stem}](benchmarks/results/{picture.name})", ""]
+    return "\n".join(tables).strip()
+
+
+def figure(value: float, unit: str) -> str:
+    """A value with its unit, as a reader takes it in."""
+    if unit == "ratio":
+        return f"{value:.4f} ×" if abs(value - 1) < 0.005 else f"{value:.2f} ×"
+    return f"{value:.3g} {unit}"
+
+
+def main() -> None:
+    """Write the section into README.md, whole or not at all."""
+    before, _, rest = README.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    unfinished = README.with_suffix(".tmp")
+    unfinished.write_text(f"{before}{BEGIN}\n{section()}\n{END}{after}", "utf-8")
+    os.replace(unfinished, README)
+
+
+if __name__ == "__main__":
+    main()
