@@ -44,11 +44,13 @@ def test_no_graph_break_under_compile(backend):
 
 
 @pytest.mark.parametrize(
-    "name", ["concept_attention", "frame_separation", "gram_column", "head_similarity", "qk_match"]
+    "name", ["concept_attention", "frame_separation", "gram_column", "head_similarity", "qk_match", "qk_norm_rope"]
 )
 def test_is_registered_as_it_behaves(name):
     query, features, concept, maps, baseline = draw_layer()
     multiplicity = draw_multiplicity(5, padding=7)
+    vector, angles = torch.ones(16, device=DEVICE), torch.rand(30, 16, device=DEVICE)
+    projected = (query[None].clone(), query[None].clone())
     arguments = {
         "concept_attention": (concept, concept, concept, query, features, multiplicity),
         "frame_separation": (features, 3, "chi"),
@@ -62,6 +64,7 @@ def test_is_registered_as_it_behaves(name):
         ),
         "head_similarity": (concept, features, multiplicity, baseline, 1.0, "none"),
         "qk_match": (query, concept, 3),
+        "qk_norm_rope": (*projected, *[vector] * 4, 1e-6, angles.cos(), angles.sin(), 3),
     }[name]
     results = torch.library.opcheck(getattr(torch.ops.imap_kernels, name).default, (*arguments, "reference"))
     assert set(results.values()) == {"SUCCESS"}
