@@ -37,6 +37,8 @@ class SaliencyMaps:
         settings: how the maps were made, as JSON holds it.
         baseline_labels: of `cross_attention` and `concept_attention`, where these follow other concepts than `labels`
             (`match="prompt"` beside a tensor of concepts); None: `labels`.
+        seconds: of a real video, when each latent frame happens, counted from the first frame: the mean over the
+            frames that it covers, by the times of the file; fp64 `[F]`.
 
     Raises:
         TypeError: a map is not an fp32 CPU tensor, or `settings` is nothing that JSON can hold.
@@ -51,6 +53,7 @@ class SaliencyMaps:
     selected_heads: Tensor
     settings: dict[str, Any]
     baseline_labels: tuple[str, ...] | None = None
+    seconds: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not self.maps or not self.maps.keys() <= set(MAP_NAMES):
@@ -70,6 +73,8 @@ class SaliencyMaps:
             heads = getattr(self, name)
             if heads.shape[:-1] != (*shape[:-4], len(self.layers)):
                 raise ValueError(f"{name} {list(heads.shape)} must have a row for each of {len(self.layers)} layers")
+        if self.seconds is not None and self.seconds.shape != shape[-3:-2]:
+            raise ValueError(f"seconds {list(self.seconds.shape)} must be of the {shape[-3]} latent frames")
         # What JSON gives back is what is kept: settings then compare equal after save and load.
         object.__setattr__(self, "settings", json.loads(json.dumps(self.settings, allow_nan=False)))
 
@@ -199,11 +204,11 @@ class SaliencyMaps:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "SaliencyMaps":
-        """Read what `save` wrote, exactly.
+        """Read what `save` wrote, exactly; or the folder of `explain`, whose maps are read only where they are used.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: another suffix, a damaged file, or a file that `save` did not write.
+            ValueError: another suffix, a damaged file, a file that `save` did not write, or a run not yet finished.
         """
         from imap_fast.storage import load_maps
 
