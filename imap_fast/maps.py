@@ -218,7 +218,8 @@ class SaliencyMaps:
         """The video beside itself under each concept's heat, as a clip to `save`.
 
         Args:
-            video: a `Clip`, a list of PIL images, or an array or tensor `[T, H, W, 3]` (uint8, or float in [0, 1]).
+            video: a `Clip`, a list of PIL images, an array or tensor `[T, H, W, 3]` (uint8, or float in [0, 1]); or
+                the file that the maps were read from.
             concepts: which labels; all where not named.
             map: which map; `imap`, or the first that there is, where not named.
 
@@ -230,6 +231,17 @@ class SaliencyMaps:
         from imap_fast.render.overlay import overlay
 
         return overlay(self._one_video("overlay"), video, concepts, map)
+
+    def save_overlay(
+        self, path: str | os.PathLike, video: Any, concepts: Sequence[str] | None = None, map: str | None = None
+    ) -> None:
+        """`overlay`, written to an .mp4 frame by frame: memory does not grow with the video.
+
+        The file's frames keep their times. Other arguments and errors are those of `overlay` and `Clip.save`.
+        """
+        from imap_fast.render.overlay import save_overlay
+
+        save_overlay(self._one_video("save_overlay"), path, video, concepts, map)
 
     def grid_figure(self, video: Any = None, concepts: Sequence[str] | None = None, map: str | None = None) -> "Figure":
         """A figure like the paper's: frames across, concepts down, over the video's frames where they are given.

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from imap_fast.render.heat import COLOURS, backdrop, heat, under_heat
+from imap_fast.render.footage import Footage
+from imap_fast.render.heat import COLOURS, backdrop, on_scale, scales, under_heat
 from imap_fast.render.text import fit, style, text_width
-from imap_fast.render.upsample import upsample_time
-from imap_fast.video import Clip
+from imap_fast.render.upsample import between, neighbours
 
 if TYPE_CHECKING:
     from imap_fast.maps import SaliencyMaps
@@ -32,19 +33,23 @@ GREY = "#6b6b75"
 def grid_figure(maps: "SaliencyMaps", video: Any, concepts: Sequence[str] | None, map: str | None) -> Figure:
     """One row of frames, then one row of heat for each concept; see `SaliencyMaps.grid_figure`."""
     labels, values = maps.chosen(concepts, map)
-    hot = heat(values)
+    scale = scales(values)
     if video is None:
-        shown = _spread(hot.shape[1])
+        shown = _spread(values.shape[1])
         headings = [f"latent frame {frame}" for frame in shown]
-        rows = [COLOURS(concept[shown].numpy()) for concept in hot]
+        rows = [COLOURS(concept.numpy()) for concept in on_scale(values[:, shown], scale)]
     else:
-        clip = Clip.of(video)
-        shown = _spread(len(clip.frames))
+        footage = Footage(maps, video)
+        shown = _spread(footage.num_frames)
+        frames = np.stack([frame for number, (frame, _) in enumerate(footage.frames()) if number in shown])
         headings = [f"frame {frame}" for frame in shown]
         labels = ("video", *labels)
-        hot = upsample_time(hot, len(clip.frames), **maps.time)[:, shown]
-        pale = backdrop(clip.frames[shown])
-        rows = [clip.frames[shown], *(under_heat(pale, concept) for concept in hot)]
+        places = [each[shown] for each in neighbours(values.shape[1], footage.num_frames, **maps.time)]
+        needed = torch.cat(places[:2]).unique()
+        hot = on_scale(values[:, needed], scale)
+        hot = between(hot, *(torch.searchsorted(needed, place) for place in places[:2]), places[2])
+        pale = backdrop(frames)
+        rows = [frames, *(under_heat(pale, concept) for concept in hot)]
     return _draw(rows, labels, headings)
 
 
