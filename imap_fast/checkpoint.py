@@ -153,9 +153,11 @@ def read_state(folder: Path) -> State:
     return State(**told, tensors=tensors, held={name.removeprefix("held."): held[name] for name in held})
 
 
-def refuse_difference(place: str | os.PathLike, before: dict[str, Any], now: dict[str, Any]) -> None:
+def refuse_difference(
+    place: str | os.PathLike, before: dict[str, Any], now: dict[str, Any], remedy: str = "give another folder"
+) -> None:
     """Raises ValueError where a run asks for something else than the one whose results are in `place`."""
-    changed = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
+    changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if changed:
-        told = "; ".join(f"{name} was {before.get(name)!r} and is {now.get(name)!r}" for name in sorted(changed))
-        raise ValueError(f"{place} holds a run with other settings: {told}; give another folder, or remove this one")
+        told = "; ".join(f"{name} was {before.get(name)!r} and is {now.get(name)!r}" for name in changed)
+        raise ValueError(f"{place} holds a run with other settings: {told}; {remedy}")

@@ -18,7 +18,7 @@ from torch import Tensor
 from imap_fast.accumulate import most_chosen
 from imap_fast.checkpoint import Checkpoint, State
 from imap_fast.maps import SaliencyMaps
-from imap_fast.memory import PeakMeter
+from imap_fast.memory import PeakMeter, release_text_encoders
 from imap_fast.models import adapter_for
 from imap_fast.models.noise import Noise
 from imap_fast.settings import indices
@@ -35,7 +35,10 @@ Window = tuple[int, list[tuple[np.ndarray, float]]]
 class Explainer:
     """`explain` for several videos in turn: the text is encoded once, and the model stays traced until the `with` ends.
 
-    Arguments and errors are those of `explain`.
+    Arguments and errors are those of `explain`, and:
+
+    Args:
+        release_text_encoder: whether the pipeline loses its text encoders once the text is encoded.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Explainer:
         overlap: int | None = None,
         windows_per_batch: int | str = 1,
         generator: torch.Generator | None = None,
+        release_text_encoder: bool = False,
         **trace_arguments: Any,
     ) -> None:
         self.pipe, self.prompt = pipe, prompt
@@ -76,6 +80,7 @@ class Explainer:
         self.windows_per_batch = windows_per_batch
         self.noise = Noise(generator or torch.Generator().manual_seed(0))
         self.tracer = trace(pipe, concepts, guided=False, **trace_arguments)
+        self.release_text_encoder = release_text_encoder
         self.text_is_encoded = False
 
     def __enter__(self) -> Explainer:
@@ -139,6 +144,7 @@ class Explainer:
             "model": self.adapter.name,
             "pipeline": type(self.pipe).__name__,
             "dtype": str(self.pipe.transformer.dtype),
+            "vae_tiling": self.pipe.vae.use_tiling,
             "device": self.pipe._execution_device.type,
             "versions": versions(),
         }
@@ -149,6 +155,8 @@ class Explainer:
         first_frame, _ = next(video.timed_frames())
         self.forward.encode_text(self.prompt, self._fitted(first_frame))
         self.text_is_encoded = True
+        if self.release_text_encoder and not self.forward.text_sees_video:
+            release_text_encoders(self.pipe)
 
     def _fitted(self, frame: np.ndarray) -> np.ndarray:
         return resize_and_crop(frame[None], self.forward.height, self.forward.width)[0]

@@ -6,7 +6,6 @@ import hashlib
 
 import numpy as np
 import torch
-from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 
@@ -43,4 +42,6 @@ class Noise:
             (seed,) = np.random.SeedSequence([self.generator.initial_seed(), block]).generate_state(1, np.uint64)
             # torch takes 63 bits on every device.
             generator = torch.Generator(self.generator.device).manual_seed(int(seed >> np.uint64(1)))
-        return randn_tensor(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+        # Where the generator is, like diffusers' pipelines.
+        drawn = torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype)
+        return drawn.to(like.device)

@@ -14,6 +14,10 @@ LARGEST_PICTURE = 2**26
 """Pixels of a frame, twice those of 8K; a damaged header that claims more would take the memory of the machine."""
 
 
+class VideoError(ValueError):
+    """A file that cannot be read as a video."""
+
+
 class VideoFile:
     """A local video file of any format that FFmpeg reads, whose frames are decoded one by one.
 
@@ -30,7 +34,7 @@ class VideoFile:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: a folder; a file that is empty, broken, no video, or sound alone.
+        VideoError: a folder; a file that is empty, broken, no video, or sound alone.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -40,14 +44,14 @@ class VideoFile:
         if not self.path.exists():
             raise FileNotFoundError(f"{path}: no such file; give the path of a video file")
         if self.path.is_dir():
-            raise ValueError(f"{path} is a folder; give the path of one video file in it")
+            raise VideoError(f"{path} is a folder; give the path of one video file in it")
         if self.path.stat().st_size == 0:
-            raise ValueError(f"{path} is empty; copy or download it again")
+            raise VideoError(f"{path} is empty; copy or download it again")
         with self._opened() as container:
             stream = container.streams.video[0]
             rate = stream.average_rate or stream.guessed_rate
             if not rate:
-                raise ValueError(f"{path} does not say how many frames a second has; convert it to .mp4")
+                raise VideoError(f"{path} does not say how many frames a second has; convert it to .mp4")
             self.fps = float(rate)
             self._duration = None
             if stream.duration:
@@ -71,7 +75,7 @@ class VideoFile:
         which one is number `start`, but made into no picture.
 
         Raises:
-            ValueError: no frame can be decoded.
+            VideoError: no frame can be decoded.
         """
         self.gaps = []
         before, broken, number = None, False, 0
@@ -87,7 +91,7 @@ class VideoFile:
                 yield upright(frame), time
             number += 1
         if number == 0:
-            raise ValueError(f"{self.path} holds no frame that can be decoded; copy or download it again")
+            raise VideoError(f"{self.path} holds no frame that can be decoded; copy or download it again")
         if broken:
             self.gaps.append((before, None))
 
@@ -131,16 +135,16 @@ class VideoFile:
             try:
                 container = av.open(file, metadata_errors="ignore")
             except (av.FFmpegError, OSError) as error:
-                raise ValueError(
+                raise VideoError(
                     f"{self.path} is not a video that can be read ({error.strerror}); give an .mp4"
                 ) from error
             with container:
                 # FFmpeg's teletype reader takes any text for ANSI art.
                 if container.format.name == "tty":
-                    raise ValueError(f"{self.path} is a text file, not a video")
+                    raise VideoError(f"{self.path} is a text file, not a video")
                 if not container.streams.video:
                     what = "sound but no picture" if container.streams.audio else "no video stream"
-                    raise ValueError(f"{self.path} has {what}; give a video file")
+                    raise VideoError(f"{self.path} has {what}; give a video file")
                 yield container
 
 
