@@ -76,6 +76,8 @@ class Checkpoint:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            for half_written in self.folder.glob(f".*{Path(STATE).suffix}"):
+                half_written.unlink()
             if (self.folder / STATE).exists():
                 before = read_state(self.folder)
                 refuse_difference(self.folder, before.asked, self.state.asked)

@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -69,10 +69,7 @@ class Explainer:
             )
         time = forward.temporal_compression, adapter.patch_size[0]
         length = forward.num_frames if window is None else window
-        self.windows = Windows(length, 0, *time)
-        # A third: a smooth blend, for half as many windows again.
-        third = round(self.windows.latent_frames / 3)
-        self.windows = replace(self.windows, overlap=third if overlap is None else overlap)
+        self.windows = Windows(length, overlap, *time)
         if windows_per_batch != "auto" and (not isinstance(windows_per_batch, int) or windows_per_batch < 1):
             raise ValueError(
                 f"windows_per_batch={windows_per_batch!r} is not possible; give a number from 1, or 'auto'"

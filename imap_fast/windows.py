@@ -23,8 +23,9 @@ class Windows:
     """Where windows begin.
 
     Args:
-        length: video frames in a window, `L`.
-        overlap: latent frames that a window shares with the one before.
+        length: video frames in a window. Those that fill no latent frame are cut off.
+        overlap: latent frames that a window shares with the one before. None: a third of a window, for a smooth blend
+            at half as many windows again.
         temporal_compression: video frames in a latent frame of the VAE.
         patch_size_t: latent frames of the VAE in one of the maps.
 
@@ -33,7 +34,7 @@ class Windows:
     """
 
     length: int
-    overlap: int
+    overlap: int | None
     temporal_compression: int
     patch_size_t: int = 1
 
@@ -41,10 +42,14 @@ class Windows:
         if self.length < 1:
             raise ValueError(f"window={self.length} is not possible; a window has at least 1 frame")
         object.__setattr__(self, "length", self.whole(self.length))
-        if not 0 <= self.overlap < self.latent_frames:
+        if self.overlap is None:
+            object.__setattr__(self, "overlap", round(self.latent_frames / 3))
+        # Without overlap nobody would see the frames of a window's first latent frame but the last of them.
+        least = min(1, self.span - 1, self.latent_frames - 1)
+        if not least <= self.overlap < self.latent_frames:
             raise ValueError(
                 f"overlap={self.overlap} is not possible in a window of {self.latent_frames} latent frames; "
-                f"give 0 to {self.latent_frames - 1}"
+                f"give {least} to {self.latent_frames - 1}"
             )
 
     @property
@@ -114,7 +119,7 @@ class Windows:
                 given = True
         if held and not given:
             yield begin, held[: self.whole(len(held))]
-        elif shift := (len(held) - self.length) // self.span:
+        elif shift := max(0, len(held) - self.length) // self.span:
             yield begin + shift, held[shift * self.span :][: self.length]
 
 
