@@ -145,6 +145,8 @@ class VideoFile:
                 if not container.streams.video:
                     what = "sound but no picture" if container.streams.audio else "no video stream"
                     raise VideoError(f"{self.path} has {what}; give a video file")
+                if container.streams.video[0].codec_context is None:
+                    raise VideoError(f"{self.path} is in a format that is not known here; convert it to .mp4")
                 yield container
 
 
