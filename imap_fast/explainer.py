@@ -70,7 +70,7 @@ class Explainer:
         time = forward.temporal_compression, adapter.patch_size[0]
         length = forward.num_frames if window is None else window
         self.windows = Windows(length, overlap, *time)
-        if windows_per_batch != "auto" and (not isinstance(windows_per_batch, int) or windows_per_batch < 1):
+        if windows_per_batch != "auto" and (type(windows_per_batch) is not int or windows_per_batch < 1):
             raise ValueError(
                 f"windows_per_batch={windows_per_batch!r} is not possible; give a number from 1, or 'auto'"
             )

@@ -116,17 +116,28 @@ class VideoFile:
         with self._opened() as container:
             stream = container.streams.video[0]
             stream.codec_context.options = {"max_pixels": str(LARGEST_PICTURE)}
-            packets = container.demux(stream)
+            packets, due, last = container.demux(stream), set(), None
             while True:
                 try:
                     packet = next(packets, None)
                     if packet is None:
-                        return
+                        break
+                    if packet.size and packet.pts is not None and not packet.is_discard:
+                        due.add(packet.pts)
                     frames = packet.decode()
                 except (av.FFmpegError, OSError):
                     yield None
-                else:
-                    yield from (None if frame.is_corrupt else frame for frame in frames)
+                    continue
+                for frame in frames:
+                    if frame.pts is not None:
+                        # Decoders drop some damaged frames without a word.
+                        if min(due, default=frame.pts) < frame.pts:
+                            yield None
+                        due, last = {pts for pts in due if pts > frame.pts}, frame.pts
+                    yield None if frame.is_corrupt else frame
+            # A second field is due half a frame later than the first, and is no frame of its own.
+            if last is not None and max(due, default=last) > last + 0.75 / (self.fps * stream.time_base):
+                yield None
 
     @contextmanager
     def _opened(self) -> Iterator[av.container.InputContainer]:

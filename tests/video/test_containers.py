@@ -12,7 +12,7 @@ from tests.video.media import draw_frames, turn_clockwise, write_sound
 
 CONTAINERS = {
     "h264.mp4": ("libx264", "yuv420p", {}),
-    "hevc.mp4": ("libx265", "yuv420p", {"x265-params": "log-level=none"}),
+    "hevc.mp4": ("libx265", "yuv420p", {"preset": "ultrafast", "x265-params": "log-level=none"}),
     "vp9.webm": ("libvpx-vp9", "yuv420p", {"deadline": "realtime"}),
     "av1.webm": ("libsvtav1", "yuv420p", {"preset": "12"}),
     "h264.mov": ("libx264", "yuv420p", {}),
