@@ -33,7 +33,7 @@ def load_pipeline(
         ValueError: no such model, or no such device.
     """
     keep_libraries_quiet(console)
-    source, place = _source(model), _device(device)
+    source, place = model_source(model), _device(device)
     try:
         kind = _dtype(dtype, place, source)
         pipe = DiffusionPipeline.from_pretrained(source, torch_dtype=kind)
@@ -54,7 +54,8 @@ def keep_libraries_quiet(console: Console) -> None:
             logging.disable_progress_bar()
 
 
-def _source(model: str) -> str:
+def model_source(model: str) -> str:
+    """The folder or Hugging Face id behind `--model`, or a ValueError."""
     if model == "demo":
         return str(DEMO_MODEL)
     folder = Path(model).expanduser()
@@ -91,18 +92,17 @@ def _dtype(name: str, device: torch.device, source: str) -> torch.dtype:
 
 
 def _picked(pipe: Any, device: torch.device, console: Console) -> str:
-    """The mode for the memory that is free, said where it is not "full"."""
+    """The mode for the memory that is free, and says so."""
     if device.type != "cuda":
         return "full"
     modules = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
     parts = [sum(parameter.nbytes for parameter in module.parameters()) for module in modules]
     free, _ = torch.cuda.mem_get_info(device)
     room = WEIGHTS_SHARE * free
-    if sum(parts) <= room:
-        return "full"
-    mode = "model-offload" if max(parts) <= room else "group-offload"
+    mode = "full" if sum(parts) <= room else "model-offload" if max(parts) <= room else "group-offload"
     console.print(
         f"{sum(parts) / 2**30:.1f} GiB of weights, the largest part {max(parts) / 2**30:.1f}, and "
-        f"{free / 2**30:.1f} GiB free: --memory {mode}"
+        f"{free / 2**30:.1f} GiB free: --memory {mode}",
+        soft_wrap=True,
     )
     return mode

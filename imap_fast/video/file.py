@@ -135,9 +135,17 @@ class VideoFile:
                             yield None
                         due, last = {pts for pts in due if pts > frame.pts}, frame.pts
                     yield None if frame.is_corrupt else frame
+            # A GIF is cut off unless it ends so, which FFmpeg does not mind.
+            if container.format.name == "gif" and not self._ends_with(b"\x3b"):
+                yield None
             # A second field is due half a frame later than the first, and is no frame of its own.
             if last is not None and max(due, default=last) > last + 0.75 / (self.fps * stream.time_base):
                 yield None
+
+    def _ends_with(self, last: bytes) -> bool:
+        with self.path.open("rb") as file:
+            file.seek(-len(last), os.SEEK_END)
+            return file.read() == last
 
     @contextmanager
     def _opened(self) -> Iterator[av.container.InputContainer]:
