@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 
 import imap_kernels
-from benchmarks.shapes import Layer, LayerTensors, draw
+from benchmarks.shapes import TEXT_TOKENS, Layer, LayerTensors, draw, draw_projections
 
-OPERATIONS = ("qk_match", "frame_separation", "gram_column", "concept_attention", "head_similarity")
+OPERATIONS = ("qk_match", "frame_separation", "gram_column", "concept_attention", "head_similarity", "qk_norm_rope")
 COPY_BYTES = 2**29
 
 
@@ -51,6 +51,7 @@ class Case:
             "gram_column": visual + index + 2 * maps,
             "concept_attention": 2 * visual + 4 * text,
             "head_similarity": visual + text + maps,
+            "qk_norm_rope": 4 * 2 * heads * (TEXT_TOKENS + tokens) * self.layer.dim + 2 * 4 * tokens * self.layer.dim,
             "attention": 4 * visual,
             "copy": 2 * COPY_BYTES,
         }[self.operation]
@@ -62,16 +63,19 @@ class Case:
             destination = torch.empty_like(source)
             return [lambda: destination.copy_(source)]
         compiled = {}
-        return [
-            self._call(draw(self.layer, self.keys, device=device, dtype=dtype, seed=seed), compiled)
-            for seed in range(sets)
-        ]
+        return [self._call(seed, compiled, device=device, dtype=dtype) for seed in range(sets)]
 
-    def _call(self, t: LayerTensors, compiled: dict[str, Callable]) -> Callable[[], object]:
-        if self.operation == "attention":
-            video = (t.query[None], t.key[None], t.value[None])
-            return lambda: torch.nn.functional.scaled_dot_product_attention(*video)
-        arguments = self._arguments(t)
+    def _call(
+        self, seed: int, compiled: dict[str, Callable], *, device: str, dtype: torch.dtype
+    ) -> Callable[[], object]:
+        if self.operation == "qk_norm_rope":
+            arguments = draw_projections(self.layer, device=device, dtype=dtype, seed=seed)
+        else:
+            t = draw(self.layer, self.keys, device=device, dtype=dtype, seed=seed)
+            if self.operation == "attention":
+                video = (t.query[None], t.key[None], t.value[None])
+                return lambda: torch.nn.functional.scaled_dot_product_attention(*video)
+            arguments = self._arguments(t)
         if self.variant == "compiled":
             module = importlib.import_module(f"imap_kernels.{self.operation}.reference")
             function = compiled.setdefault("function", torch.compile(getattr(module, self.operation), dynamic=False))

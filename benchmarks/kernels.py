@@ -51,7 +51,7 @@ def cases(layers: Sequence[Layer], key_counts: Sequence[int], compare: bool) -> 
         Case(operation, layer, keys, "triton")
         for layer in layers
         for operation in OPERATIONS
-        for keys in (key_counts[:1] if operation == "frame_separation" else key_counts)
+        for keys in (key_counts[:1] if operation in ("frame_separation", "qk_norm_rope") else key_counts)
     ]
     if not compare:
         return [copy, *attention, *saliency]
@@ -78,7 +78,7 @@ def rows(medians: dict[Case, float]) -> list[dict[str, object]]:
         c.operation: c for c in medians if c.layer == TARGET and c.keys == TARGET_KEYS and c.variant == "triton"
     }
     attention = Case("attention", TARGET, TARGET_KEYS, "torch")
-    for operation in ("qk_match", "frame_separation", "gram_column"):
+    for operation in ("qk_match", "frame_separation", "gram_column", "qk_norm_rope"):
         if operation in of_target:
             ratio = bandwidth[of_target[operation]] / copy
             table.append({"name": f"{operation}_bandwidth_2b", "shape": TARGET.name, "value": ratio, "unit": "ratio"})

@@ -24,7 +24,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.runtime.jit import JITFunction, KernelInterface
 
-from benchmarks.shapes import LAYERS, TEXT_TOKENS, Layer, draw
+from benchmarks.shapes import LAYERS, TEXT_TOKENS, Layer, draw, draw_projections
 
 MODELS = {"2b": LAYERS["2b-49x480x720"], "5b": LAYERS["5b-49x480x720"]}
 CONCEPTS = 8
@@ -35,6 +35,7 @@ MODULES = (
     "imap_kernels.gram_column.key_moments",
     "imap_kernels.concept_attention.triton",
     "imap_kernels.head_similarity.triton",
+    "imap_kernels.qk_norm_rope.triton",
     "imap_kernels.key_softmax",
 )
 
@@ -126,12 +127,13 @@ def recorded_launches() -> Iterator[list[Launch]]:
 
 
 def launches_of(layer: Layer) -> list[Launch]:
-    """Every launch of one layer's saliency: eight concepts and prompt mode, with and without softmax."""
+    """Every launch of one layer: eight concepts and prompt mode, with and without softmax, with and without RoPE."""
     from imap_kernels.concept_attention.triton import concept_attention
     from imap_kernels.frame_separation.triton import frame_separation
     from imap_kernels.gram_column.triton import gram_column
     from imap_kernels.head_similarity.triton import head_similarity
     from imap_kernels.qk_match.triton import qk_match
+    from imap_kernels.qk_norm_rope.triton import qk_norm_rope
 
     with recorded_launches() as launches:
         for keys in (CONCEPTS + 1, TEXT_TOKENS):
@@ -145,6 +147,9 @@ def launches_of(layer: Layer) -> list[Launch]:
                 concept_attention(t.text, t.text, t.text, t.key, t.value, t.multiplicity)
         for score in ("chi", "dbi"):
             frame_separation(t.output, layer.frames, score)
+        arguments = draw_projections(layer, device="meta", dtype=torch.bfloat16)
+        for rotary in (None, arguments["rotary"]):
+            qk_norm_rope(**arguments | {"rotary": rotary})
     return launches
 
 

@@ -78,3 +78,17 @@ def draw(layer: Layer, keys: int, *, device: str, dtype: torch.dtype, seed: int 
     head_weights[1, :5] = 0.2
     visual = [rows(layer.tokens) for _ in range(4)]
     return LayerTensors(*visual, text=rows(keys), multiplicity=multiplicity, head_weights=head_weights)
+
+
+def draw_projections(layer: Layer, *, device: str, dtype: torch.dtype, seed: int = 0) -> dict[str, object]:
+    """Arguments of `qk_norm_rope` for one video: text rows and all, as the layer's projections leave them."""
+    generator = None if device == "meta" else torch.Generator(device).manual_seed(seed)
+
+    def normal(*shape: int, dtype: torch.dtype = dtype) -> torch.Tensor:
+        return torch.randn(shape, generator=generator, device=device, dtype=dtype)
+
+    query, key = (normal(1, TEXT_TOKENS + layer.tokens, layer.heads, layer.dim).transpose(1, 2) for _ in range(2))
+    query_norm, key_norm = ((normal(layer.dim), normal(layer.dim)) for _ in range(2))
+    angles = normal(layer.tokens, layer.dim, dtype=torch.float32)
+    norms = {"query_norm": query_norm, "key_norm": key_norm, "eps": 1e-6}
+    return {"query": query, "key": key, **norms, "rotary": (angles.cos(), angles.sin()), "text": TEXT_TOKENS}

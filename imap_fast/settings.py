@@ -6,7 +6,10 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import torch
+
 from imap_fast.maps import MAP_NAMES
+from imap_kernels.backend import resolve
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +28,7 @@ class Settings:
 
     Attributes:
         layers: ascending. steps: ascending indices of forwards in a run, or None for all.
+        fast_attention: None where it is for the tensors' device to say.
     """
 
     layers: tuple[int, ...]
@@ -36,6 +40,8 @@ class Settings:
     maps: tuple[str, ...]
     pooling: str
     backend: str
+    fast_attention: bool | None
+    attention_backend: str | None
 
     @classmethod
     def checked(
@@ -46,6 +52,8 @@ class Settings:
         steps: Iterable[int] | None,
         maps: Iterable[str],
         top_k: int,
+        fast_attention: bool | None,
+        attention_backend: str | None,
         **choices: str,
     ) -> Settings:
         """Fills in what the model decides, and refuses what it cannot do.
@@ -70,7 +78,25 @@ class Settings:
             raise ValueError(f"top_k={top_k} is not possible; the model has {adapter.num_heads} heads in a layer")
         if steps is not None:
             steps = indices("steps", steps)
-        return cls(layers=_layers(adapter, layers), steps=steps, maps=maps, top_k=top_k, **choices)
+        if fast_attention and not adapter.has_fast_attention:
+            raise ValueError(f"fast_attention=True is not possible for {adapter.model.__name__}; leave it out")
+        if fast_attention is None and resolve(choices["backend"], torch.device("cuda")) != "triton":
+            fast_attention = False  # on CUDA the reference would be slower than stock
+        if attention_backend is not None:
+            from imap_fast.models.attention_backend import ATTENTION_BACKENDS  # with diffusers, which takes seconds
+
+            if attention_backend not in ATTENTION_BACKENDS:
+                possible = ", ".join(ATTENTION_BACKENDS)
+                raise ValueError(f"attention_backend={attention_backend!r} is unknown; choose one of {possible}")
+        return cls(
+            layers=_layers(adapter, layers),
+            steps=steps,
+            maps=maps,
+            top_k=top_k,
+            fast_attention=fast_attention,
+            attention_backend=attention_backend,
+            **choices,
+        )
 
 
 def indices(name: str, values: Iterable[int]) -> tuple[int, ...]:

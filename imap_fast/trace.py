@@ -37,6 +37,8 @@ def trace(
     pooling: str = "first",
     guided: bool | None = None,
     backend: str = "auto",
+    fast_attention: bool | None = None,
+    attention_backend: str | None = None,
     labels: Sequence[str] | None = None,
     background: str | None = "background",
 ) -> Tracer:
@@ -48,7 +50,8 @@ def trace(
     tracer.maps["running"]
     ```
 
-    The model's own output is unchanged, and leaving the `with`, by an exception too, restores every processor and hook.
+    The model's own output is unchanged, to the bit with the stock arithmetic (`fast_attention`). Leaving the `with`,
+    by an exception too, restores every processor and hook.
 
     Args:
         target: a supported diffusers pipeline, or its bare transformer.
@@ -67,6 +70,10 @@ def trace(
             all of every forward. None: asked of the pipeline, be it guided by halves of a batch or by two passes; for
             a bare transformer, no.
         backend: `"auto"` (Triton on CUDA, else the reference), `"triton"` or `"reference"`.
+        fast_attention: whether CogVideoX's QK norm and RoPE run as one kernel, in every block, which is faster and
+            rounds once; False keeps the stock arithmetic to the bit. None: on CUDA, with Triton.
+        attention_backend: the attention call, by diffusers' name for it, such as `"flash"`, `"_flash_3"`,
+            `"_native_cudnn"` or `"sage"`. One that cannot run is left out with a warning. None: the model's own.
         labels: names for the rows of a tensor, or for every text token of a bare transformer.
         background: the concept added beside one that would stand alone; None adds none.
 
@@ -89,6 +96,8 @@ def trace(
         normalize=normalize,
         pooling=pooling,
         backend=backend,
+        fast_attention=fast_attention,
+        attention_backend=attention_backend,
     )
     asked = Concepts(concepts, match=match, labels=labels, background=background, adapter=adapter)
     return Tracer(adapter, settings, asked, guided)
@@ -117,6 +126,7 @@ class Tracer:
         adapter = self.adapter
         self.concepts.embed(adapter, self.settings.pooling)
         with ExitStack() as exits:
+            exits.enter_context(adapter.chosen_attention(self.settings.attention_backend))
             self._tap = exits.enter_context(adapter.tapped(self.settings, self.concepts.embeddings, self._read_layer))
             for entry in adapter.entries:
                 exits.callback(entry.register_forward_pre_hook(self._forward_begins, with_kwargs=True).remove)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from diffusers import CogVideoXPipeline
 
 from tests.architectures import ARCHITECTURES, Architecture
@@ -28,3 +29,9 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     tiny_pipeline().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def fresh_compiler() -> None:
+    """Forgets what was compiled before: all of diffusers' models share one wrapper, and its recompilations are few."""
+    torch.compiler.reset()

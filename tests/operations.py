@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-OPERATIONS = ("qk_match", "frame_separation", "gram_column", "concept_attention", "head_similarity")
+OPERATIONS = ("qk_match", "frame_separation", "gram_column", "concept_attention", "head_similarity", "qk_norm_rope")
 
 
 def unwrap_operations(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -157,6 +157,7 @@ def test_a_sequentially_offloaded_model_is_read(architecture: Architecture) -> N
     assert_close(traced(architecture, transformer, inputs).imap, expected, 1e-6)
 
 
+@pytest.mark.usefixtures("fresh_compiler")
 def test_a_compiled_model_is_read_without_a_graph_break(architecture: Architecture) -> None:
     transformer, inputs = architecture.transformer(num_layers=2), architecture.draw(batch=2)
 

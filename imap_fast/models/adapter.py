@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from imap_fast.models.attention_backend import chosen_attention
 from imap_fast.models.tap import Tap, TappedAttention
 from imap_fast.models.video_forward import VideoForward
 from imap_fast.prompt import PromptTokens
@@ -55,6 +56,7 @@ class Adapter(ABC):
         published_layers_of: the layers that the published method reads, by (number of layers, number of heads).
         has_concept_stream: whether concepts can have a stream of their own beside the prompt's, for
             `match="concepts"` and the map `concept_attention`.
+        has_fast_attention: whether its attention can run faster than the stock one, for `fast_attention`.
         guides_in_batch: whether guidance runs as one batch of (unconditional half, conditional half).
         video_forward_class: how a real video passes through a pipeline.
         pipeline: the target, where it is one.
@@ -68,6 +70,7 @@ class Adapter(ABC):
     block_lists: ClassVar[tuple[str, ...]] = ("transformer_blocks",)
     published_layers_of: ClassVar[dict[tuple[int, int], tuple[int, ...]]]
     has_concept_stream: ClassVar[bool] = True
+    has_fast_attention: ClassVar[bool] = False
     guides_in_batch: ClassVar[bool] = False
     video_forward_class: ClassVar[type[VideoForward]]
 
@@ -77,7 +80,8 @@ class Adapter(ABC):
         self.entries: tuple[nn.Module, ...] = (target,) if bare else self.transformers_of(target)
         self.transformers = tuple(getattr(entry, "_orig_mod", entry) for entry in self.entries)
         self.config = self.transformers[0].config
-        self.name = (self.pipeline or self.transformers[0]).config.get("_name_or_path", "")
+        # A pipeline that was loaded from a `Path` has kept it as one.
+        self.name = str((self.pipeline or self.transformers[0]).config.get("_name_or_path", ""))
         self.num_layers, self.num_heads = self.config.num_layers, self.config.num_attention_heads
         self.published_layers = self.published_layers_of.get((self.num_layers, self.num_heads))
 
@@ -147,7 +151,7 @@ class Adapter(ABC):
 
     @contextmanager
     def tapped(self, settings: Settings, concepts: Tensor | None, read: Callable[..., None]) -> Iterator[Tap]:
-        """A tap on every block up to the last layer read; on leaving, each processor and hook is what it was.
+        """A tap on every block; on leaving, each processor and hook is what it was.
 
         Raises:
             RuntimeError: the model is being traced already. TypeError: an attention processor that is not stock.
@@ -155,11 +159,18 @@ class Adapter(ABC):
         tap = self.new_tap(settings, concepts, read)
         with ExitStack() as exits:
             for transformer in self.transformers:
-                blocks = getattr(transformer, self.block_lists[0])[: settings.layers[-1] + 1]
-                for layer, block in enumerate(blocks):
+                for layer, block in enumerate(getattr(transformer, self.block_lists[0])):
                     attention = getattr(block, self.attention)
                     exits.enter_context(self.tapped_attention(tap, layer, block, attention).inserted())
             yield tap
+
+    def chosen_attention(self, name: str | None) -> AbstractContextManager[None]:
+        """Another attention call for the transformers, by diffusers' name; None changes nothing."""
+        if name is None:
+            return nullcontext()
+        transformer = self.transformers[0]
+        device = transformer.device if self.pipeline is None else self.pipeline._execution_device
+        return chosen_attention(name, head_dim=self.config.attention_head_dim, dtype=transformer.dtype, device=device)
 
     @contextmanager
     def stopped_after(self, layer: int) -> Iterator[None]:

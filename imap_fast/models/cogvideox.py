@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from diffusers import CogVideoXTransformer3DModel
+from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.attention_processor import CogVideoXAttnProcessor2_0, FusedCogVideoXAttnProcessor2_0
 from diffusers.models.embeddings import apply_rotary_emb
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from imap_fast.models.stream import ConceptStream
 from imap_fast.models.tap import JointAttention, Tap
 from imap_fast.prompt import PromptTokens
 from imap_fast.settings import Settings
+from imap_kernels import qk_norm_rope
 
 
 class CogVideoXTap(Tap):
@@ -58,7 +60,10 @@ class CogVideoXTap(Tap):
 
 
 class TappedAttention(JointAttention):
-    """Stock arithmetic of `CogVideoXAttnProcessor2_0`, and of the fused one."""
+    """Stock arithmetic of `CogVideoXAttnProcessor2_0`, and of the fused one; or faster, where that is wanted.
+
+    Then every block is faster, and every forward, also those that are not read.
+    """
 
     stock_processors = (CogVideoXAttnProcessor2_0, FusedCogVideoXAttnProcessor2_0)
 
@@ -75,32 +80,58 @@ class TappedAttention(JointAttention):
         attention_mask: Tensor | None = None,
         image_rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        if self.tap.videos is None:
-            return self.stock(attn, hidden_states, encoder_hidden_states, attention_mask, image_rotary_emb)
         if attention_mask is not None:
             raise ValueError("a CogVideoX attention with an attention_mask cannot be traced; call it without one")
 
         text_length = encoder_hidden_states.shape[1]
         query, key, value = self.project(torch.cat([encoder_hidden_states, hidden_states], dim=1))
-        if image_rotary_emb is not None:
-            query[:, :, text_length:] = apply_rotary_emb(query[:, :, text_length:], image_rotary_emb)
-            key[:, :, text_length:] = apply_rotary_emb(key[:, :, text_length:], image_rotary_emb)
-        output = F.scaled_dot_product_attention(query, key, value)
-        self.look(query, key, value, output, text=slice(text_length), visual=slice(text_length, None))
+        query, key = self.norm_and_turn(query, key, image_rotary_emb, text_length)
+        output = self.attend(query, key, value)
+        if self.reads:
+            self.look(query, key, value, output, text=slice(text_length), visual=slice(text_length, None))
         hidden_states = self.merge(output)
         return hidden_states[:, text_length:], hidden_states[:, :text_length]
 
     def project(self, hidden_states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """q, k, v `[B, A, S, d]` of the rows `[B, S, D]`, after QK norm and before RoPE."""
+        """q, k, v `[B, A, S, d]` of the rows `[B, S, D]`, before QK norm."""
         attn = self.attention
         if self.fused:
             projected = attn.to_qkv(hidden_states).chunk(3, dim=-1)
         else:
             projected = (attn.to_q(hidden_states), attn.to_k(hidden_states), attn.to_v(hidden_states))
         query, key, value = (rows.unflatten(-1, (attn.heads, -1)).transpose(1, 2) for rows in projected)
-        query = query if attn.norm_q is None else attn.norm_q(query)
-        key = key if attn.norm_k is None else attn.norm_k(key)
         return query, key, value
+
+    def norm(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries and keys `[B, A, S, d]` behind the stock QK norm."""
+        attn = self.attention
+        return query if attn.norm_q is None else attn.norm_q(query), key if attn.norm_k is None else attn.norm_k(key)
+
+    def norm_and_turn(
+        self, query: Tensor, key: Tensor, rotary: tuple[Tensor, Tensor] | None, text_length: int
+    ) -> tuple[Tensor, Tensor]:
+        """Queries and keys `[B, A, S, d]` behind QK norm, the visual ones turned by RoPE."""
+        attn, settings = self.attention, self.tap.settings
+        fast = query.is_cuda if settings.fast_attention is None else settings.fast_attention
+        if fast and fits_qk_norm_rope(attn.norm_q, attn.norm_k, query):
+            norms = {
+                "query_norm": (attn.norm_q.weight, attn.norm_q.bias),
+                "key_norm": (attn.norm_k.weight, attn.norm_k.bias),
+            }
+            eps, backend = attn.norm_q.eps, settings.backend
+            qk_norm_rope(query, key, **norms, eps=eps, rotary=rotary, text=text_length, backend=backend)
+            return query, key
+        query, key = self.norm(query, key)
+        if rotary is not None:
+            query[:, :, text_length:] = apply_rotary_emb(query[:, :, text_length:], rotary)
+            key[:, :, text_length:] = apply_rotary_emb(key[:, :, text_length:], rotary)
+        return query, key
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """The attention call: the stock one, or by diffusers' dispatcher where the user chose another."""
+        if self.tap.settings.attention_backend is None:
+            return F.scaled_dot_product_attention(query, key, value)
+        return dispatch_attention_fn(*(rows.transpose(1, 2) for rows in (query, key, value))).transpose(1, 2)
 
     def merge(self, output: Tensor) -> Tensor:
         """The heads' outputs `[B, A, S, d]` through the output projection: `[B, S, D]`."""
@@ -109,12 +140,28 @@ class TappedAttention(JointAttention):
 
     def enter(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
         _, modulated, _, gate = self.block.norm1(rows, rows, self.temb[self.tap.videos])
-        return self.project(modulated), gate
+        query, key, value = self.project(modulated)
+        return (*self.norm(query, key), value), gate
 
     def leave(self, rows: Tensor, output: list[Tensor], modulation: Tensor) -> Tensor:
         rows = rows + modulation * self.merge(torch.stack(output))
         _, modulated, _, gate = self.block.norm2(rows, rows, self.temb[self.tap.videos])
         return rows + gate * self.block.ff(modulated)
+
+
+def fits_qk_norm_rope(query_norm: nn.Module | None, key_norm: nn.Module | None, rows: Tensor) -> bool:
+    """Whether QK norm is as `qk_norm_rope` knows it, its weights lie beside the rows, and no gradient is wanted.
+
+    Weights lie elsewhere, or in a storage dtype, where a hook on the norm brings them along only for its own forward.
+    """
+    return not rows.requires_grad and all(
+        type(norm) is nn.LayerNorm
+        and norm.bias is not None
+        and norm.weight.device == rows.device
+        and norm.weight.dtype in (torch.float32, rows.dtype)
+        and norm.eps == query_norm.eps
+        for norm in (query_norm, key_norm)
+    )
 
 
 class Adapter(adapter.Adapter):
@@ -126,6 +173,7 @@ class Adapter(adapter.Adapter):
     # 2B, and 5B in all its versions.
     published_layers_of: ClassVar = {(30, 30): (4, 6, 7, *range(10, 24)), (42, 48): (*range(1, 6), *range(7, 22), 23)}
     guides_in_batch = True
+    has_fast_attention = True
     video_forward_class = CogVideoXForward
 
     @property

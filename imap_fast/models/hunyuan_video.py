@@ -65,7 +65,7 @@ class TappedAttention(JointAttention):
         attention_mask: Tensor | None = None,
         image_rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        if self.tap.videos is None:
+        if not self.reads:
             return self.stock(attn, hidden_states, encoder_hidden_states, attention_mask, image_rotary_emb)
 
         query, key, value = self.project_visual(hidden_states)

@@ -42,7 +42,7 @@ class Tap:
         self.videos, self.forward = videos, forward
 
     def end(self) -> None:
-        """The forward is over; until the next `begin` every block runs its own processor."""
+        """The forward is over; until the next `begin` no block is read."""
         self.videos = self.forward = self.stream = None
 
     def open_stream(self, like: Tensor) -> ConceptStream:
@@ -73,6 +73,11 @@ class TappedAttention(ABC):
             raise TypeError(
                 f"the attention processor {type(self.stock).__name__} cannot be traced; set {possible} on each block"
             )
+
+    @property
+    def reads(self) -> bool:
+        """Whether the forward under way is read, and this block is needed for it."""
+        return self.tap.videos is not None and self.layer <= self.tap.settings.layers[-1]
 
     @contextmanager
     def inserted(self) -> Iterator[None]:

@@ -38,7 +38,7 @@ class TappedAttention(tap.TappedAttention):
         attention_mask: Tensor | None = None,
         rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
-        if self.tap.videos is None or self.layer not in self.tap.settings.layers:
+        if not self.reads or self.layer not in self.tap.settings.layers:
             return self.stock(attn, hidden_states, encoder_hidden_states, attention_mask, rotary_emb)
 
         image = None

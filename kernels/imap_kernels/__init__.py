@@ -10,6 +10,7 @@ from imap_kernels.frame_separation import SCORES, frame_separation, motion_heads
 from imap_kernels.gram_column import gram_column
 from imap_kernels.head_similarity import head_similarity
 from imap_kernels.qk_match import qk_match
+from imap_kernels.qk_norm_rope import qk_norm_rope
 
 __all__ = [
     "SCORES",
@@ -19,4 +20,5 @@ __all__ = [
     "head_similarity",
     "motion_heads",
     "qk_match",
+    "qk_norm_rope",
 ]

@@ -13,6 +13,7 @@ KERNELS = {
     "add_softmax",
     "merge_parts",
     "moments_over_keys",
+    "norm_rope",
     "part_attention",
     "part_distance",
     "part_moments",

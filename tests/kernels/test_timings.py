@@ -22,7 +22,9 @@ def test_runs_and_writes_its_rows(tmp_path):
     timed = {(row["name"], row["shape"]): row["value"] for row in report["rows"]}
     for operation in OPERATIONS:
         assert timed[f"{operation}_time", "tiny keys=3"] > 0
-        assert ((f"{operation}_time", "tiny keys=5") in timed) == (operation != "frame_separation")
+        assert ((f"{operation}_time", "tiny keys=5") in timed) == (
+            operation not in ("frame_separation", "qk_norm_rope")
+        )
     assert [path.name for path in output.parent.iterdir()] == ["kernels.json"]
 
 

@@ -1,0 +1,236 @@
+"""Trains the demo model from nothing: `python -m imap_fast.demo.train`.
+
+First the VAE on rendered clips, then the transformer and the text encoder together on the VAE's latents of a fixed set
+of scenes, by v-prediction and on stills before clips, as CogVideoX does. Last, validation scenes decide which layers
+and step the demo reads. Every step's randomness follows from the seed and the step, so a stopped run resumes where
+it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLCogVideoX, CogVideoXPipeline
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from imap_fast.demo import build, world
+from imap_fast.demo.captions import caption
+from imap_fast.demo.export import export
+from imap_fast.demo.fit import fit
+from imap_fast.demo.validate import validate
+from imap_fast.files import whole_file
+
+VAE_SCENES = 400  # of the training scenes, enough for the VAE, which sees crops of them
+STILL_TIMESTEPS = 400, 900  # where colours and shapes are in doubt but not lost, so that words decide
+# What a caption is made from: the moving object, its motion, the resting objects, the background.
+Facts = tuple[str, str, list[str], str]
+
+
+@dataclass(frozen=True)
+class EncodedScenes:
+    """Training scenes as the transformer sees them.
+
+    Attributes:
+        latents: means of the VAE's posterior, fp16 `[scenes, F, C, h, w]`.
+        coverage: share of each latent that any object covers, fp16 `[scenes, F, h, w]`.
+        facts: for the captions.
+    """
+
+    latents: torch.Tensor
+    coverage: torch.Tensor
+    facts: list[Facts]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a training run depends on.
+
+    Attributes:
+        seed: of weights, scenes, noise and captions.
+        vae_steps, vae_rate: optimizer steps and highest learning rate of the VAE.
+        kl_weight: weight of the latents' divergence from a standard normal, beside the squared error of pixels.
+        scenes: how many scenes the transformer learns from.
+        still_steps, still_batch: first steps of the transformer and the text encoder, and latent frames in one. A still
+            gives away less about itself than a clip, so that the words are needed, and learned, sooner.
+        clip_steps, clip_batch: the steps after those, and clips in one.
+        rate: highest learning rate of the transformer.
+        text_rate: and of the text encoder. As fast as the transformer it would forget how words differ long before the
+            transformer asks.
+        object_weight: of the squared error where an object is, against 1 where none is. Objects are a tenth of the
+            picture and nearly all that a caption tells.
+        caption_dropout: share of scenes shown with the empty caption, which guidance needs.
+    """
+
+    seed: int = 0
+    vae_steps: int = 900
+    vae_rate: float = 2e-3
+    kl_weight: float = 3e-5
+    scenes: int = 2400
+    still_steps: int = 4000
+    still_batch: int = 32
+    clip_steps: int = 2000
+    clip_batch: int = 8
+    rate: float = 2e-3
+    text_rate: float = 1e-4
+    object_weight: float = 8.0
+    caption_dropout: float = 0.1
+
+
+def train(pipe: CogVideoXPipeline, settings: Settings, work: Path, model: Path, *, save_every: int = 200) -> None:
+    """Trains a pipeline from `build.pipeline` in place, and writes it with its settings and log whenever it saves.
+
+    Args:
+        pipe: all its weights are trained, on the device where they are.
+        settings: see `Settings`.
+        work: folder of the checkpoints; one with checkpoints in it is resumed.
+        model: folder that the pipeline is exported to.
+        save_every: steps from one checkpoint to the next.
+    """
+    clips = [pixels(world.sample(seed)) for seed in range(min(settings.scenes, VAE_SCENES))]
+    vae_log = fit(
+        {"vae": pipe.vae},
+        lambda step: vae_loss(pipe.vae, clips, settings, step),
+        steps=settings.vae_steps,
+        rates={"vae": settings.vae_rate},
+        checkpoint=work / "vae.safetensors",
+        save_every=save_every,
+    )
+    pipe.vae.requires_grad_(False)
+    scenes = encoded_scenes(pipe.vae, settings.scenes, work / "scenes.safetensors")
+    # The pipeline divides latents by this before it decodes them; the transformer sees unit variance.
+    pipe.vae.register_to_config(scaling_factor=round(1 / scenes.latents.float().std().item(), 5))
+    pipe.vae_scaling_factor_image = pipe.vae.config.scaling_factor
+    fit(
+        {"transformer": pipe.transformer, "text_encoder": pipe.text_encoder},
+        lambda step: velocity_loss(pipe, scenes, settings, step),
+        steps=settings.still_steps + settings.clip_steps,
+        rates={"transformer": settings.rate, "text_encoder": settings.text_rate},
+        checkpoint=work / "transformer.safetensors",
+        save_every=save_every,
+        on_save=lambda log: export(
+            pipe, model, settings=dataclasses.asdict(settings), logs={"vae": vae_log, "transformer": log}
+        ),
+    )
+
+
+def vae_loss(vae: AutoencoderKLCogVideoX, clips: list[torch.Tensor], settings: Settings, step: int) -> torch.Tensor:
+    """Mean squared pixel error of clips `[3, T, H, W]`, plus the weighted divergence of their latents.
+
+    For four fifths of the steps a batch is many small crops, half a clip long: a few whole clips would leave the loss
+    to their backgrounds. The rest are whole clips, as the VAE will be used.
+    """
+    rng = np.random.default_rng([settings.seed, step])
+    whole = step >= 0.8 * settings.vae_steps
+    count, frames, side = (1, build.NUM_FRAMES, build.SIDE) if whole else (16, 9, 32)
+    crops = []
+    for i in rng.integers(len(clips), size=count):
+        top, left = rng.integers(build.SIDE - side + 1, size=2)
+        start = rng.integers(build.NUM_FRAMES - frames + 1)
+        crops.append(clips[i][:, start : start + frames, top : top + side, left : left + side])
+    batch = torch.stack(crops).to(vae.device)
+    with torch.autocast(vae.device.type, torch.bfloat16):
+        posterior = vae.encode(batch).latent_dist
+        noise = torch.randn(posterior.mean.shape, generator=_generator(settings.seed, step)).to(vae.device)
+        decoded = vae.decode(posterior.mean + posterior.std * noise).sample
+    divergence = 0.5 * (posterior.mean**2 + posterior.var - 1 - posterior.logvar).float().mean()
+    return (decoded.float() - batch).square().mean() + settings.kl_weight * divergence
+
+
+def velocity_loss(pipe: CogVideoXPipeline, scenes: EncodedScenes, settings: Settings, step: int) -> torch.Tensor:
+    """Weighted mean squared error of the predicted velocity (Salimans & Ho 2022), timesteps drawn uniformly."""
+    device = pipe.transformer.device
+    rng = np.random.default_rng([settings.seed, step])
+    still = step < settings.still_steps
+    batch = settings.still_batch if still else settings.clip_batch
+    chosen = rng.integers(len(scenes.latents), size=batch)
+    captions = ["" if rng.random() < settings.caption_dropout else caption(rng, *scenes.facts[i]) for i in chosen]
+    clean, coverage = scenes.latents[chosen], scenes.coverage[chosen]
+    if still:
+        one = torch.arange(batch), rng.integers(clean.shape[1], size=batch)
+        clean, coverage = clean[one].unsqueeze(1), coverage[one].unsqueeze(1)
+    clean = clean.to(device, torch.float32) * pipe.vae.config.scaling_factor
+    noise = torch.randn(clean.shape, generator=_generator(settings.seed, step)).to(device)
+    noisiest = pipe.scheduler.config.num_train_timesteps
+    timestep = torch.from_numpy(rng.integers(*(STILL_TIMESTEPS if still else (0, noisiest)), size=batch)).to(device)
+    noisy = pipe.scheduler.add_noise(clean, noise, timestep)
+    velocity = pipe.scheduler.get_velocity(clean, noise, timestep)
+    tokens = pipe.tokenizer(
+        captions, padding="max_length", max_length=build.TEXT_LENGTH, truncation=True, return_tensors="pt"
+    )
+    with torch.autocast(device.type, torch.bfloat16):
+        # No attention mask: the pipeline gives the text encoder none either.
+        text = pipe.text_encoder(tokens.input_ids.to(device)).last_hidden_state
+        predicted = pipe.transformer(noisy, text, timestep).sample
+    weight = 1 + (settings.object_weight - 1) * coverage.to(device, torch.float32)
+    error = (predicted.float() - velocity).square().mean(dim=2)
+    return (weight * error).sum() / weight.sum()
+
+
+@torch.no_grad()
+def encoded_scenes(vae: AutoencoderKLCogVideoX, count: int, cache: Path) -> EncodedScenes:
+    """The first training scenes through the VAE; made once, kept in `cache`."""
+    if cache.exists():
+        with safe_open(cache, "pt") as file:
+            facts = json.loads(file.metadata()["facts"])
+            return EncodedScenes(file.get_tensor("latents"), file.get_tensor("coverage"), facts)
+    latents, coverage, facts = [], [], []
+    for seed in range(count):
+        scene = world.sample(seed)
+        moving, *resting = scene.objects
+        facts.append((moving.label, moving.motion, [thing.label for thing in resting], scene.background))
+        with torch.autocast(vae.device.type, torch.bfloat16):
+            mean = vae.encode(pixels(scene)[None].to(vae.device)).latent_dist.mean
+        latents.append(mean[0].transpose(0, 1).half().cpu())
+        coverage.append(latent_coverage(scene, latents[0].shape[-2:]).half())
+        if (seed + 1) % 200 == 0:
+            print(f"{seed + 1} of {count} scenes encoded", flush=True)
+    scenes = EncodedScenes(torch.stack(latents), torch.stack(coverage), facts)
+    with whole_file(cache) as unfinished:
+        tensors = {"latents": scenes.latents, "coverage": scenes.coverage}
+        save_file(tensors, unfinished, {"facts": json.dumps(facts)})
+    return scenes
+
+
+def latent_coverage(scene: world.Scene, size: tuple[int, int]) -> torch.Tensor:
+    """The share of each latent that any object covers, `[F, h, w]`: the first frame is alone, then four go together."""
+    anything = torch.from_numpy(np.any([thing.mask for thing in scene.objects], axis=0)).float()
+    spatial = torch.nn.functional.adaptive_avg_pool2d(anything, size)
+    return torch.cat([spatial[:1], spatial[1:].unflatten(0, (-1, 4)).mean(dim=1)])
+
+
+def pixels(scene: world.Scene) -> torch.Tensor:
+    """Frames as the VAE takes them: fp32 `[3, T, H, W]` in [−1, 1]."""
+    return torch.from_numpy(scene.frames).permute(3, 0, 1, 2) / 127.5 - 1
+
+
+def _generator(seed: int, step: int) -> torch.Generator:
+    """Noise that belongs to one step of one run, the same on every device."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + step)
+
+
+def main() -> None:
+    """Reads the command line, trains, and validates."""
+    parser = argparse.ArgumentParser(prog="python -m imap_fast.demo.train", description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, default=Path(__file__).parent / "model", help="where the pipeline goes")
+    parser.add_argument(
+        "--work", type=Path, default=Path("demo-training"), help="where checkpoints go, and resume from"
+    )
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    for field in dataclasses.fields(Settings):
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    given = vars(parser.parse_args())
+    model, work, device = given.pop("model"), given.pop("work"), given.pop("device")
+    settings = Settings(**given)
+    train(build.pipeline(settings.seed).to(device), settings, work, model)
+    print(json.dumps(validate(model)))
+
+
+if __name__ == "__main__":
+    main()

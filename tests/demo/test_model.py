@@ -1,0 +1,51 @@
+"""The model that ships: small, loadable, trained, and validated."""
+
+import json
+
+import pytest
+import torch
+from diffusers import CogVideoXPipeline
+
+from imap_fast.demo import build, world
+from imap_fast.demo.run import MODEL
+from imap_fast.demo.train import pixels
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return CogVideoXPipeline.from_pretrained(MODEL)
+
+
+def test_it_is_small_and_holds_no_pickle():
+    files = [file for file in MODEL.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= 10_000_000
+    assert {file.suffix for file in files} <= {".json", ".csv", ".safetensors"}
+
+
+def test_its_record_says_how_it_was_made_and_what_to_read(pipe):
+    record = json.loads((MODEL / "training.json").read_text())
+    assert record["settings"]["clip_steps"] > 0
+    assert set(record["chosen"]["layers"]) <= set(range(pipe.transformer.config.num_layers))
+    assert all(0 <= step < 50 for step in record["chosen"]["steps"])
+    assert record["chosen"]["held_out"]["mean_auc"]["cross_attention"]["in_picture"] > 0.85
+    assert len((MODEL / "training.csv").read_text().splitlines()) > 10
+
+
+def test_the_vae_gives_a_scene_back(pipe):
+    clip = pixels(world.sample(0, "held_out"))[None]
+    with torch.no_grad():
+        decoded = pipe.vae.decode(pipe.vae.encode(clip).latent_dist.mean).sample
+    assert decoded.shape == clip.shape
+    assert (decoded - clip).abs().mean() < 0.05, "of pixels in [−1, 1]"
+
+
+def test_it_generates_a_clip_of_the_same_size_with_guidance(pipe):
+    pipe.set_progress_bar_config(disable=True)
+    video = pipe(
+        "a red circle slides right",
+        num_inference_steps=2,
+        max_sequence_length=build.TEXT_LENGTH,
+        generator=torch.Generator().manual_seed(0),
+        output_type="np",
+    ).frames[0]
+    assert video.shape == (build.NUM_FRAMES, build.SIDE, build.SIDE, 3)

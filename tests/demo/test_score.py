@@ -1,0 +1,59 @@
+"""AUC against scikit-learn, and maps against masks."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from imap_fast.demo import world
+from imap_fast.demo.score import auc, concept_masks, score
+from imap_fast.maps import SaliencyMaps
+
+
+@pytest.mark.parametrize("levels", [2, 7, 10_000])
+def test_auc_is_scikit_learns(levels):
+    rng = np.random.default_rng(levels)
+    scores = rng.integers(levels, size=(5, 13, 11)) / levels
+    inside = rng.random((5, 13, 11)) < 0.1 + 0.4 * scores
+    assert auc(scores, inside) == pytest.approx(roc_auc_score(inside.ravel(), scores.ravel()), abs=1e-12)
+
+
+def test_auc_needs_both_sides():
+    with pytest.raises(ValueError, match="12 of 12 are inside"):
+        auc(np.zeros((3, 4)), np.ones((3, 4), bool))
+
+
+def test_concepts_cover_the_picture_once():
+    scene = world.sample(3)
+    masks = concept_masks(scene)
+    assert list(masks) == [*(thing.label for thing in scene.objects), scene.objects[0].motion, "background"]
+    np.testing.assert_array_equal(masks[scene.objects[0].motion], scene.objects[0].mask)
+    cover = sum(masks[name].astype(int) for name in masks if name != scene.objects[0].motion)
+    assert (cover == 1).all()
+
+
+def test_a_map_of_the_truth_scores_high_and_its_opposite_low():
+    scene = next(scene for scene in map(world.sample, range(9)) if len(scene.objects) > 1)
+    masks = concept_masks(scene)
+    # Latent frame 0 shows video frame 0, and latent frame i the four frames from 4i − 3 on.
+    truth = torch.stack(
+        [
+            torch.cat([values[:1], values[1:].unflatten(0, (-1, 4)).mean(1)])
+            for values in (torch.from_numpy(mask).float() for mask in masks.values())
+        ]
+    )
+    maps = SaliencyMaps(
+        maps={"imap": truth, "gramcol": -truth},
+        labels=tuple(masks),
+        layers=(0,),
+        steps=(0,),
+        head_scores=torch.zeros(1, 2),
+        selected_heads=torch.zeros(1, 1, dtype=torch.int64),
+        settings={"temporal_compression": 4, "patch_size_t": 1},
+    )
+    for row in score(maps, masks).values():
+        assert row["imap"] > 0.95
+        assert row["gramcol"] < 0.05
+    among = score(maps, masks, within=~masks["background"])
+    assert set(among) == set(masks) - {"background"}, "no object's pixel is background"
+    assert all(row["imap"] > 0.95 for row in among.values())
