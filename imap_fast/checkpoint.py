@@ -112,13 +112,12 @@ class Checkpoint:
 
 
 def write_frames(path: Path, start: int, values: np.ndarray) -> None:
-    """Writes `[F, …]` into a `.npy` file behind its first `start` entries, and cuts off what follows."""
+    """Writes `[F, …]` into a `.npy` file behind its first `start` entries."""
     with path.open("r+b" if start else "wb") as file:
         header = {"descr": values.dtype.str, "fortran_order": False, "shape": (start + len(values), *values.shape[1:])}
         np.lib.format.write_array_header_1_0(file, header)
         file.seek(file.tell() + start * values[:1].nbytes)
         file.write(np.ascontiguousarray(values).data)
-        file.truncate()
 
 
 def map_arrays(folder: Path, state: State) -> dict[str, Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,12 +11,12 @@ from diffusers import CogVideoXPipeline
 from torch import Tensor
 
 import imap_fast
+from imap_fast.demo import world
+from imap_fast.demo.export import RECORD
+from imap_fast.demo.score import auc, concept_masks
 from imap_fast.doctor import DEMO_MODEL
 from imap_fast.video import Clip
 from imap_fast.windows import Stitch
-
-world = pytest.importorskip("imap_fast.demo.world", reason="this checkout has no demo")
-from imap_fast.demo.score import auc, concept_masks  # noqa: E402
 
 SCENES = range(4)
 OVERLAP, STRIDE, FRAMES = 2, 3, 41  # latent frames; three windows of 17 frames
@@ -22,14 +24,13 @@ OVERLAP, STRIDE, FRAMES = 2, 3, 41  # latent frames; three windows of 17 frames
 
 @pytest.fixture(scope="module")
 def pipeline() -> CogVideoXPipeline:
-    if not (DEMO_MODEL / "model_index.json").exists():
-        pytest.skip("this checkout has no demo model")
     return CogVideoXPipeline.from_pretrained(str(DEMO_MODEL))
 
 
 def explain(pipeline, scene, frames: np.ndarray, **windows: int) -> imap_fast.SaliencyMaps:
-    read = {"steps": [45], "layers": [1, 2]}
-    return imap_fast.explain(pipeline, Clip(frames), scene.caption, list(concept_masks(scene)), **read, **windows)
+    chosen = json.loads((DEMO_MODEL / RECORD).read_text())["chosen"]
+    windows |= {"layers": chosen["layers"], "steps": chosen["steps"]}
+    return imap_fast.explain(pipeline, Clip(frames), scene.caption, list(concept_masks(scene)), **windows)
 
 
 def jumps(maps: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """Real containers: what frames come out of them, and when."""
 
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -114,10 +116,48 @@ def test_a_corrupted_middle_is_named_and_the_rest_is_read(tmp_path: Path) -> Non
     assert video.gaps == [(begin, end)]
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+class Swallowing:
+    """A container some of whose frames the decoder drops without a word."""
+
+    def __init__(self, container: av.container.InputContainer, dropped: set[int]) -> None:
+        self.container, self.dropped = container, dropped
+        self.streams, self.format = container.streams, container.format
+
+    def demux(self, stream):
+        for packet in self.container.demux(stream):
+            frames = [frame for frame in packet.decode() if round(10 * frame.time) not in self.dropped]
+            told = {name: getattr(packet, name) for name in ("size", "pts", "is_discard")}
+            yield SimpleNamespace(**told, decode=lambda frames=frames: frames)
+
+
+@pytest.mark.parametrize(
+    ("dropped", "gaps"),
+    [({4}, [(0.3, 0.5)]), ({4, 5, 8}, [(0.3, 0.6), (0.7, 0.9)]), ({10, 11}, [(0.9, None)]), (set(), [])],
+)
+def test_frames_that_a_decoder_drops_in_silence_are_missed(
+    dropped: set[int], gaps: list, tmp_path, monkeypatch
+) -> None:
+    name, opened = "h264.mkv", VideoFile._opened
+    write(tmp_path / name, draw_frames(12, 64, 80, seed=9), [n / 10 for n in range(12)], *CONTAINERS[name])
+    video = VideoFile(tmp_path / name)
+    video._duration = None  # as where the file does not tell it
+
+    @contextmanager
+    def swallowing(video: VideoFile):
+        with opened(video) as container:
+            yield Swallowing(container, dropped)
+
+    monkeypatch.setattr(VideoFile, "_opened", swallowing)
+    assert len(list(video.timed_frames())) == 12 - len(dropped)
+    assert [edge for gap in video.gaps for edge in gap] == [
+        edge if edge is None else pytest.approx(edge) for gap in gaps for edge in gap
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".gif"])
 def test_a_missing_end_is_named(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"clip{suffix}"
-    codec = CONTAINERS["vp9.webm" if suffix == ".webm" else "h264.mkv"]
+    codec = CONTAINERS[{".webm": "vp9.webm", ".gif": "picture.gif"}.get(suffix, "h264.mkv")]
     write(path, np.random.default_rng(7).integers(0, 256, (30, 64, 64, 3), dtype=np.uint8), np.arange(30) / 10, *codec)
     if suffix == ".mp4":
         Clip(np.random.default_rng(7).integers(0, 256, (30, 64, 64, 3), dtype=np.uint8), 10).save(path)
