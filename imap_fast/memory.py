@@ -56,9 +56,18 @@ def place(pipe: Any, device: torch.device, mode: str) -> None:
     if mode == "model-offload":
         pipe.enable_model_cpu_offload(device=device)
     elif mode == "group-offload":
-        pipe.enable_group_offload(onload_device=device, offload_type="leaf_level")
+        group_offload(pipe, device)
     else:
         pipe.enable_sequential_cpu_offload(device=device)
+
+
+def group_offload(pipe: Any, device: torch.device) -> None:
+    """Brings each layer of a pipeline's models to a device for as long as it runs."""
+    from diffusers.hooks import apply_group_offloading
+
+    for part in pipe.components.values():
+        if isinstance(part, torch.nn.Module):
+            apply_group_offloading(part, onload_device=device, offload_type="leaf_level")
 
 
 def quantize(pipe: Any, kind: str) -> None:

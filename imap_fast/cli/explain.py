@@ -139,10 +139,10 @@ class Run:
         """Loads the model once, and explains what is to do."""
         from imap_fast.cli.pipeline import load_pipeline  # with diffusers, which takes seconds; --help does without
 
-        console, explainer = Console(stderr=True), None
+        console, explainer, to_do = Console(stderr=True), None, self.to_do
         with ExitStack() as exits:
-            for number, path in enumerate(self.to_do, 1):
-                of_several = f" ({number} of {number + len(self.to_do) - 1})" if len(self.folders) > 1 else ""
+            for number, path in enumerate(to_do, 1):
+                of_several = f" ({number} of {len(to_do)})" if len(self.folders) > 1 else ""
                 finding = resumable_folder(self.folders[path], list(FILES), self.asked[path], overwrite=self.overwrite)
                 with self.survived(path), finding as unfinished:
                     if explainer is None:
