@@ -77,6 +77,8 @@ class Explainer:
         self.windows_per_batch = windows_per_batch
         self.noise = Noise(generator or torch.Generator().manual_seed(0))
         self.tracer = trace(pipe, concepts, guided=False, **trace_arguments)
+        # As asked for: with match="prompt" the prompt's tokens may take their place.
+        self.labels = self.tracer.concepts.baseline_labels
         self.release_text_encoder = release_text_encoder
         self.text_is_encoded = False
 
@@ -128,7 +130,7 @@ class Explainer:
             "num_frames": num_frames,
             "prompt": self.prompt,
             "concepts": looked_for,
-            "labels": concepts.baseline_labels,
+            "labels": self.labels,
             **asdict(self.tracer.settings),
             "steps": self.steps,
             "num_inference_steps": self.forward.num_inference_steps,
@@ -166,17 +168,15 @@ class Explainer:
 
     def _batches(self, windows: Iterator[Window], state: State) -> Iterator[list[Window]]:
         """Windows in the batches that pass together. Resumed runs batch as they began, so that bits are the same."""
-        if state.windows_per_batch is None and self.windows_per_batch != "auto":
+        if self.windows_per_batch != "auto":
             state.windows_per_batch = self.windows_per_batch
-        if state.windows_per_batch is None:
-            meter = PeakMeter(self.pipe._execution_device)
-            yield from ([window] for window in islice(windows, 1))
-            state.windows_per_batch = meter.windows_that_fit()
-        while batch := list(islice(windows, state.windows_per_batch)):
+        # Until it is known how many fit, one.
+        while batch := list(islice(windows, state.windows_per_batch or 1)):
             yield batch
 
     def _pass(self, batch: list[Window], checkpoint: Checkpoint) -> None:
         """Passes windows through the model, and commits what became final."""
+        meter = PeakMeter(self.pipe._execution_device)
         latents = [
             self.forward.encode(np.stack([frame for frame, _ in frames]), begin * self.windows.patch_size_t, self.noise)
             for begin, frames in batch
@@ -186,6 +186,8 @@ class Explainer:
         for step in self.steps:
             self.forward.forward(step, rows)
         maps, state, top_k = self.tracer.maps, checkpoint.state, self.tracer.settings.top_k
+        if state.windows_per_batch is None:
+            state.windows_per_batch = meter.windows_that_fit()
         stitch = Stitch(state.begin, state.held)
         for row, (begin, frames) in enumerate(batch):
             window = maps.video(row)

@@ -14,6 +14,7 @@ import torch
 
 import imap_fast
 from imap_fast import SaliencyMaps, checkpoint
+from imap_fast.checkpoint import Checkpoint
 from imap_fast.explainer import Explainer
 from imap_fast.video import Clip
 from tests.assertions import assert_close
@@ -131,6 +132,37 @@ def test_several_windows_in_a_forward_are_the_same_and_go_on(pipeline, video, in
             explain(pipeline, video, tmp_path / "cut", windows_per_batch=3)
     assert passed == [3, 3]
     assert same(explain(pipeline, video, tmp_path / "cut", windows_per_batch=3), together)
+
+
+def test_a_batch_that_was_found_to_fit_is_kept(pipeline, video, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("imap_fast.memory.PeakMeter.windows_that_fit", lambda meter: 4)
+    whole = explain(pipeline, video, tmp_path / "whole", windows_per_batch="auto")
+    commit, commits = Checkpoint.commit, []
+
+    def stop(run: Checkpoint) -> None:
+        commit(run)
+        commits.append(run.state.windows)
+        if len(commits) == 1:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "commit", stop)
+        with pytest.raises(Killed):
+            explain(pipeline, video, tmp_path / "cut", windows_per_batch="auto")
+        monkeypatch.setattr("imap_fast.memory.PeakMeter.windows_that_fit", lambda meter: 2)
+        assert same(explain(pipeline, video, tmp_path / "cut", windows_per_batch="auto"), whole)
+    assert commits == [1, 5, 9, 10, 10]
+
+
+def test_each_of_several_videos_is_recognized_by_itself(pipeline, video, tmp_path, monkeypatch) -> None:
+    """Though the labels are the prompt's tokens, which are known from the first video on."""
+    read = {**READ, "match": "prompt"}
+    with Explainer(pipeline, "a red cat", None, **read) as explainer:
+        first, second = (explainer.explain(video, folder=tmp_path / name) for name in ("first", "second"))
+    assert same(first, second)
+    monkeypatch.setattr(Explainer, "_pass", lambda *_: pytest.fail("repeated"))
+    with Explainer(pipeline, "a red cat", None, **read) as explainer:
+        assert same(explainer.explain(video, folder=tmp_path / "second"), first)
 
 
 def test_a_finished_run_is_not_repeated(pipeline, video, in_one_go, monkeypatch) -> None:
