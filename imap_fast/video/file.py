@@ -69,7 +69,7 @@ class VideoFile:
         return digest.hexdigest()
 
     def timed_frames(self, start: int = 0) -> Iterator[tuple[np.ndarray, float]]:
-        """The frames from number `start` on, uint8 RGB `[H, W, 3]`, and their seconds behind the first frame.
+        """The frames from number `start` on, uint8 RGB `[H, W, 3]`, and their seconds behind the first one of the file.
 
         Frames are turned upright as the file says. Frames before `start` are decoded too, since only then is it sure
         which one is number `start`, but made into no picture.
@@ -84,7 +84,7 @@ class VideoFile:
                 broken = True
                 continue
             # A damaged packet need not cost a frame.
-            if broken and time > (before or 0.0) + 1.5 / self.fps:
+            if broken and time > (-1 / self.fps if before is None else before) + 1.5 / self.fps:
                 self.gaps.append((before or 0.0, time))
             before, broken = time, False
             if number >= start:
@@ -102,10 +102,13 @@ class VideoFile:
             if frame is None:
                 yield None, time
                 continue
-            first = frame.time if first is None else first
+            if first is None and frame.time is not None:
+                first = min(
+                    frame.time, float((frame.pts if self._earliest is None else self._earliest) * frame.time_base)
+                )
             # Where the file gives no time, or one that does not go forward, a frame comes one after the last.
-            given = None if frame.time is None else frame.time - first
-            time = 0.0 if time is None else given if given is not None and given > time else time + 1 / self.fps
+            given = 0.0 if frame.time is None else frame.time - first
+            time = given if time is None or given > time else time + 1 / self.fps
             end = time + max(1 / self.fps, float((frame.duration or 0) * frame.time_base))
             yield frame, time
         if end is not None and self._duration is not None and end + 0.5 / self.fps < self._duration:
@@ -117,6 +120,7 @@ class VideoFile:
             stream = container.streams.video[0]
             stream.codec_context.options = {"max_pixels": str(LARGEST_PICTURE)}
             packets, due, last = container.demux(stream), set(), None
+            self._earliest: int | None = None
             while True:
                 try:
                     packet = next(packets, None)
@@ -124,6 +128,7 @@ class VideoFile:
                         break
                     if packet.size and packet.pts is not None and not packet.is_discard:
                         due.add(packet.pts)
+                        self._earliest = packet.pts if self._earliest is None else min(self._earliest, packet.pts)
                     frames = packet.decode()
                 except (av.FFmpegError, OSError):
                     yield None

@@ -132,7 +132,13 @@ class Swallowing:
 
 @pytest.mark.parametrize(
     ("dropped", "gaps"),
-    [({4}, [(0.3, 0.5)]), ({4, 5, 8}, [(0.3, 0.6), (0.7, 0.9)]), ({10, 11}, [(0.9, None)]), (set(), [])],
+    [
+        ({4}, [(0.3, 0.5)]),
+        ({4, 5, 8}, [(0.3, 0.6), (0.7, 0.9)]),
+        ({10, 11}, [(0.9, None)]),
+        ({0, 1}, [(0.0, 0.2)]),
+        (set(), []),
+    ],
 )
 def test_frames_that_a_decoder_drops_in_silence_are_missed(
     dropped: set[int], gaps: list, tmp_path, monkeypatch
