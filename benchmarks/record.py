@@ -28,7 +28,8 @@ def device_name() -> str:
 def result_path(benchmark: str) -> Path:
     """`benchmarks/results/<benchmark>-<device>.json`."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
-    return RESULTS / f"{benchmark}-{re.sub(r'[^a-z0-9]+', '-', device.lower())}.json"
+    name = re.sub(r"\W+", "-", device).lower()
+    return RESULTS / f"{benchmark}-{name}.json"
 
 
 def write(table: list[dict[str, object]], path: Path) -> None:

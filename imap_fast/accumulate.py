@@ -124,6 +124,11 @@ class RunningMaps:
 
     def selected_heads(self) -> Tensor:
         """int64 `[V, L, k]`: the heads chosen in most steps, the better mean score first among equals."""
-        by_score = motion_heads(self.score_sum, score=self.head_score, top_k=self.score_sum.shape[-1])
-        often = self.chosen_sum.gather(-1, by_score).argsort(dim=-1, descending=True, stable=True)
-        return by_score.gather(-1, often)[..., : self.top_k]
+        return most_chosen(self.chosen_sum, self.score_sum, head_score=self.head_score, top_k=self.top_k)
+
+
+def most_chosen(votes: Tensor, scores: Tensor, *, head_score: str, top_k: int) -> Tensor:
+    """The `top_k` heads with most votes, the better score first among equals: `[…, A]` twice → int64 `[…, k]`."""
+    by_score = motion_heads(scores, score=head_score, top_k=scores.shape[-1])
+    often = votes.gather(-1, by_score).argsort(dim=-1, descending=True, stable=True)
+    return by_score.gather(-1, often)[..., :top_k]

@@ -37,6 +37,8 @@ class SaliencyMaps:
         settings: how the maps were made, as JSON holds it.
         baseline_labels: of `cross_attention` and `concept_attention`, where these follow other concepts than `labels`
             (`match="prompt"` beside a tensor of concepts); None: `labels`.
+        seconds: of a real video, when each latent frame happens, counted from the first frame: the mean over the
+            frames that it covers, by the times of the file; fp64 `[F]`.
 
     Raises:
         TypeError: a map is not an fp32 CPU tensor, or `settings` is nothing that JSON can hold.
@@ -51,6 +53,7 @@ class SaliencyMaps:
     selected_heads: Tensor
     settings: dict[str, Any]
     baseline_labels: tuple[str, ...] | None = None
+    seconds: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not self.maps or not self.maps.keys() <= set(MAP_NAMES):
@@ -70,6 +73,8 @@ class SaliencyMaps:
             heads = getattr(self, name)
             if heads.shape[:-1] != (*shape[:-4], len(self.layers)):
                 raise ValueError(f"{name} {list(heads.shape)} must have a row for each of {len(self.layers)} layers")
+        if self.seconds is not None and self.seconds.shape != shape[-3:-2]:
+            raise ValueError(f"seconds {list(self.seconds.shape)} must be of the {shape[-3]} latent frames")
         # What JSON gives back is what is kept: settings then compare equal after save and load.
         object.__setattr__(self, "settings", json.loads(json.dumps(self.settings, allow_nan=False)))
 
@@ -199,11 +204,11 @@ class SaliencyMaps:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "SaliencyMaps":
-        """Read what `save` wrote, exactly.
+        """Read what `save` wrote, exactly; or the folder of `explain`, whose maps are read only where they are used.
 
         Raises:
             FileNotFoundError: there is no such file.
-            ValueError: another suffix, a damaged file, or a file that `save` did not write.
+            ValueError: another suffix, a damaged file, a file that `save` did not write, or a run not yet finished.
         """
         from imap_fast.storage import load_maps
 
@@ -213,8 +218,8 @@ class SaliencyMaps:
         """The video beside itself under each concept's heat, as a clip to `save`.
 
         Args:
-            video: a `Clip`, a list of PIL images, or an array or tensor `[T, H, W, 3]` (uint8, or float in [0, 1]).
-                None: the maps alone, on a plain ground.
+            video: a `Clip`, a list of PIL images, an array or tensor `[T, H, W, 3]` (uint8, or float in [0, 1]); or
+                the file that the maps were read from. None: the maps alone, on a plain ground.
             concepts: which labels; all where not named.
             map: which map; `imap`, or the first that there is, where not named.
 
@@ -226,6 +231,17 @@ class SaliencyMaps:
         from imap_fast.render.overlay import overlay
 
         return overlay(self._one_video("overlay"), video, concepts, map)
+
+    def save_overlay(
+        self, path: str | os.PathLike, video: Any, concepts: Sequence[str] | None = None, map: str | None = None
+    ) -> None:
+        """`overlay`, written to an .mp4 frame by frame: memory does not grow with the video.
+
+        The file's frames keep their times. Other arguments and errors are those of `overlay` and `Clip.save`.
+        """
+        from imap_fast.render.overlay import save_overlay
+
+        save_overlay(self._one_video("save_overlay"), path, video, concepts, map)
 
     def grid_figure(self, video: Any = None, concepts: Sequence[str] | None = None, map: str | None = None) -> "Figure":
         """A figure like the paper's: frames across, concepts down, over the video's frames where they are given.

@@ -7,7 +7,6 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,7 +17,7 @@ from imap_fast.concepts import Concepts
 from imap_fast.maps import CONTRASTED, SaliencyMaps
 from imap_fast.models import adapter_for
 from imap_fast.settings import Settings
-from imap_fast.version import __version__
+from imap_fast.version import versions
 
 if TYPE_CHECKING:
     from imap_fast.models.adapter import Adapter, Forward
@@ -168,6 +167,11 @@ class Tracer:
             settings=self._record(),
         )
 
+    def forget(self) -> None:
+        """Begins anew: `maps` are of what runs from now on, with the same concepts and prompt."""
+        self._refuse_unfinished()
+        self._running, self._steps_read, self._step = None, set(), 0
+
     def _run_begins(self, arguments: Mapping[str, object]) -> None:
         """A run checks its inputs once, before all else: the prompt encoded next is its own."""
         self._prompt_due = True
@@ -275,7 +279,7 @@ class Tracer:
             **{name: value for name, value in asdict(self.settings).items() if name not in told_elsewhere},
             "temporal_compression": self.adapter.temporal_compression,
             "patch_size_t": self.adapter.patch_size[0],
-            "versions": {"imap-fast": __version__, **{name: version(name) for name in ("torch", "diffusers")}},
+            "versions": versions(),
         }
 
 

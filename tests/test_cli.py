@@ -11,7 +11,7 @@ from rich.console import Console
 
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main, pipeline
-from imap_fast.cli.progress import progress
+from imap_fast.cli.progress import progress, windows_progress
 from imap_fast.video import Clip, read_clip
 from tests import tiny_hunyuan_video, tiny_wan
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
@@ -158,6 +158,7 @@ def test_results_are_not_replaced_unasked(explain, tmp_path, capsys):
     assert explain() == 2
     assert "already holds maps.npz; pass --overwrite" in capsys.readouterr().err
     assert explain("--overwrite", layers="7") == 2
+    assert "layer 7" in capsys.readouterr().err
     assert (output / "maps.npz").read_text() == "precious"
     assert names(output) == ["maps.npz", "notes.txt"]
     assert explain("--overwrite") == 0
@@ -165,36 +166,25 @@ def test_results_are_not_replaced_unasked(explain, tmp_path, capsys):
     assert SaliencyMaps.load(output / "maps.npz").labels
 
 
-def test_a_failure_leaves_no_folder(explain, tmp_path, monkeypatch, capsys):
-    def full(*_):
-        raise OSError(28, "No space left on device")
+def ends_while_drawing(error, monkeypatch):
+    def end(*_):
+        raise error
 
-    monkeypatch.setattr("imap_fast.render.grid.grid_figure", full)
-    assert explain() == 1
-    assert capsys.readouterr().err == "imap-fast: [Errno 28] No space left on device\n"
-    assert names(tmp_path) == ["clip.mp4"]
+    monkeypatch.setattr("imap_fast.render.grid.grid_figure", end)
 
 
-def test_a_fault_of_the_program_shows_its_traceback(explain, tmp_path, monkeypatch, capsys):
-    def broken(*_):
-        raise RuntimeError("a fault")
-
-    monkeypatch.setattr("imap_fast.render.grid.grid_figure", broken)
+def test_a_fault_of_the_program_shows_its_traceback(explain, monkeypatch, capsys):
+    ends_while_drawing(RuntimeError("a fault"), monkeypatch)
     assert explain("--json") == 1
     said, complained = capsys.readouterr()
     assert "Traceback" in complained
     assert json.loads(said) == {"error": "RuntimeError: a fault", "exit_code": 1}
-    assert not (tmp_path / "out").exists()
 
 
-def test_an_interruption_is_told(explain, tmp_path, monkeypatch, capsys):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("imap_fast.render.grid.grid_figure", interrupt)
+def test_an_interruption_is_told(explain, monkeypatch, capsys):
+    ends_while_drawing(KeyboardInterrupt(), monkeypatch)
     assert explain() == 1
-    assert capsys.readouterr().err == "imap-fast: interrupted; nothing was written\n"
-    assert not (tmp_path / "out").exists()
+    assert capsys.readouterr().err.splitlines()[1] == "imap-fast: interrupted; no results were written"
 
 
 WRONG = {
@@ -209,6 +199,12 @@ WRONG = {
     "normalize": [("max", "'max'")],
     "pooling": [("last", "'last'")],
     "dtype": [("int8", "'int8'")],
+    "window": [("0", "window")],
+    "overlap": [("3", "overlap=3")],
+    "windows-per-batch": [("0", "'0'"), ("many", "'many'")],
+    "memory": [("none", "'none'"), ("model-offload", "on a CPU use full")],
+    "quantize": [("int4", "'int4'")],
+    "concepts-file": [("concepts.txt", "either here or in a file")],
     "device": [("toaster", "toaster"), ("cuda:99", "cuda:99")],
     "backend": [("cuda", "'cuda'")],
     "height": [("0", "height"), ("33", "33")],
@@ -279,6 +275,17 @@ def test_progress_moves_on_a_terminal_and_is_silent_elsewhere():
             advance()
     assert "generating [red]" in terminal.file.getvalue()
     assert "2 of 3" in terminal.file.getvalue()
+    assert file.file.getvalue() == ""
+
+
+def test_windows_are_counted_with_the_time_that_remains():
+    terminal, file = (Console(file=StringIO(), force_terminal=shown, width=90) for shown in (True, False))
+    for console in (terminal, file):
+        with windows_progress(console, "explaining a [red] clip.mp4") as windows_done:
+            for done in range(3, 7):
+                windows_done(done, 9)
+    assert "explaining a [red] clip.mp4" in terminal.file.getvalue()
+    assert "window 6 of 9" in terminal.file.getvalue()
     assert file.file.getvalue() == ""
 
 

@@ -40,7 +40,8 @@ def test_a_file_is_read_at_the_models_size(pipeline, video: Path) -> None:
     maps = imap_fast.explain(pipeline, video, *ARGUMENTS, maps=MAP_NAMES, **READ)
     assert maps.grid == (3, 2, 3)
     assert maps.steps == (30,)
-    assert maps.settings["video"] == {"fps": 8.0, "num_frames": 9, "height": HEIGHT, "width": WIDTH}
+    read = {"fps": 8.0, "num_frames": 9, "height": HEIGHT, "width": WIDTH}
+    assert maps.settings["video"] == {**read, "windows": 1, "window": 9, "overlap": 1, "gaps": []}
     assert maps.settings["prompt"] == "a red cat"
     assert maps.imap.flatten(1).std(1).min() > 0
 
@@ -219,14 +220,6 @@ def test_clips_of_any_length_up_to_the_models(config: dict, frames: int, grid: i
     maps = imap_fast.explain(tiny_pipeline(**config), clip(frames), *ARGUMENTS, **READ)
     assert maps.grid == (grid, 2, 3)
     assert maps.imap.isfinite().all()
-
-
-def test_a_longer_clip_is_read_from_its_start_and_says_so(pipeline) -> None:
-    long = clip(14)
-    with pytest.warns(UserWarning, match="longer than the 9 frames"):
-        maps = imap_fast.explain(pipeline, long, *ARGUMENTS, **READ)
-    assert torch.equal(maps.imap, imap_fast.explain(pipeline, long.frames[:9], *ARGUMENTS, **READ).imap)
-    assert imap_fast.explain(pipeline, long, *ARGUMENTS, num_frames=5, **READ).grid == (2, 2, 3)
 
 
 def test_tiled_and_sliced_encoding(pipeline) -> None:

@@ -17,6 +17,7 @@ from imap_fast.cli.doctor import doctor
 from imap_fast.cli.explain import explain
 from imap_fast.cli.generate import generate
 from imap_fast.cli.report import report
+from imap_fast.cli.results import SomeFailed
 
 app = typer.Typer(
     help="See where and when a word lives inside a video diffusion transformer.",
@@ -49,13 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _end(error.format_message(), 2, arguments)
         except WRONG_INPUT as error:
             return _end(str(error), 2, arguments)
+        except SomeFailed as error:
+            print(f"imap-fast: {error}", file=sys.stderr)
+            return 1
         except torch.OutOfMemoryError as error:
-            remedy = "fewer frames, a smaller height and width, or --dtype bfloat16 need less"
+            remedy = "fewer frames, a smaller height and width, --dtype bfloat16 or explain's --memory need less"
             return _end(f"the GPU's memory is full ({str(error).split('.')[0]}); {remedy}", 1, arguments)
         except OSError as error:
             return _end(str(error), 1, arguments)
         except (typer.Abort, KeyboardInterrupt):
-            return _end("interrupted; nothing was written", 1, arguments)
+            return _end("interrupted; no results were written", 1, arguments)
         except Exception as error:  # a fault of the program: whoever reports it needs all of it
             traceback.print_exc()
             return _end(f"{type(error).__name__}: {error}", 1, arguments)

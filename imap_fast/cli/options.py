@@ -7,6 +7,7 @@ import typer
 
 from imap_fast.concepts import check_concepts
 from imap_fast.maps import MAP_NAMES
+from imap_fast.memory import MODES, QUANTIZED
 from imap_fast.settings import CHOICES
 
 DTYPES = ("auto", "float32", "float16", "bfloat16")
@@ -40,6 +41,10 @@ Concepts = Annotated[
     typer.Option(metavar="A,B,C", help="What to look for, such as 'alpaca, running'. Only --match prompt needs none."),
 ]
 
+ConceptsFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The same from a text file, one concept on a line.")
+]
+
 Match = Annotated[str, _one_of(CHOICES["match"], READING, "Whose text keys are matched.")]
 Layers = Annotated[
     str | None, _option(READING, "Transformer layers, such as 4,6,10-23; else the published ones.", metavar="LIST")
@@ -64,6 +69,18 @@ NumInferenceSteps = Annotated[
 GuidanceScale = Annotated[
     float | None, _option(SAMPLING, "Guidance; 1 is none. The model's own where not given.", metavar="X")
 ]
+MostFrames = Annotated[
+    int | None, _option(SAMPLING, "Frames to read at most; else all.", "--num-frames", metavar="N", min=1)
+]
+WindowFrames = Annotated[
+    int | None, _option(SAMPLING, "Frames that the model sees at once; else its own.", "--window", metavar="N", min=1)
+]
+Overlap = Annotated[
+    int | None, _option(SAMPLING, "Latent frames that windows share; else a third of one.", metavar="N", min=0)
+]
+WindowsPerBatch = Annotated[
+    str, _option(RUNNING, "Windows in one forward; auto is as many as the GPU's memory takes.", metavar="N")
+]
 Seed = Annotated[int, _option(SAMPLING, "Of the noise.", metavar="N")]
 
 Output = Annotated[Path, _option(RUNNING, "Folder for the results, made if missing.", metavar="FOLDER")]
@@ -75,21 +92,48 @@ Overwrite = Annotated[
 ]
 Dtype = Annotated[str, _one_of(DTYPES, RUNNING, "Of the weights; auto is float32 on a CPU, half precision on a GPU.")]
 Device = Annotated[str, _option(RUNNING, "Such as cpu or cuda:1; auto is a GPU where there is one.", metavar="NAME")]
+Memory = Annotated[
+    str,
+    _one_of(("auto", *MODES), RUNNING, "Where weights are; auto picks what fits the GPU's free memory, and says so."),
+]
+Quantize = Annotated[str, _one_of(QUANTIZED, RUNNING, "The transformer's weights; needs imap-fast[quantize].")]
 Backend = Annotated[str, _one_of(CHOICES["backend"], RUNNING, "auto is Triton on a GPU, else the reference.")]
 Json = Annotated[bool, _option(RUNNING, "Print one JSON object instead of text.", "--json")]
 
 
-def concept_words(concepts: str | None, match: str) -> list[str] | None:
-    """The words behind `--concepts`.
+def concept_words(concepts: str | None, match: str, file: Path | None = None) -> list[str] | None:
+    """The words behind `--concepts`, or in the file of `--concepts-file`.
 
     Raises:
-        BadParameter: none, where `--match` needs some. ValueError: an empty one, or one that is there twice.
+        BadParameter: none, where `--match` needs some; or both. ValueError: an empty one, or one that is there twice.
+        OSError: no such file.
     """
+    if concepts is not None and file is not None:
+        raise typer.BadParameter("give concepts either here or in a file", param_hint="--concepts-file")
+    if file is not None:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise typer.BadParameter(f"{file} is no text in UTF-8", param_hint="--concepts-file") from error
+        return list(check_concepts([line for line in lines if line.strip()]))
     if concepts is not None:
         return list(check_concepts(concepts.split(",")))
     if match == "concepts":
         raise typer.BadParameter("name some, such as 'alpaca, running'", param_hint="--concepts")
     return None
+
+
+def windows_per_batch(text: str) -> int | str:
+    """`"auto"`, or a number from 1.
+
+    Raises:
+        BadParameter: anything else.
+    """
+    if text == "auto":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise typer.BadParameter(f"{text!r} is no number from 1; give one, or auto", param_hint="--windows-per-batch")
+    return int(text)
 
 
 def trace_arguments(

@@ -11,23 +11,29 @@ from rich.console import Console
 from transformers.utils import logging as transformers_logging
 
 from imap_fast.doctor import DEMO_MODEL, WEIGHTS_SHARE
+from imap_fast.memory import place as put
+from imap_fast.memory import quantize as quantize_weights
 
 
-def load_pipeline(model: str, *, dtype: str, device: str, console: Console) -> Any:
+def load_pipeline(
+    model: str, *, dtype: str, device: str, console: Console, memory: str = "auto", quantize: str = "none"
+) -> Any:
     """Load a diffusers pipeline, from a folder or the Hugging Face hub by the same path.
 
     Args:
         model: a folder, an id on the hub, or `"demo"`.
         dtype: of the weights; `"auto"`: float32 on a CPU; on a GPU what the checkpoint was published in, float16 for
             CogVideoX-2B (without rotary embeddings) and bfloat16 for the others.
-        device: a torch device; `"auto"`: the GPU where there is one. Weights that do not fit it are offloaded.
+        device: a torch device; `"auto"`: the GPU where there is one.
+        memory: one of `imap_fast.memory.MODES`, or `"auto"`: the first that the GPU's free memory takes.
+        quantize: one of `imap_fast.memory.QUANTIZED`.
         console: where progress is shown, if it is a terminal.
 
     Raises:
         ValueError: no such model, or no such device.
     """
     keep_libraries_quiet(console)
-    source, place = _source(model), _device(device)
+    source, place = model_source(model), _device(device)
     try:
         kind = _dtype(dtype, place, source)
         pipe = DiffusionPipeline.from_pretrained(source, torch_dtype=kind)
@@ -35,7 +41,9 @@ def load_pipeline(model: str, *, dtype: str, device: str, console: Console) -> A
         reason = textwrap.shorten(str(error), 160)
         raise ValueError(f"--model {model}: not loaded; give a folder or a Hugging Face id ({reason})") from error
     pipe.set_progress_bar_config(disable=True)
-    return _placed(pipe, place, console)
+    quantize_weights(pipe, quantize)
+    put(pipe, place, _picked(pipe, place, console) if memory == "auto" else memory)
+    return pipe
 
 
 def keep_libraries_quiet(console: Console) -> None:
@@ -46,7 +54,8 @@ def keep_libraries_quiet(console: Console) -> None:
             logging.disable_progress_bar()
 
 
-def _source(model: str) -> str:
+def model_source(model: str) -> str:
+    """The folder or Hugging Face id behind `--model`, or a ValueError."""
     if model == "demo":
         return str(DEMO_MODEL)
     folder = Path(model).expanduser()
@@ -82,15 +91,18 @@ def _dtype(name: str, device: torch.device, source: str) -> torch.dtype:
     return torch.float16 if published_in_half or not torch.cuda.is_bf16_supported() else torch.bfloat16
 
 
-def _placed(pipe: Any, device: torch.device, console: Console) -> Any:
+def _picked(pipe: Any, device: torch.device, console: Console) -> str:
+    """The mode for the memory that is free, and says so."""
     if device.type != "cuda":
-        return pipe.to(device)
+        return "full"
     modules = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
-    weights = sum(parameter.nbytes for module in modules for parameter in module.parameters())
+    parts = [sum(parameter.nbytes for parameter in module.parameters()) for module in modules]
     free, _ = torch.cuda.mem_get_info(device)
-    if weights <= WEIGHTS_SHARE * free:
-        return pipe.to(device)
-    console.print(f"{weights / 2**30:.1f} GiB of weights, {free / 2**30:.1f} GiB free: parts take turns on the GPU")
-    pipe.enable_model_cpu_offload(device=device)
-    pipe.vae.enable_tiling()
-    return pipe
+    room = WEIGHTS_SHARE * free
+    mode = "full" if sum(parts) <= room else "model-offload" if max(parts) <= room else "group-offload"
+    console.print(
+        f"{sum(parts) / 2**30:.1f} GiB of weights, the largest part {max(parts) / 2**30:.1f}, and "
+        f"{free / 2**30:.1f} GiB free: --memory {mode}",
+        soft_wrap=True,
+    )
+    return mode

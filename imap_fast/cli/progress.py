@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 
 @contextmanager
@@ -24,3 +31,28 @@ def progress(console: Console, what: str, total: int | None = None) -> Iterator[
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def windows_progress(console: Console, what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show `what` until the block ends, with the time that remains, and give a function that is told how far it is.
+
+    The function takes the number of windows done, and of all, or None where that is not known. What is done at its
+    first call was done before, and tells nothing of the pace.
+    """
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn()]
+    columns += [TextColumn("{task.fields[done]}"), TimeRemainingColumn(elapsed_when_finished=True)]
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None, done="")
+        before = None
+
+        def told(done: int, total: int | None) -> None:
+            nonlocal before
+            before = done if before is None else before
+            shown = f"window {done} of {total}" if total else f"window {done}"
+            bar.update(task, completed=done - before, total=total and max(total, done) - before, done=shown)
+
+        yield told

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imap_fast.models.noise import Noise
 from imap_fast.models.video_forward import VideoForward
 
 
@@ -20,52 +21,52 @@ class CogVideoXForward(VideoForward):
         scale, config = self.pipeline.vae_scale_factor_spatial, self.config
         return config.sample_frames, config.sample_height * scale, config.sample_width * scale
 
-    def encode(self, prompt: str, frames: np.ndarray, generator: torch.Generator) -> None:
-        pipeline, device = self.pipeline, self.pipeline._execution_device
-        self.prompt_embeds, _ = pipeline.encode_prompt(
+    def encode_text(self, prompt: str, first_frame: np.ndarray) -> None:
+        self.prompt_embeds, _ = self.pipeline.encode_prompt(
             prompt,
             do_classifier_free_guidance=False,
             max_sequence_length=self.config.max_text_seq_length,
-            device=device,
+            device=self.pipeline._execution_device,
         )
-        dtype = self.prompt_embeds.dtype
-        pixels = self.pixels(frames)
-        latents = self.encode_pixels(pixels) * pipeline.vae_scaling_factor_image
+
+    def encode(self, frames: np.ndarray, begin: int, noise: Noise) -> dict[str, Tensor]:
+        dtype, pixels = self.prompt_embeds.dtype, self.pixels(frames)
+        latents = self.encode_pixels(pixels) * self.pipeline.vae_scaling_factor_image
         # CogVideoX 1.5 takes whole temporal patches; like its pipelines, pad in front.
         padding = -latents.shape[1] % (self.config.patch_size_t or 1)
-        self.latents = torch.cat([latents[:, :1]] * padding + [latents], dim=1).to(dtype)
-        self.draw_noise(generator)
-        self.condition = None
-        if self.config.in_channels == 2 * self.latents.shape[2]:
-            self.condition = self.condition_on(pixels[:, :, :1]).to(dtype)
-        self.rotary = None
-        if self.config.use_rotary_positional_embeddings:
-            self.rotary = pipeline._prepare_rotary_positional_embeddings(
-                self.height, self.width, self.latents.shape[1], device
-            )
+        latents = torch.cat([latents[:, :1]] * padding + [latents], dim=1).to(dtype)
+        window = {"latents": latents, "noise": noise.draw(latents, begin, dim=1)}
+        if self.config.in_channels == 2 * latents.shape[2]:
+            window["condition"] = self.condition_on(pixels[:, :, :1], latents).to(dtype)
+        return window
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
         """Pixels `[1, 3, T, H, W]` in [-1, 1] as the mode of their latents, `[1, F, C, H, W]`, not yet scaled."""
         return self.pipeline.vae.encode(pixels).latent_dist.mode().transpose(1, 2)
 
-    def condition_on(self, first_frame: Tensor) -> Tensor:
+    def condition_on(self, first_frame: Tensor, latents: Tensor) -> Tensor:
         """The latents that an image-to-video checkpoint takes beside the noisy ones: the first frame, then zeros."""
         pipeline = self.pipeline
         factor = pipeline.vae_scaling_factor_image
         image = self.encode_pixels(first_frame) * (1 / factor if pipeline.vae.config.invert_scale_latents else factor)
-        return torch.cat([image, torch.zeros_like(self.latents[:, 1:])], dim=1)
+        return torch.cat([image, torch.zeros_like(latents[:, 1:])], dim=1)
 
-    def forward(self, step: int) -> None:
-        latents, timestep = self.noised(step)
-        if self.condition is not None:
-            latents = torch.cat([latents, self.condition], dim=2)
+    def forward(self, step: int, window: dict[str, Tensor]) -> None:
+        latents, timestep = self.noised(step, window)
+        rotary = None
+        if self.config.use_rotary_positional_embeddings:
+            rotary = self.pipeline._prepare_rotary_positional_embeddings(
+                self.height, self.width, latents.shape[1], latents.device
+            )
+        if "condition" in window:
+            latents = torch.cat([latents, window["condition"]], dim=2)
         # CogVideoX 1.5 image-to-video embeds this constant; its pipeline passes the same.
         ofs = {} if self.config.ofs_embed_dim is None else {"ofs": latents.new_full((1,), 2.0)}
         self.pipeline.transformer(
             hidden_states=latents,
-            encoder_hidden_states=self.prompt_embeds,
+            encoder_hidden_states=self.prompt_embeds.expand(len(latents), -1, -1),
             timestep=timestep,
-            image_rotary_emb=self.rotary,
+            image_rotary_emb=rotary,
             return_dict=False,
             **ofs,
         )

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from imap_fast.models.noise import Noise
 from imap_fast.models.video_forward import VideoForward
 
 # The default of the text-to-video pipeline, which the distilled model takes as an input.
@@ -27,46 +28,55 @@ class HunyuanVideoForward(VideoForward):
         steps = self.num_inference_steps
         self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 0.0, steps + 1)[:-1])
 
-    def encode(self, prompt: str, frames: np.ndarray, generator: torch.Generator) -> None:
+    @property
+    def text_sees_video(self) -> bool:
+        return self.config.image_condition_type is not None
+
+    def encode_text(self, prompt: str, first_frame: np.ndarray) -> None:
         pipeline, device = self.pipeline, self.pipeline._execution_device
-        condition = self.config.image_condition_type
         # Fewer image rows where the first frame is given as tokens, as the image-to-video pipeline does.
         interleave = {"latent_concat": 2, "token_replace": 4}
-        image = (
-            {}
-            if condition is None
-            else {"image": Image.fromarray(frames[0]), "image_embed_interleave": interleave[condition]}
-        )
+        image = {}
+        if self.text_sees_video:
+            image = {
+                "image": Image.fromarray(first_frame),
+                "image_embed_interleave": interleave[self.config.image_condition_type],
+            }
         self.prompt_embeds, self.pooled, self.mask = pipeline.encode_prompt(prompt=prompt, device=device, **image)
-        self.latents = self.encode_pixels(self.pixels(frames))
-        self.draw_noise(generator)
-        self.first_frame = None if condition is None else self.encode_pixels(self.pixels(frames[:1]))
+
+    def encode(self, frames: np.ndarray, begin: int, noise: Noise) -> dict[str, Tensor]:
+        latents = self.encode_pixels(self.pixels(frames))
+        window = {"latents": latents, "noise": noise.draw(latents, begin, dim=2)}
+        if self.config.image_condition_type is not None:
+            window["first_frame"] = self.encode_pixels(self.pixels(frames[:1]))
+        return window
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
         """Pixels `[1, 3, T, H, W]` in [-1, 1] as the mode of their latents, `[1, C, F, H, W]`, scaled."""
         vae = self.pipeline.vae
         return vae.encode(pixels).latent_dist.mode().float() * vae.config.scaling_factor
 
-    def conditioned(self, latents: Tensor) -> Tensor:
+    def conditioned(self, latents: Tensor, window: dict[str, Tensor]) -> Tensor:
         """The noisy latents with the first frame that an image-to-video checkpoint is given."""
+        first_frame = window.get("first_frame")
         if self.config.image_condition_type == "token_replace":
-            return torch.cat([self.first_frame, latents[:, :, 1:]], dim=2)
+            return torch.cat([first_frame, latents[:, :, 1:]], dim=2)
         if self.config.image_condition_type == "latent_concat":
             image, mask = torch.zeros_like(latents), torch.zeros_like(latents[:, :1])
-            image[:, :, :1], mask[:, :, :1] = self.first_frame, 1.0
+            image[:, :, :1], mask[:, :, :1] = first_frame, 1.0
             return torch.cat([latents, image, mask], dim=1)
         return latents
 
-    def forward(self, step: int) -> None:
-        latents, timestep = self.noised(step)
-        transformer = self.pipeline.transformer
+    def forward(self, step: int, window: dict[str, Tensor]) -> None:
+        latents, timestep = self.noised(step, window)
+        transformer, windows = self.pipeline.transformer, len(latents)
         dtype = transformer.dtype
         transformer(
-            hidden_states=self.conditioned(latents).to(dtype),
+            hidden_states=self.conditioned(latents, window).to(dtype),
             timestep=timestep.to(latents.dtype),
-            encoder_hidden_states=self.prompt_embeds.to(dtype),
-            encoder_attention_mask=self.mask.to(dtype),
-            pooled_projections=self.pooled.to(dtype),
-            guidance=torch.full((1,), GUIDANCE_SCALE * 1000, dtype=dtype, device=latents.device),
+            encoder_hidden_states=self.prompt_embeds.to(dtype).expand(windows, -1, -1),
+            encoder_attention_mask=self.mask.to(dtype).expand(windows, -1),
+            pooled_projections=self.pooled.to(dtype).expand(windows, -1),
+            guidance=torch.full((windows,), GUIDANCE_SCALE * 1000, dtype=dtype, device=latents.device),
             return_dict=False,
         )

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
+
+from imap_fast.models.noise import Noise
 
 
 class VideoForward(ABC):
@@ -24,6 +25,7 @@ class VideoForward(ABC):
 
     Attributes:
         pipelines: names of the pipelines that can.
+        text_sees_video: whether the text is encoded beside the video's first frame, so anew for each video.
         published: index of the step that the published method reads, and the number of steps of its schedule.
         clip: frames, height and width of the model's own clips.
         temporal_compression: frames in a latent frame.
@@ -36,6 +38,7 @@ class VideoForward(ABC):
 
     pipelines: ClassVar[tuple[str, ...]]
     published: ClassVar[tuple[int, int]]
+    text_sees_video = False
 
     def __init__(
         self, pipeline, config, num_inference_steps: int | None, height: int | None, width: int | None
@@ -78,23 +81,32 @@ class VideoForward(ABC):
         device, dtype = self.pipeline._execution_device, self.pipeline.vae.dtype
         return torch.from_numpy(frames).to(device, dtype).permute(3, 0, 1, 2)[None] / 127.5 - 1
 
-    def draw_noise(self, generator: torch.Generator) -> None:
-        """Draws noise for `latents`, as the pipelines do."""
-        latents = self.latents
-        self.noise = randn_tensor(latents.shape, generator=generator, device=latents.device, dtype=latents.dtype)
+    @abstractmethod
+    def encode_text(self, prompt: str, first_frame: np.ndarray) -> None:
+        """Encodes the prompt, once for all windows; with it the first frame, uint8 `[H, W, 3]`, where models see it."""
 
     @abstractmethod
-    def encode(self, prompt: str, frames: np.ndarray, generator: torch.Generator) -> None:
-        """Encodes the prompt and the frames, uint8 `[T, H, W, 3]`, and draws the noise."""
+    def encode(self, frames: np.ndarray, begin: int, noise: Noise) -> dict[str, Tensor]:
+        """What the forwards of a window take beside the text, each a batch of one.
+
+        Args:
+            frames: uint8 `[T, H, W, 3]`.
+            begin: the video's latent frame at which the window begins, padding counted.
+            noise: of the video.
+
+        Returns:
+            `latents`, `noise`, and what else the model is given.
+        """
 
     @abstractmethod
-    def forward(self, step: int) -> None:
-        """Passes the video, noised to `step` of the schedule, through the transformer."""
+    def forward(self, step: int, window: dict[str, Tensor]) -> None:
+        """Passes windows, noised to `step` of the schedule, through the transformer; each is a row of the batch."""
 
-    def noised(self, step: int) -> tuple[Tensor, Tensor]:
-        """The latents at `step` of the schedule, and its timestep `[1]`."""
-        timestep = self.scheduler.timesteps[step].to(self.latents.device).expand(1)
+    def noised(self, step: int, window: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The latents at `step` of the schedule, and its timestep `[B]`."""
+        latents, noise = window["latents"], window["noise"]
+        timestep = self.scheduler.timesteps[step].to(latents.device).expand(len(latents))
         if hasattr(self.scheduler, "scale_noise"):  # flow matching by Euler steps calls it so
-            return self.scheduler.scale_noise(self.latents, timestep, self.noise), timestep
-        latents = self.scheduler.add_noise(self.latents, self.noise, timestep)
+            return self.scheduler.scale_noise(latents, timestep, noise), timestep
+        latents = self.scheduler.add_noise(latents, noise, timestep)
         return self.scheduler.scale_model_input(latents, timestep), timestep

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from imap_fast.models.noise import Noise
 from imap_fast.models.video_forward import VideoForward
 
 TEXT_LENGTH = 512
@@ -26,19 +27,22 @@ class WanForward(VideoForward):
     def patch_size(self) -> int:
         return self.config.patch_size[-1]
 
-    def encode(self, prompt: str, frames: np.ndarray, generator: torch.Generator) -> None:
-        pipeline, device = self.pipeline, self.pipeline._execution_device
+    def encode_text(self, prompt: str, first_frame: np.ndarray) -> None:
+        pipeline = self.pipeline
         self.prompt_embeds, _ = pipeline.encode_prompt(
-            prompt, do_classifier_free_guidance=False, max_sequence_length=TEXT_LENGTH, device=device
+            prompt,
+            do_classifier_free_guidance=False,
+            max_sequence_length=TEXT_LENGTH,
+            device=pipeline._execution_device,
         )
+
+    def encode(self, frames: np.ndarray, begin: int, noise: Noise) -> dict[str, Tensor]:
         pixels = self.pixels(frames)
-        self.latents = self.normalized(pipeline.vae.encode(pixels).latent_dist.mode().float())
-        self.draw_noise(generator)
-        self.condition = self.image_embeds = None
-        # Which frames are noise: all but the first where Wan 2.2's 5B is given that one.
-        self.noisy = torch.ones_like(self.latents[:1, :1])
-        if "ImageToVideo" in type(pipeline).__name__:
-            self.condition_on(pixels[:, :, 0].float(), frames[0])
+        latents = self.normalized(self.pipeline.vae.encode(pixels).latent_dist.mode().float())
+        window = {"latents": latents, "noise": noise.draw(latents, begin, dim=2)}
+        if "ImageToVideo" in type(self.pipeline).__name__:
+            window |= self.condition_on(pixels[:, :, 0].float(), frames[0], latents)
+        return window
 
     def normalized(self, latents: Tensor) -> Tensor:
         """Latents `[1, C, F, H, W]` of the VAE, less its mean, by its standard deviation."""
@@ -46,40 +50,48 @@ class WanForward(VideoForward):
         mean, std = (latents.new_tensor(row)[:, None, None, None] for row in (config.latents_mean, config.latents_std))
         return (latents - mean) / std
 
-    def condition_on(self, first_frame: Tensor, image: np.ndarray) -> None:
-        """What an image-to-video checkpoint takes beside the noisy latents: the first frame, and its CLIP embedding."""
+    def condition_on(self, first_frame: Tensor, image: np.ndarray, latents: Tensor) -> dict[str, Tensor]:
+        """What an image-to-video checkpoint takes beside the noisy latents.
+
+        `condition`, the first frame; `noisy`, which frames are noise, where Wan 2.2's 5B is given the first one as it
+        is; `image_embeds`, the frame's CLIP embedding, where the model takes it.
+        """
         pipeline = self.pipeline
-        _, self.condition, *noisy = pipeline.prepare_latents(
+        _, condition, *noisy = pipeline.prepare_latents(
             first_frame,
             batch_size=1,
             height=self.height,
             width=self.width,
-            num_frames=(self.latents.shape[2] - 1) * self.temporal_compression + 1,
+            num_frames=(latents.shape[2] - 1) * self.temporal_compression + 1,
             dtype=torch.float32,
-            device=self.latents.device,
-            latents=self.latents,
+            device=latents.device,
+            latents=latents,
         )
+        given = {"condition": condition}
         if noisy:
-            self.noisy = noisy[0]
+            given["noisy"] = noisy[0]
         if self.config.image_dim is not None:
-            self.image_embeds = pipeline.encode_image(Image.fromarray(image), self.latents.device)
+            given["image_embeds"] = pipeline.encode_image(Image.fromarray(image), latents.device)
+        return given
 
-    def forward(self, step: int) -> None:
-        latents, timestep = self.noised(step)
-        transformer = self.transformer_at(timestep)
+    def forward(self, step: int, window: dict[str, Tensor]) -> None:
+        latents, timestep = self.noised(step, window)
+        transformer = self.transformer_at(timestep[0])
+        condition, image = window.get("condition"), window.get("image_embeds")
         if self.pipeline.config.get("expand_timesteps"):
-            if self.condition is not None:
-                latents = (1 - self.noisy) * self.condition + self.noisy * latents
+            noisy = window.get("noisy", torch.ones_like(latents[:, :1]))
+            if condition is not None:
+                latents = (1 - noisy) * condition + noisy * latents
             # One timestep for each patch: a given first frame is at none.
-            timestep = (self.noisy[0, 0, :, :: self.patch_size, :: self.patch_size] * timestep).reshape(1, -1)
-        elif self.condition is not None:
-            latents = torch.cat([latents, self.condition], dim=1)
-        image = None if self.image_embeds is None else self.image_embeds.to(transformer.dtype)
+            patches = noisy[:, 0, :, :: self.patch_size, :: self.patch_size].flatten(1)
+            timestep = patches * timestep[:, None]
+        elif condition is not None:
+            latents = torch.cat([latents, condition], dim=1)
         transformer(
             hidden_states=latents.to(transformer.dtype),
             timestep=timestep,
-            encoder_hidden_states=self.prompt_embeds.to(transformer.dtype),
-            encoder_hidden_states_image=image,
+            encoder_hidden_states=self.prompt_embeds.to(transformer.dtype).expand(len(latents), -1, -1),
+            encoder_hidden_states_image=None if image is None else image.to(transformer.dtype),
             return_dict=False,
         )
 

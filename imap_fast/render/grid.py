@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from imap_fast.render.heat import COLOURS, backdrop, heat, under_heat
+from imap_fast.render.footage import Footage
+from imap_fast.render.heat import COLOURS, backdrop, on_scale, scales, under_heat
 from imap_fast.render.text import fit, style, text_width
-from imap_fast.render.upsample import upsample_time
-from imap_fast.video import Clip
+from imap_fast.render.upsample import between, neighbours
 
 if TYPE_CHECKING:
     from imap_fast.maps import SaliencyMaps
@@ -32,13 +33,13 @@ GREY = "#6b6b75"
 def grid_figure(maps: "SaliencyMaps", video: Any, concepts: Sequence[str] | None, map: str | None) -> Figure:
     """One row of frames, then one row of heat for each concept; see `SaliencyMaps.grid_figure`."""
     if video is not None:
-        clip = Clip.of(video)
-        shown = spread(len(clip.frames))
-        return grid_over(maps, clip.frames[shown], len(clip.frames), concepts, map)
+        footage = Footage(maps, video)
+        shown = spread(footage.num_frames)
+        stills = np.stack([frame for number, (frame, _) in enumerate(footage.frames()) if number in shown])
+        return grid_over(maps, stills, footage.num_frames, concepts, map)
     labels, values = maps.chosen(concepts, map)
-    hot = heat(values)
-    shown = spread(hot.shape[1])
-    rows = [COLOURS(concept[shown].numpy()) for concept in hot]
+    shown = spread(values.shape[1])
+    rows = [COLOURS(concept.numpy()) for concept in on_scale(values[:, shown], scales(values))]
     return _draw(rows, labels, [f"latent frame {frame}" for frame in shown])
 
 
@@ -48,7 +49,11 @@ def grid_over(
     """The grid over the frames `spread(num_frames)` of a video, uint8 `[n, H, W, 3]`; no other is needed."""
     labels, values = maps.chosen(concepts, map)
     shown = spread(num_frames)
-    hot = (upsample_time(heat(concept[None])[0], num_frames, **maps.time)[shown] for concept in values)
+    before, after, weight = (each[shown] for each in neighbours(values.shape[1], num_frames, **maps.time))
+    # Only the latent frames beside those shown: values may lie on disk.
+    needed = torch.cat([before, after]).unique()
+    hot = on_scale(values[:, needed], scales(values))
+    hot = between(hot, torch.searchsorted(needed, before), torch.searchsorted(needed, after), weight)
     pale = backdrop(stills)
     rows = [stills, *(under_heat(pale, concept) for concept in hot)]
     return _draw(rows, ("video", *labels), [f"frame {frame}" for frame in shown])

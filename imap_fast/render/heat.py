@@ -13,6 +13,9 @@ LOW, HIGH = 5.0, 99.5
 FLAT = 1e-5
 """A spread below this share of the values is rounding, and drawn cold."""
 
+MOST_FRAMES = 2048
+"""Latent frames that a scale is taken from."""
+
 COLOURS = matplotlib.colormaps["inferno"]
 SHADE, SATURATION = 0.8, 0.25
 """Brightness and colour left to the frame under the heat, whose own colours are then not mistaken for the frame's."""
@@ -37,16 +40,37 @@ def heat(values: Tensor) -> Tensor:
     Returns:
         fp32 of the same shape, in [0, 1].
     """
-    return torch.stack([torch.from_numpy(_scaled(concept.numpy())) for concept in values])
+    return on_scale(values, scales(values))
 
 
-def _scaled(values: np.ndarray) -> np.ndarray:
+def scales(values: Tensor) -> list[tuple[float, float] | None]:
+    """What is coldest and hottest of each concept, `[C, F, H, W]`; None where a map is constant but for rounding.
+
+    Of a long video evenly spaced frames are asked, so that memory does not grow with it.
+    """
+    step = -(-values.shape[1] // MOST_FRAMES)
+    return [_scale(concept[::step].numpy()) for concept in values]
+
+
+def _scale(values: np.ndarray) -> tuple[float, float] | None:
     finite = values[np.isfinite(values)].astype(np.float64)
     if finite.size == 0:
-        return np.zeros_like(values)
+        return None
     low, high = np.percentile(finite, (LOW, HIGH))
-    if high - low <= FLAT * max(abs(low), abs(high)):
+    return None if high - low <= FLAT * max(abs(low), abs(high)) else (low, high)
+
+
+def on_scale(values: Tensor, scales: list[tuple[float, float] | None]) -> Tensor:
+    """Values `[C, F, H, W]` on these scales, as `heat` gives them."""
+    return torch.stack(
+        [torch.from_numpy(_scaled(concept.numpy(), scale)) for concept, scale in zip(values, scales, strict=True)]
+    )
+
+
+def _scaled(values: np.ndarray, scale: tuple[float, float] | None) -> np.ndarray:
+    if scale is None:
         return np.zeros_like(values)
+    low, high = scale
     scaled = ((values - low) / (high - low)).clip(0, 1)
     return np.where(np.isfinite(values), scaled, 0).astype(np.float32)
 

@@ -1,17 +1,20 @@
 """A clip beside itself under the heat of each concept."""
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from matplotlib.colors import to_rgb
 
-from imap_fast.render.ground import ground
-from imap_fast.render.heat import backdrop, heat, under_heat
+from imap_fast.render.footage import Footage
+from imap_fast.render.heat import backdrop, on_scale, scales, under_heat
 from imap_fast.render.text import text_strip
-from imap_fast.render.upsample import upsample_time
+from imap_fast.render.upsample import neighbours
 from imap_fast.video import Clip, resize_and_crop
+from imap_fast.video.write import write_timed_mp4
 
 if TYPE_CHECKING:
     from imap_fast.maps import SaliencyMaps
@@ -28,26 +31,50 @@ BACKGROUND, TITLE, LABEL = "#111116", "#9d9da8", "#ffffff"
 
 def overlay(maps: "SaliencyMaps", video: Any, concepts: Sequence[str] | None, map: str | None) -> Clip:
     """Panels in rows: the clip, then the clip under each concept's heat, labelled; see `SaliencyMaps.overlay`."""
-    clip = ground(maps) if video is None else Clip.of(video)
-    labels, values = maps.chosen(concepts, map)
-    titles = labels if video is None else ("video", *labels)
-    hot = upsample_time(heat(values), len(clip.frames), **maps.time)
+    footage = Footage(maps, video)
+    return Clip(np.stack([wall for wall, _ in walls(maps, footage, concepts, map)]), footage.fps)
 
-    rows, columns = _arrange(len(titles), *clip.frames.shape[1:3])
-    height, width = _panel_size(rows, columns, *clip.frames.shape[1:3])
-    frames = resize_and_crop(clip.frames, height, width)
-    pale = backdrop(frames)
+
+def save_overlay(
+    maps: "SaliencyMaps", path: str | os.PathLike, video: Any, concepts: Sequence[str] | None, map: str | None
+) -> None:
+    """The same, each frame encoded as it is drawn; see `SaliencyMaps.save_overlay`."""
+    footage = Footage(maps, video)
+    write_timed_mp4(path, walls(maps, footage, concepts, map), footage.fps)
+
+
+def walls(
+    maps: "SaliencyMaps", footage: Footage, concepts: Sequence[str] | None, map: str | None
+) -> Iterator[tuple[np.ndarray, float]]:
+    """The whole picture at each frame, uint8 `[H, W, 3]`, and its seconds."""
+    labels, values = maps.chosen(concepts, map)
+    scale = scales(values)
+    places = zip(*neighbours(values.shape[1], footage.num_frames, **maps.time), strict=True)
+    titles = labels if footage.plain else ("video", *labels)
+    rows, columns = _arrange(len(titles), footage.height, footage.width)
+    height, width = _panel_size(rows, columns, footage.height, footage.width)
     cell = LABEL_HEIGHT + height + GUTTER, width + GUTTER
     background = np.rint(255 * np.array(to_rgb(BACKGROUND))).astype(np.uint8)
-    wall = np.broadcast_to(background, (len(frames), rows * cell[0] + GUTTER, columns * cell[1] + GUTTER, 3)).copy()
-
+    empty = np.broadcast_to(background, (rows * cell[0] + GUTTER, columns * cell[1] + GUTTER, 3)).copy()
+    panels = []
     for place, label in enumerate(titles):
-        concept = place - len(titles) + len(labels)  # −1 for the video
         top, left = place // columns * cell[0] + GUTTER, place % columns * cell[1] + GUTTER
-        panel = wall[:, top : top + LABEL_HEIGHT + height, left : left + width]
-        panel[:, :LABEL_HEIGHT] = text_strip(label, LABEL_HEIGHT, width, LABEL if concept >= 0 else TITLE, BACKGROUND)
-        panel[:, LABEL_HEIGHT:] = under_heat(pale, hot[concept]) if concept >= 0 else frames
-    return Clip(wall, clip.fps)
+        colour = LABEL if place or footage.plain else TITLE
+        strip = text_strip(label, LABEL_HEIGHT, width, colour, BACKGROUND)
+        empty[top : top + LABEL_HEIGHT, left : left + width] = strip
+        panels.append((slice(top + LABEL_HEIGHT, top + LABEL_HEIGHT + height), slice(left, left + width)))
+
+    for (frame, seconds), (before, after, weight) in zip(footage.frames(), places, strict=False):
+        # The two neighbours alone: values may lie on disk.
+        near = on_scale(values[:, before : after + 1], scale)
+        hot = torch.lerp(near[:, 0], near[:, -1], weight)
+        frame, wall = resize_and_crop(frame[None], height, width), empty.copy()
+        pale = backdrop(frame)
+        if not footage.plain:
+            wall[panels[0]] = frame[0]
+        for panel, concept in zip(panels[-len(labels) :], hot, strict=True):
+            wall[panel] = under_heat(pale, concept[None])[0]
+        yield wall, seconds
 
 
 def _arrange(panels: int, height: int, width: int) -> tuple[int, int]:

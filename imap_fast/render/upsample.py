@@ -62,13 +62,28 @@ def upsample_time(values: Tensor, num_frames: int, *, temporal_compression: int,
     Raises:
         ValueError: a video of `num_frames` does not have F token frames.
     """
-    times = latent_frame_times(values.shape[-3], num_frames, temporal_compression, patch_size_t)
+    before, after, weight = neighbours(values.shape[-3], num_frames, temporal_compression, patch_size_t)
+    return between(values, before, after, weight)
+
+
+def neighbours(
+    num_latent_frames: int, num_frames: int, temporal_compression: int, patch_size_t: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The latent frames before and after each video frame, int64 `[T]`, and the later one's weight, fp32 `[T]`.
+
+    Arguments and errors are those of `latent_frame_times`.
+    """
+    times = latent_frame_times(num_latent_frames, num_frames, temporal_compression, patch_size_t)
     frame = torch.arange(num_frames, dtype=torch.float64)
     after = torch.searchsorted(times, frame).clamp(max=len(times) - 1)
     before = (after - 1).clamp(min=0)
     gap = (times[after] - times[before]).clamp(min=1)
-    weight = ((frame - times[before]) / gap).clamp(0, 1).float()[:, None, None]
-    return torch.lerp(values[..., before, :, :], values[..., after, :, :], weight)
+    return before, after, ((frame - times[before]) / gap).clamp(0, 1).float()
+
+
+def between(values: Tensor, before: Tensor, after: Tensor, weight: Tensor) -> Tensor:
+    """Values `[..., F, H, W]` at the video frames that have these `neighbours`: fp32 `[..., T, H, W]`."""
+    return torch.lerp(values[..., before, :, :], values[..., after, :, :], weight[:, None, None])
 
 
 def upsample_space(values: Tensor, height: int, width: int) -> Tensor:

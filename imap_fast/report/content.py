@@ -13,7 +13,7 @@ from imap_fast.render.heat import COLOURS
 from imap_fast.render.palette import BRIGHT, DEEP
 from imap_fast.render.timeline import ACTIVE, active_frames, every_frame, saliency_over_time
 from imap_fast.render.upsample import latent_frame_times
-from imap_fast.report.footage import Footage
+from imap_fast.report.footage import EmbeddedVideo
 from imap_fast.version import __version__
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ FIRST = ("command", "model", "seed", "steps")
 """What a reader looks for; the rest follows as it comes."""
 
 
-def content(maps: "SaliencyMaps", video: Footage, run: Mapping[str, Any]) -> dict[str, Any]:
+def content(maps: "SaliencyMaps", video: EmbeddedVideo, run: Mapping[str, Any]) -> dict[str, Any]:
     """Everything the page is told; planes, video and figures follow it as blocks of their own.
 
     Args:

@@ -5,7 +5,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from imap_fast.render.grid import grid_over
-from imap_fast.report.footage import Footage
+from imap_fast.report.footage import EmbeddedVideo
 
 if TYPE_CHECKING:
     from imap_fast.maps import SaliencyMaps
@@ -14,7 +14,7 @@ ROWS = 12
 """Concepts in a figure at most: with every token of a prompt it would be metres high."""
 
 
-def figures(maps: "SaliencyMaps", video: Footage) -> Iterator[tuple[str, str, bytes]]:
+def figures(maps: "SaliencyMaps", video: EmbeddedVideo) -> Iterator[tuple[str, str, bytes]]:
     """Name, media type and content of each figure.
 
     The grid is a JPEG: as a PNG it would weigh more than everything else in the report.

@@ -1,10 +1,11 @@
 """A clip: frames and how fast they pass."""
 
+import hashlib
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -31,6 +32,8 @@ class Clip:
 
     frames: np.ndarray
     fps: float = PIPELINE_FPS
+    gaps: ClassVar[tuple[()]] = ()
+    name: ClassVar[str] = "the video"
 
     def __post_init__(self) -> None:
         if not isinstance(self.frames, np.ndarray) or self.frames.dtype != np.uint8:
@@ -69,6 +72,20 @@ class Clip:
             )
         _check_shape(frames.shape)
         return cls(_as_uint8(frames), fps)
+
+    def timed_frames(self, start: int = 0) -> Iterator[tuple[np.ndarray, float]]:
+        """The frames from number `start` on, uint8 `[H, W, 3]`, and their seconds; see `VideoFile.timed_frames`."""
+        for number in range(start, len(self.frames)):
+            yield self.frames[number], number / self.fps
+
+    @property
+    def expected_frames(self) -> int:
+        """How many frames there are."""
+        return len(self.frames)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the frames."""
+        return hashlib.sha256(np.ascontiguousarray(self.frames)).hexdigest()
 
     def save(self, path: str | os.PathLike) -> None:
         """Write an H.264 .mp4 that browsers play; it appears whole or not at all.

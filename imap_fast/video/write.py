@@ -1,17 +1,26 @@
 """Frames → H.264 file."""
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
 
 from imap_fast.files import whole_file
 
-ENCODER_OPTIONS = {"crf": "18", "preset": "veryfast"}
-"""x264: a quality at which compression is hardly seen, and speed before the last bytes saved."""
+ENCODER_OPTIONS = {"crf": "18", "preset": "veryfast", "g": "48"}
+"""x264: a quality at which compression is hardly seen, and speed before the last bytes saved; a key frame so often that
+scrubbing never decodes long to reach a frame."""
+
+TIME_BASE = Fraction(1, 90_000)
+"""In which frames say when they show; MPEG's."""
 
 
 def write_mp4(path: str | os.PathLike, frames: np.ndarray, fps: float) -> None:
@@ -26,25 +35,58 @@ def write_mp4(path: str | os.PathLike, frames: np.ndarray, fps: float) -> None:
         ValueError: `path` does not end in .mp4.
         OSError: the folder cannot be written.
     """
+    with _opened(path, frames.shape[1:3], fps) as (container, stream):
+        for frame in frames:
+            container.mux(stream.encode(_picture(frame)))
+
+
+def write_timed_mp4(path: str | os.PathLike, frames: Iterable[tuple[np.ndarray, float]], fps: float) -> None:
+    """Write frames as they come, each with its seconds; else as `write_mp4`.
+
+    Args:
+        path: where to; the file appears whole or not at all.
+        frames: at least one uint8 `[H, W, 3]`, RGB, all of one size; with the seconds at which it shows, ascending.
+        fps: frames per second, on average.
+
+    Raises:
+        ValueError: `path` does not end in .mp4.
+        OSError: the folder cannot be written.
+    """
+    frames = iter(frames)
+    first = next(frames)
+    with _opened(path, first[0].shape[:2], fps) as (container, stream):
+        stream.codec_context.time_base = TIME_BASE
+        for frame, seconds in chain([first], frames):
+            picture = _picture(frame)
+            picture.pts, picture.time_base = round(seconds / TIME_BASE), TIME_BASE
+            container.mux(stream.encode(picture))
+
+
+@contextmanager
+def _opened(
+    path: str | os.PathLike, size: tuple[int, int], fps: float
+) -> Iterator[tuple[OutputContainer, VideoStream]]:
+    """A container and its stream for pictures of this height and width."""
     if Path(path).suffix.lower() != ".mp4":
         raise ValueError(f"a clip is saved as .mp4, not {Path(path).name!r}")
-    # 4:2:0 halves the colour planes, so both sides must be even.
-    odd_height, odd_width = (side % 2 for side in frames.shape[1:3])
-    frames = np.pad(frames, ((0, 0), (0, odd_height), (0, odd_width), (0, 0)), mode="edge")
-
     with (
         whole_file(path) as unfinished,
         av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container,
     ):
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        stream.height, stream.width = frames.shape[1:3]
+        # 4:2:0 halves the colour planes, so both sides must be even.
+        stream.height, stream.width = (side + side % 2 for side in size)
         stream.pix_fmt = "yuv420p"
         stream.options = ENCODER_OPTIONS
         codec = stream.codec_context
         codec.color_primaries = codec.color_trc = codec.colorspace = Colorspace.ITU709
         codec.color_range = ColorRange.MPEG
-        for frame in frames:
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-            picture = picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
-            container.mux(stream.encode(picture))
+        yield container, stream
         container.mux(stream.encode(None))
+
+
+def _picture(frame: np.ndarray) -> av.VideoFrame:
+    odd_height, odd_width = (side % 2 for side in frame.shape[:2])
+    frame = np.pad(frame, ((0, odd_height), (0, odd_width), (0, 0)), mode="edge")
+    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+    return picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)

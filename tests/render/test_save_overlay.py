@@ -1,0 +1,79 @@
+"""Overlays drawn and encoded frame by frame, from files with times of their own."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from imap_fast.render import heat
+from imap_fast.video import Clip, VideoFile, read_clip
+from tests.render.synthetic import make_maps
+from tests.video.media import draw_frames
+from tests.video.test_containers import CONTAINERS, write
+
+SECONDS = [0.0, 0.1, 0.2, 0.7, 0.8, 2.0, 2.1, 2.2, 3.5]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Nine frames and one more, unevenly spaced."""
+    path = tmp_path / "video.mkv"
+    write(path, draw_frames(10, 48, 64, seed=1), [*SECONDS, 4.0], *CONTAINERS["h264.mkv"])
+    return path
+
+
+def maps_of_a_file(**video: int):
+    read = {"num_frames": 9, "height": 32, "width": 48} | video
+    return make_maps(("alpaca", "grass"), grid=(3, 2, 3), video=read)
+
+
+def test_the_files_times_are_kept(file: Path, tmp_path: Path) -> None:
+    maps_of_a_file().save_overlay(tmp_path / "overlay.mp4", file)
+    times = [time for _, time in VideoFile(tmp_path / "overlay.mp4").timed_frames()]
+    assert times == pytest.approx(SECONDS, abs=1e-3)
+
+
+def test_it_shows_what_overlay_shows(file: Path, tmp_path: Path) -> None:
+    maps = maps_of_a_file()
+    shown = maps.overlay(file, "grass")
+    maps.save_overlay(tmp_path / "overlay.mp4", file, "grass")
+    saved = read_clip(tmp_path / "overlay.mp4").frames
+    assert saved.shape == shown.frames.shape
+    assert np.abs(saved.astype(int) - shown.frames).mean() < 3
+    frames = np.stack([frame for frame, _ in VideoFile(file).timed_frames()])[:9]
+    same_size = maps_of_a_file(height=48, width=64)
+    np.testing.assert_array_equal(same_size.overlay(file).frames, maps.overlay(Clip(frames)).frames)
+
+
+def test_the_grid_is_drawn_from_the_file(file: Path) -> None:
+    figure = maps_of_a_file().grid_figure(file)
+    titles = [axes.get_title() for axes in figure.axes[:6]]
+    assert (titles[0], titles[-1]) == ("frame 0", "frame 8")
+    assert figure.axes[0].images[0].get_array().shape == (32, 48, 3)
+
+
+def test_maps_of_no_file_have_none_to_show(file: Path) -> None:
+    with pytest.raises(ValueError, match=r"not read from a video, so not from .*video\.mkv"):
+        make_maps().overlay(file)
+
+
+def test_frames_are_drawn_as_they_are_asked_for(monkeypatch) -> None:
+    drawn = []
+    monkeypatch.setattr("imap_fast.render.overlay.write_timed_mp4", lambda path, walls, fps: drawn.append(next(walls)))
+    clip = Clip(draw_frames(9, 32, 48, seed=2), 5)
+    read = []
+    monkeypatch.setattr(
+        Clip, "timed_frames", lambda clip: (read.append(n) or (f, n / 5) for n, f in enumerate(clip.frames))
+    )
+    maps_of_a_file().save_overlay("overlay.mp4", clip)
+    assert len(drawn) == len(read) == 1
+
+
+def test_a_long_video_is_scaled_by_some_of_its_frames(monkeypatch) -> None:
+    values = torch.arange(1000.0).view(1, 1000, 1, 1)
+    exact = heat.scales(values)
+    monkeypatch.setattr(heat, "MOST_FRAMES", 100)
+    (few,) = heat.scales(values)
+    assert few == pytest.approx(exact[0], abs=10)
+    assert few != exact[0]

@@ -1,0 +1,114 @@
+"""Runs of `imap-fast explain`: over many videos, cut off, gone on with, recognized."""
+
+import json
+
+import pytest
+
+from imap_fast import SaliencyMaps
+from imap_fast.cli import main, pipeline
+from imap_fast.cli.videos import result_folders
+from imap_fast.video import Clip
+from tests import test_cli
+from tests.test_cli import RESULTS, ends_while_drawing, names
+from tests.video.media import draw_frames
+
+video, explain = test_cli.video, test_cli.explain
+
+
+def test_a_full_disk_leaves_what_the_same_command_goes_on_from(explain, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patched:
+        ends_while_drawing(OSError(28, "No space left on device"), patched)
+        assert explain() == 1
+    kept, said = capsys.readouterr().err.splitlines()
+    assert kept == f"imap-fast: what was done is kept; the same command goes on from there ({tmp_path / 'out'})"
+    assert said == "imap-fast: [Errno 28] No space left on device"
+    assert names(tmp_path / "out") == [".unfinished"]
+
+    monkeypatch.setattr("imap_fast.explainer.Explainer._pass", lambda *_: pytest.fail("repeated a window"))
+    assert explain() == 0
+    assert names(tmp_path / "out") == RESULTS
+
+
+def test_what_is_done_is_not_repeated_and_another_run_is_refused(explain, tmp_path, monkeypatch, capsys):
+    assert explain() == 0
+    before = (tmp_path / "out" / "maps.npz").read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr("imap_fast.cli.pipeline.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
+        capsys.readouterr()
+        assert explain() == 0
+        assert "done before" in capsys.readouterr().out
+        assert explain(seed=3) == 2
+        assert "seed was 0 and is 3; pass --overwrite" in capsys.readouterr().err
+    assert explain("--overwrite", seed=3) == 0
+    assert (tmp_path / "out" / "maps.npz").read_bytes() != before
+    assert explain("--overwrite") == 0
+    assert (tmp_path / "out" / "maps.npz").read_bytes() == before
+
+
+def test_an_unfinished_run_refuses_other_settings(explain, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patched:
+        ends_while_drawing(KeyboardInterrupt(), patched)
+        assert explain() == 1
+    assert explain(prompt="a dog") == 2
+    assert "prompt was 'a red circle on grass' and is 'a dog'" in capsys.readouterr().err
+    assert names(tmp_path / "out") == [".unfinished"]
+    assert explain("--overwrite", prompt="a dog") == 0
+    assert names(tmp_path / "out") == RESULTS
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two clips, one without a picture that can be decoded, and a text."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for seed, name in enumerate(("a.mp4", "b.mp4", "broken.mp4")):
+        Clip(draw_frames(9, 32, 48, seed=seed), 12).save(folder / name)
+    content = (folder / "broken.mp4").read_bytes()
+    (folder / "broken.mp4").write_bytes(content[:600] + bytes(len(content) - 600))
+    (folder / "notes.txt").write_text("mine")
+    return folder
+
+
+def test_many_videos_load_the_model_once_and_survive_a_broken_one(tiny_folder, folder, video, tmp_path, capsys):
+    (tmp_path / "concepts.txt").write_text("cat, or dog\n\nred grass\n")
+    options = {"model": tiny_folder, "prompt": "a cat", "concepts-file": tmp_path / "concepts.txt", "layers": "0-2"}
+    options |= {"top-k": 2, "output": tmp_path / "out"}
+    arguments = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    loads, load = [], pipeline.load_pipeline
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("imap_fast.cli.pipeline.load_pipeline", lambda *a, **k: loads.append(a) or load(*a, **k))
+        assert main(["explain", str(folder), str(video), *arguments, "--json"]) == 1
+    assert len(loads) == 1
+    said, complained = capsys.readouterr()
+    told = json.loads(said)
+    assert [record["video"] for record in told["videos"]] == [str(folder / "a.mp4"), str(folder / "b.mp4"), str(video)]
+    assert list(told["failed"]) == [str(folder / "broken.mp4")]
+    assert "1 of 4 videos could not be read" in complained
+    assert names(tmp_path / "out") == ["a.mp4", "b.mp4", "clip.mp4"]
+    assert SaliencyMaps.load(tmp_path / "out" / "b.mp4" / "maps.npz").labels == ("cat, or dog", "red grass")
+
+    # Each is what it would be alone.
+    options["output"] = tmp_path / "alone"
+    arguments = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    assert main(["explain", str(folder / "b.mp4"), *arguments]) == 0
+    alone, among = (tmp_path / place / "maps.npz" for place in ("alone", "out/b.mp4"))
+    assert alone.read_bytes() == among.read_bytes()
+
+
+def test_videos_that_cannot_be_told_apart_or_are_none(tmp_path, folder):
+    (tmp_path / "other").mkdir()
+    with pytest.raises(ValueError, match="other holds no video"):
+        result_folders([tmp_path / "other"], tmp_path)
+    (tmp_path / "other" / "a.mp4").touch()
+    with pytest.raises(ValueError, match=r"2 videos are called a\.mp4"):
+        result_folders([folder, tmp_path / "other"], tmp_path)
+
+
+def test_a_failure_before_the_first_window_leaves_no_folder(explain, tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("imap_fast.explainer.Explainer._pass", full)
+    assert explain() == 1
+    assert capsys.readouterr().err == "imap-fast: [Errno 28] No space left on device\n"
+    assert names(tmp_path) == ["clip.mp4"]

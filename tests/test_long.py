@@ -1,0 +1,130 @@
+"""A video longer than the model's clip: all of it is read, on time and without seams."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import CogVideoXImageToVideoPipeline
+
+import imap_fast
+from imap_fast.models.noise import Noise
+from imap_fast.video import Clip
+from tests.architectures import ARCHITECTURES
+from tests.pipelines import PIPELINES, PROMPT
+from tests.test_explain import ARGUMENTS, READ, ROTARY, clip
+from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
+
+
+def explain(pipeline, video, **changed: object) -> imap_fast.SaliencyMaps:
+    return imap_fast.explain(pipeline, video, *ARGUMENTS, **{**READ, **changed})
+
+
+@pytest.mark.parametrize(
+    ("frames", "windows", "grid"), [(9, 1, 3), (12, 1, 3), (13, 2, 4), (17, 2, 5), (18, 2, 5), (35, 4, 9)]
+)
+def test_every_latent_frame_of_a_long_video_has_a_map(pipeline, frames: int, windows: int, grid: int) -> None:
+    maps = explain(pipeline, clip(frames))
+    assert maps.grid == (grid, 2, 3)
+    read = maps.settings["video"]
+    assert (read["windows"], read["num_frames"], read["window"], read["overlap"]) == (windows, 4 * grid - 3, 9, 1)
+    assert maps.gramcol.flatten(2).std(2).min() > 0
+    assert maps.seconds.tolist() == pytest.approx([0, *(np.arange(1, grid) * 4 - 1.5) / 8])
+    assert maps.upsample(frames, HEIGHT, WIDTH).shape == (2, frames, HEIGHT, WIDTH)
+
+
+def test_a_long_video_begins_as_its_first_window(pipeline) -> None:
+    long = clip(33)
+    maps, first = explain(pipeline, long), explain(pipeline, long.frames[:9])
+    assert torch.equal(maps.imap[:, :2], first.imap[:, :2])
+    assert not torch.equal(maps.imap[:, 2], first.imap[:, 2])  # of the second window, too
+
+
+def test_each_window_is_what_it_would_be_alone(pipeline, monkeypatch) -> None:
+    """But for its noise, which is that of its place in the video."""
+    long, draw = clip(17), Noise.draw
+    whole = explain(pipeline, long, overlap=1)
+    monkeypatch.setattr(Noise, "draw", lambda noise, latents, begin, dim: draw(noise, latents, begin + 2, dim))
+    second = explain(pipeline, long.frames[8:])
+    assert torch.equal(whole.imap[:, 3:], second.imap[:, 1:])
+    monkeypatch.undo()
+    first = explain(pipeline, long.frames[:9])
+    torch.testing.assert_close(whole.imap[:, 2], (first.imap[:, 2] + second.imap[:, 0]) / 2)
+
+
+def test_frames_are_limited_and_windows_chosen(pipeline) -> None:
+    long = clip(40)
+    limited = explain(pipeline, long, num_frames=17)
+    assert torch.equal(limited.imap, explain(pipeline, long.frames[:17]).imap)
+    chosen = explain(pipeline, long, num_frames=17, window=13, overlap=3)
+    assert [chosen.settings["video"][name] for name in ("window", "overlap", "windows")] == [13, 3, 2]
+    assert chosen.grid == (5, 2, 3)
+
+
+def test_the_text_is_encoded_once(pipeline) -> None:
+    encoded, encode = [], pipeline.encode_prompt
+
+    def encode_prompt(prompt, do_classifier_free_guidance=True, **arguments):
+        encoded.append(prompt)
+        return encode(prompt, do_classifier_free_guidance=do_classifier_free_guidance, **arguments)
+
+    pipeline.encode_prompt = encode_prompt
+    explain(pipeline, clip(33))
+    assert encoded == [ARGUMENTS[1], ARGUMENTS[0]]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PIPELINES if kind != "control"])
+def test_every_pipeline_explains_long_videos(kind: str) -> None:
+    name, make, _ = PIPELINES[kind]
+    architecture = ARCHITECTURES[name]
+    read = {**architecture.arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH, "window": 9}
+    alone, batched = (
+        imap_fast.explain(make(), clip(21), PROMPT, ["cat", "running"], windows_per_batch=size, **read)
+        for size in (1, 3)
+    )
+    assert alone.grid == ((3 if "1.5" in kind else 6), 2, 3)
+    assert alone.gramcol.isfinite().all()
+    # A batch rounds otherwise.
+    assert (alone.gramcol - batched.gramcol).norm() < 0.02 * alone.gramcol.norm()
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, "many", True])
+def test_impossible_batches(pipeline, size: object) -> None:
+    with pytest.raises(ValueError, match="windows_per_batch="):
+        explain(pipeline, clip(), windows_per_batch=size)
+
+
+def test_on_a_cpu_auto_is_one_window(pipeline) -> None:
+    assert torch.equal(explain(pipeline, clip(21), windows_per_batch="auto").imap, explain(pipeline, clip(21)).imap)
+
+
+def test_a_gap_is_named_and_the_rest_explained(pipeline, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    Clip(np.random.default_rng(6).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8), 8).save(path)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 9000] = bytes(9000)
+    path.write_bytes(content)
+    with pytest.warns(UserWarning, match=r"clip\.mp4 could not be read from \d\.\d\d s to \d\.\d\d s"):
+        maps = explain(pipeline, path)
+    ((begin, end),) = maps.settings["video"]["gaps"]
+    assert begin < end
+    assert maps.seconds.diff().max() > 0.9 * (end - begin) / 2
+    assert maps.overlay(path).frames.shape[0] == maps.settings["video"]["num_frames"]
+
+
+def test_an_image_to_video_model_sees_the_first_frame_of_each_window() -> None:
+    pipeline, seen = tiny_pipeline(CogVideoXImageToVideoPipeline, in_channels=8, **ROTARY), []
+    pipeline.transformer.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["hidden_states"][0, 0, 4:]), with_kwargs=True
+    )
+    long = clip(17)
+    explain(pipeline, long)
+    for window, condition in enumerate(seen):
+        with torch.no_grad():
+            pixels = torch.from_numpy(long.frames[8 * window]).permute(2, 0, 1)[None, :, None] / 127.5 - 1
+            latents = pipeline.vae.encode(pixels).latent_dist.mode()[0, :, 0]
+        torch.testing.assert_close(condition, latents * pipeline.vae.config.scaling_factor, rtol=1e-4, atol=1e-5)
+    assert len(seen) == 2

@@ -1,0 +1,241 @@
+"""A run that ends at any moment goes on from there, to the same bytes."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import imap_fast
+from imap_fast import SaliencyMaps, checkpoint
+from imap_fast.checkpoint import Checkpoint
+from imap_fast.explainer import Explainer
+from imap_fast.video import Clip
+from tests.assertions import assert_close
+from tests.test_explain import ARGUMENTS, READ, clip
+from tests.tiny import tiny_pipeline
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return tiny_pipeline()
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten windows of the tiny model, the last one shifted back."""
+    path = tmp_path_factory.mktemp("videos") / "long.mp4"
+    clip(9 + 8 * 8 + 5).save(path)
+    return path
+
+
+def explain(pipeline, video: Path, folder: Path | None, **changed: object) -> SaliencyMaps:
+    return imap_fast.explain(pipeline, video, *ARGUMENTS, folder=folder, **{**READ, **changed})
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def same(one: SaliencyMaps, other: SaliencyMaps) -> bool:
+    tensors = ("imap", "gramcol", "head_scores", "selected_heads", "seconds")
+    equal = all(torch.equal(getattr(one, name), getattr(other, name)) for name in tensors)
+    return equal and (one.labels, one.steps, one.settings) == (other.labels, other.steps, other.settings)
+
+
+@pytest.fixture(scope="module")
+def in_one_go(pipeline, video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    explain(pipeline, video, folder)
+    return folder
+
+
+def test_disk_and_memory_hold_the_same(pipeline, video: Path, in_one_go: Path) -> None:
+    in_memory, on_disk = explain(pipeline, video, None), SaliencyMaps.load(in_one_go)
+    assert in_memory.settings["video"]["windows"] == 10
+    assert same(in_memory, on_disk)
+    assert sorted(contents(in_one_go)) == ["gramcol.npy", "imap.npy", "seconds.npy", "state.safetensors"]
+    assert np.load(in_one_go / "imap.npy").shape == (20, 2, 2, 3)
+
+
+def run_and_kill(pipeline, video: Path, folder: Path, seconds: float) -> None:
+    """The run in a process of its own, killed after so many seconds."""
+    child = os.fork()
+    if child == 0:
+        torch.set_num_threads(1)  # the parent's other threads are not here
+        explain(pipeline, video, folder)
+        os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def test_killed_at_ten_random_moments_it_ends_with_the_same_bytes(pipeline, video, in_one_go, tmp_path) -> None:
+    began = time.perf_counter()
+    explain(pipeline, video, tmp_path / "timed")
+    whole = time.perf_counter() - began
+    draw, windows = random.Random(11), []
+    for moment in range(10):
+        folder = tmp_path / str(moment)
+        run_and_kill(pipeline, video, folder, draw.uniform(0, whole))
+        if (folder / checkpoint.STATE).exists():
+            windows.append(checkpoint.read_state(folder).windows)
+        explain(pipeline, video, folder)
+        assert contents(folder) == contents(in_one_go)
+    assert len(set(windows)) > 1  # it was cut off in different places
+
+
+class Killed(BaseException):
+    """What SIGKILL is to a process."""
+
+
+@pytest.mark.parametrize("function", ["write_frames", "write_state"])
+@pytest.mark.parametrize("call", [1, 4, 12])
+def test_cut_off_between_any_two_writes(function, call, pipeline, video, in_one_go, tmp_path, monkeypatch) -> None:
+    calls, write = [], getattr(checkpoint, function)
+
+    def cut_off(*arguments: object) -> None:
+        calls.append(function)
+        if len(calls) == call:
+            raise Killed
+        write(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, function, cut_off)
+        with pytest.raises(Killed):
+            explain(pipeline, video, tmp_path)
+    explain(pipeline, video, tmp_path)
+    assert contents(tmp_path) == contents(in_one_go)
+
+
+def test_several_windows_in_a_forward_are_the_same_and_go_on(pipeline, video, in_one_go, tmp_path, monkeypatch) -> None:
+    together = explain(pipeline, video, tmp_path / "whole", windows_per_batch=3)
+    alone = SaliencyMaps.load(in_one_go)
+    assert_close(together.imap, alone.imap, 1e-2)  # a batch rounds otherwise
+    run, passed = Explainer._pass, []
+
+    def stop(*arguments: object) -> None:
+        if len(passed) == 2:
+            raise Killed
+        passed.append(len(arguments[1]))
+        run(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Explainer, "_pass", stop)
+        with pytest.raises(Killed):
+            explain(pipeline, video, tmp_path / "cut", windows_per_batch=3)
+    assert passed == [3, 3]
+    assert same(explain(pipeline, video, tmp_path / "cut", windows_per_batch=3), together)
+
+
+def test_a_batch_that_was_found_to_fit_is_kept(pipeline, video, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("imap_fast.memory.PeakMeter.windows_that_fit", lambda meter: 4)
+    whole = explain(pipeline, video, tmp_path / "whole", windows_per_batch="auto")
+    commit, commits = Checkpoint.commit, []
+
+    def stop(run: Checkpoint) -> None:
+        commit(run)
+        commits.append(run.state.windows)
+        if len(commits) == 1:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "commit", stop)
+        with pytest.raises(Killed):
+            explain(pipeline, video, tmp_path / "cut", windows_per_batch="auto")
+        monkeypatch.setattr("imap_fast.memory.PeakMeter.windows_that_fit", lambda meter: 2)
+        assert same(explain(pipeline, video, tmp_path / "cut", windows_per_batch="auto"), whole)
+    assert commits == [1, 5, 9, 10, 10]
+
+
+def test_each_of_several_videos_is_recognized_by_itself(pipeline, video, tmp_path, monkeypatch) -> None:
+    """Though the labels are the prompt's tokens, which are known from the first video on."""
+    read = {**READ, "match": "prompt"}
+    with Explainer(pipeline, "a red cat", None, **read) as explainer:
+        first, second = (explainer.explain(video, folder=tmp_path / name) for name in ("first", "second"))
+    assert same(first, second)
+    monkeypatch.setattr(Explainer, "_pass", lambda *_: pytest.fail("repeated"))
+    with Explainer(pipeline, "a red cat", None, **read) as explainer:
+        assert same(explainer.explain(video, folder=tmp_path / "second"), first)
+
+
+def test_a_finished_run_is_not_repeated(pipeline, video, in_one_go, monkeypatch) -> None:
+    monkeypatch.setattr(Explainer, "_pass", lambda *_: pytest.fail("repeated"))
+    before = contents(in_one_go)
+    assert same(explain(pipeline, video, in_one_go), SaliencyMaps.load(in_one_go))
+    assert contents(in_one_go) == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"steps": [10]}, r"steps was \[30\] and is \[10\]"),
+        ({"overlap": 2}, "overlap was 1 and is 2"),
+        ({"layers": [0]}, r"layers was \[0, 1\] and is \[0\]"),
+        ({"generator": torch.Generator().manual_seed(1)}, "noise was"),
+    ],
+    ids=str,
+)
+def test_other_settings_are_refused_by_name(changed: dict, says: str, pipeline, video, in_one_go) -> None:
+    with pytest.raises(ValueError, match=says):
+        explain(pipeline, video, in_one_go, **changed)
+
+
+def test_another_video_or_text_is_refused(pipeline, in_one_go) -> None:
+    with pytest.raises(ValueError, match="video was '"):
+        explain(pipeline, clip(30), in_one_go)
+    with pytest.raises(ValueError, match="prompt was 'a red cat' and is 'a dog'"):
+        imap_fast.explain(pipeline, clip(), "a dog", ARGUMENTS[1], folder=in_one_go, **READ)
+
+
+def test_a_full_disk_and_an_unwritable_folder(pipeline, video, in_one_go, tmp_path, monkeypatch) -> None:
+    calls, write = [], checkpoint.write_frames
+
+    def full(path: Path, start: int, values: np.ndarray) -> None:
+        calls.append(path)
+        write(path, start, values[: len(values) // 2] if len(calls) > 12 else values)
+        if len(calls) > 12:
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "write_frames", full)
+        with pytest.raises(OSError, match="No space left"):
+            explain(pipeline, video, tmp_path / "run")
+    with pytest.raises(ValueError, match="not finished; run the same again"):
+        SaliencyMaps.load(tmp_path / "run")
+    assert 0 < checkpoint.read_state(tmp_path / "run").windows < 10
+    explain(pipeline, video, tmp_path / "run")
+    assert contents(tmp_path / "run") == contents(in_one_go)
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="cannot be written"):
+        explain(pipeline, video, tmp_path / "file" / "run")
+
+
+def test_a_damaged_state_is_told(pipeline, video, tmp_path) -> None:
+    (tmp_path / checkpoint.STATE).write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"state\.safetensors is damaged"):
+        explain(pipeline, video, tmp_path)
+
+
+def test_loading_maps_the_file_and_leaves_it_alone(in_one_go: Path) -> None:
+    before = contents(in_one_go)
+    maps = SaliencyMaps.load(in_one_go)
+    maps.imap[:] = 0
+    assert contents(in_one_go) == before
+    assert SaliencyMaps.load(in_one_go).imap.abs().max() > 0
+
+
+def test_a_run_is_saved_and_shown_like_any_maps(in_one_go: Path, video: Path, tmp_path: Path) -> None:
+    maps = SaliencyMaps.load(in_one_go)
+    for suffix in (".npz", ".safetensors"):
+        maps.save(tmp_path / f"maps{suffix}")
+        assert same(SaliencyMaps.load(tmp_path / f"maps{suffix}"), maps)
+    maps.save_overlay(tmp_path / "overlay.mp4", video)
+    assert Clip.of(maps.overlay(video)).frames.shape[0] == 77
+    assert (tmp_path / "overlay.mp4").stat().st_size > 1000

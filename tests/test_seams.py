@@ -1,0 +1,77 @@
+"""Where windows meet in a video of the demo's world, the shipped model sees no seam."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from diffusers import CogVideoXPipeline
+from torch import Tensor
+
+import imap_fast
+from imap_fast.demo import world
+from imap_fast.demo.export import RECORD
+from imap_fast.demo.score import auc, concept_masks
+from imap_fast.doctor import DEMO_MODEL
+from imap_fast.video import Clip
+from imap_fast.windows import Stitch
+
+SCENES = range(4)
+OVERLAP, STRIDE, FRAMES = 2, 3, 41  # latent frames; three windows of 17 frames
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> CogVideoXPipeline:
+    return CogVideoXPipeline.from_pretrained(str(DEMO_MODEL))
+
+
+def explain(pipeline, scene, frames: np.ndarray, **windows: int) -> imap_fast.SaliencyMaps:
+    chosen = json.loads((DEMO_MODEL / RECORD).read_text())["chosen"]
+    windows |= {"layers": chosen["layers"], "steps": chosen["steps"]}
+    return imap_fast.explain(pipeline, Clip(frames), scene.caption, list(concept_masks(scene)), **windows)
+
+
+def jumps(maps: Tensor) -> Tensor:
+    """From each latent frame of `[F, C, H, W]` to the next, the mean over concepts: `[F - 1]`."""
+    return maps.diff(dim=0).flatten(2).norm(dim=2).mean(1)
+
+
+def test_a_still_image_jumps_no_more_across_a_seam_than_within_a_window(pipeline, monkeypatch) -> None:
+    windows, add = [], Stitch.add
+    monkeypatch.setattr(
+        Stitch, "add", lambda stitch, begin, values: windows.append(values["gramcol"]) or add(stitch, begin, values)
+    )
+    across, within = [], []
+    for seed in SCENES:
+        scene = world.sample(seed, "held_out", num_frames=FRAMES)
+        windows.clear()
+        maps = explain(pipeline, scene, scene.frames[:1].repeat(FRAMES, 0), overlap=OVERLAP)
+        assert len(windows) == 3
+        # From the last latent frame before an overlap to the first behind it.
+        seams = [begin + place for begin in (STRIDE, 2 * STRIDE) for place in range(-1, OVERLAP)]
+        across.append(jumps(maps.gramcol.transpose(0, 1))[seams])
+        within.append(torch.cat([jumps(window) for window in windows]))
+    across, within = torch.cat(across), torch.cat(within)
+    assert across.mean() <= within.mean()
+    assert across.max() <= within.max()
+
+
+def test_a_moving_shape_is_followed_across_a_seam(pipeline) -> None:
+    """As well as in the middle of a window that is laid over the same frames."""
+    across, inside = [], []
+    for seed in SCENES:
+        scene = world.sample(seed, "held_out", num_frames=FRAMES)
+        moving = scene.objects[0]
+        maps = explain(pipeline, scene, scene.frames, overlap=OVERLAP)
+        whole = maps.upsample(FRAMES, 80, 80)[maps.index(moving.label)].numpy()
+        for begin in (STRIDE, 2 * STRIDE):
+            first = 4 * (begin - 2)
+            alone = explain(pipeline, scene, scene.frames[first : first + 17])
+            middle = alone.upsample(17, 80, 80)[alone.index(moving.label)].numpy()
+            for frame in range(4 * (begin - 1) + 1, 4 * (begin + OVERLAP - 1) + 1):
+                across.append(auc(whole[frame], moving.mask[frame]))
+                inside.append(auc(middle[frame - first], moving.mask[frame]))
+    assert np.mean(across) > 0.7
+    assert np.mean(across) >= np.mean(inside) - 0.02
