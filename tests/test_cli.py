@@ -267,6 +267,13 @@ def test_dtype_reaches_the_weights(tiny_folder):
     assert {loaded.transformer.dtype, loaded.vae.dtype, loaded.text_encoder.dtype} == {torch.bfloat16}
 
 
+def test_an_attention_call_that_cannot_run_is_said(explain, capsys):
+    assert explain("--attention-backend", "flash") == 0
+    assert "imap-fast: attention_backend='flash' cannot run here" in capsys.readouterr().err
+    assert explain("--overwrite", "--attention-backend", "quick") == 2
+    assert "attention_backend='quick' is unknown; choose one of flash" in capsys.readouterr().err
+
+
 def test_progress_moves_on_a_terminal_and_is_silent_elsewhere():
     terminal, file = (Console(file=StringIO(), force_terminal=shown, width=80) for shown in (True, False))
     for console in (terminal, file):

@@ -58,6 +58,7 @@ def explain(
     quantize: options.Quantize = "none",
     windows_per_batch: options.WindowsPerBatch = "1",
     backend: options.Backend = "auto",
+    attention_backend: options.AttentionBackend = None,
     as_json: options.Json = False,
 ) -> None:
     """Show where and when each concept is in real videos of any length.
@@ -77,6 +78,7 @@ def explain(
         pooling=pooling,
         no_background=no_background,
         backend=backend,
+        attention_backend=attention_backend,
     )
     asked |= {
         "height": height,

@@ -42,6 +42,7 @@ def generate(
     dtype: options.Dtype = "auto",
     device: options.Device = "auto",
     backend: options.Backend = "auto",
+    attention_backend: options.AttentionBackend = None,
     as_json: options.Json = False,
 ) -> None:
     """Generate a video, and show where and when each concept is in it.
@@ -62,6 +63,7 @@ def generate(
         pooling=pooling,
         no_background=no_background,
         backend=backend,
+        attention_backend=attention_backend,
     )
     sampling = {
         "height": height,

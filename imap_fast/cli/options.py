@@ -96,8 +96,14 @@ Memory = Annotated[
     str,
     _one_of(("auto", *MODES), RUNNING, "Where weights are; auto picks what fits the GPU's free memory, and says so."),
 ]
-Quantize = Annotated[str, _one_of(QUANTIZED, RUNNING, "The transformer's weights; needs imap-fast[quantize].")]
+Quantize = Annotated[str, _one_of(QUANTIZED, RUNNING, "The transformer's weights; needs the extra quantize.")]
 Backend = Annotated[str, _one_of(CHOICES["backend"], RUNNING, "auto is Triton on a GPU, else the reference.")]
+AttentionBackend = Annotated[
+    str | None,
+    _option(
+        RUNNING, "Diffusers' name for the attention call: flash, _native_cudnn …; else the model's.", metavar="NAME"
+    ),
+]
 Json = Annotated[bool, _option(RUNNING, "Print one JSON object instead of text.", "--json")]
 
 
@@ -148,6 +154,7 @@ def trace_arguments(
     pooling: str,
     no_background: bool,
     backend: str,
+    attention_backend: str | None,
 ) -> dict[str, Any]:
     """The arguments of `imap_fast.trace` behind the options, lists read.
 
@@ -169,6 +176,7 @@ def trace_arguments(
         "pooling": pooling,
         "background": None if no_background else "background",
         "backend": backend,
+        "attention_backend": attention_backend,
     }
 
 

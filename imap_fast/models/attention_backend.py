@@ -33,5 +33,5 @@ def chosen_attention(name: str, *, head_dim: int, dtype: torch.dtype, device: to
                 exits.push(attempt.pop_all())
         except Exception as error:  # whatever the backend's own package raises
             told = f"attention_backend={name!r} cannot run here ({error}); diffusers' default is used instead"
-            warnings.warn(told, stacklevel=2)
+            warnings.warn(told, stacklevel=1)  # from this package: the command line shows those
         yield
