@@ -28,6 +28,8 @@ TOLD = {
     r"flops_over_stock_": "arithmetic of a step with saliency over a stock one, counted",
     r"saliency_over_attention_2b": "a layer's saliency kernels over its attention call",
     r"(qk_match|frame_separation|gram_column|qk_norm_rope)_bandwidth_2b": "bandwidth of a kernel over a copy's",
+    r"explain_peak_rss$": "peak memory of `imap-fast explain` with the model that ships, by frames",
+    r"explain_time_per_frame$": "its time for a frame",
     r"extra_memory_2b": "memory that a layer's saliency allocates",
 }
 
@@ -56,7 +58,9 @@ def figure(value: float, unit: str) -> str:
     """A value with its unit, as a reader takes it in."""
     if unit == "ratio":
         return f"{value:.4f} ×" if abs(value - 1) < 0.005 else f"{value:.2f} ×"
-    return f"{value:.3g} {unit}"
+    if unit == "B":
+        value, unit = value / 2**20, "MiB"
+    return f"{value:.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
 
 
 def main() -> None:
