@@ -76,16 +76,11 @@ def answering(models: Models, results: Results) -> Callable[..., str]:
             reason = str(error)
             if clip is not None:
                 reason = reason.replace(str(clip), clip.name)  # where uploads lie is nobody's business
-            return f'<p class="notice trouble" role="alert">{as_text(reason)}</p>'
-        notes = "".join(f'<p class="notice">{as_text(str(warning.message))}</p>' for warning in said)
+            return f'<p class="notice trouble" role="alert">{escape(reason)}</p>'
+        notes = "".join(f'<p class="notice">{escape(str(warning.message))}</p>' for warning in said)
         return notes + _report(folder.name)
 
     return answer
-
-
-def as_text(text: str) -> str:
-    """Text as HTML that shows it, and that Gradio's templates, which fill in `${…}` and `{{…}}`, leave alone."""
-    return escape(text).replace("$", "&#36;").replace("{", "&#123;")
 
 
 def _report(job: str) -> str:
