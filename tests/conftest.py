@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from diffusers import CogVideoXPipeline
 from benchmarks import flops
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.tiny import tiny_pipeline
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+OFFLINE = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture(params=ARCHITECTURES)
@@ -44,3 +48,18 @@ def operations_in_view() -> Iterator[None]:
     """Operations of the kernels show their insides to a `TorchDispatchMode`."""
     with flops.operations_in_view():
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Headless Chromium, Debian's or playwright's own."""
+    driver = pytest.importorskip("playwright.sync_api", reason="pip install playwright to test pages in a browser")
+    installed = next(filter(None, map(shutil.which, BROWSERS)), None)
+    with driver.sync_playwright() as playwright:
+        try:
+            # Without its sandbox, which root cannot have; the pages are our own.
+            browser = playwright.chromium.launch(executable_path=installed, args=[*OFFLINE, "--no-sandbox"])
+        except driver.Error as error:
+            pytest.skip(f"no Chromium to test pages in; install one ({error.message.splitlines()[0]})")
+        yield browser
+        browser.close()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 import typer
 
+from imap_fast.cli.app import app
 from imap_fast.cli.demo import demo
 from imap_fast.cli.doctor import doctor
 from imap_fast.cli.explain import explain
@@ -19,14 +20,14 @@ from imap_fast.cli.generate import generate
 from imap_fast.cli.report import report
 from imap_fast.cli.results import SomeFailed
 
-app = typer.Typer(
+commands = typer.Typer(
     help="See where and when a word lives inside a video diffusion transformer.",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, generate, explain, report, doctor):
-    app.command()(command)
+for command in (demo, generate, explain, report, app, doctor):
+    commands.command()(command)
 
 USAGE_ERROR = typer.BadParameter.__base__
 """What a wrong option raises: click's UsageError, of which newer typers carry their own copy."""
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = lambda message, *_: print(f"imap-fast: {message}", file=sys.stderr)
         try:
             # Commands return nothing; a number is typer's own, after Ctrl-C.
-            if app(arguments, prog_name="imap-fast", standalone_mode=False):
+            if commands(arguments, prog_name="imap-fast", standalone_mode=False):
                 raise KeyboardInterrupt
             return 0
         except USAGE_ERROR as error:

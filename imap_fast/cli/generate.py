@@ -1,12 +1,10 @@
 """`imap-fast generate`: a new video, and the maps of how it came about."""
 
-import inspect
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-import typer
 from rich.console import Console
 
 from imap_fast.cli import options
@@ -49,7 +47,8 @@ def generate(
 
     Writes video.mp4, maps.npz, overlay.mp4, grid.png and run.json: all of them, or none.
     """
-    from imap_fast.cli.pipeline import load_pipeline  # with diffusers, which takes seconds; --help does without
+    # With diffusers, which takes seconds; --help does without.
+    from imap_fast.cli.pipeline import load_pipeline, text_to_video_arguments
 
     words = options.concept_words(concepts, match)
     asked = options.trace_arguments(
@@ -75,7 +74,7 @@ def generate(
     console = Console(stderr=True)
     with results_folder(output, list(GENERATED), overwrite=overwrite) as folder:
         pipe = load_pipeline(model, dtype=dtype, device=device, console=console)
-        call = _call(pipe, sampling)
+        call = text_to_video_arguments(pipe) | {name: value for name, value in sampling.items() if value is not None}
         began = time.perf_counter()
         with progress(console, "generating", num_inference_steps) as advance, trace(pipe, words, **asked) as tracer:
 
@@ -102,20 +101,3 @@ def generate(
             record = write_results(folder, tracer.maps, clip, record)
     headline = f"{len(clip.frames)} frames and {tracer.maps} in {seconds:.1f} s"
     tell(record, headline, output, GENERATED, as_json=as_json)
-
-
-def _call(pipe: Any, sampling: dict[str, Any]) -> dict[str, Any]:
-    """The pipeline's own arguments: what was asked, and the text length that its transformer was made for."""
-    known = inspect.signature(pipe.__call__).parameters
-    needed = {"image", "video", "control_video"} & known.keys()
-    if needed:
-        raise typer.BadParameter(
-            f"{type(pipe).__name__} starts from {' or '.join(needed)}; generate takes text-to-video checkpoints, "
-            "explain takes this one too",
-            param_hint="--model",
-        )
-    call = {name: value for name, value in sampling.items() if value is not None}
-    text_length = pipe.transformer.config.get("max_text_seq_length")
-    if text_length is not None and "max_sequence_length" in known:
-        call["max_sequence_length"] = text_length
-    return call

@@ -1,5 +1,6 @@
 """A model's name → a pipeline that is ready on its device."""
 
+import inspect
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,25 @@ def load_pipeline(
     quantize_weights(pipe, quantize)
     put(pipe, place, _picked(pipe, place, console) if memory == "auto" else memory)
     return pipe
+
+
+def text_to_video_arguments(pipe: Any) -> dict[str, Any]:
+    """What a call with a prompt must say beside it: the text length that the transformer was made for.
+
+    Raises:
+        ValueError: the pipeline does not start from text alone.
+    """
+    known = inspect.signature(pipe.__call__).parameters
+    needed = {"image", "video", "control_video"} & known.keys()
+    if needed:
+        raise ValueError(
+            f"{type(pipe).__name__} starts from {' or '.join(needed)}; a new video takes a text-to-video checkpoint, "
+            "an explained one takes this one too"
+        )
+    text_length = pipe.transformer.config.get("max_text_seq_length")
+    if text_length is None or "max_sequence_length" not in known:
+        return {}
+    return {"max_sequence_length": text_length}
 
 
 def keep_libraries_quiet(console: Console) -> None:

@@ -1,31 +1,11 @@
-"""A browser, where there is one."""
+"""A report, and a browser that has it open."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.report import moving
 from tests.report.driving import DESKTOP, await_frame
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-OFFLINE = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    """Headless Chromium, Debian's or playwright's own."""
-    driver = pytest.importorskip("playwright.sync_api", reason="pip install playwright to test the page in a browser")
-    installed = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with driver.sync_playwright() as playwright:
-        try:
-            # Without its sandbox, which root cannot have; the page is our own.
-            browser = playwright.chromium.launch(executable_path=installed, args=[*OFFLINE, "--no-sandbox"])
-        except driver.Error as error:
-            pytest.skip(f"no Chromium to test the page in; install one ({error.message.splitlines()[0]})")
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

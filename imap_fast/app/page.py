@@ -1,0 +1,92 @@
+"""The page: a form, and below it what came out."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from imap_fast.app.job import do_job
+from imap_fast.app.models import Models
+from imap_fast.app.results import Results
+from imap_fast.concepts import check_concepts
+from imap_fast.video import read_clip
+
+HEADING = """<header><h1>Where and when is a word in this video?</h1>
+<p>Saliency maps out of a video diffusion transformer. Drop a clip, or describe one to be made.</p></header>"""
+
+EMPTY = '<p class="empty">The report appears here.</p>'
+
+
+def build_page(models: Models, results: Results, examples: Mapping[str, list[str | None]]) -> gr.Blocks:
+    """The app's page.
+
+    Args:
+        models: to pick from.
+        results: where what comes out is kept.
+        examples: to begin with: by their labels, a video's path or None, a prompt, and concepts.
+    """
+    with gr.Blocks(title="imap-fast", analytics_enabled=False) as page:
+        gr.HTML(HEADING, apply_default_css=False)
+        with gr.Row():
+            video = gr.File(label="Video", file_types=["video"], scale=1)
+            with gr.Column(scale=2):
+                model = gr.Dropdown(models.names, label="Model", visible=len(models.names) > 1)
+                prompt = gr.Textbox(
+                    label="What the video shows", info="Without a video, one is generated from these words.", lines=2
+                )
+                concepts = gr.Textbox(label="Concepts to look for", info="Separated by commas.")
+                button = gr.Button("Show where and when", variant="primary")
+        if examples:
+            labels, rows = zip(*examples.items(), strict=True)
+            gr.Examples(list(rows), [video, prompt, concepts], example_labels=list(labels), label="Try")
+        shown = gr.HTML(EMPTY, elem_id="result", apply_default_css=False)
+        gr.on(
+            [button.click, concepts.submit],
+            answering(models, results),
+            [model, video, prompt, concepts],
+            shown,
+            concurrency_limit=1,
+            concurrency_id="job",
+            api_visibility="private",
+            trigger_mode="once",
+        )
+    return page
+
+
+def answering(models: Models, results: Results) -> Callable[..., str]:
+    """What the button does: the form's values → HTML, of the report or of what is wrong."""
+
+    def answer(model: str, video: str | None, prompt: str, concepts: str, progress=gr.Progress()) -> str:  # noqa: B008
+        def tell(what: str, share: float) -> None:
+            progress(share, desc=what)
+
+        clip = None if video is None else Path(video)
+        try:
+            with warnings.catch_warnings(record=True) as said, results.new() as folder:
+                if not prompt.strip():
+                    raise ValueError("say what the video shows: the model reads it by these words")
+                words = check_concepts(concepts.split(","))
+                if clip is not None:
+                    read_clip(clip, num_frames=1)  # a file that is no video is better known before the model is loaded
+                tell("Loading the model", 0)
+                do_job(models.load(model), clip, prompt, words, folder, tell)
+        except (ValueError, TypeError) as error:
+            reason = str(error)
+            if clip is not None:
+                reason = reason.replace(str(clip), clip.name)  # where uploads lie is nobody's business
+            return f'<p class="notice trouble" role="alert">{escape(reason)}</p>'
+        notes = "".join(f'<p class="notice">{escape(str(warning.message))}</p>' for warning in said)
+        return notes + _report(folder.name)
+
+    return answer
+
+
+def _report(job: str) -> str:
+    return f"""<p class="links">
+<a href="results/{job}/report.html" target="_blank" rel="noopener">Open on its own</a>
+<a href="results/{job}/report.html" download>report.html</a>
+<a href="results/{job}/maps.npz" download>maps.npz</a>
+</p>
+<iframe title="Saliency report" src="results/{job}/report.html" sandbox="allow-scripts allow-downloads"></iframe>"""

@@ -1,0 +1,73 @@
+"""The app, running; and pages of it, which may ask nobody else for anything."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from imap_fast.doctor import DEMO_MODEL
+from tests.report.driving import DESKTOP
+
+COMMAND = "import sys; from imap_fast.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+@dataclass(frozen=True)
+class RunningApp:
+    """An app that listens at `address` and keeps its files in `folder`."""
+
+    address: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """On the demo's model, by its name and by its folder, with videos up to 1 MiB; told to end, it leaves nothing."""
+    if find_spec("gradio") is None:
+        pytest.skip("pip install 'imap-fast[app]' to test the app")
+    folder = tmp_path_factory.mktemp("app")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        environment = {"GRADIO_SERVER_PORT": str(free.getsockname()[1]), "TMPDIR": str(folder)}
+    arguments = ["app", "--model", "demo", "--model", str(DEMO_MODEL), "--max-upload", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *arguments], env=os.environ | environment, stdout=subprocess.PIPE, text=True
+    )
+    address = process.stdout.readline().split()[0]
+    yield RunningApp(address, folder)
+    kept = [path.name for path in folder.iterdir()]
+    process.terminate()
+    rest, _ = process.communicate(timeout=30)
+    assert (process.returncode, rest) == (0, "")
+    assert [name.rpartition("-")[0] for name in kept] == ["imap-fast-app"]
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def open_app(browser):
+    """Opens the page of an app, and in the end finds no error in the console and no request to anyone else."""
+    contexts, complaints, hosts = [], [], set()
+
+    def open_it(app, *, viewport=DESKTOP, scheme="light"):
+        context = browser.new_context(viewport=viewport, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        context.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        page.goto(app.address)
+        page.get_by_role("button", name="Show where and when").wait_for()
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert hosts - {None} == {"127.0.0.1"}  # blobs have no host
