@@ -4,6 +4,7 @@ import json
 from importlib.metadata import entry_points
 from io import StringIO
 
+import numpy as np
 import pytest
 import torch
 from diffusers import CogVideoXImageToVideoPipeline
@@ -112,7 +113,8 @@ def test_generate_writes_the_video_too(tiny_folder, tmp_path, capsys):
     assert names(tmp_path / "new/out") == sorted([*RESULTS, "video.mp4"])
     assert record["steps"] == [0, 1]
     assert record["grid"][0] == 3
-    assert len(read_clip(tmp_path / "new/out/video.mp4").frames) == 9
+    written = read_clip(tmp_path / "new/out/video.mp4").frames
+    assert len(written) == 9
 
     again = tiny_pipeline()(
         "a cat",
@@ -123,7 +125,9 @@ def test_generate_writes_the_video_too(tiny_folder, tmp_path, capsys):
         output_type="np",
     ).frames[0]
     Clip.of(again).save(tmp_path / "again.mp4")
-    assert (tmp_path / "again.mp4").read_bytes() == (tmp_path / "new/out/video.mp4").read_bytes()
+    # Not byte for byte: a matrix product's last bit may follow where its memory lies, and now and then a pixel with it.
+    difference = read_clip(tmp_path / "again.mp4").frames.astype(int) - written
+    assert np.abs(difference).mean() < 0.1
 
 
 @pytest.mark.parametrize("architecture", [tiny_wan, tiny_hunyuan_video])
