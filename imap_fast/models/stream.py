@@ -34,10 +34,12 @@ class ConceptStream:
         (query, key, value), modulation = block.enter(self.rows)
         output = [None] * len(key)
         shown = "concept_attention" in settings.maps and block.layer in settings.layers
-        if block.stream_takes_output or shown:
+        goes_on = block.layer < settings.layers[-1]
+        if shown or (goes_on and block.stream_takes_output):
             output = [
                 concept_attention(*rows, multiplicity=self.multiplicity, backend=settings.backend)
                 for rows in zip(query, key, value, visual_key, visual_value, strict=True)
             ]
-        self.rows = block.leave(self.rows, output, modulation)
+        if goes_on:
+            self.rows = block.leave(self.rows, output, modulation)
         return [TextRows(k, o, self.multiplicity) for k, o in zip(key, output, strict=True)]

@@ -1,6 +1,9 @@
 """The concept stream's attention as its equation."""
 
 import torch
+import torch.nn.functional as F
+
+from imap_kernels.heads import few_heads
 
 
 def concept_attention(
@@ -11,23 +14,12 @@ def concept_attention(
     visual_value: torch.Tensor,
     multiplicity: torch.Tensor,
 ) -> torch.Tensor:
-    """Softmax attention of a few rows over `[concept rows ; visual rows]`, head by head, in fp32."""
-    scale = query.shape[-1] ** -0.5
-    heads = zip(query, key, value, visual_key, visual_value, strict=True)
-    return torch.stack([_one_head(*head, multiplicity.log(), scale) for head in heads])
-
-
-def _one_head(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    visual_key: torch.Tensor,
-    visual_value: torch.Tensor,
-    bias: torch.Tensor,
-    scale: float,
-) -> torch.Tensor:
-    concept_score = query.float() @ key.float().T * scale + bias
-    visual_score = query.float() @ visual_key.float().T * scale
-    weight = torch.cat([concept_score, visual_score], dim=1).softmax(dim=1)
-    concept_weight, visual_weight = weight.split([len(key), len(visual_key)], dim=1)
-    return (concept_weight @ value.float() + visual_weight @ visual_value.float()).to(query.dtype)
+    """Softmax attention of a few rows over `[concept rows ; visual rows]`, a few heads at a time, in fp32."""
+    bias = torch.cat([multiplicity.log(), multiplicity.new_zeros(visual_key.shape[1])]).expand(query.shape[1], -1)
+    output = [
+        F.scaled_dot_product_attention(q, torch.cat([k, visual_k], dim=1), torch.cat([v, visual_v], dim=1), bias)
+        for q, k, v, visual_k, visual_v in zip(
+            *(few_heads(rows, like=visual_key) for rows in (query, key, value, visual_key, visual_value)), strict=True
+        )
+    ]
+    return torch.cat(output).to(query.dtype)

@@ -3,26 +3,27 @@
 import torch
 
 from imap_kernels.frame_separation.silhouette import silhouette
+from imap_kernels.heads import few_heads
 
 
 def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.Tensor:
-    """One score per head, head by head. Centered first: the mean of real features is not small against their spread."""
-    measure = {"chi": chi, "fisher": fisher, "dbi": dbi, "silhouette": silhouette}[score]
-    heads = (head.float() for head in features)
-    return torch.stack([measure((x - x.mean(0)).unflatten(0, (frames, -1))) for x in heads])
+    """One score per head. Centered first: the mean of real features is not small against their spread."""
+    measure = {"chi": chi, "fisher": fisher, "dbi": dbi, "silhouette": silhouettes}[score]
+    heads = few_heads(features, like=features)
+    return torch.cat([measure((x - x.mean(1, keepdim=True)).unflatten(1, (frames, -1))) for x in heads])
 
 
 def scatter(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """`tr(S_b)` and `tr(S_w)` of the tokens `x [frames, patches, head dim]` of one head."""
-    frame_mean = x.mean(1, keepdim=True)
-    between = x.shape[1] * (frame_mean - x.mean((0, 1))).square().sum()
-    within = (x - frame_mean).square().sum()
+    """`tr(S_b)` and `tr(S_w)` of the tokens `x [heads, frames, patches, head dim]`, `[heads]` each."""
+    frame_mean = x.mean(2, keepdim=True)
+    between = x.shape[2] * (frame_mean - x.mean((1, 2), keepdim=True)).square().sum((1, 2, 3))
+    within = (x - frame_mean).square().sum((1, 2, 3))
     return between, within
 
 
 def chi(x: torch.Tensor) -> torch.Tensor:
     """Calinski–Harabasz: `tr(S_b) / (F - 1)` over `tr(S_w) / (N - F)`; 1 where nothing scatters within a frame."""
-    frames, patches, _ = x.shape
+    _, frames, patches, _ = x.shape
     between, within = scatter(x)
     ratio = between * (frames * patches - frames) / (within * (frames - 1))
     return torch.where(within == 0, 1.0, ratio)
@@ -30,14 +31,19 @@ def chi(x: torch.Tensor) -> torch.Tensor:
 
 def fisher(x: torch.Tensor) -> torch.Tensor:
     """`tr(S_b) / tr(S_w)`, which is `chi · (F - 1) / (N - F)` and so orders heads alike."""
-    frames, patches, _ = x.shape
+    _, frames, patches, _ = x.shape
     return chi(x) * (frames - 1) / (frames * patches - frames)
 
 
 def dbi(x: torch.Tensor) -> torch.Tensor:
     """Davies–Bouldin: from each frame's mean and the mean distance of its tokens to it."""
-    frame_mean = x.mean(1)
-    return davies_bouldin(frame_mean, spread=(x - frame_mean[:, None]).norm(dim=-1).mean(1))
+    frame_mean = x.mean(2)
+    return davies_bouldin(frame_mean, spread=(x - frame_mean[:, :, None]).norm(dim=-1).mean(2))
+
+
+def silhouettes(x: torch.Tensor) -> torch.Tensor:
+    """The silhouette score of each head."""
+    return torch.stack([silhouette(head) for head in x])
 
 
 def davies_bouldin(frame_mean: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:

@@ -14,29 +14,35 @@ def gram_column(
     normalize: str,
 ) -> None:
     """Add the head-weighted contrast of one layer to `out`, head by head; weight 0 adds nothing, not even a NaN."""
-    maps = out.new_zeros(len(head_weights), len(multiplicity), features.shape[1])
-    for feature, index, weight in zip(features, surrogate_index, head_weights.T, strict=True):
-        z = contrast(columns(feature.float(), index), multiplicity)
-        maps += torch.where(weight[:, None, None] == 0, 0.0, weight[:, None, None] * z)
+    frames = surrogate_index.shape[2]
+    frame = torch.arange(frames, device=features.device)[:, None]
+    # Of a weighted mean, and of an unbiased variance. A single text key has nothing to contrast with: its deviation is
+    # zero, and the clamp keeps its variance so.
+    total = multiplicity.sum()
+    share, spread = multiplicity / total, multiplicity / (total - 1).clamp(min=1)
+    maps = out.new_zeros(len(head_weights), frames, len(multiplicity), features.shape[1] // frames)
+    for feature, index, weight in zip(features, surrogate_index, head_weights.T[..., None, None, None], strict=True):
+        feature = feature.float().unflatten(0, (frames, -1))
+        maps += torch.where(weight == 0, 0.0, weight * contrast(feature[frame, index.T], feature, share, spread))
+    maps = maps.transpose(1, 2).flatten(2)
     out += normalize_keys(maps, multiplicity, normalize)[:, : out.shape[1]]
 
 
-def columns(features: torch.Tensor, surrogate_index: torch.Tensor) -> torch.Tensor:
-    """`g[c, f, p] = o[f, i*[c, f]] · o[f, p]` of one head (METHOD steps 1 and 2), as `[keys, frames · patches]`."""
-    frames = surrogate_index.shape[1]
-    features = features.unflatten(0, (frames, -1))
-    surrogate = features[torch.arange(frames, device=features.device), surrogate_index]
-    return torch.einsum("kfd,fpd->kfp", surrogate, features).flatten(1)
+def contrast(surrogate: torch.Tensor, feature: torch.Tensor, share: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
+    """`z = (g - mean g) / (std g + 1e-6)` of one head over the text keys (METHOD steps 1 to 3).
 
+    Args:
+        surrogate: `o[f, i*[c, f]]`, `[frames, keys, head dim]`.
+        feature: `o[f, p]`, `[frames, patches, head dim]`.
+        share: `[keys]`, a key's weight in the mean.
+        spread: `[keys]`, and of its squared deviation in the variance.
 
-def contrast(column: torch.Tensor, multiplicity: torch.Tensor) -> torch.Tensor:
-    """`z = (g - mean g) / (std g + 1e-6)` over the text keys, key `c` counted `multiplicity[c]` times (METHOD step 3).
+    Returns:
+        `[frames, keys, patches]`.
 
-    `g` is measured from its first key, so that keys with equal columns contrast to exactly zero, not to their rounding.
+    `g[c, f, p] = o[f, i*[c, f]] · o[f, p]` is linear in the surrogates, so `g - mean g` is made from those, less their
+    mean. They are measured from the first key's, so that equal keys contrast to exactly zero, not to their rounding.
     """
-    count = multiplicity[:, None]
-    deviation = column - column[:1]
-    deviation = deviation - (count * deviation).sum(0) / count.sum()
-    # A single text key has nothing to contrast with: its deviation is zero, and the clamp keeps its variance so.
-    variance = (count * deviation.square()).sum(0) / (count.sum() - 1).clamp(min=1)
-    return deviation / (variance.sqrt() + 1e-6)
+    deviation = surrogate - surrogate[:, :1]
+    deviation = (deviation - (share @ deviation)[:, None]) @ feature.transpose(1, 2)
+    return deviation / ((spread @ deviation.square()).sqrt() + 1e-6)[:, None]
