@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -50,13 +51,16 @@ class LayerChoice:
 
     @property
     def correlation(self) -> float | None:
-        """Pearson's r between the heads' separation scores and their AUC, over all layers; None without masks.
+        """Pearson's r between the separation score and the AUC of the heads of all layers.
 
-        The paper has r = 0.60 on CogVideoX-2B (its Figure 5), of its own localization score.
+        None without masks, or where all heads have one score, as in a single latent frame. The paper has r = 0.60 on
+        CogVideoX-2B (its Figure 5), with a localization score of its own.
         """
         if self.head_auc is None:
             return None
-        return float(torch.corrcoef(torch.stack([self.head_scores.double().flatten(), self.head_auc.flatten()]))[0, 1])
+        both = torch.stack([self.head_scores.double().flatten(), self.head_auc.flatten()])
+        r = float(torch.corrcoef(both)[0, 1])
+        return None if math.isnan(r) else r
 
     def figure(self) -> Figure:
         """A figure of λ₂ by layer, and with masks of the AUC by layer, and of the heads' scores and AUC.
@@ -123,7 +127,7 @@ def choose_layers(
     if not 0 <= step < forward.num_inference_steps:
         last = forward.num_inference_steps - 1
         raise ValueError(f"step {step} is outside the schedule of {last + 1} steps, 0 to {last}")
-    noise = generator or torch.Generator().manual_seed(0)
+    noise = Noise(generator or torch.Generator().manual_seed(0))
     eigenvalues, measured = [], []
     for video, prompt, known in zip(videos, prompts, masks or [None] * len(videos), strict=True):
         frames = _first_window(video, adapter, forward)
@@ -132,7 +136,7 @@ def choose_layers(
             if known is not None:
                 asked = trace(pipe, list(known), layers=range(adapter.num_layers), match=match, top_k=top_k)
                 measured.append(exits.enter_context(LayersApart(asked, _fitted(known, frames, forward))))
-            eigenvalues.append(_spectra(adapter, forward, step, frames, prompt, Noise(noise)))
+            eigenvalues.append(_spectra(adapter, forward, step, frames, prompt, noise))
         video_done()
     return _choice(step, torch.stack(eigenvalues).mean(0), measured)
 

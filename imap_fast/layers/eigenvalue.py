@@ -46,6 +46,8 @@ def second_eigenvalues(query: Tensor, key: Tensor, **options: Any) -> Tensor:
     if tokens < 2 or key.shape[-2] != tokens:
         raise ValueError(f"{tokens} queries and {key.shape[-2]} keys have no λ₂; pass those of 2 tokens or more")
     query, key = query.float(), key.float()
+    if not (query.isfinite().all() and key.isfinite().all()):
+        raise ValueError("queries or keys are not finite, so there is no λ₂; run the model in another dtype")
     basis = query.new_full((*heads, tokens, 1), tokens**-0.5)
     start = torch.randn(tokens, 1, generator=torch.Generator().manual_seed(0))
     vector, _ = _outside(basis, start.to(query.device))
@@ -58,8 +60,6 @@ def second_eigenvalues(query: Tensor, key: Tensor, **options: Any) -> Tensor:
         # Values as wide as the keys: for others torch's fused attention calls step aside, and the matrix is formed.
         values = F.pad(vector, (0, width - 1))
         image = F.scaled_dot_product_attention(query, key, values, **options)[..., :1]
-        if not image.isfinite().all():
-            raise ValueError("queries or keys are not finite, so there is no λ₂; run the model in another dtype")
         projected[..., :size, size - 1] = (basis[..., 1:].mT @ image).squeeze(-1)
         vector, length = _outside(basis, image)
         projected[..., size, size - 1] = length

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from imap_fast.layers import eigenvalue
 from imap_fast.layers.eigenvalue import second_eigenvalues
 
 
@@ -72,3 +73,23 @@ def test_the_cases_are_what_they_are_called():
     assert abs(second) > 0.9
     assert abs(second.imag) > 0.1
     assert negative[np.argsort(np.abs(negative))[-2]].real < -0.5
+
+
+def test_half_precision_is_taken_as_it_is():
+    query, key = (rows.bfloat16() for rows in random(60, 16, 2.0))
+    assert np.abs(second_eigenvalues(query, key).numpy() - dense(query, key)).max() < 1e-3
+
+
+def test_it_says_what_it_did_not_find(monkeypatch, caplog):
+    monkeypatch.setattr(eigenvalue, "PRODUCTS", 3)
+    second_eigenvalues(*CASES["circle"]())
+    assert "only after 3 products" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("queries", "keys", "told"), [(1, 1, "1 queries and 1 keys"), (6, 5, "6 queries and 5 keys"), (6, 6, "not finite")]
+)
+def test_what_has_no_second_eigenvalue(queries, keys, told):
+    query, key = torch.full((1, 2, queries, 4), torch.nan), torch.ones(1, 2, keys, 4)
+    with pytest.raises(ValueError, match=told):
+        second_eigenvalues(query, key)
