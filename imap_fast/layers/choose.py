@@ -91,9 +91,8 @@ def choose_layers(
 
     Of each video the first frames, as many as the model takes, are noised to a step and passed through the model once.
     As a layer runs, λ₂ of its heads is found and nothing else of it is kept: features of layers with a large mean λ₂
-    were seen to be sharper (CVPR 2026, arXiv 2603.02919), after "Attention (as Discrete-Time Markov) Chains" (arXiv
-    2507.17657). With masks each layer is measured by itself, and they decide. Half of the layers is a rule of thumb:
-    the published choices are 13 of 20 to 15 of 30.
+    were seen to be sharper (CVPR 2026, arXiv 2603.02919, after arXiv 2507.17657). With masks each layer is measured by
+    itself, and that decides. Half of the layers is a rule of thumb: published choices are half of them to two thirds.
 
     Args:
         pipe: as in `imap_fast.explain`.
@@ -128,17 +127,20 @@ def choose_layers(
         last = forward.num_inference_steps - 1
         raise ValueError(f"step {step} is outside the schedule of {last + 1} steps, 0 to {last}")
     noise = Noise(generator or torch.Generator().manual_seed(0))
-    eigenvalues, measured = [], []
+    eigenvalues, head_scores, auc = [], [], []
     for video, prompt, known in zip(videos, prompts, masks or [None] * len(videos), strict=True):
         frames = _first_window(video, adapter, forward)
         with torch.no_grad(), ExitStack() as exits:
             exits.callback(pipe.maybe_free_model_hooks)
             if known is not None:
                 asked = trace(pipe, list(known), layers=range(adapter.num_layers), match=match, top_k=top_k)
-                measured.append(exits.enter_context(LayersApart(asked, _fitted(known, frames, forward))))
+                apart = exits.enter_context(LayersApart(asked, _fitted(known, frames, forward)))
             eigenvalues.append(_spectra(adapter, forward, step, frames, prompt, noise))
+        if known is not None:
+            head_scores.append(_by_layer(apart.head_scores))
+            auc.append(_by_layer(apart.auc))
         video_done()
-    return _choice(step, torch.stack(eigenvalues).mean(0), measured)
+    return _choice(step, eigenvalues, head_scores, auc)
 
 
 def _first_window(video: Any, adapter: Adapter, forward: VideoForward) -> np.ndarray:
@@ -182,17 +184,28 @@ def _spectra(
             f"{adapter.num_layers - len(found)} layers of {adapter.model.__name__} do not call torch's "
             "scaled_dot_product_attention; call reset_attention_backend() on the transformer"
         )
-    return torch.stack([found[layer] for layer in range(adapter.num_layers)])
+    return _by_layer(found)
 
 
-def _choice(step: int, eigenvalues: Tensor, measured: Sequence[LayersApart]) -> LayerChoice:
-    """The choice by what was found of each video."""
-    count = len(eigenvalues)
-    auc, head_scores, head_auc, merit = {}, None, None, eigenvalues.mean(1)
-    if measured:
-        head_scores = torch.stack([torch.stack([m.head_scores[i] for i in range(count)]) for m in measured]).mean(0)
-        found = torch.stack([torch.stack([m.auc[i] for i in range(count)]) for m in measured]).mean(0)
-        imap, gramcol, head_auc = found[:, 0], found[:, 1], found[:, 2:]
-        auc, merit = {"imap": imap, "gramcol": gramcol}, imap + gramcol
-    best = merit.argsort(descending=True, stable=True)[: (count + 1) // 2]
-    return LayerChoice(tuple(sorted(best.tolist())), step, eigenvalues, auc, head_scores, head_auc)
+def _by_layer(found: Mapping[int, Tensor]) -> Tensor:
+    """What was found of each layer, in their order."""
+    return torch.stack([found[layer] for layer in sorted(found)])
+
+
+def _choice(
+    step: int, eigenvalues: Sequence[Tensor], head_scores: Sequence[Tensor], auc: Sequence[Tensor]
+) -> LayerChoice:
+    """The choice by what was found of each video; of `auc`, `[L, 2 + A]`, see `LayersApart`."""
+    spectra = torch.stack(eigenvalues).mean(0)
+    if not auc:
+        return LayerChoice(_best_half(spectra.mean(1)), step, spectra, {}, None, None)
+    imap, gramcol, *heads = torch.stack(auc).mean(0).unbind(1)
+    layers = _best_half(imap + gramcol)
+    scores = torch.stack(head_scores).mean(0)
+    return LayerChoice(layers, step, spectra, {"imap": imap, "gramcol": gramcol}, scores, torch.stack(heads, dim=1))
+
+
+def _best_half(merit: Tensor) -> tuple[int, ...]:
+    """The layers with the largest merit, `[L]`, in ascending order; the earlier one of equals."""
+    best = merit.argsort(descending=True, stable=True)[: (len(merit) + 1) // 2]
+    return tuple(sorted(best.tolist()))

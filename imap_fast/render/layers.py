@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 ORANGE, BLUE, PURPLE = DEEP[:3]
 GREY, SHADE = "#6b6b75", "#ececf1"
 
+# Right of the title, where no point can lie under it.
+ABOVE = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "frameon": False, "fontsize": 9, "borderpad": 0}
+
 
 def layers_figure(choice: "LayerChoice") -> Figure:
     """λ₂ over layers, the layers to read shaded; with masks AUC below, and heads to the right."""
@@ -55,21 +58,21 @@ def _localization(axes: Axes, choice: "LayerChoice") -> None:
     for (name, values), colour, marker in zip(choice.auc.items(), (BLUE, PURPLE), "os", strict=True):
         axes.plot(values.numpy(), color=colour, linewidth=1.8, marker=marker, markersize=4, label=name)
     axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.set(ylabel="AUC")
-    axes.set_title("Localization, reading one layer alone (dashed: chance)", loc="left", fontsize=10)
-    axes.legend(frameon=False, fontsize=9)
+    axes.set(ylabel="AUC (0.5: chance)")
+    axes.set_title("Localization, one layer alone", loc="left", fontsize=10)
+    axes.legend(**ABOVE)
 
 
 def _heads(axes: Axes, choice: "LayerChoice") -> None:
     scores, auc = choice.head_scores.numpy(), choice.head_auc.numpy()
     read = np.isin(np.arange(len(scores)), choice.layers)
-    for shown, colour, marker, name in ((~read, GREY, "x", "other layers"), (read, BLUE, "o", "layers to read")):
-        axes.scatter(scores[shown], auc[shown], s=22, color=colour, marker=marker, linewidths=1.2, label=name)
+    for shown, colour, marker, name in ((~read, GREY, "x", "others"), (read, BLUE, "o", "to read")):
+        axes.scatter(scores[shown], auc[shown], s=14, color=colour, marker=marker, linewidths=1, label=name)
     axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.set(xlabel="separation score", ylabel="AUC of the head alone")
-    r = "" if choice.correlation is None else f", Pearson's r = {choice.correlation:.2f}".replace("-", "−")
+    r = "" if choice.correlation is None else f": r = {choice.correlation:.2f}".replace("-", "−")
     axes.set_title(f"Heads{r}", loc="left", fontsize=10)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(**ABOVE)
     _plain(axes)
 
 
