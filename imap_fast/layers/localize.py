@@ -57,25 +57,34 @@ class LayersApart(Tracer):
         self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
     ) -> None:
         frames, settings = self._running.grid[0], self.settings
+        scores = frame_separation(features, frames=frames, score=settings.head_score, backend=settings.backend)
+        chosen = motion_heads(scores, score=settings.head_score, top_k=settings.top_k)
+        share = torch.zeros_like(scores).index_fill_(0, chosen, 1 / settings.top_k)
         surrogates = qk_match(query, text.key, frames=frames, backend=settings.backend)
-        heads = query.new_zeros(len(features), *self._running.contrast_sum.shape[2:], dtype=torch.float32)
+        of_heads = []
+        imap, gramcol = torch.zeros_like(self._running.contrast_sum[0])
         for head in range(len(features)):
-            only = slice(head, head + 1)
+            # One at a time: maps of all heads would be as large as what a trace never keeps.
+            only, own = slice(head, head + 1), torch.zeros_like(gramcol)
             gram_column(
                 features[only],
                 surrogates[only],
                 multiplicity=text.multiplicity,
-                head_weights=heads.new_ones(1, 1),
-                out=heads[only],
+                head_weights=scores.new_ones(1, 1),
+                out=own[None],
                 normalize=settings.normalize,
                 backend=settings.backend,
             )
-        scores = frame_separation(features, frames=frames, score=settings.head_score, backend=settings.backend)
-        chosen = motion_heads(scores, score=settings.head_score, top_k=settings.top_k)
-        maps = torch.cat([heads[chosen].mean(0, keepdim=True), heads.sum(0, keepdim=True), heads])
-        maps = self.concepts.named(maps, self._counts["gramcol"]).cpu().numpy()
-        found = [[auc(values[row], inside) for row, inside in self.inside.items()] for values in maps]
-        self.head_scores[layer], self.auc[layer] = scores.cpu(), torch.tensor(found, dtype=torch.float64).mean(1)
+            of_heads.append(self._mean_auc(own))
+            imap += share[head] * own
+            gramcol += own
+        found = [self._mean_auc(imap), self._mean_auc(gramcol), *of_heads]
+        self.head_scores[layer], self.auc[layer] = scores.cpu(), torch.tensor(found, dtype=torch.float64)
+
+    def _mean_auc(self, one: Tensor) -> float:
+        """Of one map `[K, N]`, the mean over concepts."""
+        values = self.concepts.named(one[None], self._counts["gramcol"])[0].cpu().numpy()
+        return float(np.mean([auc(values[row], inside) for row, inside in self.inside.items()]))
 
 
 def patches_inside(
