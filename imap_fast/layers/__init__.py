@@ -1,0 +1,1 @@
+"""Which layers of a checkpoint to read, where none are published."""
