@@ -2,14 +2,14 @@
 
 import json
 import os
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from imap_fast.cli import options
 from imap_fast.cli.results import SomeFailed
@@ -64,7 +64,7 @@ def judge(
     if as_json:
         typer.echo(json.dumps(record | {"files": {JUDGEMENTS: str(output / JUDGEMENTS)}}))
     else:
-        Console(highlight=False).print(_table(record["means"]))
+        Console(highlight=False).print(_table(record["criteria"], record["means"]))
         typer.echo(f"{output / JUDGEMENTS}  every score, with its reason")
     for about in record["unanswered"]:
         typer.echo(f"imap-fast: no answer that can be read for {json.dumps(about)}", err=True)
@@ -72,18 +72,20 @@ def judge(
         raise SomeFailed(f"{len(record['unanswered'])} of {session.total} not judged; --overwrite asks again for those")
 
 
-def _table(means: dict[str, dict[str, float]]) -> Table:
-    table = Table(title="Means over concepts and runs; 1 is worst, 5 is best", title_justify="left")
-    table.add_column("map")
-    for heading in next(iter(means.values()), ()):
-        table.add_column(heading.replace("_", "\n"), justify="right")
-    for name, (*scores, judged) in ((name, row.values()) for name, row in means.items()):
-        table.add_row(Text(name), *(f"{score:.2f}" for score in scores), str(judged))
+def _table(criteria: Iterable[str], means: dict[str, dict[str, float]]) -> Table:
+    table = Table(title="Means over concepts and runs: 1 is worst, 5 is best", title_justify="left")
+    table.add_column("criterion")
+    for name in means:
+        table.add_column(name, justify="right")
+    for criterion in (*criteria, "overall"):
+        table.add_row(criterion.replace("_", " "), *(f"{row[criterion]:.2f}" for row in means.values()))
+    table.add_section()
+    table.add_row("judged", *(str(row["judged"]) for row in means.values()))
     return table
 
 
-def _told(record: dict) -> str:
-    cost = f"{record['cost']:.2f} at these prices" if "cost" in record else "--price-in and --price-out give the cost"
+def _told(record: dict[str, Any]) -> str:
+    cost = f"{record['cost']:,.4f} at these prices" if "cost" in record else "--price-in and --price-out give the cost"
     return "\n".join(
         [
             f"{record['requests']} requests to {record['endpoint']} for {record['model']}; "

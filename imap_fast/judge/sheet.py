@@ -19,7 +19,7 @@ from imap_fast.video import read_clip, resize_and_crop
 FRAMES, COLUMNS = 8, 4
 
 CELL_AREA = 64_000
-"""Pixels of one picture: the sheet of a clip of 480 × 720 is then 1280 × 900, which models see nearly at full size."""
+"""Pixels of one picture: the sheet of a clip of 480 × 720 is then 1280 × 910, six tiles by OpenAI's rule."""
 
 LABEL_HEIGHT, SEAM, GAP = 26, 3, 8
 BACKGROUND, LABEL = "#ffffff", "#44444c"

@@ -58,8 +58,8 @@ def test_every_map_of_every_concept_is_judged(judge, server, run, tmp_path):
     assert (record["scale"], list(record["criteria"])) == ([1, 5], list(judgement()))
     rows = [line.split("│") for line in said.splitlines() if line.startswith("│")]
     assert [[cell.strip() for cell in row[1:-1]] for row in rows] == [
-        ["imap", *["2.00"] * 6, "3"],
-        ["gramcol", *["4.67"] * 6, "3"],
+        *([name.replace("_", " "), "2.00", "4.67"] for name in (*judgement(), "overall")),
+        ["judged", "3", "3"],
     ]
     assert said.endswith(f"{tmp_path / 'out' / 'judgements.json'}  every score, with its reason\n")
 
