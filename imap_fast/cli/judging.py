@@ -1,6 +1,7 @@
 """What `imap-fast judge` does: from runs to judgements, or to what would be sent."""
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class Session:
     """
 
     def __init__(self, runs: list[Path], endpoint: str, key: str | None, model: str, output: Path) -> None:
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would tell of every try
         self.endpoint, self.model, self.output = Endpoint(endpoint, key), model, output
         self.answers = Answers(output / "answers")
         self.runs = runs

@@ -1,7 +1,6 @@
 """Where the judge is: any server that speaks OpenAI's chat completions."""
 
 import json
-import logging
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -78,7 +77,6 @@ class Endpoint:
         )
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=retry))
-        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it would tell of every try
 
     def complete(self, body: dict[str, Any]) -> str:
         """Send a request and return the text of the answer; empty where the server's reply holds none.

@@ -62,7 +62,8 @@ def test_a_damaged_answer_is_asked_for_again(server, question, answers, content)
 
 
 def test_an_answer_is_kept_whole_or_not_at_all(server, question, answers, monkeypatch):
-    def full(*_):
+    def full(path, *_):
+        path.write_bytes(b"{")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_text", full)

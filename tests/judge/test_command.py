@@ -9,7 +9,7 @@ import pytest
 
 from imap_fast.cli import main
 from tests.judge.conftest import KEY, LABELS, make_run
-from tests.judge.stand_in import completion, failure, judgement
+from tests.judge.stand_in import SILENCE, completion, failure, judgement
 from tests.judge.test_question import NASTY
 from tests.render import synthetic
 from tests.report import moving
@@ -100,6 +100,15 @@ def test_what_was_cut_off_goes_on(judge, server, run, tmp_path):
     assert judge(run)[0] == 0
     assert len(server.requests) == 4
     assert [each["judgement"]["sparseness"]["score"] for each in written(tmp_path)["judgements"]] == [4, 4, 5, 5, 5, 5]
+
+
+def test_a_server_that_says_nothing_is_told_of_in_one_line(judge, server, run, waits, monkeypatch, caplog):
+    monkeypatch.setattr("imap_fast.judge.endpoint.TIMEOUT", (5, 0.1))
+    server.replies = [SILENCE]
+    code, said, complained = judge(run)
+    assert (code, said, caplog.text) == (1, "", "")
+    assert complained.startswith(f"imap-fast: {server.url} gave no answer: ")
+    assert complained.count("\n") == 1
 
 
 def test_an_answer_that_cannot_be_read_is_reported_and_the_others_count(judge, server, run, tmp_path):

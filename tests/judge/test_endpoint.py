@@ -41,16 +41,15 @@ def test_a_server_that_recovers_is_asked_again(server, waits, status):
     assert waits == [2, 4]  # the first try again is at once
 
 
-def test_a_server_that_does_not_recover_is_quoted(server, waits, capsys):
+def test_a_server_that_does_not_recover_is_quoted(server, waits):
     server.replies = [failure(500, "the GPU\nis on fire")]
     with pytest.raises(EndpointError, match=r"/v1 answered 500 .*: the GPU is on fire$"):
         Endpoint(server.url, KEY).complete(BODY)
     assert len(server.requests) == TRIES
     assert waits == [2, 4, 8, 16]
-    assert capsys.readouterr() == ("", "")
 
 
-def test_silence_is_asked_again_and_then_told(server, waits, monkeypatch, capsys):
+def test_silence_is_asked_again_and_then_told(server, waits, monkeypatch):
     monkeypatch.setattr("imap_fast.judge.endpoint.TIMEOUT", (5, 0.2))
     server.replies = [SILENCE, completion("fine")]
     assert Endpoint(server.url, KEY).complete(BODY) == "fine"
@@ -58,12 +57,12 @@ def test_silence_is_asked_again_and_then_told(server, waits, monkeypatch, capsys
     with pytest.raises(EndpointError, match=r"gave no answer: .*timed out"):
         Endpoint(server.url, KEY).complete(BODY)
     assert waits == [2, 4, 8, 16]
-    assert capsys.readouterr() == ("", "")
 
 
 def test_a_server_that_is_not_there_is_told(waits):
     with pytest.raises(EndpointError, match=r"http://127.0.0.1:9/v1 gave no answer: .*refused"):
         Endpoint("http://127.0.0.1:9/v1", KEY).complete(BODY)
+    assert waits == []  # tried twice, the second time at once
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,13 @@ def test_heat_in_time_is_on_one_scale(video):
     assert min(corner[4:]) > 400
 
 
+def test_between_latent_frames_heat_rises_steadily(video):
+    maps = synthetic.make_maps(grid=(5, 2, 2), temporal_compression=4)
+    maps.imap[0] = torch.linspace(0, 1, 5)[:, None, None]
+    corner = [hot[-5:, -5:].sum(2).mean() for _, hot in cells(ContactSheets(maps, video).sheet("alpaca", "imap"))]
+    assert (np.diff(corner) > 10).all()
+
+
 def test_neither_the_concept_nor_the_map_is_written_on_it(video):
     maps = moving.make_maps()
     maps.maps["gramcol"][2] = maps.imap[0]
