@@ -17,6 +17,7 @@ from imap_fast.cli.demo import demo
 from imap_fast.cli.doctor import doctor
 from imap_fast.cli.explain import explain
 from imap_fast.cli.generate import generate
+from imap_fast.cli.judge import judge
 from imap_fast.cli.layers import layers
 from imap_fast.cli.report import report
 from imap_fast.cli.results import SomeFailed
@@ -27,7 +28,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, generate, explain, layers, report, app, doctor):
+for command in (demo, generate, explain, layers, report, judge, app, doctor):
     commands.command()(command)
 
 USAGE_ERROR = typer.BadParameter.__base__

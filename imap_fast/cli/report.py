@@ -2,17 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from imap_fast.cli import options
 from imap_fast.cli.progress import progress
+from imap_fast.cli.runs import record_of, video_of
 from imap_fast.maps import SaliencyMaps
-
-OWN_VIDEOS = ("video.mp4", "clip.mp4")
-"""What commands call a video that they made themselves."""
 
 
 def report(
@@ -37,8 +35,8 @@ def report(
     if output.exists() and not overwrite:
         raise ValueError(f"{output} is already there; pass --overwrite or another --output")
     maps = SaliencyMaps.load(file)
-    record = _record(folder / "run.json") if run.is_dir() else {}
-    video = video or _video_of(folder, record)
+    record = record_of(folder) if run.is_dir() else {}
+    video = video or video_of(folder, record, "say where it is with --video")
     if video is not None:
         record["video"] = video.name  # not its path: the page is there to be passed on
     with progress(Console(stderr=True), "writing the report"):
@@ -47,28 +45,3 @@ def report(
         typer.echo(json.dumps({"command": "report", "files": {"report": str(output)}}))
     else:
         typer.echo(f"{output}  {output.stat().st_size / 1e6:.1f} MB; open it in a browser")
-
-
-def _record(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        record = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); restore it, or move it away to do without") from error
-    if not isinstance(record, dict):
-        raise ValueError(f"{path} does not hold an object; restore it, or move it away to do without")
-    return record
-
-
-def _video_of(folder: Path, record: dict[str, Any]) -> Path | None:
-    """The video of a run: made by it, or named by it; None where neither is known."""
-    for name in OWN_VIDEOS:
-        if (folder / name).exists():
-            return folder / name
-    if "video" not in record:
-        return None
-    named = Path(str(record["video"]))
-    if not named.exists():
-        raise ValueError(f"{named}, the video of this run, is not there any more; say where it is with --video")
-    return named

@@ -59,9 +59,9 @@ def grid_over(
     return _draw(rows, ("video", *labels), [f"frame {frame}" for frame in shown])
 
 
-def spread(frames: int) -> list[int]:
-    """Which frames are shown of so many."""
-    return np.unique(np.linspace(0, frames - 1, COLUMNS).round().astype(int)).tolist()
+def spread(frames: int, shown: int = COLUMNS) -> list[int]:
+    """Which frames are shown of so many: `shown` of them at most."""
+    return np.unique(np.linspace(0, frames - 1, shown).round().astype(int)).tolist()
 
 
 def _draw(rows: list[np.ndarray], labels: Sequence[str], headings: Sequence[str]) -> Figure:

@@ -1,0 +1,66 @@
+"""One run → one request to the judge for each concept of each map."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imap_fast.judge.rubric import RESPONSE_FORMAT, RUBRIC
+from imap_fast.judge.sheet import ContactSheets, jpeg
+from imap_fast.maps import SaliencyMaps
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the judge is asked of one concept in one map.
+
+    Attributes:
+        concept: the label, as the user wrote it.
+        map: its name, which the judge is not told.
+        size: width and height of the contact sheet, in pixels.
+        sheet: the contact sheet, a JPEG.
+        body: of the request, for `/chat/completions`.
+    """
+
+    concept: str
+    map: str
+    size: tuple[int, int]
+    sheet: bytes
+    body: dict[str, Any]
+
+
+def questions(maps: SaliencyMaps, video: Path, model: str) -> Iterator[Question]:
+    """Ask of every concept in every map of one run.
+
+    Args:
+        maps: of one video.
+        video: its file.
+        model: the judge, by the name that its endpoint knows.
+
+    Raises:
+        FileNotFoundError, ValueError: of `ContactSheets`.
+    """
+    sheets, prompt = ContactSheets(maps, video), maps.settings.get("prompt")
+    for name in maps.maps:
+        for concept in maps.labels_of(name):
+            sheet = sheets.sheet(concept, name)
+            picture = jpeg(sheet)
+            data = {"prompt": prompt, "concept": concept, "frames": sheets.frames}
+            yield Question(concept, name, sheet.size, picture, _body(model, data, picture))
+
+
+def _body(model: str, data: dict[str, Any], picture: bytes) -> dict[str, Any]:
+    # As it is written, not as \u escapes, which models read less well; half a surrogate pair cannot be sent at all.
+    quoted = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace").decode()
+    shown = {"url": f"data:image/jpeg;base64,{b64encode(picture).decode()}", "detail": "high"}
+    return {
+        "model": model,
+        "messages": [
+            {"role": "system", "content": RUBRIC},
+            {"role": "user", "content": [{"type": "text", "text": quoted}, {"type": "image_url", "image_url": shown}]},
+        ],
+        "response_format": RESPONSE_FORMAT,
+        "temperature": 0,
+    }

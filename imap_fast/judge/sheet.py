@@ -1,0 +1,96 @@
+"""Contact sheets: frames of a video, evenly spaced, each above itself under one concept's heat."""
+
+import math
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from imap_fast.maps import SaliencyMaps
+from imap_fast.render.footage import Footage
+from imap_fast.render.grid import spread
+from imap_fast.render.heat import backdrop, on_scale, scales, under_heat
+from imap_fast.render.text import text_strip
+from imap_fast.render.upsample import neighbours
+from imap_fast.video import read_clip, resize_and_crop
+
+FRAMES, COLUMNS = 8, 4
+
+CELL_AREA = 64_000
+"""Pixels of one picture: the sheet of a clip of 480 × 720 is then 1280 × 910, six tiles by OpenAI's rule."""
+
+LABEL_HEIGHT, SEAM, GAP = 26, 3, 8
+BACKGROUND, LABEL = "#ffffff", "#44444c"
+
+QUALITY = 90
+"""Of the JPEG; as a PNG a sheet would weigh several times as much."""
+
+
+class ContactSheets:
+    """The contact sheets of one run. Its video is read once.
+
+    Neither the concept nor the map's name is written on a sheet.
+
+    Args:
+        maps: of one video.
+        video: the file that they were read from, or that was generated with them.
+
+    Attributes:
+        frames: the numbers of the frames shown.
+
+    Raises:
+        FileNotFoundError: there is no such video.
+        ValueError: a file that is no video, or another one than the maps'.
+    """
+
+    def __init__(self, maps: SaliencyMaps, video: Path) -> None:
+        footage = Footage(maps, video if maps.settings.get("video") else read_clip(video))
+        scale = math.sqrt(CELL_AREA / (footage.height * footage.width))
+        height, width = (max(1, round(side * scale)) for side in (footage.height, footage.width))
+        self.maps, self.frames = maps, spread(footage.num_frames, FRAMES)
+        self._places = [each[self.frames] for each in neighbours(maps.grid[0], footage.num_frames, **maps.time)]
+        stills = [
+            resize_and_crop(frame[None], height, width)[0]
+            for number, (frame, _) in enumerate(footage.frames())
+            if number in self.frames
+        ]
+        if len(stills) < len(self.frames):
+            raise ValueError(
+                f"{video} is shorter than the {footage.num_frames} frames that the maps were read from; "
+                "give the video that was read"
+            )
+        self._pale = backdrop(np.stack(stills))
+        labels = [text_strip(f"frame {frame}", LABEL_HEIGHT, width, LABEL, BACKGROUND) for frame in self.frames]
+        seam = np.full((SEAM, width, 3), 255, np.uint8)
+        self._above = [np.concatenate([label, still, seam]) for label, still in zip(labels, stills, strict=True)]
+
+    def sheet(self, concept: str, map: str) -> Image.Image:
+        """One map's sheet, RGB: a row of frames, the same frames under heat, and so on with the later frames.
+
+        Raises:
+            AttributeError: there is no such map.
+            KeyError: there is no such concept.
+        """
+        _, values = self.maps.chosen([concept], map)
+        before, after, weight = self._places
+        scale = scales(values)
+        # The frames shown alone: values may lie on disk.
+        early, late = (on_scale(values[:, near], scale)[0] for near in (before, after))
+        hot = under_heat(self._pale, torch.lerp(early, late, weight[:, None, None]))
+        cells = [np.concatenate(pair) for pair in zip(self._above, hot, strict=True)]
+        height, width = cells[0].shape[:2]
+        columns, rows = min(COLUMNS, len(cells)), math.ceil(len(cells) / COLUMNS)
+        sheet = Image.new("RGB", (columns * (width + GAP) + GAP, rows * (height + GAP) + GAP), BACKGROUND)
+        for place, cell in enumerate(cells):
+            row, column = divmod(place, COLUMNS)
+            sheet.paste(Image.fromarray(cell), (GAP + column * (width + GAP), GAP + row * (height + GAP)))
+        return sheet
+
+
+def jpeg(sheet: Image.Image) -> bytes:
+    """A sheet as it is sent."""
+    content = BytesIO()
+    sheet.save(content, "JPEG", quality=QUALITY)
+    return content.getvalue()
