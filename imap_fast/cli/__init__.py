@@ -15,6 +15,7 @@ import typer
 from imap_fast.cli.app import app
 from imap_fast.cli.demo import demo
 from imap_fast.cli.doctor import doctor
+from imap_fast.cli.eval import eval
 from imap_fast.cli.explain import explain
 from imap_fast.cli.generate import generate
 from imap_fast.cli.report import report
@@ -26,7 +27,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, generate, explain, report, app, doctor):
+for command in (demo, generate, explain, report, app, eval, doctor):
     commands.command()(command)
 
 USAGE_ERROR = typer.BadParameter.__base__
