@@ -194,9 +194,8 @@ def _tell(record: dict[str, Any], output: Path, *, as_json: bool) -> None:
         if record["worst"]:
             typer.echo(f"{output / WORST}  the worst clips, drawn")
         if clips["unmasked"]:
-            typer.echo(
-                f"{output / VIDEOS}  maps of {clips['unmasked']} clips without masks: there is nothing to measure"
-            )
+            count = clips["unmasked"]
+            typer.echo(f"{output / VIDEOS}  the maps of {count} without masks, where there is nothing to measure")
     failed = clips["failed"]
     if failed:
         told = "; ".join(f"{name}: {reason}" for name, reason in failed.items())

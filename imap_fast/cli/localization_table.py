@@ -30,16 +30,20 @@ def localization_table(record: dict[str, Any]) -> Table:
     metrics = record["metrics"]
     methods = list(metrics["segmentation"]["mean_iou"])
     clips = record["clips"]["measured"]
-    title = f"{clips} clips: means and their 95 % confidence intervals"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    title = f"{clips} clip{'s' if clips > 1 else ''}: means and their 95 % confidence intervals"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("", min_width=12)
     table.add_column("n", justify="right")
     for method in methods:
         table.add_column(method.replace("_", " "), justify="right")
     for kind, heading in KINDS.items():
+        if not any(found[methods[0]]["values"] + found[methods[0]]["left_out"] for found in metrics[kind].values()):
+            continue
         table.add_row(Text(f"\n{heading}", "bold"))
         for measure, found in metrics[kind].items():
             table.add_row(MEASURES[measure], _count(found[methods[0]]), *(_cell(found[method]) for method in methods))
+    if any(found[methods[0]]["left_out"] for measures in metrics.values() for found in measures.values()):
+        table.caption = "left out: masks that are empty or full, motions that last for all frames or none"
     return table
 
 

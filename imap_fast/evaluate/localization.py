@@ -24,7 +24,7 @@ MEASURES = {
     "motion": (*IN_SPACE, *IN_TIME, *IN_SPACE_AND_TIME),
     "segmentation": ("mean_iou",),
 }
-"""By the kind of a row; "segmentation" is of all objects and the background at once, and of no concept."""
+"""By the kind of a row; "segmentation" is of all objects and the background at once, where that is asked for."""
 
 
 def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Example) -> list[Row]:
@@ -53,8 +53,10 @@ def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Examp
         for truth in example.truths:
             row = {"concept": truth.label, "kind": truth.kind, "method": method}
             rows.append(row | _scores(by_label[truth.label], truth))
-        row = {"concept": None, "kind": "segmentation", "method": method}
-        rows.append(row | {"mean_iou": _segmentation(by_label, example)})
+        objects = [truth for truth in example.truths if truth.kind == "object"]
+        if objects and BACKGROUND in by_label:
+            row = {"concept": None, "kind": "segmentation", "method": method}
+            rows.append(row | {"mean_iou": _segmentation(by_label, objects)})
     return rows
 
 
@@ -85,11 +87,8 @@ def _in_space(saliency: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     }
 
 
-def _segmentation(saliency: dict[str, np.ndarray], example: Example) -> float:
-    """Each pixel to the object, or the background, whose map is highest there; NaN without a background's map."""
-    objects = [truth for truth in example.truths if truth.kind == "object"]
-    if not objects or BACKGROUND not in saliency:
-        return nan
+def _segmentation(saliency: dict[str, np.ndarray], objects: list[Truth]) -> float:
+    """Each pixel to the object, or the background, whose map is highest there."""
     labels = [BACKGROUND, *(truth.label for truth in objects)]
     predicted = np.stack([saliency[label] for label in labels]).argmax(0)
     truth = np.zeros_like(predicted)

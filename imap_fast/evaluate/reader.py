@@ -21,12 +21,14 @@ class Reader:
     """Explains examples; see `imap_fast.evaluate.evaluate` for its arguments and errors."""
 
     def __init__(self, pipe: object, seed: int, explain_arguments: dict[str, Any]) -> None:
-        self.pipe, self.seed, self.arguments = pipe, seed, explain_arguments
+        self.pipe, self.seed = pipe, seed
         self.adapter = adapter_for(pipe)
         self.map_names = [name for name in MAP_NAMES if self.adapter.has_concept_stream or name != "concept_attention"]
         # Never entered: it tells the settings, and what is wrong with them, before the first clip is read.
         explainer = Explainer(pipe, "", ["one", "another"], maps=self.map_names, **explain_arguments)
         self.settings, self.steps, self.forward = explainer.tracer.settings, explainer.steps, explainer.forward
+        # Where the model's own are read, that is said once.
+        self.arguments = {**explain_arguments, "layers": self.settings.layers}
 
     def fitted(self, example: Example) -> Example:
         """The part of an example that the model sees, and the concepts that it can be asked for."""
@@ -59,7 +61,6 @@ class Reader:
             "height": self.forward.height,
             "width": self.forward.width,
             "seed": self.seed,
-            "model": self.adapter.name,
             "dtype": str(self.pipe.transformer.dtype),
             "device": self.pipe._execution_device.type,
             "versions": versions(),
