@@ -3,7 +3,7 @@
 ```python
 from imap_fast.evaluate import demo_world, evaluate
 
-found = evaluate(pipe, demo_world(200), layers=[1, 2], steps=[45])
+found = evaluate(pipe, demo_world(200), layers=[…], steps=[…])
 found.estimates()["object"]["spatial_auc"]["imap"].mean
 ```
 

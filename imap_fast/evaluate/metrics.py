@@ -45,9 +45,8 @@ def otsu_threshold(scores: np.ndarray) -> float:
     total, lower = ordered.cumsum(), np.arange(1, ordered.size)
     upper = ordered.size - lower
     between = lower * upper * (total[:-1] / lower - (total[-1] - total[:-1]) / upper) ** 2
-    # Equal scores cannot be parted.
-    between[ordered[1:] == ordered[:-1]] = 0
-    return float(ordered[1 + between.argmax()] if between.any() else ordered[-1])
+    # Among equal scores it is never more than at their borders.
+    return float(ordered[1 + between.argmax()] if len(between) else ordered[0])
 
 
 def iou(predicted: np.ndarray, inside: np.ndarray) -> float:
