@@ -35,6 +35,7 @@ class RunningMaps:
         videos: `V`, how many videos are read. grid: `(F, H, W)`, latent frames and patches.
         layers: the layers read, `L` of them. heads: `A`.
         head_score, top_k, normalize, backend: as in `imap_fast.trace`.
+        given_heads: the motion heads of each layer, `[L, k]`; None: those that `head_score` tells.
         device: where the sums live.
     """
 
@@ -50,12 +51,14 @@ class RunningMaps:
         heads: int,
         head_score: str,
         top_k: int,
+        given_heads: tuple[tuple[int, ...], ...] | None,
         normalize: str,
         backend: str,
         device: torch.device,
     ) -> None:
         self.grid, self.layers, self.videos = grid, layers, videos
         self.head_score, self.top_k = head_score, top_k
+        self.given_heads = None if given_heads is None else torch.tensor(given_heads, device=device)
         self.normalize, self.backend = normalize, backend
         self.contrasted = tuple(name for name in CONTRASTED if name in maps)
         self.baselines = tuple(name for name in maps if name not in CONTRASTED)
@@ -80,7 +83,10 @@ class RunningMaps:
         """
         position = self.layers.index(layer)
         scores = frame_separation(features, frames=self.grid[0], score=self.head_score, backend=self.backend)
-        chosen = motion_heads(scores, score=self.head_score, top_k=self.top_k)
+        if self.given_heads is None:
+            chosen = motion_heads(scores, score=self.head_score, top_k=self.top_k)
+        else:
+            chosen = self.given_heads[position]
         is_motion_head = torch.zeros_like(scores).index_fill_(0, chosen, 1.0)
         self.score_sum[video, position] += scores
         self.chosen_sum[video, position] += is_motion_head

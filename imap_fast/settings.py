@@ -28,6 +28,7 @@ class Settings:
 
     Attributes:
         layers: ascending. steps: ascending indices of forwards in a run, or None for all.
+        motion_heads: `top_k` of each layer, in place of those that `head_score` would choose.
         fast_attention: None where it is for the tensors' device to say.
     """
 
@@ -35,6 +36,7 @@ class Settings:
     match: str
     head_score: str
     top_k: int
+    motion_heads: tuple[tuple[int, ...], ...] | None
     steps: tuple[int, ...] | None
     normalize: str
     maps: tuple[str, ...]
@@ -52,6 +54,7 @@ class Settings:
         steps: Iterable[int] | None,
         maps: Iterable[str],
         top_k: int,
+        motion_heads: Iterable[Iterable[int]] | None,
         fast_attention: bool | None,
         attention_backend: str | None,
         **choices: str,
@@ -74,6 +77,10 @@ class Settings:
                 raise ValueError(f'match="concepts" {alone}; use match="prompt" with words of the prompt as concepts')
             if "concept_attention" in maps:
                 raise ValueError(f'the map "concept_attention" {alone}; ask for imap, gramcol or cross_attention')
+        layers = _layers(adapter, layers)
+        if motion_heads is not None:
+            motion_heads = _motion_heads(motion_heads, len(layers), adapter.num_heads)
+            top_k = len(motion_heads[0])
         if not 1 <= top_k <= adapter.num_heads:
             raise ValueError(f"top_k={top_k} is not possible; the model has {adapter.num_heads} heads in a layer")
         if steps is not None:
@@ -89,10 +96,11 @@ class Settings:
                 possible = ", ".join(ATTENTION_BACKENDS)
                 raise ValueError(f"attention_backend={attention_backend!r} is unknown; choose one of {possible}")
         return cls(
-            layers=_layers(adapter, layers),
+            layers=layers,
             steps=steps,
             maps=maps,
             top_k=top_k,
+            motion_heads=motion_heads,
             fast_attention=fast_attention,
             attention_backend=attention_backend,
             **choices,
@@ -105,6 +113,19 @@ def indices(name: str, values: Iterable[int]) -> tuple[int, ...]:
     if not ascending or ascending[0] < 0:
         raise ValueError(f"{name}={list(ascending)} is not possible; name at least one index, counted from 0")
     return ascending
+
+
+def _motion_heads(rows: Iterable[Iterable[int]], num_layers: int, num_heads: int) -> tuple[tuple[int, ...], ...]:
+    rows = tuple(tuple(int(head) for head in row) for row in rows)
+    possible = set(range(num_heads))
+    # As many in every layer, each of them once.
+    in_one_shape = len(rows) == num_layers and all(len(set(row)) == len(row) == len(rows[0]) > 0 for row in rows)
+    if not in_one_shape or any(set(row) - possible for row in rows):
+        raise ValueError(
+            f"motion_heads={rows} is not possible; name equally many different heads, 0 to {num_heads - 1}, for each "
+            f"of the {num_layers} layers read"
+        )
+    return rows
 
 
 def _layers(adapter, layers: Iterable[int] | None) -> tuple[int, ...]:

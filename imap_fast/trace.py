@@ -31,6 +31,7 @@ def trace(
     layers: Iterable[int] | None = None,
     head_score: str = "chi",
     top_k: int = 5,
+    motion_heads: Iterable[Iterable[int]] | None = None,
     steps: Iterable[int] | None = None,
     normalize: str = "none",
     maps: Iterable[str] = ("imap", "gramcol"),
@@ -62,6 +63,8 @@ def trace(
         layers: the transformer blocks read. None: the published ones of a known checkpoint, else the middle half.
         head_score: how motion heads are told: `"chi"`, `"fisher"`, `"dbi"` or `"silhouette"`.
         top_k: the number of motion heads in a layer that `imap` is the mean of; 3 were published for Wan 2.1 1.3B.
+        motion_heads: those of each layer read, `[L, k]`, in place of the ones that `head_score` and `top_k` tell: drawn
+            by chance, for comparison, or another video's `selected_heads`.
         steps: indices of the denoising steps read, from 0. None: all. For a bare transformer each forward is a step.
         normalize: `"softmax"` applies a softmax over the text keys to each layer's maps.
         maps: which maps to make, out of `"imap"`, `"gramcol"`, `"cross_attention"` and `"concept_attention"`.
@@ -91,6 +94,7 @@ def trace(
         steps=steps,
         maps=maps,
         top_k=top_k,
+        motion_heads=motion_heads,
         match=match,
         head_score=head_score,
         normalize=normalize,
@@ -262,6 +266,7 @@ class Tracer:
             heads=self.adapter.num_heads,
             head_score=settings.head_score,
             top_k=settings.top_k,
+            given_heads=settings.motion_heads,
             normalize=settings.normalize,
             backend=settings.backend,
             device=forward.multiplicity.device,

@@ -15,6 +15,7 @@ from imap_fast.trace import Tracer
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
 from tests.pipelines import PIPELINES, PROMPT, generate
+from tests.tiny import tiny_pipeline
 
 CONCEPTS = ["cat", "running", "grass"]
 READ = {"layers": [0, 2], "top_k": 2}
@@ -240,3 +241,23 @@ def test_half_precision_is_read_in_fp32(architecture: Architecture) -> None:
         generate(pipeline)
     assert tracer.maps.imap.dtype == torch.float32
     assert tracer.maps.imap.isfinite().all()
+
+
+def test_motion_heads_can_be_given() -> None:
+    """`imap` is then the mean over those, and they are what is recorded."""
+    pipeline = tiny_pipeline()
+    own = read(pipeline)
+    again = read(pipeline, motion_heads=own.selected_heads)
+    assert_close(again.imap, own.imap, 1e-6)
+    every = read(pipeline, motion_heads=[range(4)] * 2)
+    assert_close(4 * every.imap, own.gramcol, 1e-6)
+    others = [[head for head in range(4) if head not in row] for row in own.selected_heads.tolist()]
+    assert_close((read(pipeline, motion_heads=others).imap + own.imap) / 2, every.imap, 1e-6)
+    assert [sorted(row) for row in every.selected_heads.tolist()] == [[0, 1, 2, 3]] * 2
+    assert every.settings["top_k"] == 4
+
+
+def read(pipeline, **arguments: object) -> imap_fast.SaliencyMaps:
+    with imap_fast.trace(pipeline, CONCEPTS, **(READ | arguments)) as tracer:
+        generate(pipeline, num_inference_steps=1)
+    return tracer.maps

@@ -15,6 +15,7 @@ import typer
 from imap_fast.cli.app import app
 from imap_fast.cli.demo import demo
 from imap_fast.cli.doctor import doctor
+from imap_fast.cli.eval import eval
 from imap_fast.cli.explain import explain
 from imap_fast.cli.generate import generate
 from imap_fast.cli.judge import judge
@@ -28,7 +29,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, generate, explain, layers, report, judge, app, doctor):
+for command in (demo, generate, explain, layers, report, judge, app, eval, doctor):
     commands.command()(command)
 
 USAGE_ERROR = typer.BadParameter.__base__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from imap_fast.demo.world import Scene
+from imap_fast.evaluate.metrics import auc
 from imap_fast.maps import SaliencyMaps
 
 BACKGROUND = "background"
@@ -38,22 +39,3 @@ def score(
         for concept, mask in masks.items()
         if 0 < mask[within].sum() < within.sum()
     }
-
-
-def auc(scores: np.ndarray, inside: np.ndarray) -> float:
-    """The chance that a point inside scores higher than one outside, ties counting half: area under the ROC curve.
-
-    Args:
-        scores: any shape.
-        inside: bool, the same shape.
-
-    Raises:
-        ValueError: where all points are inside or all outside, which leaves nothing to compare.
-    """
-    count = int(inside.sum())
-    pairs = count * (inside.size - count)
-    if pairs == 0:
-        raise ValueError(f"AUC compares points inside with points outside, but {count} of {inside.size} are inside.")
-    _, place, ties = np.unique(scores, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(ties) - (ties - 1) / 2)[place].reshape(inside.shape)
-    return float((rank[inside].sum() - count * (count + 1) / 2) / pairs)

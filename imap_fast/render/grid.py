@@ -1,7 +1,7 @@
 """A figure like the paper's: frames across, concepts down."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,24 +27,38 @@ WIDEST_LABEL, MARGIN, GAP, HEADER, FOOTER = 2.4, 0.15, 0.05, 0.35, 0.5
 """Inches."""
 
 LABEL_SIZE, SMALL_SIZE = 11, 9
-GREY = "#6b6b75"
+GREY, OUTLINE = "#6b6b75", "#4bc6f1"
 
 
-def grid_figure(maps: "SaliencyMaps", video: Any, concepts: Sequence[str] | None, map: str | None) -> Figure:
-    """One row of frames, then one row of heat for each concept; see `SaliencyMaps.grid_figure`."""
+def grid_figure(
+    maps: "SaliencyMaps",
+    video: Any,
+    concepts: Sequence[str] | None,
+    map: str | None,
+    outlines: Mapping[str, np.ndarray] | None = None,
+) -> Figure:
+    """One row of frames, then one row of heat for each concept; see `SaliencyMaps.grid_figure`.
+
+    `outlines` are masks of some concepts, bool `[T, H, W]` like the video's frames, to draw on their rows.
+    """
     if video is not None:
         footage = Footage(maps, video)
         shown = spread(footage.num_frames)
         stills = np.stack([frame for number, (frame, _) in enumerate(footage.frames()) if number in shown])
-        return grid_over(maps, stills, footage.num_frames, concepts, map)
+        return grid_over(maps, stills, footage.num_frames, concepts, map, outlines)
     labels, values = maps.chosen(concepts, map)
     shown = spread(values.shape[1])
     rows = [COLOURS(concept.numpy()) for concept in on_scale(values[:, shown], scales(values))]
-    return _draw(rows, labels, [f"latent frame {frame}" for frame in shown])
+    return _draw(rows, labels, [f"latent frame {frame}" for frame in shown], {})
 
 
 def grid_over(
-    maps: "SaliencyMaps", stills: np.ndarray, num_frames: int, concepts: Sequence[str] | None, map: str | None
+    maps: "SaliencyMaps",
+    stills: np.ndarray,
+    num_frames: int,
+    concepts: Sequence[str] | None,
+    map: str | None,
+    outlines: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
     """The grid over the frames `spread(num_frames)` of a video, uint8 `[n, H, W, 3]`; no other is needed."""
     labels, values = maps.chosen(concepts, map)
@@ -56,7 +70,8 @@ def grid_over(
     hot = between(hot, torch.searchsorted(needed, before), torch.searchsorted(needed, after), weight)
     pale = backdrop(stills)
     rows = [stills, *(under_heat(pale, concept) for concept in hot)]
-    return _draw(rows, ("video", *labels), [f"frame {frame}" for frame in shown])
+    masks = {row: outlines[label][shown] for row, label in enumerate(labels, 1) if label in (outlines or {})}
+    return _draw(rows, ("video", *labels), [f"frame {frame}" for frame in shown], masks)
 
 
 def spread(frames: int, shown: int = COLUMNS) -> list[int]:
@@ -64,8 +79,13 @@ def spread(frames: int, shown: int = COLUMNS) -> list[int]:
     return np.unique(np.linspace(0, frames - 1, shown).round().astype(int)).tolist()
 
 
-def _draw(rows: list[np.ndarray], labels: Sequence[str], headings: Sequence[str]) -> Figure:
-    """Rows of pictures `[n, H, W, 3 or 4]` with labels before them, headings above, and the scale below."""
+def _draw(
+    rows: list[np.ndarray], labels: Sequence[str], headings: Sequence[str], masks: Mapping[int, np.ndarray]
+) -> Figure:
+    """Rows of pictures `[n, H, W, 3 or 4]` with labels before them, headings above, and the scale below.
+
+    `masks` are of some rows, bool `[n, H, W]`, and drawn as outlines.
+    """
     height, width = rows[0].shape[1:3]
     cell_height, cell_width = math.sqrt(CELL_AREA * height / width), math.sqrt(CELL_AREA * width / height)
     labels = [fit(label, WIDEST_LABEL, LABEL_SIZE) for label in labels]
@@ -85,6 +105,8 @@ def _draw(rows: list[np.ndarray], labels: Sequence[str], headings: Sequence[str]
         for column, picture in enumerate(pictures):
             axes = figure.add_axes(box(left + column * (cell_width + GAP), top, cell_width, cell_height))
             axes.imshow(picture, aspect="auto", interpolation="antialiased")
+            if row in masks and masks[row][column].any():
+                axes.contour(masks[row][column], [0.5], colors=OUTLINE, linewidths=1)
             axes.set_axis_off()
             if row == 0:
                 axes.set_title(headings[column], color=GREY, pad=5, **style(SMALL_SIZE))

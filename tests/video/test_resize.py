@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from imap_fast.video import resize_and_crop
+from imap_fast.video.resize import kept_window
 from tests.video.media import draw_frames
 
 
@@ -36,3 +37,15 @@ def test_noise_is_averaged_away():
 def test_an_impossible_size_is_refused(size):
     with pytest.raises(ValueError, match=f"{size[0]} × {size[1]}"):
         resize_and_crop(draw_frames(1, 8, 8, seed=0), *size)
+
+
+@pytest.mark.parametrize("source", [(480, 854), (854, 480), (60, 90), (37, 53)])
+def test_the_window_kept_is_what_the_crop_shows(source):
+    """The same rows and columns: what is bright at the window's borders is bright at the picture's."""
+    rows, columns = kept_window(*source, 48, 72)
+    frames = np.zeros((1, *source, 3), np.uint8)
+    frames[:, rows, columns] = 200
+    assert resize_and_crop(frames, 48, 72).min() > 90, "half a pixel at most is lost to rounding"
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    assert height == source[0] or width == source[1]
+    assert width / height == pytest.approx(72 / 48, rel=0.02)

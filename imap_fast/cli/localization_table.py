@@ -1,0 +1,64 @@
+"""What an evaluation found, as a table for a terminal."""
+
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+KINDS = {"object": "objects", "motion": "motions", "segmentation": "segmentation"}
+
+MEASURES = {
+    "spatial_auc": "AUC in a frame",
+    "spatial_iou_best": "IoU, best threshold",
+    "spatial_iou_otsu": "IoU, Otsu's threshold",
+    "pointing": "pointing game",
+    "temporal_auc": "AUC over frames",
+    "spacetime_auc": "AUC in space-time",
+    "spacetime_iou_best": "IoU in space-time",
+    "mean_iou": "mean IoU",
+}
+"""In the order of a table's rows."""
+
+
+def localization_table(record: dict[str, Any]) -> Table:
+    """A row for each measure, a column for each method; below each mean its 95 % interval.
+
+    Args:
+        record: of `imap_fast.evaluate.Evaluation`.
+    """
+    metrics = record["metrics"]
+    methods = list(metrics["segmentation"]["mean_iou"])
+    clips = record["clips"]["measured"]
+    title = f"{clips} clip{'s' if clips > 1 else ''}: means and their 95 % confidence intervals"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("", min_width=12)
+    table.add_column("n", justify="right")
+    for method in methods:
+        table.add_column(method.replace("_", " "), justify="right")
+    for kind, heading in KINDS.items():
+        if not any(found[methods[0]]["values"] + found[methods[0]]["left_out"] for found in metrics[kind].values()):
+            continue
+        table.add_row(Text(f"\n{heading}", "bold"))
+        for measure, found in metrics[kind].items():
+            table.add_row(MEASURES[measure], _count(found[methods[0]]), *(_cell(found[method]) for method in methods))
+    if any(found[methods[0]]["left_out"] for measures in metrics.values() for found in measures.values()):
+        table.caption = "left out: masks that are empty or full, motions that last for all frames or none"
+    return table
+
+
+def _cell(found: dict[str, Any]) -> Text:
+    if found["mean"] is None:
+        return Text("–", "dim")
+    cell = Text(f"{found['mean']:.2f}")
+    if found["low"] is not None:
+        cell.append(f"\n{found['low']:.2f}–{found['high']:.2f}", "dim")
+    return cell
+
+
+def _count(found: dict[str, Any]) -> Text:
+    """How many values there are, and of how many where some were left out."""
+    count = Text(str(found["values"]))
+    if found["left_out"]:
+        count.append(f"\nof {found['values'] + found['left_out']}", "dim")
+    return count

@@ -1,0 +1,88 @@
+"""JSON lists of videos, as the method's authors write them: `video_path`, `caption`, `concepts`, `object`.
+
+There are no masks in them, so nothing to measure, unless beside the videos `masks/<video's name>/<frame>.png` shows
+where the `object` is in the frames of those numbers: wherever a pixel is not 0.
+"""
+
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, Truth
+from imap_fast.video import Clip, read_clip
+
+MASKS = "masks"
+
+
+def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
+    """The videos of a list, which says what to look for in each.
+
+    Args:
+        path: a JSON list of `{"video_path": …, "caption": …, "concepts": […], "object": …}`; `object`, one of the
+            concepts or one more, may be missing.
+        videos: the folder that `video_path` starts from. None: that of the list.
+
+    Raises:
+        ValueError: no such list, or a record without one of these.
+    """
+    try:
+        records = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as JSON ({error}); give a JSON list") from error
+    if not isinstance(records, list) or not records:
+        raise ValueError(f"{path} holds no list of records; write one like {_LIKE}")
+    root = path.parent if videos is None else videos
+    clips = {}
+    for number, record in enumerate(records):
+        _check(path, number, record)
+        # Videos may be named twice, with other concepts.
+        clips[f"{number:04d}-{Path(record['video_path']).name}"] = partial(_read, root, record)
+    digest = hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
+    return DataSet({"data": str(path), "records": digest, "videos": str(root)}, clips)
+
+
+_LIKE = '[{"video_path": "cat.mp4", "caption": "a cat jumps", "concepts": ["cat", "jumps"], "object": "cat"}]'
+
+
+def _check(path: Path, number: int, record: Any) -> None:
+    texts = {}
+    if isinstance(record, dict) and isinstance(record.get("concepts"), list):
+        texts = {name: record.get(name) for name in ("video_path", "caption")}
+        texts |= dict(enumerate(record["concepts"])) | {"object": record.get("object", "-")}
+    if len(texts) < 4 or not all(isinstance(text, str) and text.strip() for text in texts.values()):
+        raise ValueError(f"{path}: record {number} is not like those of {_LIKE}")
+
+
+def _read(root: Path, record: dict[str, Any]) -> Example:
+    video = root / record["video_path"]
+    wanted = (*record["concepts"], *([record["object"]] if "object" in record else []))
+    concepts = tuple(dict.fromkeys(each.strip() for each in wanted))
+    folder = root / MASKS / video.stem
+    if not folder.is_dir() or "object" not in record:
+        return Example(video, record["caption"], concepts)
+    clip = read_clip(video)
+    masks = {_number(file, clip): file for file in folder.glob("*.png")}
+    if not masks:
+        raise ValueError(f"{folder} holds no .png mask; remove it, or name masks by the number of their frame")
+    truth = Truth(record["object"].strip(), np.stack([_mask(masks[number], clip) for number in sorted(masks)]))
+    concepts = tuple(dict.fromkeys((*concepts, BACKGROUND)))
+    return Example(clip, record["caption"], concepts, (truth,), np.array(sorted(masks)))
+
+
+def _number(file: Path, clip: Clip) -> int:
+    if not file.stem.isdecimal() or int(file.stem) >= len(clip.frames):
+        raise ValueError(f"{file} is named after no frame; the video's have the numbers 0 to {len(clip.frames) - 1}")
+    return int(file.stem)
+
+
+def _mask(file: Path, clip: Clip) -> np.ndarray:
+    with Image.open(file) as picture:
+        mask = np.asarray(picture.convert("L") if picture.mode not in ("P", "L", "1") else picture) > 0
+    if mask.shape != clip.frames.shape[1:3]:
+        raise ValueError(f"{file} is {list(mask.shape)} and its frame {list(clip.frames.shape[1:3])}; give one size")
+    return mask

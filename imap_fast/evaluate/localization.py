@@ -1,0 +1,97 @@
+"""How well the maps of a clip find its concepts: in space, in time, in both, and all concepts at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import nan
+from typing import Any
+
+import numpy as np
+
+from imap_fast.evaluate.example import BACKGROUND, Example, Truth
+from imap_fast.evaluate.metrics import auc, best_iou, iou, mean_iou, otsu_threshold, pointing
+from imap_fast.maps import SaliencyMaps
+
+Row = dict[str, Any]
+"""What one method scores on one concept: `concept`, `kind`, `method`, and the measures of that kind; NaN: left out."""
+
+IN_SPACE = ("spatial_auc", "spatial_iou_best", "spatial_iou_otsu", "pointing")
+IN_TIME = ("temporal_auc",)
+IN_SPACE_AND_TIME = ("spacetime_auc", "spacetime_iou_best")
+
+MEASURES = {
+    "object": (*IN_SPACE, *IN_SPACE_AND_TIME),
+    "motion": (*IN_SPACE, *IN_TIME, *IN_SPACE_AND_TIME),
+    "segmentation": ("mean_iou",),
+}
+"""By the kind of a row; "segmentation" is of all objects and the background at once, where that is asked for."""
+
+
+def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Example) -> list[Row]:
+    """The scores of every method on every concept whose truth is known, in the annotated frames, at their resolution.
+
+    Args:
+        methods: by name, maps of the example's clip and which of them.
+        example: whose frames the maps were read from.
+
+    Raises:
+        ValueError: no annotated frame is among those read, or a map holds values that are not finite.
+    """
+    rows = []
+    for method, (maps, name) in methods.items():
+        num_frames = maps.settings["video"]["num_frames"]
+        annotated = example.annotated[example.annotated < num_frames]
+        if not len(annotated):
+            raise ValueError(
+                f"the first {num_frames} frames were read, and annotation begins with frame {example.annotated[0]}"
+            )
+        size = example.video.frames.shape[1:3]
+        saliency = maps.upsample(num_frames, *size, map=name)[:, annotated].numpy()
+        if not np.isfinite(saliency).all():
+            raise ValueError(f"the map {name} holds values that are not finite; try another dtype")
+        by_label = dict(zip(maps.labels_of(name), saliency, strict=True))
+        for truth in example.truths:
+            row = {"concept": truth.label, "kind": truth.kind, "method": method}
+            rows.append(row | _scores(by_label[truth.label], truth))
+        objects = [truth for truth in example.truths if truth.kind == "object"]
+        if objects and BACKGROUND in by_label:
+            row = {"concept": None, "kind": "segmentation", "method": method}
+            rows.append(row | {"mean_iou": _segmentation(by_label, objects)})
+    return rows
+
+
+def _scores(saliency: np.ndarray, truth: Truth) -> dict[str, float]:
+    """The measures of one concept, whose map at the annotated frames is fp32 `[n, H, W]`."""
+    mask = truth.mask[: len(saliency)]
+    scores = _in_space(saliency, mask)
+    if truth.lasts is not None:
+        lasts = truth.lasts[: len(saliency)]
+        told = 0 < lasts.sum() < len(lasts)
+        scores["temporal_auc"] = auc(saliency.mean((1, 2)), lasts) if told else nan
+    told = 0 < mask.sum() < mask.size
+    scores["spacetime_auc"] = auc(saliency, mask) if told else nan
+    scores["spacetime_iou_best"] = best_iou(saliency, mask) if told else nan
+    return scores
+
+
+def _in_space(saliency: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """Means over the frames with a mask, neither empty nor full, each frame by itself."""
+    frames = [(values, inside) for values, inside in zip(saliency, mask, strict=True) if 0 < inside.sum() < inside.size]
+    if not frames:
+        return dict.fromkeys(IN_SPACE, nan)
+    return {
+        "spatial_auc": float(np.mean([auc(*frame) for frame in frames])),
+        "spatial_iou_best": float(np.mean([best_iou(*frame) for frame in frames])),
+        "spatial_iou_otsu": float(np.mean([iou(each >= otsu_threshold(each), inside) for each, inside in frames])),
+        "pointing": float(np.mean([pointing(*frame) for frame in frames])),
+    }
+
+
+def _segmentation(saliency: dict[str, np.ndarray], objects: list[Truth]) -> float:
+    """Each pixel to the object, or the background, whose map is highest there."""
+    labels = [BACKGROUND, *(truth.label for truth in objects)]
+    predicted = np.stack([saliency[label] for label in labels]).argmax(0)
+    truth = np.zeros_like(predicted)
+    for number, each in enumerate(objects, 1):
+        truth[each.mask[: len(truth)]] = number
+    return mean_iou(predicted, truth)

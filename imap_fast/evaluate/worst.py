@@ -1,0 +1,46 @@
+"""The clips where the maps are worst, to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imap_fast.evaluate.example import DataSet, Example
+from imap_fast.evaluate.reader import Reader
+from imap_fast.render.grid import grid_figure
+from imap_fast.video import Clip
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def worst_figures(
+    pipe: object, dataset: DataSet, clips: Iterable[str], *, seed: int = 0, **explain_arguments: Any
+) -> Iterator[tuple[str, Figure]]:
+    """Each clip's `imap` over its frames, with the outlines of the masks; explained once more, to the same bits.
+
+    Args:
+        pipe: as in `imap_fast.evaluate.evaluate`, like the others.
+        dataset: that was evaluated.
+        clips: names in it, such as those of `Evaluation.worst`.
+        seed: of the noise.
+        explain_arguments: those of the evaluation.
+    """
+    reader = Reader(pipe, seed, explain_arguments)
+    for name in clips:
+        example = reader.fitted(dataset.clips[name]())
+        maps = reader.maps(example)
+        num_frames = maps.settings["video"]["num_frames"]
+        clip = Clip(example.video.frames[:num_frames], example.video.fps)
+        yield name, grid_figure(maps, clip, None, "imap", outlines=_outlines(example))
+
+
+def _outlines(example: Example) -> dict[str, np.ndarray]:
+    """Each concept's mask in every frame, bool `[T, H, W]`; empty where a frame is not annotated."""
+    outlines = {}
+    for truth in example.truths:
+        outlines[truth.label] = np.zeros(example.video.frames.shape[:3], bool)
+        outlines[truth.label][example.annotated] = truth.mask
+    return outlines

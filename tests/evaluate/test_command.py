@@ -1,0 +1,137 @@
+"""`imap-fast eval`, from a terminal's line to its files."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imap_fast import SaliencyMaps
+from imap_fast.cli import main
+from imap_fast.evaluate.localization import MEASURES
+from imap_fast.maps import MAP_NAMES
+from imap_fast.video import Clip
+from tests.evaluate.folders import CAPTIONS, davis, write_json
+from tests.video.media import draw_frames
+
+
+@pytest.fixture
+def evaluate(tmp_path):
+    """`imap-fast eval` on the demo's world, with options added or replaced."""
+
+    def run(data="demo", *flags, **options):
+        options = {"model": "demo", "output": tmp_path / "out", "worst": 1} | options
+        named = [str(word) for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+        return main(["eval", str(data), *named, *flags])
+
+    return run
+
+
+def test_the_demo_world_is_measured_told_and_not_repeated(evaluate, tmp_path, monkeypatch, capsys):
+    assert evaluate(clips=2) == 0
+    said, complained = capsys.readouterr()
+    assert complained == ""
+    assert "2 clips" in said
+    for told in ("objects", "motions", "segmentation", "AUC over", "random", "IoU, Otsu's"):
+        assert told in said
+    record = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert record["clips"] == {"measured": 2, "unmasked": 0, "failed": {}}
+    assert record["asked"]["model"] == "demo"
+    assert record["settings"]["layers"] == record["asked"]["layers"]
+    assert record["asked"]["versions"].keys() == {"imap-fast", "torch", "diffusers"}
+    for kind, measures in MEASURES.items():
+        assert set(record["metrics"][kind]) == set(measures)
+    shown = record["metrics"]["object"]["spatial_auc"]
+    assert set(shown) == {*MAP_NAMES, "random_heads"}
+    assert 0.5 < shown["imap"]["low"] <= shown["imap"]["mean"] <= shown["imap"]["high"] < 1
+    (worst,) = record["worst"]
+    picture = np.asarray(Image.open(tmp_path / "out" / worst["picture"]))
+    assert picture.shape[1] > 1000
+
+    monkeypatch.setattr("imap_fast.cli.pipeline.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
+    assert evaluate("demo", "--json", clips=2) == 0
+    assert json.loads(capsys.readouterr().out) == record
+    assert evaluate(clips=2, seed=1) == 2
+    assert "seed was 0 and is 1" in capsys.readouterr().err
+
+
+def test_more_clips_add_to_those_that_are_done(evaluate, tmp_path, capsys):
+    assert evaluate(clips=1, worst=0) == 0
+    first = (tmp_path / "out" / "clips.jsonl").read_text()
+    assert evaluate(clips=2, worst=0) == 0
+    assert (tmp_path / "out" / "clips.jsonl").read_text().startswith(first)
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["clips"]["measured"] == 2
+    assert evaluate("demo", "--overwrite", clips=1, seed=1, worst=0) == 0
+    assert not (tmp_path / "out" / "clips.jsonl").read_text().startswith(first)
+
+
+def test_what_was_done_is_kept_after_an_interruption(evaluate, tmp_path, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("imap_fast.evaluate.worst.worst_figures", interrupt)
+        assert evaluate(clips=1) == 1
+    assert "what was done is kept; the same command goes on from there" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "results.json").exists()
+    monkeypatch.setattr("imap_fast.evaluate.run.localization", lambda *_: pytest.fail("repeated a clip"))
+    assert evaluate(clips=1) == 0
+    assert (tmp_path / "out" / "results.json").exists()
+
+
+def test_a_broken_clip_is_told_at_the_end(evaluate, tiny_folder, tmp_path, capsys):
+    davis(tmp_path / "davis")
+    (tmp_path / "davis" / "JPEGImages" / "480p" / "bear" / "00003.jpg").write_bytes(b"torn")
+    options = {"model": tiny_folder, "captions": write_json(tmp_path / "captions.json", CAPTIONS), "layers": "1"}
+    options |= {"top_k": 2, "height": 32, "width": 48}
+    assert evaluate(tmp_path / "davis", **options) == 1
+    said, complained = capsys.readouterr()
+    assert "1 clip:" in said
+    assert "motions" not in said
+    assert "1 of 2 clips could not be evaluated: bear: cannot identify image file" in complained
+    record = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert list(record["clips"]["failed"]) == ["bear"]
+    assert record["metrics"]["motion"]["temporal_auc"]["imap"]["mean"] is None
+
+
+def test_a_list_without_masks_leaves_maps_to_read(evaluate, tiny_folder, tmp_path, capsys):
+    Clip(draw_frames(9, 32, 48, seed=1), 12).save(tmp_path / "cat.mp4")
+    record = {"video_path": "cat.mp4", "caption": "a cat runs", "concepts": ["cat", "runs"], "object": "cat"}
+    videos = write_json(tmp_path / "list.json", [record])
+    assert evaluate(videos, model=tiny_folder, layers="1", top_k=2) == 0
+    said = capsys.readouterr().out
+    assert "the maps of 1 without masks, where there is nothing to measure" in said
+    assert "AUC" not in said
+    folder = tmp_path / "out" / "videos" / "0000-cat.mp4"
+    assert sorted(file.name for file in folder.iterdir()) == ["grid.png", "maps.npz", "overlay.mp4", "run.json"]
+    assert SaliencyMaps.load(folder / "maps.npz").labels == ("cat", "runs")
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["worst"] == []
+    assert json.loads((folder / "run.json").read_text())["video"] == str(tmp_path / "cat.mp4")
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "says"),
+    [
+        ("nowhere", {}, "nowhere is no data set; give demo"),
+        ("demo", {"captions": "a.json"}, "captions are for a folder"),
+        ("demo", {"clips": 0}, "--clips"),
+        ("demo", {"layers": "99"}, "layer 99 does not exist"),
+        ("demo", {"top_k": 99}, "top_k=99"),
+        ("demo", {"model": "./nowhere"}, "no such folder"),
+        ("demo", {"output": "/dev/null/out"}, "cannot be written"),
+    ],
+    ids=str,
+)
+def test_wrong_use_is_answered_with_one_line(data, options, says, evaluate, capsys):
+    assert evaluate(data, "--json", **options) == 2
+    said, complained = capsys.readouterr()
+    assert says in complained
+    assert complained == f"imap-fast: {json.loads(said)['error']}\n"
+
+
+def test_results_of_something_else_are_not_replaced_unasked(evaluate, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.json").write_text("precious")
+    assert evaluate(clips=1) == 2
+    assert "already holds results.json; pass --overwrite" in capsys.readouterr().err
+    assert (tmp_path / "out" / "results.json").read_text() == "precious"

@@ -1,0 +1,180 @@
+"""Data sets as they come, and what is refused of them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imap_fast.demo import world
+from imap_fast.evaluate.datasets import demo_world, open_dataset, palette_masks, video_list
+from imap_fast.video import Clip
+from tests.evaluate.folders import CAPTIONS, davis, masks_of, write_json, youtube_vos
+from tests.video.media import draw_frames
+
+
+def test_the_demo_world_knows_objects_and_motions():
+    dataset = demo_world(3)
+    assert list(dataset.clips) == ["held_out-0", "held_out-1", "held_out-2"]
+    shown, scene = dataset.clips["held_out-1"](), world.sample(1, "held_out")
+    np.testing.assert_array_equal(shown.video.frames, scene.frames)
+    assert shown.caption == scene.caption
+    kinds = {truth.label: truth.kind for truth in shown.truths}
+    assert kinds == {thing.label: "object" for thing in scene.objects} | {
+        thing.motion: "motion" for thing in scene.objects if np.any(thing.moving)
+    }
+    assert shown.concepts == (*kinds, "background")
+    for truth in shown.truths:
+        if truth.kind == "motion":
+            np.testing.assert_array_equal(truth.mask.any((1, 2)), truth.lasts)
+
+
+@pytest.mark.parametrize("resolutions", [("480p",), ("1080p", "480p"), ("1080p", "Full-Resolution")])
+def test_davis(tmp_path, resolutions):
+    davis(tmp_path, resolutions)
+    dataset = palette_masks(tmp_path, captions=write_json(tmp_path / "captions.json", CAPTIONS))
+    assert list(dataset.clips) == ["bear", "dogs"]
+    shown = dataset.clips["dogs"]()
+    assert shown.caption == "two dogs chase a ball"
+    assert shown.concepts == ("dog", "ball", "background")
+    dog, ball = shown.truths
+    masks = masks_of("dogs")
+    np.testing.assert_array_equal(dog.mask, (masks == 1) | (masks == 3), "objects of one name are one concept")
+    np.testing.assert_array_equal(ball.mask, masks == 2)
+    assert shown.annotated.tolist() == list(range(len(masks)))
+    expected = "1080p" if "480p" not in resolutions else "480p"
+    assert shown.video.frames.mean() == pytest.approx(100 if expected == "480p" else 200, abs=3)
+
+
+def test_davis_does_not_say_what_is_in_it(tmp_path):
+    davis(tmp_path)
+    with pytest.raises(ValueError, match="does not say what is in its clips; give captions"):
+        palette_masks(tmp_path)
+
+
+def test_youtube_vos_has_categories_and_masks_of_some_frames(tmp_path):
+    youtube_vos(tmp_path)
+    dataset = palette_masks(tmp_path)
+    assert list(dataset.clips) == ["0043f083b5"]
+    shown = dataset.clips["0043f083b5"]()
+    assert shown.caption == "giant panda, person"
+    assert shown.concepts == ("giant panda", "person", "background")
+    assert shown.annotated.tolist() == [0, 5]
+    assert len(shown.video.frames) == 9
+    assert shown.truths[1].mask.shape == (2, *shown.video.frames.shape[1:3])
+
+
+def test_captions_name_clips_that_are_there(tmp_path):
+    davis(tmp_path)
+    captions = write_json(tmp_path / "captions.json", CAPTIONS | {"cat": CAPTIONS["bear"]})
+    with pytest.raises(ValueError, match="names the clip 'cat', which"):
+        palette_masks(tmp_path, captions=captions)
+
+
+NOT_CAPTIONS = (
+    "dog",
+    {"caption": "a dog"},
+    {"caption": "", "concepts": {"1": "dog"}},
+    {"caption": "a", "concepts": {}},
+    {"caption": "a", "concepts": {"one": "dog"}},
+    {"caption": "a", "concepts": {"1": 2}},
+)
+
+
+@pytest.mark.parametrize("given", NOT_CAPTIONS, ids=str)
+def test_captions_of_another_form_are_refused(tmp_path, given):
+    davis(tmp_path)
+    with pytest.raises(ValueError, match="write 'bear' like"):
+        palette_masks(tmp_path, captions=write_json(tmp_path / "captions.json", {"bear": given}))
+
+
+def test_broken_clips_say_what_is_wrong(tmp_path):
+    davis(tmp_path)
+    read = palette_masks(tmp_path, captions=write_json(tmp_path / "captions.json", CAPTIONS)).clips["bear"]
+    masks = tmp_path / "Annotations" / "480p" / "bear"
+    Image.new("RGB", (24, 16)).save(masks / "00001.png")
+    with pytest.raises(ValueError, match=r"00001\.png is a picture of mode RGB"):
+        read()
+    Image.new("P", (4, 4)).save(masks / "00001.png")
+    with pytest.raises(ValueError, match=r"00001\.png is \[4, 4\] and its frame \[16, 24\]"):
+        read()
+    for mask in masks.iterdir():
+        mask.unlink()
+    with pytest.raises(ValueError, match="holds no mask of a frame"):
+        read()
+
+
+RECORD = {"video_path": "a/cat.mp4", "caption": "a cat jumps", "concepts": ["cat", "jumps"], "object": "cat"}
+
+
+def test_a_list_of_videos_has_no_truths(tmp_path):
+    path = write_json(tmp_path / "list.json", [RECORD, {**RECORD, "object": "whiskers"}])
+    dataset = video_list(path)
+    assert list(dataset.clips) == ["0000-cat.mp4", "0001-cat.mp4"]
+    first, second = (read() for read in dataset.clips.values())
+    assert first.video == tmp_path / "a" / "cat.mp4"
+    assert first.truths == ()
+    assert first.concepts == ("cat", "jumps")
+    assert second.concepts == ("cat", "jumps", "whiskers")
+    (elsewhere, _) = video_list(path, videos=tmp_path / "b").clips.values()
+    assert elsewhere().video == tmp_path / "b" / "a" / "cat.mp4"
+
+
+def test_masks_beside_the_videos_of_a_list_show_the_object(tmp_path):
+    (tmp_path / "a").mkdir()
+    Clip(draw_frames(9, 32, 48, seed=1), 12).save(tmp_path / "a" / "cat.mp4")
+    folder = tmp_path / "masks" / "cat"
+    folder.mkdir(parents=True)
+    for number in (3, 7):
+        mask = np.zeros((32, 48), np.uint8)
+        mask[:number] = 255
+        Image.fromarray(mask).save(folder / f"{number:05d}.png")
+    (read,) = video_list(write_json(tmp_path / "list.json", [RECORD])).clips.values()
+    shown = read()
+    assert shown.concepts == ("cat", "jumps", "background")
+    assert shown.annotated.tolist() == [3, 7]
+    assert [truth.label for truth in shown.truths] == ["cat"]
+    assert shown.truths[0].mask.sum((1, 2)).tolist() == [3 * 48, 7 * 48]
+    (folder / "00003.png").rename(folder / "00009.png")
+    with pytest.raises(ValueError, match=r"00009\.png is named after no frame; the video's have the numbers 0 to 8"):
+        read()
+
+
+NOT_RECORDS = (
+    "cat.mp4",
+    {},
+    {**RECORD, "concepts": "cat"},
+    {**RECORD, "concepts": []},
+    {**RECORD, "concepts": ["cat", 3]},
+    {**RECORD, "caption": None},
+    {**RECORD, "object": ["cat"]},
+)
+
+
+@pytest.mark.parametrize("record", NOT_RECORDS, ids=str)
+def test_records_of_another_form_are_refused(tmp_path, record):
+    with pytest.raises(ValueError, match="record 1 is not like those of"):
+        video_list(write_json(tmp_path / "list.json", [RECORD, record]))
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "[{", '"text"'])
+def test_a_file_that_is_no_list_is_refused(tmp_path, content):
+    (tmp_path / "list.json").write_text(content)
+    with pytest.raises(ValueError, match=r"list\.json (cannot be read as JSON|holds no list)"):
+        video_list(tmp_path / "list.json")
+
+
+def test_data_is_told_by_its_form(tmp_path):
+    davis(tmp_path)
+    captions = write_json(tmp_path / "captions.json", CAPTIONS)
+    assert len(open_dataset("demo").clips) == 200
+    assert len(open_dataset("demo", clips=3).clips) == 3
+    assert list(open_dataset(str(tmp_path), captions=captions, clips=1).clips) == ["bear"]
+    videos = write_json(tmp_path / "list.json", [RECORD] * 3)
+    assert len(open_dataset(str(videos), clips=2).clips) == 2
+    for data, options, says in (
+        ("demo", {"captions": captions}, "captions are for a folder"),
+        ("demo", {"videos": tmp_path}, "videos says where"),
+        (str(tmp_path / "nowhere"), {}, "is no data set; give demo"),
+        (str(tmp_path / "JPEGImages"), {}, "not like DAVIS or YouTube-VOS"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            open_dataset(data, **options)

@@ -1,0 +1,172 @@
+"""Whole evaluations, with the demo's model and with one that is not trained."""
+
+import json
+from math import isnan
+
+import numpy as np
+import pytest
+import torch
+
+import imap_fast
+from imap_fast.demo import world
+from imap_fast.evaluate import Evaluation, Journal, demo_world, evaluate, palette_masks, video_list
+from imap_fast.evaluate import run as running
+from imap_fast.evaluate.example import DataSet
+from imap_fast.evaluate.localization import MEASURES
+from imap_fast.evaluate.metrics import auc
+from imap_fast.evaluate.reader import Reader
+from imap_fast.evaluate.worst import worst_figures
+from imap_fast.maps import MAP_NAMES
+from imap_fast.video import Clip
+from tests import tiny_wan
+from tests.evaluate.folders import CAPTIONS, davis, write_json
+from tests.tiny import tiny_pipeline
+from tests.video.media import draw_frames
+
+METHODS = (*MAP_NAMES, "random_heads")
+CLIPS = 2
+
+
+@pytest.fixture(scope="module")
+def found(demo_pipeline, chosen) -> Evaluation:
+    return evaluate(demo_pipeline, demo_world(CLIPS), **chosen)
+
+
+def test_every_method_is_measured_on_every_concept(found):
+    assert found.methods == METHODS
+    assert found.failed == {}
+    assert found.measured == CLIPS
+    for clip, rows in found.rows.items():
+        shown = demo_world(CLIPS).clips[clip]()
+        for method in METHODS:
+            concepts = [row["concept"] for row in rows if row["method"] == method]
+            assert concepts == [*(truth.label for truth in shown.truths), None]
+
+
+def test_scores_are_those_of_the_maps(found, demo_pipeline, chosen):
+    scene = world.sample(1, "held_out")
+    thing = scene.objects[0]
+    concepts = [*(row["concept"] for row in found.rows["held_out-1"] if row["method"] == "imap" and row["concept"])]
+    maps = imap_fast.explain(
+        demo_pipeline, Clip(scene.frames), scene.caption, [*concepts, "background"], maps=MAP_NAMES, **chosen
+    )
+    for method in MAP_NAMES:
+        values = maps.upsample(*thing.mask.shape, map=method)[maps.index(thing.label)].numpy()
+        (row,) = (r for r in found.rows["held_out-1"] if (r["concept"], r["method"]) == (thing.label, method))
+        assert row["spacetime_auc"] == auc(values, thing.mask)
+        frames = zip(values, thing.mask, strict=True)
+        assert row["spatial_auc"] == pytest.approx(np.mean([auc(*each) for each in frames if each[1].any()]))
+
+
+def test_random_heads_are_others_in_each_clip_and_the_same_again(demo_pipeline, chosen, found):
+    reader = Reader(demo_pipeline, 0, chosen)
+    example = reader.fitted(demo_world(1).clips["held_out-0"]())
+    first, again, other = (reader.maps_of_random_heads(example, name) for name in ("a", "a", "b"))
+    assert torch.equal(first.imap, again.imap)
+    assert not torch.equal(first.selected_heads, other.selected_heads)
+    assert first.selected_heads.shape == reader.maps(example).selected_heads.shape
+    assert all(len(set(row)) == len(row) for row in first.selected_heads.tolist())
+    another_seed = Reader(demo_pipeline, 1, chosen).maps_of_random_heads(example, "a")
+    assert not torch.equal(first.selected_heads, another_seed.selected_heads)
+
+
+def test_estimates_are_means_over_concepts_with_what_was_left_out(found):
+    rows = [row for clip in found.rows.values() for row in clip if row["method"] == "gramcol"]
+    for kind, measures in found.estimates().items():
+        assert set(measures) == set(MEASURES[kind])
+        for measure, by_method in measures.items():
+            values = [row[measure] for row in rows if row["kind"] == kind]
+            told = [value for value in values if not isnan(value)]
+            estimate = by_method["gramcol"]
+            assert (estimate.values, estimate.left_out) == (len(told), len(values) - len(told))
+            assert isnan(estimate.mean) if not told else estimate.mean == pytest.approx(np.mean(told))
+    json.dumps(found.record(), allow_nan=False)
+
+
+def test_a_clip_done_before_is_not_repeated_and_a_broken_one_stops_no_other(
+    demo_pipeline, chosen, found, tmp_path, monkeypatch
+):
+    def break_off():
+        raise KeyboardInterrupt
+
+    def broken():
+        raise OSError("truncated")
+
+    (first, read_first), (second, read_second) = demo_world(CLIPS).clips.items()
+    dataset = DataSet({}, {first: read_first, "broken": broken, second: read_second})
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(demo_pipeline, dataset, journal=Journal(tmp_path, chosen), clip_done=break_off, **chosen)
+    with (tmp_path / "clips.jsonl").open("a") as file:
+        file.write('{"clip": "broken", "ro')
+    explained = []
+    localization = running.localization
+    monkeypatch.setattr(running, "localization", lambda *a: explained.append(a) or localization(*a))
+    resumed = evaluate(demo_pipeline, dataset, journal=Journal(tmp_path, chosen), **chosen)
+    assert len(explained) == 1
+    assert resumed.failed == {"broken": "truncated"}
+    # As text, since NaN is not equal to itself.
+    assert str(resumed.rows) == str(found.rows)
+    assert set(Journal(tmp_path, chosen).rows) == {first, second}
+
+
+def test_settings_that_are_not_possible_are_no_broken_clip(demo_pipeline):
+    with pytest.raises(ValueError, match="layer 99"):
+        evaluate(demo_pipeline, demo_world(1), layers=[99])
+    with pytest.raises(ValueError, match="step 99"):
+        evaluate(demo_pipeline, demo_world(1), steps=[99])
+
+
+def test_the_worst_clips_are_drawn_with_outlines(demo_pipeline, chosen, found):
+    worst = found.worst(1)
+    means = {
+        clip: np.mean([row["spacetime_auc"] for row in rows if row["method"] == "imap" and row["concept"]])
+        for clip, rows in found.rows.items()
+    }
+    assert worst == {min(means, key=means.get): pytest.approx(min(means.values()))}
+    ((name, figure),) = worst_figures(demo_pipeline, demo_world(CLIPS), worst, **chosen)
+    assert name in worst
+    truths = demo_world(CLIPS).clips[name]().truths
+    outlined = [axes for axes in figure.axes if axes.collections and axes.images]
+    assert len(outlined) == 6 * len(truths)
+
+
+@pytest.fixture
+def davis_clips(tmp_path):
+    davis(tmp_path)
+    return palette_masks(tmp_path, captions=write_json(tmp_path / "captions.json", CAPTIONS))
+
+
+def test_masks_are_cut_as_the_model_cuts_the_picture(davis_clips):
+    """The clip is 16 × 24 and the model's picture square: its middle is what is seen, and judged."""
+    reader = Reader(tiny_pipeline(), 0, {"layers": [1], "top_k": 2, "height": 32, "width": 32})
+    whole = davis_clips.clips["bear"]()
+    seen = reader.fitted(whole)
+    np.testing.assert_array_equal(seen.video.frames, whole.video.frames[:, :, 4:20])
+    np.testing.assert_array_equal(seen.truths[0].mask, whole.truths[0].mask[:, :, 4:20])
+    found = evaluate(tiny_pipeline(), davis_clips, layers=[1], top_k=2, height=32, width=32)
+    assert found.failed == {}
+    assert found.methods == METHODS
+    assert {row["concept"] for row in found.rows["dogs"]} == {"dog", "ball", None}
+
+
+def test_a_model_without_a_concept_stream_is_asked_for_words_of_the_caption(davis_clips):
+    pipe = tiny_wan.tiny_pipeline()
+    found = evaluate(pipe, davis_clips, match="prompt", layers=[1], top_k=2, height=32, width=48)
+    assert "the prompt does not say 'dog'; its words are two, dogs" in found.failed["dogs"]
+    assert found.methods == ("imap", "gramcol", "cross_attention", "random_heads")
+    assert {row["kind"] for row in found.rows["bear"]} == {"object"}
+
+
+def test_a_list_without_masks_gives_maps_and_no_measures(tmp_path):
+    Clip(draw_frames(9, 32, 48, seed=1), 12).save(tmp_path / "cat.mp4")
+    record = {"video_path": "cat.mp4", "caption": "a cat runs", "concepts": ["cat", "runs"], "object": "cat"}
+    dataset = video_list(write_json(tmp_path / "list.json", [record, {**record, "video_path": "gone.mp4"}]))
+    heard = {}
+    found = evaluate(
+        tiny_pipeline(), dataset, layers=[1], top_k=2, explained=lambda name, shown, maps: heard.update({name: maps})
+    )
+    assert found.rows == {"0000-cat.mp4": []}
+    assert found.measured == 0
+    assert found.methods == ()
+    assert "gone.mp4: no such file" in found.failed["0001-gone.mp4"]
+    assert heard["0000-cat.mp4"].labels == ("cat", "runs")

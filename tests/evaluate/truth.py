@@ -1,0 +1,38 @@
+"""Examples, and maps that know the truth about them."""
+
+import numpy as np
+import torch
+
+from imap_fast.evaluate.example import BACKGROUND, Example, Truth
+from imap_fast.maps import SaliencyMaps
+from imap_fast.video import Clip
+
+FRAMES, HEIGHT, WIDTH = 6, 8, 10
+
+
+def square(begin: int = 0, end: int = FRAMES) -> np.ndarray:
+    """A mask bool `[T, H, W]`: a square that goes right, in the frames from `begin` to `end`."""
+    mask = np.zeros((FRAMES, HEIGHT, WIDTH), bool)
+    for frame in range(begin, end):
+        mask[frame, 2:5, frame : frame + 3] = True
+    return mask
+
+
+def example(*truths: Truth, annotated: range | list[int] = range(FRAMES)) -> Example:
+    clip = Clip(np.zeros((FRAMES, HEIGHT, WIDTH, 3), np.uint8))
+    concepts = (*(truth.label for truth in truths), BACKGROUND)
+    return Example(clip, "a square slides", concepts, truths, np.array(list(annotated)))
+
+
+def maps_of(**values: np.ndarray) -> SaliencyMaps:
+    """`imap` of these concepts, `[T, H, W]` each, at the size of the video."""
+    stacked = torch.stack([torch.from_numpy(np.asarray(value, np.float32)) for value in values.values()])
+    return SaliencyMaps(
+        maps={"imap": stacked},
+        labels=tuple(values),
+        layers=(0,),
+        steps=(0,),
+        head_scores=torch.zeros(1, 2),
+        selected_heads=torch.zeros(1, 1, dtype=torch.int64),
+        settings={"temporal_compression": 1, "patch_size_t": 1, "video": {"num_frames": len(stacked[0])}},
+    )
