@@ -13,7 +13,8 @@ from torch import Tensor
 import imap_fast
 from imap_fast.demo import world
 from imap_fast.demo.export import RECORD
-from imap_fast.demo.score import auc, concept_masks
+from imap_fast.demo.score import concept_masks
+from imap_fast.evaluate.metrics import auc
 from imap_fast.doctor import DEMO_MODEL
 from imap_fast.video import Clip
 from imap_fast.windows import Stitch

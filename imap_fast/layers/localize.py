@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from imap_fast.accumulate import TextRows
-from imap_fast.demo.score import auc
+from imap_fast.evaluate.metrics import auc
 from imap_fast.trace import Tracer
 from imap_kernels import frame_separation, gram_column, motion_heads, qk_match
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import imap_fast
-from imap_fast.demo.score import auc
+from imap_fast.evaluate.metrics import auc
 from imap_fast.layers.localize import patches_inside
 from tests.tiny import FRAMES, HEIGHT, WIDTH
 from tests.video.media import draw_frames
