@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.record import result_path, write
+from imap_fast.demo.build import SIDE
 from imap_fast.memory import MODES
 from imap_fast.video.write import write_timed_mp4
 
@@ -107,7 +108,7 @@ def measure_cpu(model: str, frames: int) -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as folder:
         video, output = Path(folder) / "video.mp4", Path(folder) / "out"
-        write_timed_mp4(video, drawn(frames, 80, 80), 8)
+        write_timed_mp4(video, drawn(frames, SIDE, SIDE), 8)
         asked = ["--prompt", "a red square", "--concepts", "red square, background", "--output", str(output)]
         began = time.process_time()
         if main(["explain", str(video), "--model", model, *asked]):
@@ -132,7 +133,7 @@ def cpu_rows(model: str, lengths: Sequence[int]) -> list[dict[str, object]]:
     shortest, middle, longest = lengths[0], lengths[-2], lengths[-1]
     rows = []
     for frames, figures in found.items():
-        shape = f"{frames}x80x80"
+        shape = f"{frames}x{SIDE}x{SIDE}"
         rows.append({"name": "explain_peak_rss", "shape": shape, "value": figures["peak"], "unit": "B"})
         rows.append({"name": "explain_time_per_frame", "shape": shape, "value": figures["seconds"], "unit": "s"})
         if frames > shortest:

@@ -8,6 +8,7 @@ code. Writes `benchmarks/results/pipeline-<device>.json` and a plot beside it.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import statistics
 import time
@@ -25,12 +26,13 @@ from benchmarks.models import MODELS
 from benchmarks.plot import plot
 from benchmarks.record import device_name, result_path, row, write
 from benchmarks.variants import VARIANTS, Steps
+from imap_fast.demo.build import LATENT_FRAMES
+from imap_fast.demo.export import RECORD
 from imap_fast.demo.run import MODEL
 
 CONCEPTS = 8
 SWEPT_FRAMES = {49: 13, 81: 21, 161: 41, 321: 81}  # and the latent frames that they make
 SWEPT_CONCEPTS = (1, 2, 4, 8, 16, 32, 64, None)
-DEMO_LAYERS = (0, 1, 2)
 MIB = 2**20
 
 
@@ -162,12 +164,15 @@ def demo_rows(rounds: int) -> list[dict[str, object]]:
     transformer = CogVideoXTransformer3DModel.from_pretrained(MODEL / "transformer").eval()
     config = transformer.config
     inputs = {
-        "hidden_states": torch.randn(2, 5, config.in_channels, config.sample_height, config.sample_width),
+        "hidden_states": torch.randn(2, LATENT_FRAMES, config.in_channels, config.sample_height, config.sample_width),
         "encoder_hidden_states": torch.randn(2, config.max_text_seq_length, config.text_embed_dim),
         "timestep": torch.full((2,), 500),
     }
-    steps = Steps(transformer, inputs, torch.randn(3, config.text_embed_dim), layers=DEMO_LAYERS)
-    return rows_of("cpu_demo", "demo model, C=3, fp32", measure(steps, ("stock", "traced", "explain"), 10 * rounds))
+    layers = json.loads((MODEL / RECORD).read_text())["chosen"]["layers"]
+    steps = Steps(transformer, inputs, torch.randn(3, config.text_embed_dim), layers=layers)
+    tokens = LATENT_FRAMES * config.sample_height * config.sample_width // config.patch_size**2
+    shape = f"demo model, 2 × {tokens} tokens, {len(layers)} of {config.num_layers} layers read, C=3, fp32"
+    return rows_of("cpu_demo", shape, measure(steps, ("stock", "traced", "explain"), 10 * rounds))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

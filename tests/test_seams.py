@@ -12,6 +12,7 @@ from torch import Tensor
 
 import imap_fast
 from imap_fast.demo import world
+from imap_fast.demo.build import NUM_FRAMES, SIDE
 from imap_fast.demo.export import RECORD
 from imap_fast.demo.score import concept_masks
 from imap_fast.evaluate.metrics import auc
@@ -20,7 +21,8 @@ from imap_fast.video import Clip
 from imap_fast.windows import Stitch
 
 SCENES = range(4)
-OVERLAP, STRIDE, FRAMES = 2, 3, 41  # latent frames; three windows of 17 frames
+OVERLAP, STRIDE = 2, 5  # latent frames
+FRAMES = 65  # three windows
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +68,11 @@ def test_a_moving_shape_is_followed_across_a_seam(pipeline) -> None:
         scene = world.sample(seed, "held_out", num_frames=FRAMES)
         moving = scene.objects[0]
         maps = explain(pipeline, scene, scene.frames, overlap=OVERLAP)
-        whole = maps.upsample(FRAMES, 80, 80)[maps.index(moving.label)].numpy()
+        whole = maps.upsample(FRAMES, SIDE, SIDE)[maps.index(moving.label)].numpy()
         for begin in (STRIDE, 2 * STRIDE):
             first = 4 * (begin - 2)
-            alone = explain(pipeline, scene, scene.frames[first : first + 17])
-            middle = alone.upsample(17, 80, 80)[alone.index(moving.label)].numpy()
+            alone = explain(pipeline, scene, scene.frames[first : first + NUM_FRAMES])
+            middle = alone.upsample(NUM_FRAMES, SIDE, SIDE)[alone.index(moving.label)].numpy()
             for frame in range(4 * (begin - 1) + 1, 4 * (begin + OVERLAP - 1) + 1):
                 across.append(auc(whole[frame], moving.mask[frame]))
                 inside.append(auc(middle[frame - first], moving.mask[frame]))

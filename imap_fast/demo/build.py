@@ -12,8 +12,9 @@ from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 
 from imap_fast.demo.captions import WORDS
 
-NUM_FRAMES, SIDE = 17, 80
-TEXT_LENGTH = 24  # tokens of a prompt, padding included: the longest caption has 22 and the end mark
+NUM_FRAMES, SIDE = 25, 96
+LATENT_FRAMES = 7  # the VAE keeps the first frame and joins the others by fours
+TEXT_LENGTH = 40  # tokens of a prompt, padding included: the longest caption has 36 and the end mark
 TEXT_WIDTH = 96
 
 
@@ -22,8 +23,8 @@ def pipeline(
 ) -> CogVideoXPipeline:
     """A CogVideoX pipeline with random weights, for clips of `NUM_FRAMES` × `SIDE` × `SIDE` pixels.
 
-    The VAE divides height, width and time by 4, and the transformer joins 2 × 2 latents to a patch: 5 latent frames of
-    10 × 10 patches.
+    The VAE divides height, width and time by 4, and the transformer joins 2 × 2 latents to a patch: 7 latent frames of
+    12 × 12 patches.
 
     Args:
         seed: of the random weights.

@@ -2,62 +2,95 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
 
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white")
 SHAPES = ("circle", "square", "triangle", "star", "diamond", "cross")
+TEXTURES = ("plain", "striped", "dotted")
+SIZES = ("small", "medium", "large")
 BACKGROUNDS = ("dark", "grey", "brown")
-MOTIONS = ("slides left", "slides right", "slides up", "slides down", "bounces")
+CLUTTERED = "cluttered"
+MOTIONS = (
+    *("slides left", "slides right", "slides up", "slides down"),
+    *("bounces", "spins", "grows", "flashes"),
+)
 REST = "rests"
+# When a motion lasts: all the clip, or a part at its start, in its middle or at its end.
+SPANS = ("throughout", "first", "between", "last")
 
 # Every word of every caption: the vocabulary that the tokenizer knows as whole pieces.
 WORDS = (
-    *(*COLOURS, *SHAPES, *BACKGROUNDS, "background"),
-    *("slides", "left", "right", "up", "down", "bounces", "moves", "moving", "rests", "resting", "stays", "still"),
+    *(*COLOURS, *SHAPES, *TEXTURES, *SIZES, *BACKGROUNDS, CLUTTERED, "background"),
+    *("slides", "left", "right", "up", "down", "bounces", "spins", "grows", "flashes"),
+    *("moves", "moving", "rests", "resting", "stays", "still", "then"),
     *("a", "an", "and", "as", "on", "the", "while", "with"),
 )
 
 
-def caption(rng: np.random.Generator, moving: str, motion: str, resting: list[str], background: str) -> str:
+class Told(NamedTuple):
+    """What a caption can tell of one object.
+
+    Attributes:
+        name: "red circle".
+        texture: of `TEXTURES`.
+        size: of `SIZES`.
+        motion: of `MOTIONS`, or "rests".
+        span: of `SPANS`, when the motion lasts.
+    """
+
+    name: str
+    texture: str
+    size: str
+    motion: str
+    span: str
+
+    @property
+    def deed(self) -> str:
+        """What it does, in order: "rests then slides left"."""
+        before = [REST] if self.span in ("between", "last") else []
+        after = [REST] if self.span in ("first", "between") else []
+        return " then ".join([*before, self.motion, *after])
+
+
+def caption(rng: np.random.Generator, things: Sequence[Told], background: str) -> str:
     """One sentence about a scene, its wording drawn by `rng`.
 
-    Six captions in ten tell everything; the others name a part of the scene, down to a bare "red circle", so that the
-    text encoder meets the short phrases that a user asks for as concepts.
+    Six captions in ten tell everything that happens; the others name a part of the scene, down to a bare "red circle"
+    or "slides left", so that the text encoder meets the short phrases that a user asks for as concepts.
 
     Args:
         rng: where the draw comes from; the same state gives the same sentence.
-        moving: the moving object's name, "red circle".
-        motion: how it moves, "slides right".
-        resting: the names of the objects at rest, none to two.
-        background: "dark", "grey" or "brown".
+        things: the objects, those that move first.
+        background: "dark", or "cluttered dark".
     """
-    rest = str(rng.choice([REST, "stays still"]))
     if rng.random() < 0.6:
-        mover = f"{article(moving)} {motion}"
-        others = [f"{article(name)} {rest}" for name in resting]
-        if others and rng.random() < 0.3:
-            sentence = f"{' and '.join(others)} while {mover}"
-        elif others:
-            sentence = f"{mover} {rng.choice(['while', 'as'])} {' and '.join(others)}"
-        else:
-            sentence = mover
-        return sentence + (f" on a {background} background" if rng.random() < 0.5 else "")
-    names = [moving, *resting]
-    one = str(rng.choice(names))
+        clauses = [f"{article(_described(rng, thing))} {_deed(rng, thing)}" for thing in things]
+        if len(clauses) > 1 and rng.random() < 0.3:
+            clauses.reverse()
+        sentence = clauses[0]
+        if clauses[1:]:
+            sentence += f" {rng.choice(['while', 'as'])} {' and '.join(clauses[1:])}"
+        return sentence + (f" on {article(background)} background" if rng.random() < 0.5 else "")
+    movers = [thing for thing in things if thing.motion != REST]
+    mover = movers[rng.integers(len(movers))]
+    one = things[rng.integers(len(things))]
+    names = [thing.name for thing in things]
     partial = [
-        one,
-        article(one),
-        f"{moving} {motion}",
-        f"a moving {moving}",
-        motion,
-        f"{background} background with {article(one)}",
-        " and ".join(rng.permutation(names)),
+        one.name,
+        article(one.name),
+        article(_described(rng, one)),
+        f"{mover.name} {mover.motion}",
+        f"{mover.name} {mover.deed}",
+        mover.motion,
+        mover.deed,
+        f"{background} background with {article(one.name)}",
         " and ".join(article(name) for name in rng.permutation(names)),
-        f"a moving {moving}" + "".join(f" and a resting {name}" for name in resting),
-        f"the {moving} moves",
+        " and ".join(f"a {'resting' if thing.motion == REST else 'moving'} {thing.name}" for thing in things),
+        " while ".join(thing.motion for thing in movers),
     ]
     return str(rng.choice(partial))
 
@@ -65,3 +98,14 @@ def caption(rng: np.random.Generator, moving: str, motion: str, resting: list[st
 def article(name: str) -> str:
     """The name with "a" or "an" before it."""
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _described(rng: np.random.Generator, thing: Told) -> str:
+    """The name, with its texture or its size now and then."""
+    texture = thing.texture if rng.random() < 0.25 else ""
+    size = thing.size if thing.size != "medium" and rng.random() < 0.15 else ""
+    return " ".join(word for word in (size, texture, thing.name) if word)
+
+
+def _deed(rng: np.random.Generator, thing: Told) -> str:
+    return "stays still" if thing.motion == REST and rng.random() < 0.3 else thing.deed

@@ -18,7 +18,7 @@ LOG = "training.csv"
 
 
 def export(
-    pipe: CogVideoXPipeline, folder: Path, *, settings: dict[str, Any], logs: dict[str, list[tuple[int, float]]]
+    pipe: CogVideoXPipeline, folder: Path, *, settings: dict[str, Any], logs: dict[str, list[dict[str, float]]]
 ) -> None:
     """Writes a folder that `CogVideoXPipeline.from_pretrained` loads; the old one is replaced when it is complete.
 
@@ -26,7 +26,7 @@ def export(
         pipe: weights are stored in half precision, the text encoder's in full.
         folder: where to; other notes in an old folder's training.json are kept.
         settings: JSON-able, for training.json.
-        logs: rows (step, loss) of each stage, for training.csv.
+        logs: rows of each stage, numbers by name, for training.csv.
 
     Raises:
         OSError: the folder cannot be written.
@@ -48,9 +48,10 @@ def export(
         old = json.loads((folder / RECORD).read_text()) if (folder / RECORD).exists() else {}
         (unfinished / RECORD).write_text(json.dumps(old | {"settings": settings}, indent=2) + "\n")
         with (unfinished / LOG).open("w", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(["stage", "step", "loss"])
-            rows.writerows([stage, *row] for stage, log in logs.items() for row in log)
+            columns = {name: None for log in logs.values() for row in log for name in row}
+            rows = csv.DictWriter(file, ["stage", *columns])
+            rows.writeheader()
+            rows.writerows({"stage": stage, **row} for stage, log in logs.items() for row in log)
         if folder.exists():
             replaced = folder.rename(folder.with_name(f".{uuid4().hex}"))
             unfinished.rename(folder)

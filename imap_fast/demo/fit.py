@@ -16,6 +16,7 @@ from torch import nn
 from imap_fast.files import whole_file
 
 LOG_EVERY = 25
+Log = list[dict[str, float]]
 
 
 def fit(
@@ -26,8 +27,9 @@ def fit(
     rates: dict[str, float],
     checkpoint: Path,
     save_every: int = 200,
-    on_save: Callable[[list[tuple[int, float]]], None] | None = None,
-) -> list[tuple[int, float]]:
+    measure: Callable[[], dict[str, float]] = dict,
+    on_save: Callable[[Log], None] | None = None,
+) -> Log:
     """Trains with AdamW under a warmed-up cosine rate, gradients clipped to norm 1.
 
     `loss_at` must draw all its randomness from the step it is given: then a resumed run takes the very steps that an
@@ -40,10 +42,11 @@ def fit(
         rates: the highest learning rate of each module.
         checkpoint: a safetensors file; read if it exists, written every `save_every` steps and at the end.
         save_every: steps from one checkpoint to the next.
+        measure: called before each checkpoint; what it returns goes into the log.
         on_save: called with the log after each checkpoint.
 
     Returns:
-        The log, one (step, mean loss since the last row) every 25 steps.
+        The log: one `{"step": …, "loss": …}`, the mean loss since the last row, every 25 steps, and what was measured.
 
     Raises:
         FloatingPointError: if the loss stops being finite.
@@ -67,20 +70,21 @@ def fit(
             raise FloatingPointError(f"the loss is {recent[-1]} at step {step}: train with lower rates than {rates}.")
         done = step + 1
         if done % LOG_EVERY == 0:
-            log.append((done, round(sum(recent) / len(recent), 5)))
+            log.append({"step": done, "loss": round(sum(recent) / len(recent), 5)})
             pace = (time.monotonic() - began) / (done - start)
-            print(f"step {done} of {steps}, loss {log[-1][1]:.4f}, {pace:.2f} s a step", flush=True)
+            print(f"step {done} of {steps}, loss {log[-1]['loss']:.4f}, {pace:.2f} s a step", flush=True)
             recent.clear()
         if done % save_every == 0 or done == steps:
+            if measured := measure():
+                log.append({"step": done, **measured})
+                print(measured, flush=True)
             _save(checkpoint, modules, optimizer, done, log)
             if on_save:
                 on_save(log)
     return log
 
 
-def _save(
-    path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, step: int, log: list[tuple[int, float]]
-) -> None:
+def _save(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, step: int, log: Log) -> None:
     """Writes weights, optimizer state, step and log to one safetensors file, whole or not at all."""
     tensors = {f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
@@ -91,9 +95,7 @@ def _save(
         save_file(tensors, unfinished, {"step": str(step), "log": json.dumps(log)})
 
 
-def _load(
-    path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
-) -> tuple[int, list[tuple[int, float]]]:
+def _load(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> tuple[int, Log]:
     """Restores what `_save` wrote; returns the step and the log."""
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
@@ -107,7 +109,7 @@ def _load(
             "param_groups": optimizer.state_dict()["param_groups"],
         }
     )
-    return int(metadata["step"]), [(step, loss) for step, loss in json.loads(metadata["log"])]
+    return int(metadata["step"]), json.loads(metadata["log"])
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

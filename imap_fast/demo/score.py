@@ -14,11 +14,13 @@ BACKGROUND = "background"
 def concept_masks(scene: Scene) -> dict[str, np.ndarray]:
     """The concepts to ask for in a scene, and where each one is: bool `[T, H, W]`.
 
-    Every object by its name; the motion, which is where the moving object is; and the background, all that is left.
+    Every object by its name; every motion, which is where its object is while it lasts; and the background, all that is
+    left.
     """
     masks = {thing.label: thing.mask for thing in scene.objects}
     anything = np.any(list(masks.values()), axis=0)
-    return masks | {thing.motion: thing.mask for thing in scene.objects if thing.moving} | {BACKGROUND: ~anything}
+    motions = {thing.motion: thing.motion_mask for thing in scene.objects if thing.moving.any()}
+    return masks | motions | {BACKGROUND: ~anything}
 
 
 def score(

@@ -1,14 +1,15 @@
 """Trains the demo model from nothing: `python -m imap_fast.demo.train`.
 
 First the VAE on rendered clips, then the transformer and the text encoder together on the VAE's latents of a fixed set
-of scenes, by v-prediction and on stills before clips, as CogVideoX does. Last, validation scenes decide which layers
-and step the demo reads. Every step's randomness follows from the seed and the step, so a stopped run resumes where
-it was.
+of scenes, by v-prediction and on stills before clips, as CogVideoX does. Whenever it saves, it measures on validation
+scenes how well words are found, and last, they decide which layers and step the demo reads. Every step's randomness
+follows from the seed and the step, so a stopped run resumes where it was.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import json
 from dataclasses import dataclass
@@ -21,16 +22,16 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from imap_fast.demo import build, world
-from imap_fast.demo.captions import caption
+from imap_fast.demo.captions import Told, caption
 from imap_fast.demo.export import export
 from imap_fast.demo.fit import fit
-from imap_fast.demo.validate import validate
+from imap_fast.demo.validate import localization, validate
 from imap_fast.files import whole_file
 
 VAE_SCENES = 400  # of the training scenes, enough for the VAE, which sees crops of them
 STILL_TIMESTEPS = 400, 900  # where colours and shapes are in doubt but not lost, so that words decide
-# What a caption is made from: the moving object, its motion, the resting objects, the background.
-Facts = tuple[str, str, list[str], str]
+START_TIMESTEPS = 300, 1000  # where what follows a known start is in doubt
+Facts = tuple[list[Told], str]  # what a caption is made from: the objects and the background
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,14 @@ class EncodedScenes:
 
     Attributes:
         latents: means of the VAE's posterior, fp16 `[scenes, F, C, h, w]`.
-        coverage: share of each latent that any object covers, fp16 `[scenes, F, h, w]`.
+        objects: share of each latent that any object covers, fp16 `[scenes, F, h, w]`.
+        motion: share that an object covers while it moves, the same.
         facts: for the captions.
     """
 
     latents: torch.Tensor
-    coverage: torch.Tensor
+    objects: torch.Tensor
+    motion: torch.Tensor
     facts: list[Facts]
 
 
@@ -65,6 +68,9 @@ class Settings:
             transformer asks.
         object_weight: of the squared error where an object is, against 1 where none is. Objects are a tenth of the
             picture and nearly all that a caption tells.
+        motion_weight: added where an object moves.
+        start_share: share of clips whose first latent frame stays clean. From a known start, words of motion decide
+            what follows; without one they tell next to nothing, and are not learned.
         caption_dropout: share of scenes shown with the empty caption, which guidance needs.
     """
 
@@ -72,18 +78,20 @@ class Settings:
     vae_steps: int = 900
     vae_rate: float = 2e-3
     kl_weight: float = 3e-5
-    scenes: int = 2400
-    still_steps: int = 4000
+    scenes: int = 2000
+    still_steps: int = 2500
     still_batch: int = 32
-    clip_steps: int = 2000
-    clip_batch: int = 8
+    clip_steps: int = 5500
+    clip_batch: int = 4
     rate: float = 2e-3
     text_rate: float = 1e-4
     object_weight: float = 8.0
+    motion_weight: float = 8.0
+    start_share: float = 0.5
     caption_dropout: float = 0.1
 
 
-def train(pipe: CogVideoXPipeline, settings: Settings, work: Path, model: Path, *, save_every: int = 200) -> None:
+def train(pipe: CogVideoXPipeline, settings: Settings, work: Path, model: Path, *, save_every: int = 500) -> None:
     """Trains a pipeline from `build.pipeline` in place, and writes it with its settings and log whenever it saves.
 
     Args:
@@ -114,6 +122,12 @@ def train(pipe: CogVideoXPipeline, settings: Settings, work: Path, model: Path, 
         rates={"transformer": settings.rate, "text_encoder": settings.text_rate},
         checkpoint=work / "transformer.safetensors",
         save_every=save_every,
+        # A copy of the transformer: a trace would make a compiled one compile again.
+        measure=lambda: localization(
+            CogVideoXPipeline(
+                pipe.tokenizer, pipe.text_encoder, pipe.vae, copy.deepcopy(pipe.transformer), pipe.scheduler
+            )
+        ),
         on_save=lambda log: export(
             pipe, model, settings=dataclasses.asdict(settings), logs={"vae": vae_log, "transformer": log}
         ),
@@ -151,15 +165,20 @@ def velocity_loss(pipe: CogVideoXPipeline, scenes: EncodedScenes, settings: Sett
     batch = settings.still_batch if still else settings.clip_batch
     chosen = rng.integers(len(scenes.latents), size=batch)
     captions = ["" if rng.random() < settings.caption_dropout else caption(rng, *scenes.facts[i]) for i in chosen]
-    clean, coverage = scenes.latents[chosen], scenes.coverage[chosen]
+    shown = [scenes.latents[chosen], scenes.objects[chosen], scenes.motion[chosen]]
     if still:
-        one = torch.arange(batch), rng.integers(clean.shape[1], size=batch)
-        clean, coverage = clean[one].unsqueeze(1), coverage[one].unsqueeze(1)
-    clean = clean.to(device, torch.float32) * pipe.vae.config.scaling_factor
+        one = torch.arange(batch), rng.integers(build.LATENT_FRAMES, size=batch)
+        shown = [values[one].unsqueeze(1) for values in shown]
+    clean, objects, motion = (values.to(device, torch.float32) for values in shown)
+    clean = clean * pipe.vae.config.scaling_factor
+    known_start = torch.from_numpy(rng.random(batch) < (0 if still else settings.start_share)).to(device)
     noise = torch.randn(clean.shape, generator=_generator(settings.seed, step)).to(device)
-    noisiest = pipe.scheduler.config.num_train_timesteps
-    timestep = torch.from_numpy(rng.integers(*(STILL_TIMESTEPS if still else (0, noisiest)), size=batch)).to(device)
+    lowest, highest = STILL_TIMESTEPS if still else (0, pipe.scheduler.config.num_train_timesteps)
+    timestep = torch.from_numpy(rng.integers(lowest, highest, size=batch)).to(device)
+    after_start = torch.from_numpy(rng.integers(*START_TIMESTEPS, size=batch)).to(device)
+    timestep = torch.where(known_start, after_start, timestep)
     noisy = pipe.scheduler.add_noise(clean, noise, timestep)
+    noisy[known_start, 0] = clean[known_start, 0]
     velocity = pipe.scheduler.get_velocity(clean, noise, timestep)
     tokens = pipe.tokenizer(
         captions, padding="max_length", max_length=build.TEXT_LENGTH, truncation=True, return_tensors="pt"
@@ -168,7 +187,8 @@ def velocity_loss(pipe: CogVideoXPipeline, scenes: EncodedScenes, settings: Sett
         # No attention mask: the pipeline gives the text encoder none either.
         text = pipe.text_encoder(tokens.input_ids.to(device)).last_hidden_state
         predicted = pipe.transformer(noisy, text, timestep).sample
-    weight = 1 + (settings.object_weight - 1) * coverage.to(device, torch.float32)
+    weight = 1 + (settings.object_weight - 1) * objects + settings.motion_weight * motion
+    weight[known_start, 0] = 0
     error = (predicted.float() - velocity).square().mean(dim=2)
     return (weight * error).sum() / weight.sum()
 
@@ -179,28 +199,30 @@ def encoded_scenes(vae: AutoencoderKLCogVideoX, count: int, cache: Path) -> Enco
     if cache.exists():
         with safe_open(cache, "pt") as file:
             facts = json.loads(file.metadata()["facts"])
-            return EncodedScenes(file.get_tensor("latents"), file.get_tensor("coverage"), facts)
-    latents, coverage, facts = [], [], []
+            facts = [([Told(*thing) for thing in things], background) for things, background in facts]
+            return EncodedScenes(*(file.get_tensor(name) for name in ("latents", "objects", "motion")), facts)
+    latents, objects, motion, facts = [], [], [], []
     for seed in range(count):
         scene = world.sample(seed)
-        moving, *resting = scene.objects
-        facts.append((moving.label, moving.motion, [thing.label for thing in resting], scene.background))
         with torch.autocast(vae.device.type, torch.bfloat16):
             mean = vae.encode(pixels(scene)[None].to(vae.device)).latent_dist.mean
         latents.append(mean[0].transpose(0, 1).half().cpu())
-        coverage.append(latent_coverage(scene, latents[0].shape[-2:]).half())
+        size = latents[0].shape[-2:]
+        objects.append(latent_share([thing.mask for thing in scene.objects], size).half())
+        motion.append(latent_share([thing.motion_mask for thing in scene.objects], size).half())
+        facts.append(([thing.told for thing in scene.objects], scene.background))
         if (seed + 1) % 200 == 0:
             print(f"{seed + 1} of {count} scenes encoded", flush=True)
-    scenes = EncodedScenes(torch.stack(latents), torch.stack(coverage), facts)
+    scenes = EncodedScenes(torch.stack(latents), torch.stack(objects), torch.stack(motion), facts)
     with whole_file(cache) as unfinished:
-        tensors = {"latents": scenes.latents, "coverage": scenes.coverage}
+        tensors = {"latents": scenes.latents, "objects": scenes.objects, "motion": scenes.motion}
         save_file(tensors, unfinished, {"facts": json.dumps(facts)})
     return scenes
 
 
-def latent_coverage(scene: world.Scene, size: tuple[int, int]) -> torch.Tensor:
-    """The share of each latent that any object covers, `[F, h, w]`: the first frame is alone, then four go together."""
-    anything = torch.from_numpy(np.any([thing.mask for thing in scene.objects], axis=0)).float()
+def latent_share(masks: list[np.ndarray], size: tuple[int, int]) -> torch.Tensor:
+    """The share of each latent that any mask covers, `[F, h, w]`: the first frame is alone, then four go together."""
+    anything = torch.from_numpy(np.any(masks, axis=0)).float()
     spatial = torch.nn.functional.adaptive_avg_pool2d(anything, size)
     return torch.cat([spatial[:1], spatial[1:].unflatten(0, (-1, 4)).mean(dim=1)])
 
@@ -223,12 +245,16 @@ def main() -> None:
         "--work", type=Path, default=Path("demo-training"), help="where checkpoints go, and resume from"
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--compile", action="store_true", help="compile the transformer: twice as fast on a CPU")
     for field in dataclasses.fields(Settings):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     given = vars(parser.parse_args())
-    model, work, device = given.pop("model"), given.pop("work"), given.pop("device")
+    model, work, device, compiled = (given.pop(name) for name in ("model", "work", "device", "compile"))
     settings = Settings(**given)
-    train(build.pipeline(settings.seed).to(device), settings, work, model)
+    pipe = build.pipeline(settings.seed).to(device)
+    if compiled:
+        pipe.transformer.compile()
+    train(pipe, settings, work, model)
     print(json.dumps(validate(model)))
 
 

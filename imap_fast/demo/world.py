@@ -1,7 +1,8 @@
-"""The demo world: short clips of coloured shapes on a plain ground, one moving, the others at rest, with exact masks.
+"""The demo world: short clips of coloured shapes, some of which move for a while, with exact masks and captions.
 
-A scene follows from its seed alone, so the training set is a range of seeds. Some combinations of colour and shape
-are in no scene of the `train` and `validation` splits: a `held_out` scene has only those, all new to a trained model.
+A scene follows from its seed alone, so the training set is a range of seeds. Some combinations of colour and shape, and
+some of shape and motion, are in no scene of the `train` and `validation` splits: a `held_out` scene has only those, all
+new to a trained model.
 """
 
 from __future__ import annotations
@@ -10,12 +11,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imap_fast.demo.captions import BACKGROUNDS, COLOURS, MOTIONS, REST, SHAPES, caption
+from imap_fast.demo.captions import (
+    BACKGROUNDS,
+    CLUTTERED,
+    COLOURS,
+    MOTIONS,
+    REST,
+    SHAPES,
+    SIZES,
+    SPANS,
+    TEXTURES,
+    Told,
+    caption,
+)
+from imap_fast.demo.motions import Course, draw_course
+from imap_fast.demo.shapes import draw
 
 FPS = 8.0
 SPLITS = ("train", "validation", "held_out")
-# Each colour is held out with one shape, so every colour and every shape is still trained on.
-HELD_OUT = frozenset((colour, SHAPES[i % len(SHAPES)]) for i, colour in enumerate(COLOURS))
+# Each colour is held out with one shape and each motion with one, so all of them are still trained on.
+HELD_OUT_NAMES = frozenset((colour, SHAPES[i % len(SHAPES)]) for i, colour in enumerate(COLOURS))
+HELD_OUT_DEEDS = frozenset((SHAPES[i % len(SHAPES)], motion) for i, motion in enumerate(MOTIONS))
 
 _RGB = {
     "red": (222, 56, 49),
@@ -31,6 +47,8 @@ _RGB = {
     "brown": (96, 70, 54),
 }
 _MARGIN = 0.02  # of the side: least distance between two objects, and from an object to the border
+_SHADED = 0.55  # brightness of a texture's shaded parts
+_RADII = {"small": (0.10, 0.12), "medium": (0.12, 0.16), "large": (0.16, 0.18)}  # of the side, at the start
 
 
 @dataclass(frozen=True)
@@ -38,16 +56,22 @@ class Object:
     """One shape of a scene.
 
     Attributes:
-        colour, shape: of `COLOURS` and `SHAPES`.
-        radius: half its width in pixels, about.
+        colour, shape, texture, size: of `COLOURS`, `SHAPES`, `TEXTURES` and `SIZES`.
+        radius: half its width in the first frame in pixels, about.
         motion: of `MOTIONS`, or "rests".
+        span: of `SPANS`, when the motion lasts.
+        moving: bool `[T]`, true in the frames in which it lasts.
         mask: bool `[T, H, W]`, true where the object covers at least half the pixel.
     """
 
     colour: str
     shape: str
+    texture: str
+    size: str
     radius: float
     motion: str
+    span: str
+    moving: np.ndarray
     mask: np.ndarray
 
     @property
@@ -56,14 +80,19 @@ class Object:
         return f"{self.colour} {self.shape}"
 
     @property
-    def moving(self) -> bool:
-        """Whether it moves."""
-        return self.motion != REST
+    def motion_mask(self) -> np.ndarray:
+        """Where it is while it moves, bool `[T, H, W]`."""
+        return self.mask & self.moving[:, None, None]
+
+    @property
+    def told(self) -> Told:
+        """What captions can tell of it."""
+        return Told(self.label, self.texture, self.size, self.motion, self.span)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A rendered clip, frames uint8 `[T, H, W, 3]` RGB, and all that is true of it; the moving object comes first."""
+    """A rendered clip, frames uint8 `[T, H, W, 3]` RGB, and all that is true of it; objects that move come first."""
 
     frames: np.ndarray
     caption: str
@@ -72,8 +101,8 @@ class Scene:
     fps: float = FPS
 
 
-def sample(seed: int, split: str = "train", *, num_frames: int = 17, side: int = 80) -> Scene:
-    """The scene that belongs to a seed: one moving object and up to two at rest, colours and shapes all different.
+def sample(seed: int, split: str = "train", *, num_frames: int = 25, side: int = 96) -> Scene:
+    """The scene that belongs to a seed: one to three objects, one or two of them moving, no word true of two.
 
     Args:
         seed: a whole number from 0.
@@ -90,116 +119,87 @@ def sample(seed: int, split: str = "train", *, num_frames: int = 17, side: int =
         raise ValueError(f"num_frames={num_frames} and side={side}: a scene needs 1 frame and 16 pixels at least.")
     rng = np.random.default_rng([SPLITS.index(split), seed])
     count = int(rng.choice([1, 2, 3], p=[0.2, 0.5, 0.3]))
-    names = _choose_names(rng, count, held_out=split == "held_out")
-    motions = [str(rng.choice(MOTIONS)), *[REST] * (count - 1)]
-    radii, centres = _place(rng, motions, num_frames)
-    background = str(rng.choice(BACKGROUNDS))
-
-    coverage = [
-        _coverage(shape, radius * side, path * side, side)
-        for (_, shape), radius, path in zip(names, radii, centres, strict=True)
+    movers = min(int(rng.choice([1, 2], p=[0.65, 0.35])), count)
+    names, motions = _choose_words(rng, count, movers, held_out=split == "held_out")
+    spans = [str(span) for span in rng.choice(SPANS, movers, p=[0.16, 0.28, 0.28, 0.28])]
+    spans += [SPANS[0]] * (count - movers)
+    # A plain circle looks the same however it turns.
+    textures = [
+        str(rng.choice(TEXTURES if (shape, motion) != ("circle", "spins") else TEXTURES[1:]))
+        for (_, shape), motion in zip(names, motions, strict=True)
     ]
+    sizes = [str(size) for size in rng.choice(SIZES, count, p=[0.2, 0.6, 0.2])]
+    placed = _place(rng, motions, spans, sizes, num_frames)
+    background = str(rng.choice(BACKGROUNDS))
+    cluttered = rng.random() < 0.4
+
+    frames = np.broadcast_to(_ground(rng, background, cluttered, side), (num_frames, side, side, 3))
+    objects = []
+    for (colour, shape), texture, size, motion, span, (radius, course) in zip(
+        names, textures, sizes, motions, spans, placed, strict=True
+    ):
+        coverage, shade = draw(shape, texture, side, course.centre * side, radius * side * course.growth, course.angle)
+        light = course.light[:, None, None] * (1 - (1 - _SHADED) * shade)
+        frames = frames + coverage[..., None] * (light[..., None] * np.array(_RGB[colour]) - frames)
+        objects.append(
+            Object(colour, shape, texture, size, radius * side, motion, span, course.moving, coverage >= 0.5)
+        )
+    background = f"{CLUTTERED} {background}" if cluttered else background
+    sentence = caption(rng, [thing.told for thing in objects], background)
+    return Scene(np.rint(frames).astype(np.uint8), sentence, tuple(objects), background)
+
+
+def _choose_words(
+    rng: np.random.Generator, count: int, movers: int, *, held_out: bool
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """`count` (colour, shape) pairs and their motions, no word twice, all combinations held out or none."""
+    allowed = [(c, s) for c in COLOURS for s in SHAPES if ((c, s) in HELD_OUT_NAMES) == held_out]
+    while True:
+        names = [allowed[i] for i in rng.choice(len(allowed), count, replace=False)]
+        motions = [
+            str(rng.choice([motion for motion in MOTIONS if ((shape, motion) in HELD_OUT_DEEDS) == held_out]))
+            for _, shape in names[:movers]
+        ]
+        if all(len(set(words)) == len(words) for words in (*zip(*names, strict=True), motions)):
+            return names, motions + [REST] * (count - movers)
+
+
+def _place(
+    rng: np.random.Generator, motions: list[str], spans: list[str], sizes: list[str], num_frames: int
+) -> list[tuple[float, Course]]:
+    """Radii in fractions of the side, and courses, such that nothing ever touches or leaves the picture."""
+    while True:
+        placed: list[tuple[float, Course]] = []
+        for motion, span, size in zip(motions, spans, sizes, strict=True):
+            for _ in range(60):
+                radius, course = float(rng.uniform(*_RADII[size])), draw_course(rng, motion, span, num_frames)
+                if _inside(radius, course) and all(_apart(radius, course, *other) for other in placed):
+                    placed.append((radius, course))
+                    break
+        if len(placed) == len(motions):
+            return placed
+
+
+def _inside(radius: float, course: Course) -> bool:
+    room = np.minimum(course.centre, 1 - course.centre).min(axis=1)
+    return bool((room > radius * course.growth + _MARGIN).all())
+
+
+def _apart(radius: float, course: Course, other_radius: float, other: Course) -> bool:
+    distance = np.hypot(*(course.centre - other.centre).T)
+    return bool((distance > 1.2 * (radius * course.growth + other_radius * other.growth) + _MARGIN).all())
+
+
+def _ground(rng: np.random.Generator, background: str, cluttered: bool, side: int) -> np.ndarray:
+    """The picture without its objects, `[H, W, 3]`."""
     # A soft fall of light from top to bottom keeps the ground from looking like a test card.
-    light = np.linspace(1.08, 0.92, side)[None, :, None, None]
-    frames = np.broadcast_to(light * np.array(_RGB[background]), (num_frames, side, side, 3))
-    for (colour, _), alpha in zip(names, coverage, strict=True):
-        frames = frames + alpha[..., None] * (np.array(_RGB[colour]) - frames)
-    objects = tuple(
-        Object(colour, shape, radius * side, motion, alpha >= 0.5)
-        for (colour, shape), radius, motion, alpha in zip(names, radii, motions, coverage, strict=True)
-    )
-    moving, *resting = (thing.label for thing in objects)
-    sentence = caption(rng, moving, motions[0], resting, background)
-    return Scene(np.rint(frames).astype(np.uint8), sentence, objects, background)
-
-
-def _choose_names(rng: np.random.Generator, count: int, *, held_out: bool) -> list[tuple[str, str]]:
-    """`count` (colour, shape) pairs, no colour and no shape twice, all of them held out or none."""
-    while True:
-        colours = rng.choice(COLOURS, count, replace=False)
-        shapes = rng.choice(SHAPES, count, replace=False)
-        names = [(str(colour), str(shape)) for colour, shape in zip(colours, shapes, strict=True)]
-        if all((name in HELD_OUT) == held_out for name in names):
-            return names
-
-
-def _place(rng: np.random.Generator, motions: list[str], num_frames: int) -> tuple[list[float], list[np.ndarray]]:
-    """Radii and centre paths `[T, 2]` (x, y), both as fractions of the side, such that nothing ever touches."""
-    while True:
-        radii = [float(radius) for radius in rng.uniform(0.12, 0.19, len(motions))]
-        centres = [_path(rng, motion, num_frames) for motion in motions]
-        inside = all(
-            path.min() > radius + _MARGIN and path.max() < 1 - radius - _MARGIN
-            for radius, path in zip(radii, centres, strict=True)
-        )
-        apart = all(
-            np.hypot(*(centres[i] - centres[j]).T).min() > 1.2 * (radii[i] + radii[j]) + _MARGIN
-            for i in range(len(motions))
-            for j in range(i)
-        )
-        if inside and apart:
-            return radii, centres
-
-
-def _path(rng: np.random.Generator, motion: str, num_frames: int) -> np.ndarray:
-    """Where the centre is in each frame, `[T, 2]` in fractions of the side."""
-    start = rng.uniform(0.1, 0.9, 2)
-    time = np.linspace(0, 1, num_frames)
-    reach = rng.uniform(0.35, 0.6)
-    if motion == REST:
-        offset = np.zeros((num_frames, 2))
-    elif motion == "bounces":
-        offset = np.stack([np.zeros(num_frames), -0.6 * reach * np.abs(np.sin(2 * np.pi * time))], axis=1)
-    else:
-        direction = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}[motion.split()[1]]
-        offset = reach * time[:, None] * np.array(direction)
-    return start + offset
-
-
-def _coverage(shape: str, radius: float, centres: np.ndarray, side: int) -> np.ndarray:
-    """How much of each pixel the shape covers, `[T, H, W]`: the signed distance cut off half a pixel either side."""
-    still = bool((centres == centres[0]).all())
-    coverage = np.zeros((1 if still else len(centres), side, side))
-    for layer, (cx, cy) in zip(coverage, centres, strict=False):
-        # Beyond its own box the shape covers nothing.
-        left, top = (max(int(c - 1.3 * radius), 0) for c in (cx, cy))
-        right, bottom = (int(c + 1.3 * radius) + 2 for c in (cx, cy))
-        box = layer[top:bottom, left:right]
-        y, x = np.ogrid[top : top + box.shape[0], left : left + box.shape[1]]
-        x, y = np.broadcast_arrays((x + 0.5 - cx) / radius, (y + 0.5 - cy) / radius)
-        box[:] = np.clip(0.5 - radius * _signed_distance(shape, x, y), 0, 1)
-    return np.broadcast_to(coverage, (len(centres), side, side))
-
-
-def _signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Distance from each point to the outline of the unit shape, negative inside."""
-    if shape == "circle":
-        return np.hypot(x, y) - 0.95
-    corners = _CORNERS[shape]
-    distance = np.full(x.shape, np.inf)
-    inside = np.zeros(x.shape, bool)
-    for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        ex, ey = bx - ax, by - ay
-        along = np.clip(((x - ax) * ex + (y - ay) * ey) / (ex * ex + ey * ey), 0, 1)
-        distance = np.minimum(distance, np.hypot(x - ax - along * ex, y - ay - along * ey))
-        if ay != by:
-            inside ^= ((ay > y) != (by > y)) & (x < ax + (y - ay) * ex / ey)
-    return np.where(inside, -distance, distance)
-
-
-def _on_circle(angles: np.ndarray, radii: np.ndarray | float = 1.0, below: float = 0.0) -> np.ndarray:
-    """Points `[n, 2]` at these angles (degrees, clockwise from the top) about a centre so far below the origin."""
-    angles = np.radians(angles)
-    return np.stack([radii * np.sin(angles), below - radii * np.cos(angles)], axis=1)
-
-
-_ARM = 0.33  # half the width of the cross's arms
-_CORNERS = {
-    "square": 0.85 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]),
-    "triangle": _on_circle(np.arange(3) * 120.0, 1.1, below=0.2),
-    "star": _on_circle(np.arange(10) * 36.0, np.where(np.arange(10) % 2, 0.5, 1.12), below=0.05),
-    "diamond": np.array([(0, -1.1), (0.8, 0), (0, 1.1), (-0.8, 0)]),
-    "cross": np.concatenate(
-        [[(x, y), (y, -x), (-x, -y), (-y, x)] for x, y in [(-_ARM, -1.0), (_ARM, -1.0), (_ARM, -_ARM)]]
-    )[[0, 4, 8, 3, 7, 11, 2, 6, 10, 1, 5, 9]],
-}
+    ground = np.linspace(1.08, 0.92, side)[:, None, None] * np.broadcast_to(_RGB[background], (side, side, 3))
+    if cluttered:
+        for _ in range(36):
+            shape, radius, centre = rng.choice(SHAPES), rng.uniform(0.015, 0.05), rng.uniform(0, 1, 2)
+            (coverage,), _ = draw(
+                str(shape), "plain", side, centre[None] * side, np.array([radius * side]), rng.uniform(0, 6, 1)
+            )
+            tint = rng.choice([-1, 1]) * rng.uniform(10, 26) + rng.uniform(-6, 6, 3)
+            ground = ground + 0.9 * coverage[..., None] * tint
+    return np.clip(ground, 0, 255)

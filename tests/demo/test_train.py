@@ -1,15 +1,18 @@
 """The training command: it learns, it resumes to the bit, and what it exports is a pipeline."""
 
 import csv
+import dataclasses
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 from diffusers import CogVideoXPipeline
 
 from imap_fast.demo import build, world
+from imap_fast.demo.captions import Told
 from imap_fast.demo.fit import fit
-from imap_fast.demo.train import Settings, train
+from imap_fast.demo.train import EncodedScenes, Settings, train, velocity_loss
 from imap_fast.demo.validate import validate
 from imap_fast.maps import MAP_NAMES
 
@@ -53,8 +56,32 @@ def test_fit_learns(tmp_path):
         rates={"line": 0.1},
         checkpoint=tmp_path / "line.safetensors",
     )
-    assert [step for step, _ in log] == list(range(25, 401, 25))
-    assert log[-1][1] < 1e-3 * log[0][1]
+    assert [row["step"] for row in log] == list(range(25, 401, 25))
+    assert log[-1]["loss"] < 1e-3 * log[0]["loss"]
+
+
+def test_fit_keeps_what_was_measured(tmp_path):
+    def run(steps: int):
+        line, saved = torch.nn.Linear(1, 1), []
+        log = fit(
+            {"line": line},
+            lambda step: line.weight.square().sum(),
+            steps=steps,
+            rates={"line": 0.1},
+            checkpoint=tmp_path / "line.safetensors",
+            save_every=2,
+            measure=lambda: {"weight": round(line.weight.item(), 3)},
+            on_save=lambda log: saved.append(len(log)),
+        )
+        return log, saved
+
+    first, saved = run(4)
+    assert [row["step"] for row in first] == [2, 4]
+    assert first[0]["weight"] != first[1]["weight"]
+    assert saved == [1, 2]
+    resumed, saved = run(6)
+    assert resumed[:2] == first
+    assert saved == [3]
 
 
 def test_fit_stops_at_a_loss_that_is_no_number(tmp_path):
@@ -108,7 +135,9 @@ def test_the_exported_folder_is_a_pipeline_and_its_record(tmp_path):
     assert loaded.vae.config.scaling_factor == trained.vae.config.scaling_factor != 1.0
     assert json.loads((tmp_path / "model" / "training.json").read_text())["settings"]["clip_steps"] == 2
     rows = list(csv.reader((tmp_path / "model" / "training.csv").open()))
-    assert rows[0] == ["stage", "step", "loss"]
+    assert rows[0][:2] == ["stage", "step"]
+    assert {"imap objects", "imap motions", "cross_attention objects"} <= set(rows[0])
+    assert [row[:2] for row in rows[1:]] == [["transformer", "4"]]
     assert not list(tmp_path.glob(".*")), "a half-written folder was left"
 
 
@@ -121,16 +150,14 @@ def test_validation_notes_the_best_of_all_layers_and_steps(tmp_path, monkeypatch
         assert [len(scene.objects) > 1 for scene in scenes] == [True] * len(scenes)
         sizes.append(len(scenes))
         best = (layers, step) == ((1,), 40)
-        return dict.fromkeys(
-            names, {"in_picture": 0.7, "among_objects": 0.7} if best else {"in_picture": 0.95, "among_objects": 0.4}
-        )
+        return dict.fromkeys(names, {"objects": 0.7, "motions": 0.7} if best else {"objects": 0.95, "motions": 0.4})
 
-    monkeypatch.setattr("imap_fast.demo.validate._mean_auc", aucs)
-    note = validate(tmp_path / "model", scenes=3, held_out=2, steps=(30, 40))
+    monkeypatch.setattr("imap_fast.demo.validate.mean_auc", aucs)
+    note = validate(tmp_path / "model", scenes=3, steps=(30, 40))
     assert set(asked) == {(layers, step) for layers in [(0,), (1,), (0, 1)] for step in (30, 40)}
     assert (note["layers"], note["steps"]) == ([1], [40])
-    assert (note["validation"]["scenes"], note["held_out"]["scenes"]) == (3, 2)
-    assert sizes == [3] * 7 + [2]
+    assert note["validation"]["scenes"] == 3
+    assert sizes == [3] * 7
     record = json.loads((tmp_path / "model" / "training.json").read_text())
     assert record["chosen"] == note
     assert record["settings"]["clip_steps"] == 2
@@ -138,9 +165,58 @@ def test_validation_notes_the_best_of_all_layers_and_steps(tmp_path, monkeypatch
 
 def test_validation_measures_with_the_real_maps(tmp_path):
     train(tiny_pipeline(), TINY, tmp_path / "work", tmp_path / "model")
-    note = validate(tmp_path / "model", scenes=1, held_out=1, steps=(40,))
-    for split in ("validation", "held_out"):
-        assert set(note[split]["mean_auc"]) == set(MAP_NAMES)
-        for row in note[split]["mean_auc"].values():
-            assert set(row) == {"in_picture", "among_objects"}
-            assert all(0 < value < 1 for value in row.values())
+    note = validate(tmp_path / "model", scenes=1, steps=(40,))
+    assert set(note["validation"]["mean_auc"]) == set(MAP_NAMES)
+    for row in note["validation"]["mean_auc"].values():
+        assert set(row) == {"objects", "among objects", "motions"}
+        assert all(0 < value < 1 for value in row.values())
+
+
+def test_a_known_start_stays_clean_and_counts_nothing():
+    """What the transformer sees, and that the loss has nothing to say of the frame that was given away."""
+    pipe = tiny_pipeline()
+    things = [Told("red circle", "plain", "small", "slides left", "last")]
+    nowhere = torch.zeros(1, 7, 24, 24).half()
+    scenes = EncodedScenes(torch.randn(1, 7, 8, 24, 24).half(), nowhere, nowhere, [(things, "dark")])
+    seen = []
+    pipe.transformer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
+    settings = dataclasses.replace(TINY, still_steps=0, start_share=1.0)
+    velocity_loss(pipe, scenes, settings, 0)
+    clean = scenes.latents.float() * pipe.vae.config.scaling_factor
+    assert torch.equal(seen[0][:, 0], clean[[0, 0], 0])
+    assert not torch.isclose(seen[0][:, 1:], clean[[0, 0], 1:]).any(dim=-1).all()
+
+    def loss(first: float) -> torch.Tensor:
+        pipe.transformer.forward = lambda noisy, *_: SimpleNamespace(
+            sample=torch.cat([torch.full_like(noisy[:, :1], first), torch.zeros_like(noisy[:, 1:])], dim=1)
+        )
+        return velocity_loss(pipe, scenes, settings, 0)
+
+    assert torch.equal(loss(0.0), loss(100.0))
+    settings = dataclasses.replace(settings, start_share=0.0)
+    assert loss(100.0) > 10 * loss(0.0)
+
+
+def test_objects_and_motion_weigh_more():
+    pipe = tiny_pipeline()
+    things = [Told("red circle", "plain", "small", "rests", "throughout")]
+    objects, motion = torch.zeros(2, 1, 7, 24, 24).half()
+    objects[:, :, :12], motion[:, :, :6] = 1, 1
+    scenes = EncodedScenes(torch.zeros(1, 7, 8, 24, 24).half(), objects, motion, [(things, "dark")])
+    settings = dataclasses.replace(TINY, still_steps=0, start_share=0.0, object_weight=3.0, motion_weight=5.0)
+    errors = []
+    for rows in (slice(0, 6), slice(6, 12), slice(12, 24)):
+        # Velocity is what the noise says, and 1 more in one part of the picture.
+        def predict(noisy, text, timestep, rows=rows):
+            zeros = torch.zeros_like(noisy)
+            velocity = pipe.scheduler.get_velocity(zeros, noise_of(noisy, timestep), timestep)
+            velocity[..., rows, :] += 1
+            return SimpleNamespace(sample=velocity)
+
+        def noise_of(noisy, timestep):
+            return noisy / (1 - pipe.scheduler.alphas_cumprod[timestep]).sqrt()[:, None, None, None, None]
+
+        pipe.transformer.forward = predict
+        errors.append(velocity_loss(pipe, scenes, settings, 0).item())
+    total = 0.25 * (3 + 5) + 0.25 * 3 + 0.5
+    assert errors == pytest.approx([2 / total, 0.75 / total, 0.5 / total], rel=1e-4)

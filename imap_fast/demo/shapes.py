@@ -1,0 +1,79 @@
+"""How the demo world's shapes look: outlines that are smooth to the subpixel, and textures that turn with them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def draw(
+    shape: str, texture: str, side: int, centre: np.ndarray, radius: np.ndarray, angle: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """One object in every frame of a clip.
+
+    Args:
+        shape: of `captions.SHAPES`.
+        texture: of `captions.TEXTURES`.
+        side: of the picture, in pixels.
+        centre: `[T, 2]` (x, y) in pixels.
+        radius: `[T]`, half the shape's width in pixels, about.
+        angle: `[T]` in radians, clockwise.
+
+    Returns:
+        How much of each pixel the shape covers, fp64 `[T, side, side]` in [0, 1], and its texture's shade there, from 0
+        (the object's colour) to 1 (its shaded colour).
+    """
+    coverage, shade = np.zeros((2, len(centre), side, side))
+    for frame, ((cx, cy), r, turn) in enumerate(zip(centre, radius, angle, strict=True)):
+        # Beyond its own box the shape covers nothing.
+        left, top = (min(max(int(c - 1.3 * r), 0), side) for c in (cx, cy))
+        right, bottom = (min(max(int(c + 1.3 * r) + 2, 0), side) for c in (cx, cy))
+        box = np.s_[frame, top:bottom, left:right]
+        y, x = np.ogrid[top:bottom, left:right]
+        x, y = np.broadcast_arrays((x + 0.5 - cx) / r, (y + 0.5 - cy) / r)
+        x, y = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
+        coverage[box] = np.clip(0.5 - r * _signed_distance(shape, x, y), 0, 1)
+        shade[box] = np.clip(0.5 - r * _texture_distance(texture, x, y), 0, 1)
+    return coverage, shade
+
+
+def _signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Distance from each point to the outline of the unit shape, negative inside."""
+    if shape == "circle":
+        return np.hypot(x, y) - 0.95
+    corners = _CORNERS[shape]
+    distance = np.full(x.shape, np.inf)
+    inside = np.zeros(x.shape, bool)
+    for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        ex, ey = bx - ax, by - ay
+        along = np.clip(((x - ax) * ex + (y - ay) * ey) / (ex * ex + ey * ey), 0, 1)
+        distance = np.minimum(distance, np.hypot(x - ax - along * ex, y - ay - along * ey))
+        if ay != by:
+            inside ^= ((ay > y) != (by > y)) & (x < ax + (y - ay) * ex / ey)
+    return np.where(inside, -distance, distance)
+
+
+def _texture_distance(texture: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Distance from each point of the unit shape to the texture's shaded parts, negative inside them."""
+    if texture == "striped":
+        return np.abs((x + 0.25) % 0.8 - 0.4) - 0.2
+    if texture == "dotted":
+        return np.hypot((x + 0.35) % 0.7 - 0.35, (y + 0.35) % 0.7 - 0.35) - 0.2
+    return np.ones_like(x)
+
+
+def _on_circle(angles: np.ndarray, radii: np.ndarray | float = 1.0, below: float = 0.0) -> np.ndarray:
+    """Points `[n, 2]` at these angles (degrees, clockwise from the top) about a centre so far below the origin."""
+    angles = np.radians(angles)
+    return np.stack([radii * np.sin(angles), below - radii * np.cos(angles)], axis=1)
+
+
+_ARM = 0.33  # half the width of the cross's arms
+_CORNERS = {
+    "square": 0.85 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]),
+    "triangle": _on_circle(np.arange(3) * 120.0, 1.1, below=0.2),
+    "star": _on_circle(np.arange(10) * 36.0, np.where(np.arange(10) % 2, 0.5, 1.12), below=0.05),
+    "diamond": np.array([(0, -1.1), (0.8, 0), (0, 1.1), (-0.8, 0)]),
+    "cross": np.concatenate(
+        [[(x, y), (y, -x), (-x, -y), (-y, x)] for x, y in [(-_ARM, -1.0), (_ARM, -1.0), (_ARM, -_ARM)]]
+    )[[0, 4, 8, 3, 7, 11, 2, 6, 10, 1, 5, 9]],
+}
