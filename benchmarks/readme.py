@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.record import RESULTS
 
 README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- measured: python -m benchmarks.readme -->", "<!-- /measured -->"
+BEGIN, END = "<!-- {}: python -m benchmarks.readme -->", "<!-- /{} -->"
 # Names of rows, and what a reader is told; in the order of the table.
 TOLD = {
     r"step_ratio_(?!2b_sweep)": "a step with saliency over a stock one",
@@ -33,8 +33,18 @@ TOLD = {
     r"extra_memory_2b": "memory that a layer's saliency allocates",
 }
 
+MEASURED = {
+    "object spatial_auc": "objects: AUC in a frame",
+    "object pointing": "objects: highest point inside",
+    "object spacetime_auc": "objects: AUC in space-time",
+    "motion spatial_auc": "motions: AUC in a frame, while they last",
+    "motion temporal_auc": "motions: AUC over frames",
+    "motion spacetime_auc": "motions: AUC in space-time",
+    "segmentation mean_iou": "all at once: mean IoU",
+}
 
-def section(results: Path = RESULTS) -> str:
+
+def costs(results: Path = RESULTS) -> str:
     """The figures that have a name in `TOLD`, a table for each result file that holds any, in Markdown."""
     tables = []
     for path in sorted(results.glob("*.json")):
@@ -54,6 +64,20 @@ def section(results: Path = RESULTS) -> str:
     return "\n".join(tables).strip()
 
 
+def localization(results: Path = RESULTS) -> str:
+    """How well maps find their concepts: a row for each measure in `MEASURED`, a column for each method."""
+    report = json.loads((results / "localization.json").read_text())
+    found = {tuple(row["name"].rsplit(" ", 1)): row for row in report["rows"]}
+    methods = list(dict.fromkeys(method for _, method in found))
+    lines = [f"| | {' | '.join(f'`{method}`' for method in methods)} |", "| --- |" + " --- |" * len(methods)]
+    for measure, told in MEASURED.items():
+        of_methods = (found[measure, method] for method in methods)
+        cells = (f"{row['value']:.2f} ({row['low']:.2f}–{row['high']:.2f})" for row in of_methods)
+        lines.append(f"| {told} | {' | '.join(cells)} |")
+    shape = report["rows"][0]["shape"]
+    return "\n".join([*lines, "", f"Means over {shape}, with their 95 % confidence intervals; {report['date']}."])
+
+
 def figure(value: float, unit: str) -> str:
     """A value with its unit, as a reader takes it in."""
     if unit == "ratio":
@@ -63,12 +87,18 @@ def figure(value: float, unit: str) -> str:
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
 
 
+SECTIONS = {"measured": costs, "localization": localization}
+
+
 def main() -> None:
-    """Write the section into README.md, whole or not at all."""
-    before, _, rest = README.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
+    """Write the sections into README.md, whole or not at all."""
+    text = README.read_text("utf-8")
+    for name, section in SECTIONS.items():
+        before, _, rest = text.partition(BEGIN.format(name))
+        _, _, after = rest.partition(END.format(name))
+        text = f"{before}{BEGIN.format(name)}\n{section()}\n{END.format(name)}{after}"
     unfinished = README.with_suffix(".tmp")
-    unfinished.write_text(f"{before}{BEGIN}\n{section()}\n{END}{after}", "utf-8")
+    unfinished.write_text(text, "utf-8")
     os.replace(unfinished, README)
 
 

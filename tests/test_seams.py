@@ -15,8 +15,8 @@ from imap_fast.demo import world
 from imap_fast.demo.build import NUM_FRAMES, SIDE
 from imap_fast.demo.export import RECORD
 from imap_fast.demo.score import concept_masks
-from imap_fast.evaluate.metrics import auc
 from imap_fast.doctor import DEMO_MODEL
+from imap_fast.evaluate.metrics import auc
 from imap_fast.video import Clip
 from imap_fast.windows import Stitch
 

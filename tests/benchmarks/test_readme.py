@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from benchmarks import readme
-from benchmarks.readme import BEGIN, END, README, figure, section
+from benchmarks.readme import BEGIN, END, MEASURED, README, SECTIONS, costs, figure, localization
 
 
-def test_the_readme_holds_the_results_that_are_committed() -> None:
-    _, _, rest = README.read_text("utf-8").partition(BEGIN)
-    written, found, _ = rest.partition(END)
+@pytest.mark.parametrize("name", SECTIONS)
+def test_the_readme_holds_the_results_that_are_committed(name: str) -> None:
+    _, _, rest = README.read_text("utf-8").partition(BEGIN.format(name))
+    written, found, _ = rest.partition(END.format(name))
     assert found, "README.md has lost its markers"
-    assert written.strip() == section(), "run python -m benchmarks.readme"
+    assert written.strip() == SECTIONS[name](), "run python -m benchmarks.readme"
 
 
 def test_rows_that_have_a_name_are_told_with_device_date_and_picture(tmp_path: Path, monkeypatch) -> None:
@@ -28,7 +31,7 @@ def test_rows_that_have_a_name_are_told_with_device_date_and_picture(tmp_path: P
     (tmp_path / "pipeline-a.json").write_text(json.dumps(report))
     (tmp_path / "pipeline-a.png").touch()
     (tmp_path / "other.json").write_text(json.dumps(report | {"rows": rows[:1]}))
-    assert section(tmp_path).splitlines() == [
+    assert costs(tmp_path).splitlines() == [
         "**a GPU**, 2026-01-02 (torch 2.11)",
         "",
         "| what | figure | of |",
@@ -38,11 +41,38 @@ def test_rows_that_have_a_name_are_told_with_device_date_and_picture(tmp_path: P
         "",
         "![pipeline-a](benchmarks/results/pipeline-a.png)",
     ]
+
+
+def test_localization_has_a_column_for_each_method(tmp_path: Path) -> None:
+    rows = [
+        {
+            "name": f"{measure} {method}",
+            "shape": "9 clips",
+            "value": value,
+            "low": value - 0.1,
+            "high": 1,
+            "unit": "AUC",
+        }
+        for measure in MEASURED
+        for method, value in (("imap", 0.75), ("random_heads", 0.5))
+    ]
+    (tmp_path / "localization.json").write_text(json.dumps({"date": "2026-01-02", "rows": rows}))
+    lines = localization(tmp_path).splitlines()
+    assert lines[0] == "| | `imap` | `random_heads` |"
+    assert lines[2] == "| objects: AUC in a frame | 0.75 (0.65–1.00) | 0.50 (0.40–1.00) |"
+    assert len(lines) == 2 + len(MEASURED) + 2
+    assert lines[-1] == "Means over 9 clips, with their 95 % confidence intervals; 2026-01-02."
+
+
+def test_every_section_is_written_where_it_belongs(tmp_path: Path, monkeypatch) -> None:
     page = tmp_path / "README.md"
-    page.write_text(f"above\n{BEGIN}\nold\n{END}\nbelow\n")
+    empty = [f"{BEGIN.format(name)}\nold\n{END.format(name)}" for name in ("b", "a")]
+    page.write_text("\n".join(["above", *empty, "below"]))
     monkeypatch.setattr(readme, "README", page)
+    monkeypatch.setattr(readme, "SECTIONS", {"a": lambda: "new a", "b": lambda: "new b"})
     readme.main()
-    assert page.read_text() == f"above\n{BEGIN}\n{section()}\n{END}\nbelow\n"
+    full = [f"{BEGIN.format(name)}\nnew {name}\n{END.format(name)}" for name in ("b", "a")]
+    assert page.read_text() == "\n".join(["above", *full, "below"])
 
 
 def test_figures_read_well() -> None:

@@ -1,0 +1,48 @@
+"""How well every map of the shipped model finds its concepts, in held-out clips of the demo's world.
+
+`python -m benchmarks.localization` writes `benchmarks/results/localization.json`: the means that
+`imap-fast eval demo --model demo` prints, with their 95 % confidence intervals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from diffusers import CogVideoXPipeline
+
+from benchmarks.record import RESULTS, row, write
+from imap_fast.demo.export import RECORD
+from imap_fast.demo.run import MODEL
+from imap_fast.evaluate import demo_world, evaluate
+
+OUTPUT = RESULTS / "localization.json"
+UNITS = {"auc": "AUC", "iou": "IoU", "pointing": "share of frames"}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, and write it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=200)
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    arguments = parser.parse_args(argv)
+    chosen = json.loads((MODEL / RECORD).read_text())["chosen"]
+    read = {"layers": chosen["layers"], "steps": chosen["steps"]}
+    pipe = CogVideoXPipeline.from_pretrained(str(MODEL))
+    found = evaluate(pipe, demo_world(arguments.clips), **read)
+    shape = f"{found.measured} held-out clips, layers {read['layers']}, step {read['steps'][0]} of 50"
+    rows = [
+        row(f"{kind} {measure} {method}", shape, estimate.mean, next(UNITS[key] for key in UNITS if key in measure))
+        | {"low": estimate.low, "high": estimate.high, "count": estimate.values}
+        for kind, measures in found.estimates().items()
+        for measure, methods in measures.items()
+        for method, estimate in methods.items()
+    ]
+    write(rows, arguments.output)
+    print(f"{len(rows)} rows in {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()
