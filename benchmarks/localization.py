@@ -17,6 +17,7 @@ from benchmarks.record import RESULTS, row, write
 from imap_fast.demo.export import RECORD
 from imap_fast.demo.run import MODEL
 from imap_fast.evaluate import demo_world, evaluate
+from imap_fast.evaluate.journal import without_nan
 
 OUTPUT = RESULTS / "localization.json"
 UNITS = {"auc": "AUC", "iou": "IoU", "pointing": "share of frames"}
@@ -35,12 +36,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     shape = f"{found.measured} held-out clips, layers {read['layers']}, step {read['steps'][0]} of 50"
     rows = [
         row(f"{kind} {measure} {method}", shape, estimate.mean, next(UNITS[key] for key in UNITS if key in measure))
-        | {"low": estimate.low, "high": estimate.high, "count": estimate.values}
+        | {"low": estimate.low, "high": estimate.high, "values": estimate.values}
         for kind, measures in found.estimates().items()
         for measure, methods in measures.items()
         for method, estimate in methods.items()
     ]
-    write(rows, arguments.output)
+    write([without_nan(each) for each in rows], arguments.output)
     print(f"{len(rows)} rows in {arguments.output}")
 
 
