@@ -7,15 +7,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from diffusers import CogVideoXPipeline
 
 from benchmarks.record import RESULTS, row, write
-from imap_fast.demo.export import RECORD
-from imap_fast.demo.run import MODEL
+from imap_fast.demo.shipped import MODEL, chosen
 from imap_fast.evaluate import demo_world, evaluate
 from imap_fast.evaluate.journal import without_nan
 
@@ -29,8 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args(argv)
-    chosen = json.loads((MODEL / RECORD).read_text())["chosen"]
-    read = {"layers": chosen["layers"], "steps": chosen["steps"]}
+    read = chosen()
     pipe = CogVideoXPipeline.from_pretrained(str(MODEL))
     found = evaluate(pipe, demo_world(arguments.clips), **read)
     shape = f"{found.measured} held-out clips, layers {read['layers']}, step {read['steps'][0]} of 50"

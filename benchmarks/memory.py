@@ -59,7 +59,7 @@ def full_size(name: str):
     from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXPipeline, CogVideoXTransformer3DModel
     from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
-    from imap_fast.doctor import DEMO_MODEL
+    from imap_fast.demo.shipped import MODEL
 
     with torch.device("meta"):
         parts = {
@@ -71,7 +71,7 @@ def full_size(name: str):
         part.to(torch.bfloat16).to_empty(device="cpu").eval()
         for tensor in (*part.parameters(), *part.buffers()):
             tensor.data.fill_(0.01)
-    tokenizer = T5Tokenizer.from_pretrained(str(DEMO_MODEL / "tokenizer"))
+    tokenizer = T5Tokenizer.from_pretrained(str(MODEL / "tokenizer"))
     return CogVideoXPipeline(tokenizer=tokenizer, scheduler=CogVideoXDDIMScheduler(), **parts)
 
 

@@ -8,7 +8,6 @@ code. Writes `benchmarks/results/pipeline-<device>.json` and a plot beside it.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import statistics
 import time
@@ -27,8 +26,7 @@ from benchmarks.plot import plot
 from benchmarks.record import device_name, result_path, row, write
 from benchmarks.variants import VARIANTS, Steps
 from imap_fast.demo.build import LATENT_FRAMES
-from imap_fast.demo.export import RECORD
-from imap_fast.demo.run import MODEL
+from imap_fast.demo.shipped import MODEL, chosen
 
 CONCEPTS = 8
 SWEPT_FRAMES = {49: 13, 81: 21, 161: 41, 321: 81}  # and the latent frames that they make
@@ -168,7 +166,7 @@ def demo_rows(rounds: int) -> list[dict[str, object]]:
         "encoder_hidden_states": torch.randn(2, config.max_text_seq_length, config.text_embed_dim),
         "timestep": torch.full((2,), 500),
     }
-    layers = json.loads((MODEL / RECORD).read_text())["chosen"]["layers"]
+    layers = chosen()["layers"]
     steps = Steps(transformer, inputs, torch.randn(3, config.text_embed_dim), layers=layers)
     tokens = LATENT_FRAMES * config.sample_height * config.sample_width // config.patch_size**2
     shape = f"demo model, 2 × {tokens} tokens, {len(layers)} of {config.num_layers} layers read, C=3, fp32"

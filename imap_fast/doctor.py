@@ -3,11 +3,11 @@
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from imap_fast.demo.shipped import MODEL
 from imap_kernels.backend import resolve, triton_is_installed
 
 PACKAGES = ("imap-fast", "torch", "triton", "diffusers", "transformers", "av")
@@ -28,9 +28,6 @@ WEIGHTS_SHARE = 0.8
 """Of a GPU's memory, what weights may take; activations need the rest."""
 
 
-DEMO_MODEL = Path(__file__).parent / "demo" / "model"
-
-
 def diagnose() -> dict[str, Any]:
     """Everything that `imap-fast doctor` says, as JSON holds it; memory in bytes.
 
@@ -42,7 +39,7 @@ def diagnose() -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "gpu": gpu,
         "checkpoints": [_checkpoint(name, transformer, gpu) for name, transformer in CHECKPOINTS.items()],
-        "demo_model": {"folder": str(DEMO_MODEL), "present": (DEMO_MODEL / "model_index.json").is_file()},
+        "demo_model": {"folder": str(MODEL), "present": (MODEL / "model_index.json").is_file()},
     }
 
 

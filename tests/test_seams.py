@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -13,9 +11,8 @@ from torch import Tensor
 import imap_fast
 from imap_fast.demo import world
 from imap_fast.demo.build import NUM_FRAMES, SIDE
-from imap_fast.demo.export import RECORD
 from imap_fast.demo.score import concept_masks
-from imap_fast.doctor import DEMO_MODEL
+from imap_fast.demo.shipped import MODEL, chosen
 from imap_fast.evaluate.metrics import auc
 from imap_fast.video import Clip
 from imap_fast.windows import Stitch
@@ -27,13 +24,12 @@ FRAMES = 65  # three windows
 
 @pytest.fixture(scope="module")
 def pipeline() -> CogVideoXPipeline:
-    return CogVideoXPipeline.from_pretrained(str(DEMO_MODEL))
+    return CogVideoXPipeline.from_pretrained(str(MODEL))
 
 
 def explain(pipeline, scene, frames: np.ndarray, **windows: int) -> imap_fast.SaliencyMaps:
-    chosen = json.loads((DEMO_MODEL / RECORD).read_text())["chosen"]
-    windows |= {"layers": chosen["layers"], "steps": chosen["steps"]}
-    return imap_fast.explain(pipeline, Clip(frames), scene.caption, list(concept_masks(scene)), **windows)
+    concepts = list(concept_masks(scene))
+    return imap_fast.explain(pipeline, Clip(frames), scene.caption, concepts, **chosen(), **windows)
 
 
 def jumps(maps: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """The models that the app offers, of which one at a time is in memory."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from imap_fast.cli.pipeline import load_pipeline
-from imap_fast.demo.export import RECORD
-from imap_fast.demo.run import MODEL
+from imap_fast.demo.shipped import chosen
 from imap_fast.maps import MAP_NAMES
 from imap_fast.models import adapter_for
 
@@ -61,5 +59,5 @@ def _load(name: str) -> Model:
         arguments = {"maps": [name for name in MAP_NAMES if name != "concept_attention"], "match": "prompt"}
     if name != "demo":
         return Model(name, pipe, arguments, None)
-    chosen = json.loads((MODEL / RECORD).read_text())["chosen"]
-    return Model(name, pipe, arguments | {"layers": chosen["layers"]}, chosen["steps"])
+    read = chosen()
+    return Model(name, pipe, arguments | {"layers": read["layers"]}, read["steps"])

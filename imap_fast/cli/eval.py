@@ -12,6 +12,7 @@ from imap_fast.cli import options
 from imap_fast.cli.localization_table import localization_table
 from imap_fast.cli.progress import progress
 from imap_fast.cli.results import FILES, SomeFailed, results_folder, write_results
+from imap_fast.demo.shipped import chosen
 from imap_fast.files import whole_file
 from imap_fast.version import versions
 
@@ -102,7 +103,7 @@ def eval(
 
     dataset = open_dataset(data, captions=captions, videos=videos, clips=clips)
     if model == "demo":
-        asked |= _chosen_for_the_demo(asked)
+        asked |= {name: value for name, value in chosen().items() if asked[name] is None}
     loaded = {"model": model, "dtype": dtype, "device": device, "memory": memory, "quantize": quantize}
     told = json.loads(json.dumps({**dataset.source, **asked, **loaded, "seed": seed, "versions": versions()}))
     if (output / RESULTS).exists() and not (output / CLIPS).exists() and not overwrite:
@@ -112,15 +113,6 @@ def eval(
     if record is None:
         record = _evaluate(dataset, journal, output, told, loaded, asked | {"seed": seed}, worst)
     _tell(record, output, as_json=as_json)
-
-
-def _chosen_for_the_demo(asked: dict[str, Any]) -> dict[str, Any]:
-    """The layers and the step that suit the shipped model, where none are given."""
-    from imap_fast.demo.export import RECORD
-    from imap_fast.demo.run import MODEL
-
-    chosen = json.loads((MODEL / RECORD).read_text())["chosen"]
-    return {name: chosen[name] for name in ("layers", "steps") if asked[name] is None}
 
 
 def _done_before(output: Path, told: dict[str, Any], dataset: "DataSet", worst: int) -> dict[str, Any] | None:

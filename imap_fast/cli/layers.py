@@ -12,6 +12,7 @@ from rich.table import Table
 
 from imap_fast.cli import options
 from imap_fast.cli.progress import progress
+from imap_fast.demo.shipped import chosen
 from imap_fast.files import whole_file
 from imap_fast.layers.choose import LayerChoice, choose_layers
 
@@ -62,7 +63,7 @@ def layers(
     pipe = load_pipeline(model, dtype=dtype, device=device, console=console, memory=memory)
     shown = {"videos": videos, "prompts": [prompt] * len(videos)} if videos else _demo_clips(clips or DEMO_CLIPS)
     if model == "demo" and step is None:
-        step = _demo_step()
+        step = chosen()["steps"][0]
     began = time.perf_counter()
     with progress(console, "measuring every layer", len(shown["videos"])) as video_done:
         choice = choose_layers(
@@ -102,14 +103,6 @@ def _demo_clips(count: int) -> dict[str, Any]:
         "prompts": [scene.caption for scene in scenes],
         "masks": masks,
     }
-
-
-def _demo_step() -> int:
-    """The step at which the demo's model is read."""
-    from imap_fast.demo.export import RECORD
-    from imap_fast.doctor import DEMO_MODEL
-
-    return json.loads((DEMO_MODEL / RECORD).read_text())["chosen"]["steps"][0]
 
 
 def _record(choice: LayerChoice) -> dict[str, Any]:

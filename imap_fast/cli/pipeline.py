@@ -11,7 +11,8 @@ from diffusers.utils import logging as diffusers_logging
 from rich.console import Console
 from transformers.utils import logging as transformers_logging
 
-from imap_fast.doctor import DEMO_MODEL, WEIGHTS_SHARE
+from imap_fast.demo.shipped import MODEL
+from imap_fast.doctor import WEIGHTS_SHARE
 from imap_fast.memory import place as put
 from imap_fast.memory import quantize as quantize_weights
 
@@ -77,7 +78,7 @@ def keep_libraries_quiet(console: Console) -> None:
 def model_source(model: str) -> str:
     """The folder or Hugging Face id behind `--model`, or a ValueError."""
     if model == "demo":
-        return str(DEMO_MODEL)
+        return str(MODEL)
     folder = Path(model).expanduser()
     if folder.is_dir():
         if not (folder / "model_index.json").is_file():

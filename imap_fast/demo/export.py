@@ -13,7 +13,8 @@ from uuid import uuid4
 import torch
 from diffusers import CogVideoXPipeline
 
-RECORD = "training.json"
+from imap_fast.demo.shipped import RECORD
+
 LOG = "training.csv"
 
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from diffusers import CogVideoXPipeline
 
 from imap_fast.demo import world
-from imap_fast.demo.export import RECORD
 from imap_fast.demo.score import concept_masks, score
+from imap_fast.demo.shipped import MODEL, chosen
 from imap_fast.explain import explain
 from imap_fast.files import whole_file
 from imap_fast.maps import MAP_NAMES
 from imap_fast.video import Clip
 
-MODEL = Path(__file__).parent / "model"
 SEED = 11  # of the held-out scene shown: two objects, both named in the caption
 
 
@@ -62,15 +61,13 @@ def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
     clip.save(files["clip"])
 
     pipe = CogVideoXPipeline.from_pretrained(str(MODEL))
-    chosen = json.loads((MODEL / RECORD).read_text())["chosen"]
     masks = concept_masks(scene)
     maps = explain(
         pipe,
         files["clip"],
         scene.caption,
         list(masks),
-        layers=chosen["layers"],
-        steps=chosen["steps"],
+        **chosen(),
         maps=MAP_NAMES,
         backend=backend,
     )

@@ -11,8 +11,8 @@ from statistics import fmean
 from diffusers import CogVideoXPipeline
 
 from imap_fast.demo import world
-from imap_fast.demo.export import RECORD
 from imap_fast.demo.score import BACKGROUND, concept_masks, score
+from imap_fast.demo.shipped import RECORD
 from imap_fast.explain import explain
 from imap_fast.files import whole_file
 from imap_fast.maps import MAP_NAMES

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from imap_fast.doctor import DEMO_MODEL
+from imap_fast.demo.shipped import MODEL
 from tests.report.driving import DESKTOP
 
 COMMAND = "import sys; from imap_fast.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -35,7 +35,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         environment = {"GRADIO_SERVER_PORT": str(free.getsockname()[1]), "TMPDIR": str(folder)}
-    arguments = ["app", "--model", "demo", "--model", str(DEMO_MODEL), "--max-upload", "1"]
+    arguments = ["app", "--model", "demo", "--model", str(MODEL), "--max-upload", "1"]
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, *arguments], env=os.environ | environment, stdout=subprocess.PIPE, text=True
     )

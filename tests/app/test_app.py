@@ -9,7 +9,7 @@ import torch
 from imap_fast import SaliencyMaps, explain
 from imap_fast.app.models import Models
 from imap_fast.demo import world
-from imap_fast.doctor import DEMO_MODEL
+from imap_fast.demo.shipped import MODEL
 from imap_fast.video import Clip
 from tests.report.contrast import MEASURE_TEXT
 from tests.report.driving import PHONE
@@ -107,9 +107,9 @@ def test_a_prompt_alone_is_made_into_a_video_while_the_next_job_waits_in_line(ap
 def test_another_model_can_be_picked(app, open_app, clip):
     page = open_app(app)
     page.get_by_label("Model").click()
-    page.get_by_role("option", name=str(DEMO_MODEL)).click()
+    page.get_by_role("option", name=str(MODEL)).click()
     ask(page, clip, "a circle", "circle, square")
-    assert str(DEMO_MODEL) in await_report(page).locator("#settings dd").all_inner_texts()
+    assert str(MODEL) in await_report(page).locator("#settings dd").all_inner_texts()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

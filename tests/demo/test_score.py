@@ -1,26 +1,11 @@
-"""AUC against scikit-learn, and maps against masks."""
+"""Maps against masks."""
 
 import numpy as np
-import pytest
 import torch
-from sklearn.metrics import roc_auc_score
 
 from imap_fast.demo import world
-from imap_fast.demo.score import auc, concept_masks, score
+from imap_fast.demo.score import concept_masks, score
 from imap_fast.maps import SaliencyMaps
-
-
-@pytest.mark.parametrize("levels", [2, 7, 10_000])
-def test_auc_is_scikit_learns(levels):
-    rng = np.random.default_rng(levels)
-    scores = rng.integers(levels, size=(5, 13, 11)) / levels
-    inside = rng.random((5, 13, 11)) < 0.1 + 0.4 * scores
-    assert auc(scores, inside) == pytest.approx(roc_auc_score(inside.ravel(), scores.ravel()), abs=1e-12)
-
-
-def test_auc_needs_both_sides():
-    with pytest.raises(ValueError, match="12 of 12 are inside"):
-        auc(np.zeros((3, 4)), np.ones((3, 4), bool))
 
 
 def test_concepts_cover_the_picture_once():

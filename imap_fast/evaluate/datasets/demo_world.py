@@ -18,11 +18,8 @@ def demo_world(clips: int = 200) -> DataSet:
 
 def _read(seed: int) -> Example:
     scene = world.sample(seed, SPLIT)
-    count = len(scene.frames)
+    movers = [thing for thing in scene.objects if thing.moving.any()]
     truths = [Truth(thing.label, thing.mask) for thing in scene.objects]
-    for thing in scene.objects:
-        lasts = np.broadcast_to(thing.moving, count)
-        if lasts.any():
-            truths.append(Truth(thing.motion, thing.mask & lasts[:, None, None], lasts))
+    truths += [Truth(thing.motion, thing.motion_mask, thing.moving) for thing in movers]
     concepts = (*(truth.label for truth in truths), BACKGROUND)
-    return Example(Clip(scene.frames, scene.fps), scene.caption, concepts, tuple(truths), np.arange(count))
+    return Example(Clip(scene.frames, scene.fps), scene.caption, concepts, tuple(truths), np.arange(len(scene.frames)))
