@@ -79,9 +79,9 @@ class Settings:
     vae_rate: float = 2e-3
     kl_weight: float = 3e-5
     scenes: int = 2000
-    still_steps: int = 2500
-    still_batch: int = 32
-    clip_steps: int = 5500
+    still_steps: int = 2400
+    still_batch: int = 24
+    clip_steps: int = 4200
     clip_batch: int = 4
     rate: float = 2e-3
     text_rate: float = 1e-4
