@@ -55,6 +55,10 @@ class Told(NamedTuple):
         after = [REST] if self.span in ("first", "between") else []
         return " then ".join([*before, self.motion, *after])
 
+    def at_a_moment(self, moving: bool) -> Told:
+        """What can be told of a moment of the clip, in which its motion lasts or does not."""
+        return self._replace(motion=self.motion if moving else REST, span="throughout")
+
 
 def caption(rng: np.random.Generator, things: Sequence[Told], background: str) -> str:
     """One sentence about a scene, its wording drawn by `rng`.
@@ -76,22 +80,20 @@ def caption(rng: np.random.Generator, things: Sequence[Told], background: str) -
             sentence += f" {rng.choice(['while', 'as'])} {' and '.join(clauses[1:])}"
         return sentence + (f" on {article(background)} background" if rng.random() < 0.5 else "")
     movers = [thing for thing in things if thing.motion != REST]
-    mover = movers[rng.integers(len(movers))]
     one = things[rng.integers(len(things))]
     names = [thing.name for thing in things]
     partial = [
         one.name,
         article(one.name),
         article(_described(rng, one)),
-        f"{mover.name} {mover.motion}",
-        f"{mover.name} {mover.deed}",
-        mover.motion,
-        mover.deed,
         f"{background} background with {article(one.name)}",
         " and ".join(article(name) for name in rng.permutation(names)),
         " and ".join(f"a {'resting' if thing.motion == REST else 'moving'} {thing.name}" for thing in things),
-        " while ".join(thing.motion for thing in movers),
     ]
+    if movers:
+        mover = movers[rng.integers(len(movers))]
+        partial += [f"{mover.name} {mover.motion}", f"{mover.name} {mover.deed}", mover.motion, mover.deed]
+        partial += [" while ".join(thing.motion for thing in movers)]
     return str(rng.choice(partial))
 
 

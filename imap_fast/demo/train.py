@@ -14,6 +14,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,9 +30,26 @@ from imap_fast.demo.validate import localization, validate
 from imap_fast.files import whole_file
 
 VAE_SCENES = 400  # of the training scenes, enough for the VAE, which sees crops of them
-STILL_TIMESTEPS = 400, 900  # where colours and shapes are in doubt but not lost, so that words decide
-START_TIMESTEPS = 300, 1000  # where what follows a known start is in doubt
-Facts = tuple[list[Told], str]  # what a caption is made from: the objects and the background
+STILL_TIMESTEPS = 300, 900  # where colours, shapes and motions are in doubt but not lost, so that words decide
+START_TIMESTEPS = 600, 1000  # where what follows a known start is in doubt
+
+
+class Facts(NamedTuple):
+    """What captions of a scene are made from.
+
+    Attributes:
+        things: its objects.
+        moving: of each object, whether it moves in most of the frames of a latent frame, `[F]`.
+        background: as in `world.Scene`.
+    """
+
+    things: list[Told]
+    moving: list[list[bool]]
+    background: str
+
+    def at(self, frame: int) -> list[Told]:
+        """What can be told of the objects in one latent frame."""
+        return [thing.at_a_moment(moving[frame]) for thing, moving in zip(self.things, self.moving, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -42,7 +60,7 @@ class EncodedScenes:
         latents: means of the VAE's posterior, fp16 `[scenes, F, C, h, w]`.
         objects: share of each latent that any object covers, fp16 `[scenes, F, h, w]`.
         motion: share that an object covers while it moves, the same.
-        facts: for the captions.
+        facts: of each scene.
     """
 
     latents: torch.Tensor
@@ -60,9 +78,11 @@ class Settings:
         vae_steps, vae_rate: optimizer steps and highest learning rate of the VAE.
         kl_weight: weight of the latents' divergence from a standard normal, beside the squared error of pixels.
         scenes: how many scenes the transformer learns from.
-        still_steps, still_batch: first steps of the transformer and the text encoder, and latent frames in one. A still
-            gives away less about itself than a clip, so that the words are needed, and learned, sooner.
+        still_steps, still_batch: first steps of the transformer and the text encoder, and latent frames in one. A
+            latent frame alone, told what happens just then, gives away less about itself than a clip, so that the
+            words are needed, and learned, sooner.
         clip_steps, clip_batch: the steps after those, and clips in one.
+        still_share: share of the later steps that see latent frames alone again.
         rate: highest learning rate of the transformer.
         text_rate: and of the text encoder. As fast as the transformer it would forget how words differ long before the
             transformer asks.
@@ -79,15 +99,16 @@ class Settings:
     vae_rate: float = 2e-3
     kl_weight: float = 3e-5
     scenes: int = 2000
-    still_steps: int = 2400
+    still_steps: int = 1800
     still_batch: int = 24
-    clip_steps: int = 4200
+    clip_steps: int = 2000
     clip_batch: int = 4
+    still_share: float = 0.4
     rate: float = 2e-3
     text_rate: float = 1e-4
     object_weight: float = 8.0
     motion_weight: float = 8.0
-    start_share: float = 0.5
+    start_share: float = 0.3
     caption_dropout: float = 0.1
 
 
@@ -161,14 +182,20 @@ def velocity_loss(pipe: CogVideoXPipeline, scenes: EncodedScenes, settings: Sett
     """Weighted mean squared error of the predicted velocity (Salimans & Ho 2022), timesteps drawn uniformly."""
     device = pipe.transformer.device
     rng = np.random.default_rng([settings.seed, step])
-    still = step < settings.still_steps
+    still = step < settings.still_steps or rng.random() < settings.still_share
     batch = settings.still_batch if still else settings.clip_batch
     chosen = rng.integers(len(scenes.latents), size=batch)
-    captions = ["" if rng.random() < settings.caption_dropout else caption(rng, *scenes.facts[i]) for i in chosen]
     shown = [scenes.latents[chosen], scenes.objects[chosen], scenes.motion[chosen]]
+    told = [scenes.facts[scene].things for scene in chosen]
     if still:
-        one = torch.arange(batch), rng.integers(build.LATENT_FRAMES, size=batch)
-        shown = [values[one].unsqueeze(1) for values in shown]
+        # The first latent frame holds a single frame, which shows no motion.
+        frames = rng.integers(1, build.LATENT_FRAMES, size=batch)
+        shown = [values[torch.arange(batch), frames].unsqueeze(1) for values in shown]
+        told = [scenes.facts[scene].at(frame) for scene, frame in zip(chosen, frames, strict=True)]
+    captions = [
+        "" if rng.random() < settings.caption_dropout else caption(rng, things, scenes.facts[scene].background)
+        for scene, things in zip(chosen, told, strict=True)
+    ]
     clean, objects, motion = (values.to(device, torch.float32) for values in shown)
     clean = clean * pipe.vae.config.scaling_factor
     known_start = torch.from_numpy(rng.random(batch) < (0 if still else settings.start_share)).to(device)
@@ -199,7 +226,7 @@ def encoded_scenes(vae: AutoencoderKLCogVideoX, count: int, cache: Path) -> Enco
     if cache.exists():
         with safe_open(cache, "pt") as file:
             facts = json.loads(file.metadata()["facts"])
-            facts = [([Told(*thing) for thing in things], background) for things, background in facts]
+            facts = [Facts([Told(*thing) for thing in things], *others) for things, *others in facts]
             return EncodedScenes(*(file.get_tensor(name) for name in ("latents", "objects", "motion")), facts)
     latents, objects, motion, facts = [], [], [], []
     for seed in range(count):
@@ -210,7 +237,9 @@ def encoded_scenes(vae: AutoencoderKLCogVideoX, count: int, cache: Path) -> Enco
         size = latents[0].shape[-2:]
         objects.append(latent_share([thing.mask for thing in scene.objects], size).half())
         motion.append(latent_share([thing.motion_mask for thing in scene.objects], size).half())
-        facts.append(([thing.told for thing in scene.objects], scene.background))
+        moving = [_of_latents(torch.from_numpy(thing.moving).float()) >= 0.5 for thing in scene.objects]
+        told = [thing.told for thing in scene.objects]
+        facts.append(Facts(told, [frames.tolist() for frames in moving], scene.background))
         if (seed + 1) % 200 == 0:
             print(f"{seed + 1} of {count} scenes encoded", flush=True)
     scenes = EncodedScenes(torch.stack(latents), torch.stack(objects), torch.stack(motion), facts)
@@ -221,10 +250,14 @@ def encoded_scenes(vae: AutoencoderKLCogVideoX, count: int, cache: Path) -> Enco
 
 
 def latent_share(masks: list[np.ndarray], size: tuple[int, int]) -> torch.Tensor:
-    """The share of each latent that any mask covers, `[F, h, w]`: the first frame is alone, then four go together."""
+    """The share of each latent that any mask covers, `[F, h, w]`."""
     anything = torch.from_numpy(np.any(masks, axis=0)).float()
-    spatial = torch.nn.functional.adaptive_avg_pool2d(anything, size)
-    return torch.cat([spatial[:1], spatial[1:].unflatten(0, (-1, 4)).mean(dim=1)])
+    return _of_latents(torch.nn.functional.adaptive_avg_pool2d(anything, size))
+
+
+def _of_latents(values: torch.Tensor) -> torch.Tensor:
+    """Means over the frames `[T, …]` of each latent frame, `[F, …]`: the first is alone, then four go together."""
+    return torch.cat([values[:1], values[1:].unflatten(0, (-1, 4)).mean(dim=1)])
 
 
 def pixels(scene: world.Scene) -> torch.Tensor:

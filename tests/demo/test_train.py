@@ -12,7 +12,7 @@ from diffusers import CogVideoXPipeline
 from imap_fast.demo import build, world
 from imap_fast.demo.captions import Told
 from imap_fast.demo.fit import fit
-from imap_fast.demo.train import EncodedScenes, Settings, train, velocity_loss
+from imap_fast.demo.train import EncodedScenes, Facts, Settings, train, velocity_loss
 from imap_fast.demo.validate import validate
 from imap_fast.maps import MAP_NAMES
 
@@ -177,10 +177,10 @@ def test_a_known_start_stays_clean_and_counts_nothing():
     pipe = tiny_pipeline()
     things = [Told("red circle", "plain", "small", "slides left", "last")]
     nowhere = torch.zeros(1, 7, 24, 24).half()
-    scenes = EncodedScenes(torch.randn(1, 7, 8, 24, 24).half(), nowhere, nowhere, [(things, "dark")])
+    scenes = EncodedScenes(torch.randn(1, 7, 8, 24, 24).half(), nowhere, nowhere, [Facts(things, [[True] * 7], "dark")])
     seen = []
     pipe.transformer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
-    settings = dataclasses.replace(TINY, still_steps=0, start_share=1.0)
+    settings = dataclasses.replace(TINY, still_steps=0, still_share=0.0, start_share=1.0)
     velocity_loss(pipe, scenes, settings, 0)
     clean = scenes.latents.float() * pipe.vae.config.scaling_factor
     assert torch.equal(seen[0][:, 0], clean[[0, 0], 0])
@@ -202,8 +202,10 @@ def test_objects_and_motion_weigh_more():
     things = [Told("red circle", "plain", "small", "rests", "throughout")]
     objects, motion = torch.zeros(2, 1, 7, 24, 24).half()
     objects[:, :, :12], motion[:, :, :6] = 1, 1
-    scenes = EncodedScenes(torch.zeros(1, 7, 8, 24, 24).half(), objects, motion, [(things, "dark")])
-    settings = dataclasses.replace(TINY, still_steps=0, start_share=0.0, object_weight=3.0, motion_weight=5.0)
+    scenes = EncodedScenes(torch.zeros(1, 7, 8, 24, 24).half(), objects, motion, [Facts(things, [[True] * 7], "dark")])
+    settings = dataclasses.replace(
+        TINY, still_steps=0, still_share=0.0, start_share=0.0, object_weight=3.0, motion_weight=5.0
+    )
     errors = []
     for rows in (slice(0, 6), slice(6, 12), slice(12, 24)):
         # Velocity is what the noise says, and 1 more in one part of the picture.
