@@ -10,6 +10,7 @@ import torch
 from diffusers import CogVideoXPipeline
 
 from imap_fast.demo import build, world
+from imap_fast.demo import train as train_module
 from imap_fast.demo.captions import Told
 from imap_fast.demo.fit import fit
 from imap_fast.demo.train import EncodedScenes, Facts, Settings, train, velocity_loss
@@ -195,6 +196,36 @@ def test_a_known_start_stays_clean_and_counts_nothing():
     assert torch.equal(loss(0.0), loss(100.0))
     settings = dataclasses.replace(settings, start_share=0.0)
     assert loss(100.0) > 10 * loss(0.0)
+
+
+def test_a_latent_frame_alone_is_told_as_what_happens_just_then(monkeypatch):
+    pipe = tiny_pipeline()
+    things = [Told("red circle", "plain", "small", "slides left", "last")]
+    moves = [False, True, False, True, True, False, True]
+    nowhere, seen = torch.zeros(1, 7, 24, 24).half(), []
+    # Each latent frame holds its own number.
+    latents = torch.arange(7.0).half().expand(1, 8, 24, 24, 7).movedim(-1, 1)
+    scenes = EncodedScenes(latents, nowhere, nowhere, [Facts(things, [moves], "dark")])
+    monkeypatch.setattr(train_module, "caption", lambda _, things, background: seen.append(things[0].deed) or "")
+    monkeypatch.setattr(pipe.scheduler, "add_noise", lambda clean, *_: seen.append(clean[:, 0, 0, 0, 0]) or clean)
+    settings = dataclasses.replace(TINY, still_batch=40, caption_dropout=0.0)
+    velocity_loss(pipe, scenes, settings, 0)
+    *deeds, frames = seen
+    assert set(frames.tolist()) == {1, 2, 3, 4, 5, 6}, "all but the first, which shows no motion"
+    assert deeds == ["slides left" if moves[int(frame)] else "rests" for frame in frames]
+
+
+def test_later_steps_see_latent_frames_alone_again(monkeypatch):
+    pipe, seen = tiny_pipeline(), []
+    nowhere = torch.zeros(1, 7, 24, 24).half()
+    facts = Facts([Told("red circle", "plain", "small", "rests", "throughout")], [[False] * 7], "dark")
+    scenes = EncodedScenes(torch.zeros(1, 7, 8, 24, 24).half(), nowhere, nowhere, [facts])
+    pipe.transformer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].shape[:2]))
+    settings = dataclasses.replace(TINY, still_steps=1, still_share=0.5)
+    for step in range(12):
+        velocity_loss(pipe, scenes, settings, step)
+    assert seen[0] == (3, 1)
+    assert {tuple(shape) for shape in seen[1:]} == {(3, 1), (2, 7)}
 
 
 def test_objects_and_motion_weigh_more():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imap_fast.demo import world
-from imap_fast.demo.captions import COLOURS, MOTIONS, SHAPES, WORDS, Told
+from imap_fast.demo.captions import COLOURS, MOTIONS, SHAPES, WORDS, Told, caption
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +159,23 @@ def test_captions_say_what_is_there(scenes):
 )
 def test_a_deed_is_told_in_order(span, deed):
     assert Told("red star", "plain", "small", "spins", span).deed == deed
+
+
+def test_a_moment_is_told_without_before_and_after():
+    things = [
+        Told("red star", "plain", "small", "spins", "last"),
+        Told("blue cross", "dotted", "large", "grows", "first"),
+    ]
+    moment = [things[0].at_a_moment(False), things[1].at_a_moment(True)]
+    assert [thing.deed for thing in moment] == ["rests", "grows"]
+    told = " | ".join(caption(np.random.default_rng(seed), moment, "dark") for seed in range(60))
+    assert "spins" not in told
+    assert "then" not in told
+    assert "blue cross grows" in told
+    resting = [thing.at_a_moment(False) for thing in things]
+    told = " | ".join(caption(np.random.default_rng(seed), resting, "dark") for seed in range(60))
+    assert "grows" not in told
+    assert "rests" in told
 
 
 @pytest.mark.parametrize("wrong", [{"split": "test"}, {"side": 8}, {"num_frames": 0}])

@@ -7,10 +7,15 @@ from imap_kernels.heads import few_heads
 
 
 def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.Tensor:
-    """One score per head. Centered first: the mean of real features is not small against their spread."""
+    """One score per head."""
     measure = {"chi": chi, "fisher": fisher, "dbi": dbi, "silhouette": silhouettes}[score]
-    heads = few_heads(features, like=features)
-    return torch.cat([measure((x - x.mean(1, keepdim=True)).unflatten(1, (frames, -1))) for x in heads])
+    return torch.cat([measure(centred(heads, frames)) for heads in few_heads(features, like=features)])
+
+
+def centred(features: torch.Tensor, frames: int) -> torch.Tensor:
+    """Less their mean, which in real features is not small against their spread; the tokens as frames × patches."""
+    x = features.float()
+    return (x - x.mean(1, keepdim=True)).unflatten(1, (frames, -1))
 
 
 def scatter(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
