@@ -16,7 +16,7 @@ from imap_fast.files import whole_file
 from imap_fast.maps import MAP_NAMES
 from imap_fast.video import Clip
 
-SEED = 11  # of the held-out scene shown: two objects, both named in the caption
+SEED = 197  # of the held-out scene shown: two objects, both named in the caption
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ STEPS = (10, 20, 30, 40, 45)  # of 50, from high noise to low
 def validate(folder: Path, *, scenes: int = 8, steps: tuple[int, ...] = STEPS) -> dict:
     """Tries every run of consecutive layers at every step, and notes the best in the model's training.json.
 
-    The best choice has the highest sum of `mean_auc` over `imap` and `gramcol`.
+    The best choice has the highest sum of `mean_auc` over all four maps.
 
     Args:
         folder: an exported model.
@@ -37,12 +37,12 @@ def validate(folder: Path, *, scenes: int = 8, steps: tuple[int, ...] = STEPS) -
     shown = several_objects(scenes)
     depth = pipe.transformer.config.num_layers
     choices = [(tuple(range(first, last)), step) for step in steps for first, last in combinations(range(depth + 1), 2)]
-    found = {choice: mean_auc(pipe, shown, *choice, ("imap", "gramcol")) for choice in choices}
+    found = {choice: mean_auc(pipe, shown, *choice, MAP_NAMES) for choice in choices}
     layers, step = max(found, key=lambda choice: sum(sum(row.values()) for row in found[choice].values()))
     note = {
         "layers": list(layers),
         "steps": [step],
-        "validation": {"scenes": scenes, "mean_auc": mean_auc(pipe, shown, layers, step, MAP_NAMES)},
+        "validation": {"scenes": scenes, "mean_auc": found[layers, step]},
     }
     record = json.loads((folder / RECORD).read_text())
     with whole_file(folder / RECORD) as unfinished:

@@ -158,7 +158,7 @@ def test_validation_notes_the_best_of_all_layers_and_steps(tmp_path, monkeypatch
     assert set(asked) == {(layers, step) for layers in [(0,), (1,), (0, 1)] for step in (30, 40)}
     assert (note["layers"], note["steps"]) == ([1], [40])
     assert note["validation"]["scenes"] == 3
-    assert sizes == [3] * 7
+    assert sizes == [3] * 6
     record = json.loads((tmp_path / "model" / "training.json").read_text())
     assert record["chosen"] == note
     assert record["settings"]["clip_steps"] == 2
