@@ -72,10 +72,17 @@ def localization(results: Path = RESULTS) -> str:
     lines = [f"| | {' | '.join(f'`{method}`' for method in methods)} |", "| --- |" + " --- |" * len(methods)]
     for measure, told in MEASURED.items():
         of_methods = (found[measure, method] for method in methods)
-        cells = (f"{row['value']:.2f} ({row['low']:.2f}–{row['high']:.2f})" for row in of_methods)
-        lines.append(f"| {told} | {' | '.join(cells)} |")
+        lines.append(f"| {told} | {' | '.join(map(estimate, of_methods))} |")
     shape = report["rows"][0]["shape"]
     return "\n".join([*lines, "", f"Means over {shape}, with their 95 % confidence intervals; {report['date']}."])
+
+
+def estimate(row: dict[str, float | None]) -> str:
+    """A mean with its confidence interval, where there are enough clips for them."""
+    if row["value"] is None:
+        return "–"
+    interval = "" if row["low"] is None else f" ({row['low']:.2f}–{row['high']:.2f})"
+    return f"{row['value']:.2f}{interval}"
 
 
 def figure(value: float, unit: str) -> str:

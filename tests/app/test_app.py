@@ -9,7 +9,8 @@ import torch
 from imap_fast import SaliencyMaps, explain
 from imap_fast.app.models import Models
 from imap_fast.demo import world
-from imap_fast.demo.shipped import MODEL
+from imap_fast.demo.build import NUM_FRAMES
+from imap_fast.demo.shipped import MODEL, chosen
 from imap_fast.video import Clip
 from tests.report.contrast import MEASURE_TEXT
 from tests.report.driving import PHONE
@@ -69,7 +70,7 @@ def test_a_clip_goes_in_and_its_report_comes_out(app, open_app, clip, scene, tmp
     model = Models(["demo"]).load("demo")
     steps = model.explained_steps
     expected = explain(model.pipe, clip, scene.caption, list(maps.labels), steps=steps, **model.trace_arguments)
-    assert maps.layers == expected.layers == (0, 1, 2)
+    assert maps.layers == expected.layers == tuple(chosen()["layers"])
     torch.testing.assert_close(maps.maps, expected.maps)
     assert set(maps.maps) == {"imap", "gramcol", "cross_attention", "concept_attention"}
 
@@ -99,7 +100,7 @@ def test_a_prompt_alone_is_made_into_a_video_while_the_next_job_waits_in_line(ap
     other.get_by_text(re.compile("queue: 1/1")).wait_for()
     report = await_report(page)
     assert report.locator("#title").inner_text() == "a red circle slides right while a blue square rests"
-    assert report.locator("#clock").inner_text() == "0 / 16"
+    assert report.locator("#clock").inner_text() == f"0 / {NUM_FRAMES - 1}"
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     assert await_report(other).locator("#title").inner_text() == "a blue square"
 
