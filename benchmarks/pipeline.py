@@ -26,7 +26,7 @@ from benchmarks.plot import plot
 from benchmarks.record import device_name, result_path, row, write
 from benchmarks.variants import VARIANTS, Steps
 from imap_fast.demo.build import LATENT_FRAMES
-from imap_fast.demo.shipped import MODEL
+from imap_fast.demo.shipped import MODEL, chosen
 
 CONCEPTS = 8
 SWEPT_FRAMES = {49: 13, 81: 21, 161: 41, 321: 81}  # and the latent frames that they make
@@ -138,8 +138,11 @@ def on_gpu(models: Sequence[str], authors: Path | None, rounds: int, sweep: bool
 
 
 def on_cpu(authors: Path | None, rounds: int) -> list[dict[str, object]]:
-    """One full-size block of 2B in bf16, and the demo model."""
-    name, shape = "cpu_2b", "one CogVideoX-2B block, 2 × 17,776 tokens, 30 heads, bf16"
+    """One full-size block of 2B in bf16, read as the last block of a trace is, and the demo model.
+
+    Behind the last block read concepts go nowhere, so that their own attention is left out there.
+    """
+    name, shape = "cpu_2b", "one CogVideoX-2B block, the last read, 2 × 17,776 tokens, 30 heads, bf16"
     variants = ["stock", "traced"] + (["authors"] if authors is not None else [])
     steps = Steps.of(MODELS["2b-block"], "cpu", torch.bfloat16, concepts=CONCEPTS, authors=authors)
     measured = measure(steps, variants, rounds)
@@ -158,7 +161,7 @@ def on_cpu(authors: Path | None, rounds: int) -> list[dict[str, object]]:
 
 
 def demo_rows(rounds: int) -> list[dict[str, object]]:
-    """The demo model's guided step, traced and not, and its explained step."""
+    """The demo model's guided step, traced in the layers that the demo reads and not, and its explained step."""
     transformer = CogVideoXTransformer3DModel.from_pretrained(MODEL / "transformer").eval()
     config = transformer.config
     inputs = {
@@ -166,9 +169,9 @@ def demo_rows(rounds: int) -> list[dict[str, object]]:
         "encoder_hidden_states": torch.randn(2, config.max_text_seq_length, config.text_embed_dim),
         "timestep": torch.full((2,), 500),
     }
-    steps = Steps(transformer, inputs, torch.randn(3, config.text_embed_dim))
+    steps = Steps(transformer, inputs, torch.randn(3, config.text_embed_dim), chosen()["layers"])
     tokens = LATENT_FRAMES * config.sample_height * config.sample_width // config.patch_size**2
-    shape = f"demo model, 2 × {tokens} tokens, half of its {config.num_layers} layers read, as by default, C=3, fp32"
+    shape = f"demo model, 2 × {tokens:,} tokens, {len(steps.layers)} of {config.num_layers} layers read, C=3, fp32"
     return rows_of("cpu_demo", shape, measure(steps, ("stock", "traced", "explain"), 10 * rounds))
 
 

@@ -63,3 +63,23 @@ def browser() -> Iterator[object]:
             pytest.skip(f"no Chromium to test pages in; install one ({error.message.splitlines()[0]})")
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def new_page(browser):
+    """Opens empty pages, and in the end finds that none of them complained: no error in the console, no dialog."""
+    contexts, complaints = [], []
+
+    def open_it(*, viewport, scheme):
+        context = browser.new_context(viewport=viewport, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert complaints == []

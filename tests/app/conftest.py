@@ -50,24 +50,16 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
 
 
 @pytest.fixture
-def open_app(browser):
-    """Opens the page of an app, and in the end finds no error in the console and no request to anyone else."""
-    contexts, complaints, hosts = [], [], set()
+def open_app(new_page):
+    """Opens the page of an app, and in the end finds no complaint and no request to anyone else."""
+    hosts = set()
 
     def open_it(app, *, viewport=DESKTOP, scheme="light"):
-        context = browser.new_context(viewport=viewport, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-        context.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        page = new_page(viewport=viewport, scheme=scheme)
+        page.context.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
         page.goto(app.address)
         page.get_by_role("button", name="Show where and when").wait_for()
         return page
 
     yield open_it
-    for context in contexts:
-        context.close()
-    assert complaints == []
     assert hosts - {None} == {"127.0.0.1"}  # blobs have no host
