@@ -15,12 +15,17 @@ def concept_attention(
     multiplicity: torch.Tensor,
 ) -> torch.Tensor:
     """Softmax attention of a few rows over `[concept rows ; visual rows]`, a few heads at a time, in fp32."""
-    bias = torch.cat([multiplicity.log(), multiplicity.new_zeros(visual_key.shape[1])]).expand(query.shape[1], -1)
-    heads = (few_heads(rows, like=visual_key) for rows in (query, key, value, visual_key, visual_value))
-    output = [
-        F.scaled_dot_product_attention(
-            q.float(), torch.cat([k, visual_k], dim=1).float(), torch.cat([v, visual_v], dim=1).float(), bias
-        )
-        for q, k, v, visual_k, visual_v in zip(*heads, strict=True)
-    ]
+    concepts = query.shape[1]
+    bias = torch.cat([multiplicity.log(), multiplicity.new_zeros(visual_key.shape[1])]).expand(concepts, -1)
+    queries, *parts = (few_heads(rows, like=visual_key) for rows in (query, key, value, visual_key, visual_value))
+    # All parts in the same memory: were each given its own, the process would keep that of many.
+    shape = 2, len(queries[0]), bias.shape[1], query.shape[2]
+    memory = torch.empty(shape, dtype=torch.float32, device=query.device)
+    output = []
+    for q, k, v, visual_k, visual_v in zip(queries, *parts, strict=True):
+        keys, values = memory[:, : len(q)]
+        for rows, own, visual in ((keys, k, visual_k), (values, v, visual_v)):
+            rows[:, :concepts].copy_(own)
+            rows[:, concepts:].copy_(visual)
+        output.append(F.scaled_dot_product_attention(q.float(), keys, values, bias))
     return torch.cat(output).to(query.dtype)

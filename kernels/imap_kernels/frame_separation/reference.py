@@ -1,5 +1,7 @@
 """How well the features of a head separate the frames: scikit-learn's clustering scores, the frame index as label."""
 
+from collections.abc import Iterator
+
 import torch
 
 from imap_kernels.frame_separation.silhouette import silhouette
@@ -9,27 +11,27 @@ from imap_kernels.heads import few_heads
 def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.Tensor:
     """One score per head."""
     measure = {"chi": chi, "fisher": fisher, "dbi": dbi, "silhouette": silhouettes}[score]
-    return torch.cat([measure(centred(heads, frames)) for heads in few_heads(features, like=features)])
+    return torch.cat([measure(x) for x in centred(features, frames)])
 
 
-def centred(features: torch.Tensor, frames: int) -> torch.Tensor:
-    """Less their mean, which in real features is not small against their spread; the tokens as frames × patches."""
-    x = features.float()
-    return (x - x.mean(1, keepdim=True)).unflatten(1, (frames, -1))
+def centred(features: torch.Tensor, frames: int) -> Iterator[torch.Tensor]:
+    """A few heads after the others, in the same memory: `[heads, frames, patches, head dim]`, less their mean.
 
-
-def scatter(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """`tr(S_b)` and `tr(S_w)` of the tokens `x [heads, frames, patches, head dim]`, `[heads]` each."""
-    frame_mean = x.mean(2, keepdim=True)
-    between = x.shape[2] * (frame_mean - x.mean((1, 2), keepdim=True)).square().sum((1, 2, 3))
-    within = (x - frame_mean).square().sum((1, 2, 3))
-    return between, within
+    In real features that is not small against their spread.
+    """
+    parts = few_heads(features, like=features)
+    memory = torch.empty(parts[0].shape, dtype=torch.float32, device=features.device)
+    for heads in parts:
+        x = memory[: len(heads)].copy_(heads)
+        yield x.sub_(x.mean(1, keepdim=True)).unflatten(1, (frames, -1))
 
 
 def chi(x: torch.Tensor) -> torch.Tensor:
     """Calinski–Harabasz: `tr(S_b) / (F - 1)` over `tr(S_w) / (N - F)`; 1 where nothing scatters within a frame."""
     _, frames, patches, _ = x.shape
-    between, within = scatter(x)
+    variance, mean = torch.var_mean(x, 2, correction=0)
+    within = patches * variance.sum((1, 2))
+    between = patches * (mean - mean.mean(1, keepdim=True)).square().sum((1, 2))
     ratio = between * (frames * patches - frames) / (within * (frames - 1))
     return torch.where(within == 0, 1.0, ratio)
 

@@ -2,6 +2,7 @@
 
 import torch
 
+from imap_kernels.heads import each_in_fp32
 from imap_kernels.normalize import normalize_keys
 
 
@@ -24,8 +25,9 @@ def gram_column(
     share, spread = multiplicity / total, multiplicity / (total - 1).clamp(min=1)
     deviations = deviation(surrogates, share)
     maps = out.new_zeros(len(head_weights), frames, keys, features.shape[2])
-    for surrogate, feature, weight in zip(deviations, features, head_weights.T[..., None, None, None], strict=True):
-        maps += torch.where(weight == 0, 0.0, weight * contrast(surrogate, feature.float(), spread))
+    weights = head_weights.T[..., None, None, None]
+    for surrogate, feature, weight in zip(deviations, each_in_fp32(features), weights, strict=True):
+        maps += torch.where(weight == 0, 0.0, weight * contrast(surrogate, feature, spread))
     maps = maps.transpose(1, 2).flatten(2)
     out += normalize_keys(maps, multiplicity, normalize)[:, : out.shape[1]]
 
