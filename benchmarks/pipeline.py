@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from diffusers import CogVideoXTransformer3DModel
 
+import imap_fast
 from benchmarks.flops import step_flops
 from benchmarks.models import MODELS
 from benchmarks.plot import plot
@@ -161,7 +162,7 @@ def on_cpu(authors: Path | None, rounds: int) -> list[dict[str, object]]:
 
 
 def demo_rows(rounds: int) -> list[dict[str, object]]:
-    """The demo model's guided step, traced in the layers that the demo reads and not, and its explained step."""
+    """The demo model's guided step, traced and not, and its explained step; by default layers, and by the demo's."""
     transformer = CogVideoXTransformer3DModel.from_pretrained(MODEL / "transformer").eval()
     config = transformer.config
     inputs = {
@@ -169,10 +170,15 @@ def demo_rows(rounds: int) -> list[dict[str, object]]:
         "encoder_hidden_states": torch.randn(2, config.max_text_seq_length, config.text_embed_dim),
         "timestep": torch.full((2,), 500),
     }
-    steps = Steps(transformer, inputs, torch.randn(3, config.text_embed_dim), chosen()["layers"])
+    concepts = torch.randn(3, config.text_embed_dim)
     tokens = LATENT_FRAMES * config.sample_height * config.sample_width // config.patch_size**2
-    shape = f"demo model, 2 × {tokens:,} tokens, {len(steps.layers)} of {config.num_layers} layers read, C=3, fp32"
-    return rows_of("cpu_demo", shape, measure(steps, ("stock", "traced", "explain"), 10 * rounds))
+    by_default = imap_fast.trace(transformer, concepts).settings.layers
+    rows = []
+    for name, layers in (("cpu_demo", by_default), ("cpu_demo_chosen", chosen()["layers"])):
+        shape = f"demo model, 2 × {tokens:,} tokens, {len(layers)} of {config.num_layers} layers read, C=3, fp32"
+        steps = Steps(transformer, inputs, concepts, layers)
+        rows += rows_of(name, shape, measure(steps, ("stock", "traced", "explain"), 10 * rounds))
+    return rows
 
 
 def main(argv: Sequence[str] | None = None) -> None:

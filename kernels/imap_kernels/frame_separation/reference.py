@@ -29,9 +29,9 @@ def centred(features: torch.Tensor, frames: int) -> Iterator[torch.Tensor]:
 def chi(x: torch.Tensor) -> torch.Tensor:
     """Calinski–Harabasz: `tr(S_b) / (F - 1)` over `tr(S_w) / (N - F)`; 1 where nothing scatters within a frame."""
     _, frames, patches, _ = x.shape
-    variance, mean = torch.var_mean(x, 2, correction=0)
-    within = patches * variance.sum((1, 2))
-    between = patches * (mean - mean.mean(1, keepdim=True)).square().sum((1, 2))
+    frame_mean = x.mean(2, keepdim=True)
+    between = patches * (frame_mean - frame_mean.mean(1, keepdim=True)).square().sum((1, 2, 3))
+    within = torch.linalg.vector_norm(x - frame_mean, dim=(1, 2, 3)).square()
     ratio = between * (frames * patches - frames) / (within * (frames - 1))
     return torch.where(within == 0, 1.0, ratio)
 
