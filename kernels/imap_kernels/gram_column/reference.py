@@ -27,7 +27,7 @@ def gram_column(
     maps = out.new_zeros(len(head_weights), frames, keys, features.shape[2])
     weights = head_weights.T[..., None, None, None]
     for surrogate, feature, weight in zip(deviations, each_in_fp32(features), weights, strict=True):
-        maps += torch.where(weight == 0, 0.0, weight * contrast(surrogate, feature, spread))
+        maps += (weight * contrast(surrogate, feature, spread)).masked_fill_(weight == 0, 0.0)
     maps = maps.transpose(1, 2).flatten(2)
     out += normalize_keys(maps, multiplicity, normalize)[:, : out.shape[1]]
 
@@ -54,5 +54,6 @@ def contrast(deviation: torch.Tensor, feature: torch.Tensor, spread: torch.Tenso
     Returns:
         `[frames, keys, patches]`.
     """
-    difference = deviation @ feature.mT
-    return difference / ((spread @ difference.square()).sqrt() + 1e-6)[:, None]
+    difference = torch.bmm(deviation, feature.mT)
+    variance = (difference.square() * spread[:, None]).sum(1, keepdim=True)
+    return difference / (variance.sqrt() + 1e-6)
