@@ -59,5 +59,6 @@ def _load(name: str) -> Model:
         arguments = {"maps": [name for name in MAP_NAMES if name != "concept_attention"], "match": "prompt"}
     if name != "demo":
         return Model(name, pipe, arguments, None)
-    read = chosen()
-    return Model(name, pipe, arguments | {"layers": read["layers"]}, read["steps"])
+    reading = chosen()
+    steps = reading.pop("steps")
+    return Model(name, pipe, arguments | reading, steps)

@@ -12,7 +12,6 @@ from imap_fast.cli import options
 from imap_fast.cli.localization_table import localization_table
 from imap_fast.cli.progress import progress
 from imap_fast.cli.results import FILES, SomeFailed, results_folder, write_results
-from imap_fast.demo.shipped import chosen
 from imap_fast.files import whole_file
 from imap_fast.version import versions
 
@@ -50,7 +49,7 @@ def eval(
     layers: options.Layers = None,
     steps: options.Steps = None,
     head_score: options.HeadScore = "chi",
-    top_k: options.TopK = 5,
+    top_k: options.TopK = None,
     normalize: options.Normalize = "none",
     pooling: options.Pooling = "first",
     height: options.Height = None,
@@ -76,6 +75,7 @@ def eval(
     A run that was cut off goes on where it was with the same command; one that is done is not repeated.
     """
     asked = options.trace_arguments(
+        model,
         match=match,
         layers=layers,
         steps=steps,
@@ -90,6 +90,7 @@ def eval(
     )
     del asked["maps"]  # every one is measured
     asked |= {
+        "steps": options.explained_steps(model, asked["steps"], num_inference_steps),
         "height": height,
         "width": width,
         "num_inference_steps": num_inference_steps,
@@ -102,8 +103,6 @@ def eval(
     from imap_fast.evaluate.journal import CLIPS, Journal
 
     dataset = open_dataset(data, captions=captions, videos=videos, clips=clips)
-    if model == "demo":
-        asked |= {name: value for name, value in chosen().items() if asked[name] is None}
     loaded = {"model": model, "dtype": dtype, "device": device, "memory": memory, "quantize": quantize}
     told = json.loads(json.dumps({**dataset.source, **asked, **loaded, "seed": seed, "versions": versions()}))
     if (output / RESULTS).exists() and not (output / CLIPS).exists() and not overwrite:

@@ -38,7 +38,7 @@ def explain(
     layers: options.Layers = None,
     steps: options.Steps = None,
     head_score: options.HeadScore = "chi",
-    top_k: options.TopK = 5,
+    top_k: options.TopK = None,
     normalize: options.Normalize = "none",
     maps: options.Maps = "imap,gramcol",
     pooling: options.Pooling = "first",
@@ -68,6 +68,7 @@ def explain(
     """
     words = options.concept_words(concepts, match, concepts_file)
     asked = options.trace_arguments(
+        model,
         match=match,
         layers=layers,
         steps=steps,
@@ -81,6 +82,7 @@ def explain(
         attention_backend=attention_backend,
     )
     asked |= {
+        "steps": options.explained_steps(model, asked["steps"], num_inference_steps),
         "height": height,
         "width": width,
         "num_inference_steps": num_inference_steps,

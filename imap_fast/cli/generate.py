@@ -24,7 +24,7 @@ def generate(
     layers: options.Layers = None,
     steps: options.Steps = None,
     head_score: options.HeadScore = "chi",
-    top_k: options.TopK = 5,
+    top_k: options.TopK = None,
     normalize: options.Normalize = "none",
     maps: options.Maps = "imap,gramcol",
     pooling: options.Pooling = "first",
@@ -52,6 +52,7 @@ def generate(
 
     words = options.concept_words(concepts, match)
     asked = options.trace_arguments(
+        model,
         match=match,
         layers=layers,
         steps=steps,

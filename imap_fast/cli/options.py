@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from imap_fast.concepts import check_concepts
+from imap_fast.demo.shipped import chosen
 from imap_fast.maps import MAP_NAMES
 from imap_fast.memory import MODES, QUANTIZED
 from imap_fast.settings import CHOICES
@@ -51,7 +52,7 @@ Layers = Annotated[
 ]
 Steps = Annotated[str | None, _option(READING, "Denoising steps, counted from 0, such as 30 or 20-29.", metavar="LIST")]
 HeadScore = Annotated[str, _one_of(CHOICES["head_score"], READING, "How motion heads are told.")]
-TopK = Annotated[int, _option(READING, "Motion heads in a layer.", metavar="N", min=1)]
+TopK = Annotated[int | None, _option(READING, "Motion heads in a layer; else 5.", metavar="N", min=1)]
 Maps = Annotated[str, _option(READING, f"Maps to make, out of {', '.join(MAP_NAMES)}.", metavar="LIST")]
 Normalize = Annotated[str, _one_of(CHOICES["normalize"], READING, "What is done over the text keys of a layer.")]
 Pooling = Annotated[str, _one_of(CHOICES["pooling"], READING, "Which of a concept's tokens stand for it.")]
@@ -143,12 +144,13 @@ def windows_per_batch(text: str) -> int | str:
 
 
 def trace_arguments(
+    model: str,
     *,
     match: str,
     layers: str | None,
     steps: str | None,
     head_score: str,
-    top_k: int,
+    top_k: int | None,
     normalize: str,
     maps: str,
     pooling: str,
@@ -158,6 +160,8 @@ def trace_arguments(
 ) -> dict[str, Any]:
     """The arguments of `imap_fast.trace` behind the options, lists read.
 
+    Layers and k that were not asked for are those that suit the demo's model, or the usual ones.
+
     Raises:
         BadParameter: a list that cannot be read, or an unknown map.
     """
@@ -165,12 +169,13 @@ def trace_arguments(
     for name in map_names:
         if name not in MAP_NAMES:
             raise typer.BadParameter(f"{name!r} is unknown; choose out of {', '.join(MAP_NAMES)}", param_hint="--maps")
+    suits = chosen() if model == "demo" else {"layers": None, "top_k": 5}
     return {
         "match": match,
-        "layers": None if layers is None else indices(layers, "--layers"),
+        "layers": suits["layers"] if layers is None else indices(layers, "--layers"),
         "steps": None if steps is None else indices(steps, "--steps"),
         "head_score": head_score,
-        "top_k": top_k,
+        "top_k": suits["top_k"] if top_k is None else top_k,
         "normalize": normalize,
         "maps": map_names,
         "pooling": pooling,
@@ -178,6 +183,12 @@ def trace_arguments(
         "backend": backend,
         "attention_backend": attention_backend,
     }
+
+
+def explained_steps(model: str, steps: list[int] | None, num_inference_steps: int | None) -> list[int] | None:
+    """The steps to read of a real video; of the demo's model those that suit it, if nothing else was asked."""
+    asked = model != "demo" or steps is not None or num_inference_steps is not None
+    return steps if asked else chosen()["steps"]
 
 
 def indices(text: str, option: str) -> list[int]:

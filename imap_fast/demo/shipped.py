@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 MODEL = Path(__file__).parent / "model"
 RECORD = "training.json"
 
 
-def chosen() -> dict[str, list[int]]:
-    """`layers` and `steps` at which its maps find their concepts best; see `imap_fast.demo.validate`."""
+def chosen() -> dict[str, Any]:
+    """`layers`, `steps` and `top_k` with which its maps find their concepts best; see `imap_fast.demo.validate`."""
     note = json.loads((MODEL / RECORD).read_text())["chosen"]
-    return {"layers": note["layers"], "steps": note["steps"]}
+    return {name: note[name] for name in ("layers", "steps", "top_k")}

@@ -142,23 +142,30 @@ def test_the_exported_folder_is_a_pipeline_and_its_record(tmp_path):
     assert not list(tmp_path.glob(".*")), "a half-written folder was left"
 
 
-def test_validation_notes_the_best_of_all_layers_and_steps(tmp_path, monkeypatch):
+def test_validation_notes_what_the_best_map_finds_best(tmp_path, monkeypatch):
     train(tiny_pipeline(), TINY, tmp_path / "work", tmp_path / "model")
-    asked, sizes = [], []
+    asked = []
 
-    def aucs(pipe, scenes, layers, step, names):
-        asked.append((layers, step))
-        assert [len(scene.objects) > 1 for scene in scenes] == [True] * len(scenes)
-        sizes.append(len(scenes))
-        best = (layers, step) == ((1,), 40)
-        return dict.fromkeys(names, {"objects": 0.7, "motions": 0.7} if best else {"objects": 0.95, "motions": 0.4})
+    def aucs(pipe, scenes, names, *, layers, steps, top_k=5):
+        assert [len(scene.objects) > 1 for scene in scenes] == [True] * 3
+        asked.append((*layers, "at", *steps, top_k if names == ("imap",) else "all"))
+        found = {name: dict.fromkeys(("objects", "among objects", "motions", "when"), 0.6) for name in names}
+        if layers == [1] and steps == [40]:
+            # The highest sum of what each finds best, though not of their means.
+            found[names[-1]] = {"objects": 0.9, "among objects": 0.0, "motions": 0.9, "when": 0.0}
+            if top_k == 2:
+                found["imap"]["when"] = 0.9
+        return found
 
     monkeypatch.setattr("imap_fast.demo.validate.mean_auc", aucs)
     note = validate(tmp_path / "model", scenes=3, steps=(30, 40))
-    assert set(asked) == {(layers, step) for layers in [(0,), (1,), (0, 1)] for step in (30, 40)}
-    assert (note["layers"], note["steps"]) == ([1], [40])
+    assert set(asked) == {
+        (*layers, "at", step, k) for layers in [(0,), (1,), (0, 1)] for step in (30, 40) for k in ("all", 1, 2, 5)
+    }
+    assert len(asked) == len(set(asked))
+    assert (note["layers"], note["steps"], note["top_k"]) == ([1], [40], 2)
     assert note["validation"]["scenes"] == 3
-    assert sizes == [3] * 6
+    assert note["validation"]["mean_auc"]["imap"]["when"] == 0.9
     record = json.loads((tmp_path / "model" / "training.json").read_text())
     assert record["chosen"] == note
     assert record["settings"]["clip_steps"] == 2
@@ -166,10 +173,10 @@ def test_validation_notes_the_best_of_all_layers_and_steps(tmp_path, monkeypatch
 
 def test_validation_measures_with_the_real_maps(tmp_path):
     train(tiny_pipeline(), TINY, tmp_path / "work", tmp_path / "model")
-    note = validate(tmp_path / "model", scenes=1, steps=(40,))
+    note = validate(tmp_path / "model", scenes=2, steps=(40,))
     assert set(note["validation"]["mean_auc"]) == set(MAP_NAMES)
     for row in note["validation"]["mean_auc"].values():
-        assert set(row) == {"objects", "among objects", "motions"}
+        assert set(row) == {"objects", "among objects", "motions", "when"}
         assert all(0 < value < 1 for value in row.values())
 
 
