@@ -20,8 +20,8 @@ from imap_fast.maps import MAP_NAMES
 TINY = Settings(vae_steps=2, scenes=2, still_steps=2, still_batch=3, clip_steps=2, clip_batch=2)
 
 
-def tiny_pipeline():
-    return build.pipeline(seed=1, layers=2, head_dim=4, vae_channels=(2, 4, 4))
+def tiny_pipeline(layers=2):
+    return build.pipeline(seed=1, layers=layers, head_dim=4, vae_channels=(2, 4, 4))
 
 
 def test_every_caption_is_known_words_and_fits():
@@ -143,29 +143,37 @@ def test_the_exported_folder_is_a_pipeline_and_its_record(tmp_path):
 
 
 def test_validation_notes_what_the_best_map_finds_best(tmp_path, monkeypatch):
-    train(tiny_pipeline(), TINY, tmp_path / "work", tmp_path / "model")
+    train(tiny_pipeline(layers=3), TINY, tmp_path / "work", tmp_path / "model")
     asked = []
 
     def aucs(pipe, scenes, names, *, layers, steps, top_k=5):
         assert [len(scene.objects) > 1 for scene in scenes] == [True] * 3
         asked.append((*layers, "at", *steps, top_k if names == ("imap",) else "all"))
         found = {name: dict.fromkeys(("objects", "among objects", "motions", "when"), 0.6) for name in names}
-        if layers == [1] and steps == [40]:
-            # The highest sum of what each finds best, though not of their means.
+        if layers == [0, 2] and steps == [40]:
+            # The highest sum of what each finds best, though not of their means, nor of when motions last.
             found[names[-1]] = {"objects": 0.9, "among objects": 0.0, "motions": 0.9, "when": 0.0}
-            if top_k == 2:
-                found["imap"]["when"] = 0.9
+            if "imap" in found:
+                found["imap"]["motions"] = 0.7 if top_k == 2 else 0.1
+        elif layers == [0]:
+            found[names[-1]]["when"] = 1.0
+        elif layers == [1] and "imap" not in found:
+            # Higher by less than a hundredth, and `imap` finds less.
+            found[names[-1]] |= {"objects": 0.9, "motions": 0.904}
         return found
 
     monkeypatch.setattr("imap_fast.demo.validate.mean_auc", aucs)
     note = validate(tmp_path / "model", scenes=3, steps=(30, 40))
     assert set(asked) == {
-        (*layers, "at", step, k) for layers in [(0,), (1,), (0, 1)] for step in (30, 40) for k in ("all", 1, 2, 5)
+        (*layers, "at", step, k)
+        for layers in [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
+        for step in (30, 40)
+        for k in ("all", 1, 2, 5)
     }
     assert len(asked) == len(set(asked))
-    assert (note["layers"], note["steps"], note["top_k"]) == ([1], [40], 2)
+    assert (note["layers"], note["steps"], note["top_k"]) == ([0, 2], [40], 2)
     assert note["validation"]["scenes"] == 3
-    assert note["validation"]["mean_auc"]["imap"]["when"] == 0.9
+    assert note["validation"]["mean_auc"]["imap"]["motions"] == 0.7
     record = json.loads((tmp_path / "model" / "training.json").read_text())
     assert record["chosen"] == note
     assert record["settings"]["clip_steps"] == 2
