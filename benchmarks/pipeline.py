@@ -175,7 +175,7 @@ def demo_rows(rounds: int) -> list[dict[str, object]]:
     by_default = imap_fast.trace(transformer, concepts).settings.layers
     rows = []
     for name, layers in (("cpu_demo", by_default), ("cpu_demo_chosen", chosen()["layers"])):
-        shape = f"demo model, 2 × {tokens:,} tokens, {len(layers)} of {config.num_layers} layers read, C=3, fp32"
+        shape = f"demo model, 2 × {tokens:,} tokens, layers {list(layers)} of {config.num_layers} read, C=3, fp32"
         steps = Steps(transformer, inputs, concepts, layers)
         rows += rows_of(name, shape, measure(steps, ("stock", "traced", "explain"), 10 * rounds))
     return rows
