@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from diffusers import CogVideoXTransformer3DModel
+from diffusers import CogVideoXPipeline
 
 import imap_fast
 from benchmarks.flops import step_flops
@@ -32,6 +32,7 @@ from imap_fast.demo.shipped import MODEL, chosen
 CONCEPTS = 8
 SWEPT_FRAMES = {49: 13, 81: 21, 161: 41, 321: 81}  # and the latent frames that they make
 SWEPT_CONCEPTS = (1, 2, 4, 8, 16, 32, 64, None)
+RUN_STEPS = 50  # of the demo's pipeline
 MIB = 2**20
 
 
@@ -162,8 +163,13 @@ def on_cpu(authors: Path | None, rounds: int) -> list[dict[str, object]]:
 
 
 def demo_rows(rounds: int) -> list[dict[str, object]]:
-    """The demo model's guided step, traced and not, and its explained step; by default layers, and by the demo's."""
-    transformer = CogVideoXTransformer3DModel.from_pretrained(MODEL / "transformer").eval()
+    """The demo model's guided step, traced and not, and its explained step; by default layers, and by the demo's.
+
+    First a step that opens its trace, then the mean one of a pipeline's whole run.
+    """
+    pipe = CogVideoXPipeline.from_pretrained(str(MODEL))
+    pipe.set_progress_bar_config(disable=True)
+    transformer = pipe.transformer
     config = transformer.config
     inputs = {
         "hidden_states": torch.randn(2, LATENT_FRAMES, config.in_channels, config.sample_height, config.sample_width),
@@ -177,8 +183,33 @@ def demo_rows(rounds: int) -> list[dict[str, object]]:
     for name, layers in (("cpu_demo", by_default), ("cpu_demo_chosen", chosen()["layers"])):
         shape = f"demo model, 2 × {tokens:,} tokens, layers {list(layers)} of {config.num_layers} read, C=3, fp32"
         steps = Steps(transformer, inputs, concepts, layers)
-        rows += rows_of(name, shape, measure(steps, ("stock", "traced", "explain"), 10 * rounds))
+        first = measure(steps, ("stock", "traced", "explain"), 10 * rounds)
+        rows += rows_of(name, f"{shape}, the first step of a trace", first)
+        rows += rows_of(f"{name}_run", f"{shape}, a run of {RUN_STEPS} steps", measure_runs(pipe, layers, rounds))
     return rows
+
+
+def measure_runs(pipe: CogVideoXPipeline, layers: Sequence[int], rounds: int) -> dict[str, Measured]:
+    """Median time of a step in the demo pipeline's guided runs up to the latents; every step of a traced one is read.
+
+    A traced run opens its trace and encodes its concepts too.
+    """
+
+    def stock() -> None:
+        pipe(
+            "a red circle bounces and a blue square rests",
+            num_inference_steps=RUN_STEPS,
+            max_sequence_length=pipe.transformer.config.max_text_seq_length,
+            output_type="latent",
+        )
+
+    def traced() -> None:
+        concepts = ["red circle", "blue square", "bounces"]
+        with imap_fast.trace(pipe, concepts, layers=layers):
+            stock()
+
+    seconds = interleaved({"stock": stock, "traced": traced}, rounds)
+    return {name: Measured(statistics.median(runs) / RUN_STEPS, 0.0) for name, runs in seconds.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import CogVideoXPipeline
 from PIL import Image
 
+import imap_fast
 from benchmarks import pipeline
 from benchmarks.flops import step_flops
 from benchmarks.models import MODELS
@@ -19,6 +21,7 @@ from benchmarks.pipeline import Measured, interleaved, measure, rows_of
 from benchmarks.plot import plot
 from benchmarks.record import row
 from benchmarks.variants import TRACES, VARIANTS, Steps
+from imap_fast.demo.shipped import MODEL
 from tests.assertions import assert_close
 
 
@@ -107,6 +110,23 @@ def test_ratios_are_of_one_run_and_memory_is_over_stock() -> None:
     assert values["traced_seconds_2b"] == 1.0
 
 
+def test_a_run_is_told_by_the_step_and_read_in_every_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracers, trace = [], imap_fast.trace
+    monkeypatch.setattr(imap_fast, "trace", lambda *a, **k: tracers.append(trace(*a, **k)) or tracers[-1])
+
+    def once(calls: dict, rounds: int) -> dict[str, list[float]]:
+        for call in calls.values():
+            call()
+        return {"stock": [4.0, 8.0, 6.0], "traced": [7.0, 9.0, 8.0]}
+
+    monkeypatch.setattr(pipeline, "interleaved", once)
+    monkeypatch.setattr(pipeline, "RUN_STEPS", 2)
+    measured = pipeline.measure_runs(CogVideoXPipeline.from_pretrained(str(MODEL)), [1, 3], rounds=3)
+    assert {name: found.seconds for name, found in measured.items()} == {"stock": 3.0, "traced": 4.0}
+    (tracer,) = tracers
+    assert (tracer.maps.layers, tracer.maps.steps) == ((1, 3), (0, 1))
+
+
 def test_memory_is_not_told_where_no_allocator_tells_it() -> None:
     if torch.cuda.is_available():
         pytest.skip("the GPU's allocator tells")
@@ -124,6 +144,7 @@ def test_the_command_writes_rows_and_a_picture(tmp_path: Path, monkeypatch: pyte
         pipeline, "peak_of_process", lambda model, variant, authors: {"stock": 5.0, "traced": 7.0}[variant]
     )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(pipeline, "RUN_STEPS", 2)
     output = tmp_path / "results" / "pipeline.json"
     pipeline.main(["--rounds", "1", "--models", "2b", "--output", str(output)])
     report = json.loads(output.read_text())
@@ -132,6 +153,7 @@ def test_the_command_writes_rows_and_a_picture(tmp_path: Path, monkeypatch: pyte
     assert values["block_ratio_cpu_2b"] > 0
     assert values["block_ratio_memory_cpu_2b"] == 2.0
     assert values["step_ratio_cpu_demo"] > 0
+    assert values["step_ratio_cpu_demo_run"] > 0
     assert values["flops_over_stock_2b"] > 1
     assert values["authors_over_ours_2b"] is None
     assert Image.open(output.with_suffix(".png")).width > 500

@@ -23,9 +23,8 @@ def concept_attention(
     memory = torch.empty(shape, dtype=torch.float32, device=query.device)
     output = []
     for q, k, v, visual_k, visual_v in zip(queries, *parts, strict=True):
-        keys, values = memory[:, : len(q)]
-        for rows, own, visual in ((keys, k, visual_k), (values, v, visual_v)):
-            rows[:, :concepts].copy_(own)
-            rows[:, concepts:].copy_(visual)
-        output.append(F.scaled_dot_product_attention(q.float(), keys, values, bias))
+        keys = torch.cat([k, visual_k], dim=1, out=memory[0, : len(q)])
+        values = torch.cat([v, visual_v], dim=1, out=memory[1, : len(q)])
+        # As a batch of one: without a batch PyTorch has no fused attention.
+        output.append(F.scaled_dot_product_attention(*(rows[None] for rows in (q.float(), keys, values)), bias)[0])
     return torch.cat(output).to(query.dtype)
