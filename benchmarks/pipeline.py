@@ -181,11 +181,12 @@ def demo_rows(rounds: int) -> list[dict[str, object]]:
     by_default = imap_fast.trace(transformer, concepts).settings.layers
     rows = []
     for name, layers in (("cpu_demo", by_default), ("cpu_demo_chosen", chosen()["layers"])):
-        shape = f"demo model, 2 × {tokens:,} tokens, layers {list(layers)} of {config.num_layers} read, C=3, fp32"
+        shape = f"2 × {tokens:,} tokens, layers {list(layers)} of {config.num_layers} read, C=3, fp32"
         steps = Steps(transformer, inputs, concepts, layers)
         first = measure(steps, ("stock", "traced", "explain"), 10 * rounds)
-        rows += rows_of(name, f"{shape}, the first step of a trace", first)
-        rows += rows_of(f"{name}_run", f"{shape}, a run of {RUN_STEPS} steps", measure_runs(pipe, layers, rounds))
+        rows += rows_of(name, f"demo model, first step of a trace, {shape}", first)
+        run = f"demo model, run of {RUN_STEPS} steps, {shape}"
+        rows += rows_of(f"{name}_run", run, measure_runs(pipe, layers, rounds))
     return rows
 
 
