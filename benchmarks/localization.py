@@ -1,7 +1,8 @@
 """How well every map of the shipped model finds its concepts, in held-out clips of the demo's world.
 
 `python -m benchmarks.localization` writes `benchmarks/results/localization.json`: the means that
-`imap-fast eval demo --model demo` prints, with their 95 % confidence intervals.
+`imap-fast eval demo --model demo` prints, with `--match concepts` and with `--match prompt`, and their 95 % confidence
+intervals.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from imap_fast.evaluate import demo_world, evaluate
 from imap_fast.evaluate.journal import without_nan
 
 OUTPUT = RESULTS / "localization.json"
+MATCHES = {"concepts": "concepts in a stream of their own", "prompt": "words of a full caption"}
 UNITS = {"auc": "AUC", "iou": "IoU", "pointing": "share of frames"}
 
 
@@ -29,15 +31,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     read = chosen()
     pipe = CogVideoXPipeline.from_pretrained(str(MODEL))
-    found = evaluate(pipe, demo_world(arguments.clips), **read)
-    shape = f"{found.measured} held-out clips, layers {read['layers']}, step {read['steps'][0]} of 50"
-    rows = [
-        row(f"{kind} {measure} {method}", shape, estimate.mean, next(UNITS[key] for key in UNITS if key in measure))
-        | {"low": estimate.low, "high": estimate.high, "values": estimate.values}
-        for kind, measures in found.estimates().items()
-        for measure, methods in measures.items()
-        for method, estimate in methods.items()
-    ]
+    rows = []
+    for match, keys in MATCHES.items():
+        found = evaluate(pipe, demo_world(arguments.clips), match=match, **read)
+        shape = f"{found.measured} held-out clips, {keys}, layers {read['layers']}, step {read['steps'][0]} of 50"
+        rows += [
+            row(f"{kind} {measure} {method}", shape, estimate.mean, next(UNITS[key] for key in UNITS if key in measure))
+            | {"low": estimate.low, "high": estimate.high, "values": estimate.values}
+            for kind, measures in found.estimates().items()
+            for measure, methods in measures.items()
+            for method, estimate in methods.items()
+        ]
     write([without_nan(each) for each in rows], arguments.output)
     print(f"{len(rows)} rows in {arguments.output}")
 

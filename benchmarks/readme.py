@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from itertools import groupby
 from pathlib import Path
 
 from benchmarks.record import RESULTS
@@ -65,16 +66,21 @@ def costs(results: Path = RESULTS) -> str:
 
 
 def localization(results: Path = RESULTS) -> str:
-    """How well maps find their concepts: a row for each measure in `MEASURED`, a column for each method."""
+    """How well maps find their concepts, a table for each shape: a row for each measure, a column for each method."""
     report = json.loads((results / "localization.json").read_text())
-    found = {tuple(row["name"].rsplit(" ", 1)): row for row in report["rows"]}
-    methods = list(dict.fromkeys(method for _, method in found))
-    lines = [f"| | {' | '.join(f'`{method}`' for method in methods)} |", "| --- |" + " --- |" * len(methods)]
-    for measure, told in MEASURED.items():
-        of_methods = (found[measure, method] for method in methods)
-        lines.append(f"| {told} | {' | '.join(map(estimate, of_methods))} |")
-    shape = report["rows"][0]["shape"]
-    return "\n".join([*lines, "", f"Means over {shape}, with their 95 % confidence intervals; {report['date']}."])
+    tables = []
+    for shape, rows in groupby(report["rows"], key=lambda row: row["shape"]):
+        found = {tuple(row["name"].rsplit(" ", 1)): row for row in rows}
+        methods = list(dict.fromkeys(method for _, method in found))
+        lines = [f"| | {' | '.join(f'`{method}`' for method in methods)} |", "| --- |" + " --- |" * len(methods)]
+        for measure, told in MEASURED.items():
+            of_methods = [found[measure, method] for method in methods]
+            # Without a background, nothing is told of all at once.
+            if any(row["value"] is not None for row in of_methods):
+                lines.append(f"| {told} | {' | '.join(map(estimate, of_methods))} |")
+        ending = f"Means over {shape}, with their 95 % confidence intervals; {report['date']}."
+        tables.append("\n".join([*lines, "", ending]))
+    return "\n\n".join(tables)
 
 
 def estimate(row: dict[str, float | None]) -> str:

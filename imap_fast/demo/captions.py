@@ -75,9 +75,7 @@ def caption(rng: np.random.Generator, things: Sequence[Told], background: str) -
         clauses = [f"{article(_described(rng, thing))} {_deed(rng, thing)}" for thing in things]
         if len(clauses) > 1 and rng.random() < 0.3:
             clauses.reverse()
-        sentence = clauses[0]
-        if clauses[1:]:
-            sentence += f" {rng.choice(['while', 'as'])} {' and '.join(clauses[1:])}"
+        sentence = _joined(clauses, rng.choice(["while", "as"]) if clauses[1:] else "")
         return sentence + (f" on {article(background)} background" if rng.random() < 0.5 else "")
     movers = [thing for thing in things if thing.motion != REST]
     one = things[rng.integers(len(things))]
@@ -97,9 +95,19 @@ def caption(rng: np.random.Generator, things: Sequence[Told], background: str) -
     return str(rng.choice(partial))
 
 
+def full_caption(things: Sequence[Told]) -> str:
+    """All that happens in a scene, always in the same words."""
+    return _joined([f"{article(thing.name)} {thing.deed}" for thing in things], "while")
+
+
 def article(name: str) -> str:
     """The name with "a" or "an" before it."""
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _joined(clauses: Sequence[str], conjunction: str) -> str:
+    first, *others = clauses
+    return f"{first} {conjunction} {' and '.join(others)}" if others else first
 
 
 def _described(rng: np.random.Generator, thing: Told) -> str:

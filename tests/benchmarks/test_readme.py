@@ -43,25 +43,31 @@ def test_rows_that_have_a_name_are_told_with_device_date_and_picture(tmp_path: P
     ]
 
 
-def test_localization_has_a_column_for_each_method(tmp_path: Path) -> None:
+def test_localization_has_a_table_for_each_shape_and_a_column_for_each_method(tmp_path: Path) -> None:
     rows = [
         {
             "name": f"{measure} {method}",
-            "shape": "9 clips",
+            "shape": shape,
             "value": value,
-            "low": value - 0.1,
-            "high": 1,
+            "low": None if value is None else value - 0.1,
+            "high": None if value is None else 1,
             "unit": "AUC",
         }
+        for shape, all_at_once in (("9 clips, concepts", 0.5), ("9 clips, words", None))
         for measure in MEASURED
         for method, value in (("imap", 0.75), ("random_heads", 0.5))
+        for value in [all_at_once if measure == "segmentation mean_iou" else value]
     ]
     (tmp_path / "localization.json").write_text(json.dumps({"date": "2026-01-02", "rows": rows}))
-    lines = localization(tmp_path).splitlines()
+    concepts, words = localization(tmp_path).split("\n\n| | ")
+    lines = concepts.splitlines()
     assert lines[0] == "| | `imap` | `random_heads` |"
     assert lines[2] == "| objects: AUC in a frame | 0.75 (0.65–1.00) | 0.50 (0.40–1.00) |"
+    assert lines[-3] == "| all at once: mean IoU | 0.50 (0.40–1.00) | 0.50 (0.40–1.00) |"
+    assert lines[-1] == "Means over 9 clips, concepts, with their 95 % confidence intervals; 2026-01-02."
     assert len(lines) == 2 + len(MEASURED) + 2
-    assert lines[-1] == "Means over 9 clips, with their 95 % confidence intervals; 2026-01-02."
+    assert len(words.splitlines()) == len(lines) - 1
+    assert "all at once" not in words
 
 
 def test_every_section_is_written_where_it_belongs(tmp_path: Path, monkeypatch) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imap_fast.demo import world
-from imap_fast.demo.captions import COLOURS, MOTIONS, SHAPES, WORDS, Told, caption
+from imap_fast.demo.captions import COLOURS, MOTIONS, SHAPES, WORDS, Told, caption, full_caption
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +159,19 @@ def test_captions_say_what_is_there(scenes):
 )
 def test_a_deed_is_told_in_order(span, deed):
     assert Told("red star", "plain", "small", "spins", span).deed == deed
+
+
+def test_a_full_caption_tells_all_that_happens():
+    things = [
+        Told("orange star", "striped", "small", "spins", "between"),
+        Told("blue cross", "dotted", "large", "grows", "first"),
+        Told("red circle", "plain", "large", "rests", "throughout"),
+    ]
+    assert full_caption(things) == (
+        "an orange star rests then spins then rests while a blue cross grows then rests and a red circle rests"
+    )
+    assert full_caption(things[1:]) == "a blue cross grows then rests while a red circle rests"
+    assert full_caption(things[2:]) == "a red circle rests"
 
 
 def test_a_moment_is_told_without_before_and_after():

@@ -48,9 +48,10 @@ def test_every_method_is_measured_on_every_concept(found):
 def test_scores_are_those_of_the_maps(found, demo_pipeline, chosen):
     scene = world.sample(1, "held_out")
     thing = scene.objects[0]
+    caption = demo_world(2).clips["held_out-1"]().caption
     concepts = [*(row["concept"] for row in found.rows["held_out-1"] if row["method"] == "imap" and row["concept"])]
     maps = imap_fast.explain(
-        demo_pipeline, Clip(scene.frames), scene.caption, [*concepts, "background"], maps=MAP_NAMES, **chosen
+        demo_pipeline, Clip(scene.frames), caption, [*concepts, "background"], maps=MAP_NAMES, **chosen
     )
     for method in MAP_NAMES:
         values = maps.upsample(*thing.mask.shape, map=method)[maps.index(thing.label)].numpy()
@@ -58,6 +59,15 @@ def test_scores_are_those_of_the_maps(found, demo_pipeline, chosen):
         assert row["spacetime_auc"] == auc(values, thing.mask)
         frames = zip(values, thing.mask, strict=True)
         assert row["spatial_auc"] == pytest.approx(np.mean([auc(*each) for each in frames if each[1].any()]))
+
+
+def test_every_concept_of_the_demo_world_is_a_word_of_its_prompt(demo_pipeline, chosen):
+    found = evaluate(demo_pipeline, demo_world(CLIPS), match="prompt", **chosen)
+    assert found.failed == {}
+    assert found.measured == CLIPS
+    for clip, rows in found.rows.items():
+        asked = {truth.label for truth in demo_world(CLIPS).clips[clip]().truths}
+        assert {row["concept"] for row in rows if row["method"] == "gramcol"} == asked
 
 
 def test_random_heads_are_others_in_each_clip_and_the_same_again(demo_pipeline, chosen, found):

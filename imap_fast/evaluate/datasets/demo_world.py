@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 
 from imap_fast.demo import world
+from imap_fast.demo.captions import full_caption
 from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, Truth
 from imap_fast.video import Clip
 
@@ -12,7 +13,10 @@ SPLIT = "held_out"
 
 
 def demo_world(clips: int = 200) -> DataSet:
-    """The first `clips` held-out scenes: of combinations that the shipped model was not trained on."""
+    """The first `clips` held-out scenes: of combinations that the shipped model was not trained on.
+
+    Captions tell all that happens, so that every concept is also a word of the prompt (`match="prompt"`).
+    """
     return DataSet({"data": "demo", "split": SPLIT}, {f"{SPLIT}-{seed}": partial(_read, seed) for seed in range(clips)})
 
 
@@ -22,4 +26,5 @@ def _read(seed: int) -> Example:
     truths = [Truth(thing.label, thing.mask) for thing in scene.objects]
     truths += [Truth(thing.motion, thing.motion_mask, thing.moving) for thing in movers]
     concepts = (*(truth.label for truth in truths), BACKGROUND)
-    return Example(Clip(scene.frames, scene.fps), scene.caption, concepts, tuple(truths), np.arange(len(scene.frames)))
+    caption = full_caption([thing.told for thing in scene.objects])
+    return Example(Clip(scene.frames, scene.fps), caption, concepts, tuple(truths), np.arange(len(scene.frames)))
