@@ -72,7 +72,8 @@ def trace(
         guided: whether a batch is (unconditional half, conditional half), of which only the second is read; False reads
             all of every forward. None: asked of the pipeline, be it guided by halves of a batch or by two passes; for
             a bare transformer, no.
-        backend: `"auto"` (Triton on CUDA, else the reference), `"triton"` or `"reference"`.
+        backend: `"auto"` (Triton on CUDA, else the reference), `"triton"` or `"reference"`. A model in fp64 is read by
+            the reference, which computes in fp64, too: it tells what rounding does.
         fast_attention: whether CogVideoX's QK norm and RoPE run as one kernel, in every block, which is faster and
             rounds once; False keeps the stock arithmetic to the bit. None: on CUDA, with Triton.
         attention_backend: the attention call, by diffusers' name for it, such as `"flash"`, `"_flash_3"`,

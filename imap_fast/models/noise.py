@@ -42,6 +42,7 @@ class Noise:
             (seed,) = np.random.SeedSequence([self.generator.initial_seed(), block]).generate_state(1, np.uint64)
             # torch takes 63 bits on every device.
             generator = torch.Generator(self.generator.device).manual_seed(int(seed >> np.uint64(1)))
-        # Where the generator is, like diffusers' pipelines.
-        drawn = torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype)
-        return drawn.to(like.device)
+        # Where the generator is, like diffusers' pipelines. In fp64 a generator draws other numbers, and whoever asks
+        # what rounding does needs the ones of fp32.
+        dtype = torch.float32 if like.dtype == torch.float64 else like.dtype
+        return torch.randn(like.shape, generator=generator, device=generator.device, dtype=dtype).to(like)

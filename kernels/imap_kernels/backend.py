@@ -22,11 +22,11 @@ def interpreting() -> bool:
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
-def resolve(backend: str, device: torch.device) -> str:
-    """Turn `backend` into `"triton"` or `"reference"` for tensors on `device`.
+def resolve(backend: str, device: torch.device, dtype: torch.dtype = torch.float32) -> str:
+    """Turn `backend` into `"triton"` or `"reference"` for tensors of `dtype` on `device`.
 
     `"auto"` is the environment variable `IMAP_BACKEND` where it is set, else Triton on CUDA where Triton is installed,
-    else the reference.
+    else the reference. Triton's kernels accumulate in fp32, so fp64 is the reference's.
 
     Raises:
         ValueError: an unknown backend, or Triton where it cannot run.
@@ -37,7 +37,8 @@ def resolve(backend: str, device: torch.device) -> str:
     if name not in BACKENDS:
         raise ValueError(f"backend is {name!r}; choose one of {', '.join(map(repr, BACKENDS))}")
     if name == "auto":
-        return "triton" if device.type == "cuda" and triton_is_installed() else "reference"
+        fits = device.type == "cuda" and dtype != torch.float64
+        return "triton" if fits and triton_is_installed() else "reference"
     if name == "triton" and not triton_is_installed():
         raise ValueError(
             "backend 'triton' needs the package triton; pip install 'imap-fast[triton]', or use 'reference'"
@@ -47,9 +48,13 @@ def resolve(backend: str, device: torch.device) -> str:
             f"backend 'triton' needs CUDA tensors, these are on {device.type!r}; "
             "use 'reference', or set TRITON_INTERPRET=1 before Triton is imported"
         )
+    if name == "triton" and dtype == torch.float64:
+        raise ValueError(
+            "backend 'triton' accumulates in fp32, these tensors are float64; use 'reference', or cast them to float32"
+        )
     return name
 
 
-def implementation(operation: str, backend: str, device: torch.device) -> ModuleType:
-    """The module that computes `operation` (a folder of this package) on `device`; imported at first use."""
-    return importlib.import_module(f"imap_kernels.{operation}.{resolve(backend, device)}")
+def implementation(operation: str, backend: str, like: torch.Tensor) -> ModuleType:
+    """The module that computes `operation` (a folder of this package) of a tensor `like`; imported at first use."""
+    return importlib.import_module(f"imap_kernels.{operation}.{resolve(backend, like.device, like.dtype)}")

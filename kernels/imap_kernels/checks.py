@@ -2,7 +2,7 @@
 
 import torch
 
-FEATURE_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+FEATURE_DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
 def check_features(**tensors: torch.Tensor) -> tuple[int, int]:
@@ -18,7 +18,7 @@ def check_features(**tensors: torch.Tensor) -> tuple[int, int]:
     (first, reference), *_ = tensors.items()
     for name, tensor in tensors.items():
         if tensor.dtype not in FEATURE_DTYPES:
-            raise TypeError(f"{name} is {tensor.dtype}; cast it to float32, float16 or bfloat16")
+            raise TypeError(f"{name} is {tensor.dtype}; cast it to float64, float32, float16 or bfloat16")
         if tensor.dim() != 3:
             raise ValueError(f"{name} has shape {list(tensor.shape)}; pass one video as [heads, rows, head dim]")
         if 0 in tensor.shape:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import torch
 
+from imap_kernels.precision import accumulation_dtype
+
 ELEMENTS = 2**20  # of one tensor, 4 MiB in fp32
 
 
@@ -12,11 +14,12 @@ def few_heads(rows: torch.Tensor, *, like: torch.Tensor) -> tuple[torch.Tensor, 
     return rows.split(max(1, ELEMENTS // max(1, like[0].numel())))
 
 
-def each_in_fp32(rows: torch.Tensor) -> Iterator[torch.Tensor]:
-    """One head of `rows [heads, ...]` after the other in fp32, to be read before the next: all lie in the same memory.
+def each_head(rows: torch.Tensor) -> Iterator[torch.Tensor]:
+    """One head of `rows [heads, ...]` after the other in the accumulation dtype, to be read before the next.
 
-    Were each given memory of its own, the process would keep that of many.
+    All lie in the same memory. Were each given memory of its own, the process would keep that of many.
     """
-    memory = rows[0] if rows.dtype == torch.float32 else torch.empty_like(rows[0], dtype=torch.float32)
+    dtype = accumulation_dtype(rows.dtype)
+    memory = rows[0] if rows.dtype == dtype else torch.empty_like(rows[0], dtype=dtype)
     for head in rows:
-        yield head if rows.dtype == torch.float32 else memory.copy_(head)
+        yield head if rows.dtype == dtype else memory.copy_(head)

@@ -15,7 +15,7 @@ def normalize_keys(maps: torch.Tensor, multiplicity: torch.Tensor, normalize: st
     """`"none"`: the maps; `"softmax"`: `exp(x[k]) / Σ_j multiplicity[j] · exp(x[j])` over the text keys.
 
     Args:
-        maps: fp32 `[..., keys, tokens]`.
+        maps: `[..., keys, tokens]`, fp32 or fp64.
         multiplicity: fp32 `[keys]`, how many equal text keys each one stands for.
         normalize: `"none"` or `"softmax"`.
     """

@@ -21,15 +21,15 @@ def test_as_many_heads_as_there_is_room_for(elements):
     assert torch.equal(torch.cat(taken), features)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
-def test_one_head_in_fp32_at_a_time_in_the_same_memory(dtype):
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str)
+def test_one_head_at_a_time_in_the_same_memory(dtype):
     rows = draw_rows(3, 7, 5, seed=0, dtype=dtype).transpose(1, 2)
-    seen = []
-    for head, expected in zip(heads.each_in_fp32(rows), rows, strict=True):
-        assert head.dtype == torch.float32
-        assert torch.equal(head, expected.float())
+    seen, accumulated_in = [], torch.float64 if dtype == torch.float64 else torch.float32
+    for head, expected in zip(heads.each_head(rows), rows, strict=True):
+        assert head.dtype == accumulated_in
+        assert torch.equal(head, expected.to(accumulated_in))
         seen.append(head.data_ptr())
-    assert len(set(seen)) == (3 if dtype == torch.float32 else 1)
+    assert len(set(seen)) == (3 if dtype == accumulated_in else 1)
     assert torch.equal(rows, draw_rows(3, 7, 5, seed=0, dtype=dtype).transpose(1, 2)), "heads were changed"
 
 

@@ -89,5 +89,5 @@ def test_says_what_does_not_fit():
         qk_match(query, key[:, :0], frames=3)
     with pytest.raises(TypeError, match=r"key is torch.float16 but query is torch.float32"):
         qk_match(query, key.half(), frames=3)
-    with pytest.raises(TypeError, match=r"query is torch.float64; cast it"):
-        qk_match(query.double(), key.double(), frames=3)
+    with pytest.raises(TypeError, match=r"query is torch.int64; cast it to float64, float32, float16 or bfloat16"):
+        qk_match(query.long(), key.long(), frames=3)

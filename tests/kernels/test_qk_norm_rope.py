@@ -133,7 +133,7 @@ def test_says_what_does_not_fit():
     refused(ValueError, r"query has shape \[2, 8, 8\]", query=query[0], key=key[0])
     refused(ValueError, r"key \[1, 2, 7, 8\]; pass both as one", key=key[:, :, 1:])
     refused(ValueError, "head dim of 7; it must be even", query=query[..., 1:], key=key[..., 1:])
-    refused(TypeError, "query is torch.float64", query=query.double(), key=key.double())
+    refused(TypeError, "query is torch.int64", query=query.long(), key=key.long())
     refused(TypeError, "key is torch.float16", key=key.half())
     refused(ValueError, r"key_norm has shape \[1\]", key_norm=(torch.ones(1), torch.ones(1)))
     refused(ValueError, "text=9 rows of 8 are not possible", text=9)

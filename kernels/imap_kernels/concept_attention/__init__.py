@@ -20,11 +20,12 @@ def concept_attention(
     """Attention of the concept rows over `[concept rows ; visual rows]` (METHOD, "Text keys" and facts 1 and 2).
 
     `softmax(query · [key ; visual_key]ᵀ / √d + [log multiplicity ; 0]) · [value ; visual_value]`: the bias counts
-    concept row `c` `multiplicity[c]` times, so that one padding row stands for all. Accumulated in fp32; no gradient
-    is kept.
+    concept row `c` `multiplicity[c]` times, so that one padding row stands for all. Accumulated in fp32 (fp64 of fp64);
+    no gradient is kept.
 
     Args:
-        query: of the concept rows, `[heads, keys, head dim]`, fp32, fp16 or bf16, any strides.
+        query: of the concept rows, `[heads, keys, head dim]`, fp64 (the reference alone), fp32, fp16 or bf16, any
+            strides.
         key: of the concept rows, like `query`.
         value: of the concept rows, like `query`.
         visual_key: of the visual tokens, `[heads, visual tokens, head dim]`, same dtype.
@@ -62,7 +63,7 @@ def _concept_attention(
     multiplicity: torch.Tensor,
     backend: str,
 ) -> torch.Tensor:
-    return implementation("concept_attention", backend, query.device).concept_attention(
+    return implementation("concept_attention", backend, query).concept_attention(
         query, key, value, visual_key, visual_value, multiplicity
     )
 

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from imap_kernels.heads import few_heads
+from imap_kernels.precision import accumulation_dtype
 
 
 def concept_attention(
@@ -14,17 +15,18 @@ def concept_attention(
     visual_value: torch.Tensor,
     multiplicity: torch.Tensor,
 ) -> torch.Tensor:
-    """Softmax attention of a few rows over `[concept rows ; visual rows]`, a few heads at a time, in fp32."""
-    concepts = query.shape[1]
-    bias = torch.cat([multiplicity.log(), multiplicity.new_zeros(visual_key.shape[1])]).expand(concepts, -1)
+    """Softmax attention of a few rows over `[concept rows ; visual rows]`, a few heads at a time."""
+    concepts, dtype = query.shape[1], accumulation_dtype(query.dtype)
+    counted = multiplicity.to(dtype).log()
+    bias = torch.cat([counted, counted.new_zeros(visual_key.shape[1])]).expand(concepts, -1)
     queries, *parts = (few_heads(rows, like=visual_key) for rows in (query, key, value, visual_key, visual_value))
     # All parts in the same memory: were each given its own, the process would keep that of many.
     shape = 2, len(queries[0]), bias.shape[1], query.shape[2]
-    memory = torch.empty(shape, dtype=torch.float32, device=query.device)
+    memory = torch.empty(shape, dtype=dtype, device=query.device)
     output = []
     for q, k, v, visual_k, visual_v in zip(queries, *parts, strict=True):
         keys = torch.cat([k, visual_k], dim=1, out=memory[0, : len(q)])
         values = torch.cat([v, visual_v], dim=1, out=memory[1, : len(q)])
         # As a batch of one: without a batch PyTorch has no fused attention.
-        output.append(F.scaled_dot_product_attention(*(rows[None] for rows in (q.float(), keys, values)), bias)[0])
+        output.append(F.scaled_dot_product_attention(*(rows[None] for rows in (q.to(dtype), keys, values)), bias)[0])
     return torch.cat(output).to(query.dtype)

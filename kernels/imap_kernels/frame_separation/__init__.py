@@ -24,7 +24,8 @@ def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi",
     proportion). One frame, or one patch in a frame, leaves nothing to separate: every score is 0 there.
 
     Args:
-        features: attention output `[heads, frames · patches, head dim]`, frame-major, fp32, fp16 or bf16, any strides.
+        features: attention output `[heads, frames · patches, head dim]`, frame-major, fp64 (the
+            reference alone), fp32, fp16 or bf16, any strides.
         frames: latent frames.
         score: `"chi"`, `"fisher"`, `"dbi"` or `"silhouette"`.
         backend: `"auto"`, `"triton"` or `"reference"`.
@@ -73,7 +74,7 @@ def check_score(score: str) -> None:
 
 @torch.library.custom_op("imap_kernels::frame_separation", mutates_args=())
 def _frame_separation(features: torch.Tensor, frames: int, score: str, backend: str) -> torch.Tensor:
-    return implementation("frame_separation", backend, features.device).frame_separation(features, frames, score)
+    return implementation("frame_separation", backend, features).frame_separation(features, frames, score)
 
 
 @_frame_separation.register_fake

@@ -6,12 +6,13 @@ import torch
 
 from imap_kernels.frame_separation.silhouette import silhouette
 from imap_kernels.heads import few_heads
+from imap_kernels.precision import accumulation_dtype
 
 
 def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.Tensor:
     """One score per head."""
     measure = {"chi": chi, "fisher": fisher, "dbi": dbi, "silhouette": silhouettes}[score]
-    return torch.cat([measure(x) for x in centred(features, frames)])
+    return torch.cat([measure(x) for x in centred(features, frames)]).float()
 
 
 def centred(features: torch.Tensor, frames: int) -> Iterator[torch.Tensor]:
@@ -20,7 +21,7 @@ def centred(features: torch.Tensor, frames: int) -> Iterator[torch.Tensor]:
     In real features that is not small against their spread.
     """
     parts = few_heads(features, like=features)
-    memory = torch.empty(parts[0].shape, dtype=torch.float32, device=features.device)
+    memory = torch.empty(parts[0].shape, dtype=accumulation_dtype(features.dtype), device=features.device)
     for heads in parts:
         x = memory[: len(heads)].copy_(heads)
         yield x.sub_(x.mean(1, keepdim=True)).unflatten(1, (frames, -1))
@@ -57,8 +58,8 @@ def davies_bouldin(frame_mean: torch.Tensor, spread: torch.Tensor) -> torch.Tens
     """The mean over frames of `max_j (s_i + s_j) / |m_i - m_j|`; 0 where all spreads, or all distances, vanish.
 
     Args:
-        frame_mean: `m`, fp32 `[..., frames, head dim]`.
-        spread: `s`, fp32 `[..., frames]`.
+        frame_mean: `m`, `[..., frames, head dim]`.
+        spread: `s`, `[..., frames]`.
     """
     distance = torch.cdist(frame_mean, frame_mean, compute_mode="donot_use_mm_for_euclid_dist")
     similarity = (spread[..., :, None] + spread[..., None, :]) / torch.where(distance == 0, torch.inf, distance)

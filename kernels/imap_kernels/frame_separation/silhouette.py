@@ -25,11 +25,11 @@ def silhouette(x: torch.Tensor) -> torch.Tensor:
     frames, patches, _ = x.shape
     index = sampled_tokens(frames * patches, x.device)
     frame = index // patches
-    member = (frame[:, None] == torch.arange(frames, device=x.device)).float()
+    member = (frame[:, None] == torch.arange(frames, device=x.device)).to(x.dtype)
     count = member.sum(0)
     x = x.flatten(0, 1)[index]
 
-    total = torch.zeros((), device=x.device)
+    total = x.new_zeros(())
     for rows, own in zip(x.split(CHUNK), frame.split(CHUNK), strict=True):
         distance = torch.cdist(rows, x, compute_mode="donot_use_mm_for_euclid_dist") @ member
         inside = distance.gather(1, own[:, None])[:, 0] / (count[own] - 1)

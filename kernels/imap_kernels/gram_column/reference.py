@@ -2,8 +2,9 @@
 
 import torch
 
-from imap_kernels.heads import each_in_fp32
+from imap_kernels.heads import each_head
 from imap_kernels.normalize import normalize_keys
+from imap_kernels.precision import accumulation_dtype
 
 
 def gram_column(
@@ -16,17 +17,19 @@ def gram_column(
 ) -> None:
     """Add the head-weighted contrast of one layer to `out`, head by head; weight 0 adds nothing, not even a NaN."""
     heads, keys, frames = surrogate_index.shape
+    dtype = accumulation_dtype(features.dtype)
     features = features.unflatten(1, (frames, -1))
     head, frame = (torch.arange(count, device=out.device) for count in (heads, frames))
-    surrogates = features[head[:, None, None], frame[:, None], surrogate_index.transpose(1, 2)].float()
+    surrogates = features[head[:, None, None], frame[:, None], surrogate_index.transpose(1, 2)].to(dtype)
     # Of a weighted mean, and of an unbiased variance. A single text key has nothing to contrast with: its deviation is
     # zero, and the clamp keeps its variance so.
+    multiplicity = multiplicity.to(dtype)
     total = multiplicity.sum()
     share, spread = multiplicity / total, multiplicity / (total - 1).clamp(min=1)
     deviations = deviation(surrogates, share)
-    maps = out.new_zeros(len(head_weights), frames, keys, features.shape[2])
+    maps = out.new_zeros(len(head_weights), frames, keys, features.shape[2], dtype=dtype)
     weights = head_weights.T[..., None, None, None]
-    for surrogate, feature, weight in zip(deviations, each_in_fp32(features), weights, strict=True):
+    for surrogate, feature, weight in zip(deviations, each_head(features), weights, strict=True):
         maps += (weight * contrast(surrogate, feature, spread)).masked_fill_(weight == 0, 0.0)
     maps = maps.transpose(1, 2).flatten(2)
     out += normalize_keys(maps, multiplicity, normalize)[:, : out.shape[1]]

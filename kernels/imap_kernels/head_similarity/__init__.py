@@ -22,10 +22,11 @@ def head_similarity(
 
     `out[c, n] += normalize_c(scale · Σ_h rows[h, c] · features[h, n])`. Cross-attention: text keys against visual
     queries, `scale` one over the heads. ConceptAttention (arXiv 2502.04320): the concepts' attention output against the
-    visual one, `scale` 1.
+    visual one, `scale` 1. Accumulated in fp32 (fp64 of fp64).
 
     Args:
-        rows: `[heads, keys, head dim]`, fp32, fp16 or bf16, any strides.
+        rows: `[heads, keys, head dim]`, fp64 (the reference alone), fp32, fp16 or bf16, any
+            strides.
         features: `[heads, visual tokens, head dim]`, same dtype.
         multiplicity: fp32 `[keys]`, how many equal text keys each one stands for in the softmax.
         out: fp32 `[concepts, visual tokens]`, the running map of the first `concepts ≤ keys` keys.
@@ -56,7 +57,7 @@ def _head_similarity(
     normalize: str,
     backend: str,
 ) -> None:
-    implementation("head_similarity", backend, features.device).head_similarity(
+    implementation("head_similarity", backend, features).head_similarity(
         rows, features, multiplicity, out, scale, normalize
     )
 

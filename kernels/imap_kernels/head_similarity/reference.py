@@ -2,8 +2,9 @@
 
 import torch
 
-from imap_kernels.heads import each_in_fp32
+from imap_kernels.heads import each_head
 from imap_kernels.normalize import normalize_keys
+from imap_kernels.precision import accumulation_dtype
 
 
 def head_similarity(
@@ -15,7 +16,8 @@ def head_similarity(
     normalize: str,
 ) -> None:
     """Add `normalize_c(scale · Σ_h rows[h, c] · features[h, n])` to `out`, head by head."""
-    maps = out.new_zeros(rows.shape[1], features.shape[1])
-    for row, feature in zip(rows.float(), each_in_fp32(features), strict=True):
+    dtype = accumulation_dtype(features.dtype)
+    maps = out.new_zeros(rows.shape[1], features.shape[1], dtype=dtype)
+    for row, feature in zip(rows.to(dtype), each_head(features), strict=True):
         maps += row @ feature.T
     out += normalize_keys(scale * maps, multiplicity, normalize)[: len(out)]

@@ -10,10 +10,12 @@ from imap_kernels.checks import check_features, check_frames
 def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: str = "auto") -> torch.Tensor:
     """The patch of every frame that every text key matches best, in every head (METHOD step 1, "QK-matching").
 
-    `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`, dot products in fp32, the lowest index among equals.
+    `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`, dot products in fp32 (fp64 of fp64), the lowest index
+    among equals.
 
     Args:
-        query: visual queries `[heads, frames · patches, head dim]`, frame-major, fp32, fp16 or bf16, any strides.
+        query: visual queries `[heads, frames · patches, head dim]`, frame-major, fp64 (the
+            reference alone), fp32, fp16 or bf16, any strides.
         key: text keys `[heads, keys, head dim]`, same dtype.
         frames: latent frames.
         backend: `"auto"`, `"triton"` or `"reference"`.
@@ -31,7 +33,7 @@ def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: st
 
 @torch.library.custom_op("imap_kernels::qk_match", mutates_args=())
 def _qk_match(query: torch.Tensor, key: torch.Tensor, frames: int, backend: str) -> torch.Tensor:
-    return implementation("qk_match", backend, query.device).qk_match(query, key, frames)
+    return implementation("qk_match", backend, query).qk_match(query, key, frames)
 
 
 @_qk_match.register_fake

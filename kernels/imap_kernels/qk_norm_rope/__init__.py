@@ -23,10 +23,11 @@ def qk_norm_rope(
     `y = (x − mean x) / √(var x + eps) · weight + bias`, as `torch.nn.LayerNorm` has it. Then, for the rows behind the
     `text` ones, rotary position embedding over neighbouring pairs as diffusers has it (Su et al. 2021, equation 34):
     `z[2i] = y[2i] · cos[2i] − y[2i+1] · sin[2i]`, `z[2i+1] = y[2i+1] · cos[2i+1] + y[2i] · sin[2i+1]`. All of it in
-    fp32, rounded once.
+    fp32 (fp64 of fp64), rounded once.
 
     Args:
-        query: `[batch, heads, text + tokens, head dim]`, fp32, fp16 or bf16, any strides; overwritten.
+        query: `[batch, heads, text + tokens, head dim]`, fp64 (the reference alone), fp32, fp16 or bf16,
+            any strides; overwritten.
         key: the same.
         query_norm: weight and bias `[head dim]`, any of these dtypes.
         key_norm: the same for `key`.
@@ -48,7 +49,7 @@ def qk_norm_rope(
         raise ValueError(f"query has a head dim of {dim}; it must be even, for pairs are turned")
     for name, tensor in (("query", query), ("key", key)):
         if tensor.dtype not in FEATURE_DTYPES or tensor.dtype != query.dtype:
-            raise TypeError(f"{name} is {tensor.dtype}; pass query and key as one of float32, float16 and bfloat16")
+            raise TypeError(f"{name} is {tensor.dtype}; cast both to float64, float32, float16 or bfloat16")
         check_device(name, tensor, "query", query)
     for name, norm in (("query_norm", query_norm), ("key_norm", key_norm)):
         for vector in norm:
@@ -80,7 +81,7 @@ def _qk_norm_rope(
 ) -> None:
     rotary = None if cosine is None else (cosine, sine)
     norms = (query_weight, query_bias), (key_weight, key_bias)
-    implementation("qk_norm_rope", backend, query.device).qk_norm_rope(query, key, *norms, eps, rotary, text)
+    implementation("qk_norm_rope", backend, query).qk_norm_rope(query, key, *norms, eps, rotary, text)
 
 
 @_qk_norm_rope.register_fake

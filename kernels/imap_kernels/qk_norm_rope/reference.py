@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F
 
+from imap_kernels.precision import accumulation_dtype
+
 
 def qk_norm_rope(
     query: torch.Tensor,
@@ -13,10 +15,12 @@ def qk_norm_rope(
     rotary: tuple[torch.Tensor, torch.Tensor] | None,
     text: int,
 ) -> None:
-    """Head by head, so that one head's fp32 is all that is held beside the rows."""
-    for rows, (weight, bias) in ((query, query_norm), (key, key_norm)):
+    """Head by head, so that one head is all that is held beside the rows."""
+    dtype = accumulation_dtype(query.dtype)
+    for rows, norm in ((query, query_norm), (key, key_norm)):
+        weight, bias = (vector.to(dtype) for vector in norm)
         for head in rows.unbind(1):
-            normed = F.layer_norm(head.float(), head.shape[-1:], weight.float(), bias.float(), eps)
+            normed = F.layer_norm(head.to(dtype), head.shape[-1:], weight, bias, eps)
             if rotary is not None:
                 normed[:, text:] = rotated(normed[:, text:], *rotary)
             head.copy_(normed)
