@@ -1,0 +1,91 @@
+"""What is kept between layers and steps is the mean over them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from imap_fast.accumulate import RunningMaps, TextRows, most_chosen
+from imap_kernels import SCORES, frame_separation, motion_heads
+from tests.assertions import assert_close
+
+GRID, HEADS, KEYS, DIM = (3, 2, 4), 5, 4, 8
+LAYERS, VIDEOS, STEPS, TOP_K = (1, 4), 2, 3, 2
+TOKENS = 3 * 2 * 4
+
+
+def running_maps(score: str = "chi") -> RunningMaps:
+    return RunningMaps(
+        maps=("imap", "gramcol", "cross_attention", "concept_attention"),
+        num_text=KEYS,
+        num_concepts=KEYS,
+        videos=VIDEOS,
+        grid=GRID,
+        layers=LAYERS,
+        heads=HEADS,
+        head_score=score,
+        top_k=TOP_K,
+        given_heads=None,
+        normalize="none",
+        backend="reference",
+        device=torch.device("cpu"),
+    )
+
+
+@pytest.fixture
+def steps() -> list[dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor, TextRows]]]:
+    """By step: what `add_layer` takes of each layer and video."""
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(rows: int) -> torch.Tensor:
+        # A head tells the frames apart as far as they drift; every head and every step drifts in its own way.
+        drift = torch.randn(HEADS, 1, 1, generator=generator) * (torch.arange(rows) // 8)[:, None]
+        return torch.randn(HEADS, rows, DIM, generator=generator) + drift
+
+    def layer() -> tuple[torch.Tensor, torch.Tensor, TextRows]:
+        return drawn(TOKENS), drawn(TOKENS), TextRows(drawn(KEYS), drawn(KEYS), torch.ones(KEYS))
+
+    return [{(each, video): layer() for each in LAYERS for video in range(VIDEOS)} for _ in range(STEPS)]
+
+
+def read(maps: RunningMaps, steps) -> RunningMaps:
+    for layers in steps:
+        for (layer, video), (query, features, text) in layers.items():
+            maps.add_layer(layer, video, query, features, text, text)
+        maps.steps += 1
+    return maps
+
+
+def test_maps_and_scores_are_means_over_steps(steps) -> None:
+    whole, apart = read(running_maps(), steps), [read(running_maps(), [step]) for step in steps]
+    for name, values in whole.means().items():
+        assert values.std() > 0
+        assert_close(values, sum(each.means()[name] for each in apart) / STEPS, 1e-6)
+    assert_close(whole.head_scores(), sum(each.head_scores() for each in apart) / STEPS, 1e-6)
+    assert_close(whole.chosen_sum, sum(each.chosen_sum for each in apart), 0)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_scores_are_those_of_each_layer_and_video(steps, score: str) -> None:
+    found = read(running_maps(score), steps).head_scores()
+    for position, layer in enumerate(LAYERS):
+        for video in range(VIDEOS):
+            each = [frame_separation(step[layer, video][1], frames=GRID[0], score=score) for step in steps]
+            assert_close(found[video, position], sum(each) / STEPS, 1e-6)
+
+
+def test_the_heads_chosen_in_most_steps_are_selected(steps) -> None:
+    found = read(running_maps(), steps).selected_heads()
+    assert found.shape == (VIDEOS, len(LAYERS), TOP_K)
+    for position, layer in enumerate(LAYERS):
+        for video in range(VIDEOS):
+            scores = torch.stack([frame_separation(step[layer, video][1], frames=GRID[0]) for step in steps])
+            votes = motion_heads(scores, score="chi", top_k=TOP_K).flatten().bincount(minlength=HEADS)
+            ranked = sorted(range(HEADS), key=lambda head: (-votes[head], -scores[:, head].mean()))
+            assert found[video, position].tolist() == ranked[:TOP_K]
+
+
+def test_votes_count_before_the_mean_score() -> None:
+    votes, scores = torch.tensor([1.0, 2, 0, 2, 1]), torch.tensor([9.0, 1, 8, 2, 7])
+    assert most_chosen(votes, scores, head_score="chi", top_k=4).tolist() == [3, 1, 0, 4]
+    assert most_chosen(votes, scores, head_score="dbi", top_k=4).tolist() == [1, 3, 4, 0]
