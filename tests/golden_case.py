@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from diffusers import CogVideoXTransformer3DModel, HunyuanVideoTransformer3DModel, WanTransformer3DModel
 from safetensors import safe_open
 from torch import Tensor, nn
+
+from tests.precision import doubled, in_fp64
 
 FOLDER = Path(__file__).parent / "golden"
 MODELS = {
@@ -42,6 +44,10 @@ class GoldenCase:
         transformer = MODELS[metadata.get("architecture", "cogvideox")](**json.loads(metadata["config"])).eval()
         transformer.load_state_dict(groups["weights"])
         return cls(name, transformer, groups["in"], groups["out"], metadata)
+
+    def in_fp64(self) -> GoldenCase:
+        """The same case, computed in fp64."""
+        return replace(self, transformer=in_fp64(self.transformer), inputs=doubled(self.inputs))
 
     @property
     def architecture(self) -> str:

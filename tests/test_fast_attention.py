@@ -50,8 +50,10 @@ def test_every_block_is_fast_and_nothing_else_changes(calls: list, backend: str,
     fast, fast_maps = run(transformer, inputs, fast_attention=True, backend=backend)
     assert len(calls) == 4, "one for each block, also for those behind the last layer read"
     assert_close(fast, stock, 1e-5)
-    assert_close(fast_maps.imap, maps.imap, 1e-4)
-    assert torch.equal(fast_maps.selected_heads, maps.selected_heads)
+    # What follows from q, k and o without a leap; the best patches hang on rounding.
+    assert_close(fast_maps.cross_attention, maps.cross_attention, 1e-5)
+    assert_close(fast_maps.concept_attention, maps.concept_attention, 1e-5)
+    assert_close(fast_maps.head_scores, maps.head_scores, 1e-5)
 
 
 def test_forwards_that_are_not_read_are_fast_too(calls: list) -> None:

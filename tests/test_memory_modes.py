@@ -19,6 +19,7 @@ from imap_fast.explainer import Explainer
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
 from tests.pipelines import PIPELINES, PROMPT
+from tests.precision import in_fp64
 from tests.test_explain import ARGUMENTS, READ, clip
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
 
@@ -45,7 +46,7 @@ T5_XXL = {"d_model": 4096, "d_ff": 10240, "num_layers": 24, "num_heads": 64, "vo
 def test_group_offloaded_pipelines_explain_to_the_same_maps(architecture: Architecture) -> None:
     """On a CPU, too, diffusers moves the weights, from the CPU to the CPU."""
     read = {**architecture.arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH, "window": 9}
-    made = architecture.pipeline()
+    made = in_fp64(architecture.pipeline())
     expected = imap_fast.explain(made, clip(13), PROMPT, ["cat", "running"], **read)
     memory.group_offload(made, CPU)
     with Explainer(made, PROMPT, ["cat", "running"], release_text_encoder=True, **read) as explainer:

@@ -17,6 +17,7 @@ from imap_fast.models.adapter import Adapter
 from imap_fast.trace import Tracer
 from tests.architectures import ARCHITECTURES, TEXT, Architecture
 from tests.assertions import assert_close
+from tests.precision import doubled, in_fp64
 from tests.tiny import tiny_transformer
 
 READ = {"layers": [0, 2], "top_k": 2}
@@ -38,7 +39,7 @@ def rows_of(inputs: dict[str, object], rows: slice) -> dict[str, object]:
 
 
 def test_only_the_conditional_half_is_read(architecture: Architecture) -> None:
-    transformer, inputs = architecture.transformer(), architecture.draw(batch=2)
+    transformer, inputs = in_fp64(architecture.transformer()), doubled(architecture.draw(batch=2))
 
     def maps(rows: slice, guided: bool | None) -> imap_fast.SaliencyMaps:
         return traced(architecture, transformer, rows_of(inputs, rows), guided=guided)
@@ -46,9 +47,9 @@ def test_only_the_conditional_half_is_read(architecture: Architecture) -> None:
     guided, alone = maps(slice(0, 2), True), maps(slice(1, 2), False)
     both, first = maps(slice(0, 2), None), maps(slice(0, 1), None)
     for name in architecture.maps:
-        assert_close(getattr(guided, name), getattr(alone, name), 1e-4)
-        assert_close(getattr(both, name)[1], getattr(alone, name), 1e-4)
-        assert_close(getattr(both, name)[0], getattr(first, name), 1e-4)
+        assert_close(getattr(guided, name), getattr(alone, name), 1e-6)
+        assert_close(getattr(both, name)[1], getattr(alone, name), 1e-6)
+        assert_close(getattr(both, name)[0], getattr(first, name), 1e-6)
     assert both.head_scores.shape == (2, 2, 4)
     assert both.selected_heads.shape == (2, 2, 2)
     with pytest.raises(ValueError, match="no two halves"):
@@ -58,7 +59,7 @@ def test_only_the_conditional_half_is_read(architecture: Architecture) -> None:
 @pytest.mark.parametrize("padding", [0, 1, 9, TEXT])
 def test_equal_rows_behind_a_prompt_are_carried_as_one(padding: int, monkeypatch: pytest.MonkeyPatch) -> None:
     wan = ARCHITECTURES["wan"]
-    transformer, inputs = wan.transformer(), wan.draw(padding=padding)
+    transformer, inputs = in_fp64(wan.transformer()), doubled(wan.draw(padding=padding))
     keys = []
     matched = accumulate.qk_match
     monkeypatch.setattr(accumulate, "qk_match", lambda q, k, **o: keys.append(k.shape[1]) or matched(q, k, **o))
@@ -69,14 +70,14 @@ def test_equal_rows_behind_a_prompt_are_carried_as_one(padding: int, monkeypatch
     assert set(keys) == {TEXT - max(padding, 1) + 1}
     for name in wan.maps:
         assert getattr(collapsed, name).shape == (TEXT, 3, 2, 3)
-        assert_close(getattr(collapsed, name), getattr(full, name), 1e-5)
+        assert_close(getattr(collapsed, name), getattr(full, name), 1e-6)
 
 
 def test_padding_as_one_token_equals_padding_in_full() -> None:
     """Concepts padded by hand to the full text length, with nothing left to collapse."""
-    transformer = tiny_transformer(use_rotary_positional_embeddings=True)
+    transformer = in_fp64(tiny_transformer(use_rotary_positional_embeddings=True))
     torch.manual_seed(4)
-    latents, text, concepts = torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.randn(3, 32)
+    latents, text, concepts = (torch.randn(shape).double() for shape in ((1, 3, 4, 4, 6), (1, 24, 32), (3, 32)))
     rotary = (torch.randn(18, 16), torch.randn(18, 16))
 
     def maps(concepts: torch.Tensor) -> imap_fast.SaliencyMaps:
@@ -87,7 +88,7 @@ def test_padding_as_one_token_equals_padding_in_full() -> None:
 
     collapsed, full = maps(concepts), maps(torch.cat([concepts, torch.zeros(21, 32)]))
     for name in MAP_NAMES:
-        assert_close(getattr(collapsed, name), getattr(full, name)[:3], 1e-5)
+        assert_close(getattr(collapsed, name), getattr(full, name)[:3], 1e-6)
 
 
 def test_learned_positions_keep_unequal_padding_apart() -> None:
@@ -95,8 +96,9 @@ def test_learned_positions_keep_unequal_padding_apart() -> None:
     with torch.no_grad():
         transformer.patch_embed.pos_embedding[:, 5:12] += torch.randn(1, 1, 64)
         transformer.patch_embed.pos_embedding[:, 0] += torch.randn(1, 64)
+    in_fp64(transformer)
     torch.manual_seed(4)
-    latents, text, concepts = torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.randn(3, 32)
+    latents, text, concepts = (torch.randn(shape).double() for shape in ((1, 3, 4, 4, 6), (1, 24, 32), (3, 32)))
     rotary = (torch.randn(18, 16), torch.randn(18, 16))
     rows = []
 
@@ -109,7 +111,7 @@ def test_learned_positions_keep_unequal_padding_apart() -> None:
     collapsed, full = maps(concepts), maps(torch.cat([concepts, torch.zeros(21, 32)]))
     assert rows == [3 + 2, 24]
     for name in MAP_NAMES:
-        assert_close(getattr(collapsed, name), getattr(full, name)[:3], 1e-5)
+        assert_close(getattr(collapsed, name), getattr(full, name)[:3], 1e-6)
 
 
 def test_training_mode_gradients_and_checkpointing(architecture: Architecture) -> None:
@@ -130,16 +132,16 @@ def test_training_mode_gradients_and_checkpointing(architecture: Architecture) -
 
 def test_layerwise_cast_and_group_offloaded_models_are_read(architecture: Architecture) -> None:
     """The concept stream runs inside the blocks' own forward, so their weights are there, however they are kept."""
-    plain, inputs = architecture.transformer(), architecture.draw()
+    plain, inputs = in_fp64(architecture.transformer()), doubled(architecture.draw())
     expected = traced(architecture, plain, inputs).imap
     cast = copy.deepcopy(plain)
-    cast.enable_layerwise_casting(storage_dtype=torch.bfloat16, compute_dtype=torch.float32)
+    cast.enable_layerwise_casting(storage_dtype=torch.bfloat16, compute_dtype=torch.float64)
     rounded = copy.deepcopy(plain)
     kept = ("norm", *cast._skip_layerwise_casting_patterns)
     for name, module in rounded.named_modules():
         if isinstance(module, (nn.Linear, nn.Conv2d, nn.Conv3d)) and not any(pattern in name for pattern in kept):
-            module.to(torch.bfloat16).float()
-    assert_close(traced(architecture, cast, inputs).imap, traced(architecture, rounded, inputs).imap, 1e-5)
+            module.to(torch.bfloat16).double()
+    assert_close(traced(architecture, cast, inputs).imap, traced(architecture, rounded, inputs).imap, 1e-6)
     for kind in ("block_level", "leaf_level"):
         offloaded = copy.deepcopy(plain)
         blocks = {"num_blocks_per_group": 1} if kind == "block_level" else {}
@@ -150,7 +152,7 @@ def test_layerwise_cast_and_group_offloaded_models_are_read(architecture: Archit
 
 
 def test_a_sequentially_offloaded_model_is_read(architecture: Architecture) -> None:
-    transformer, inputs = architecture.transformer(), architecture.draw()
+    transformer, inputs = in_fp64(architecture.transformer()), doubled(architecture.draw())
     expected = traced(architecture, transformer, inputs).imap
     cpu_offload(transformer, execution_device=torch.device("cpu"))
     assert next(getattr(transformer, architecture.blocks)[0].parameters()).is_meta
@@ -159,7 +161,8 @@ def test_a_sequentially_offloaded_model_is_read(architecture: Architecture) -> N
 
 @pytest.mark.usefixtures("fresh_compiler")
 def test_a_compiled_model_is_read_without_a_graph_break(architecture: Architecture) -> None:
-    transformer, inputs = architecture.transformer(num_layers=2), architecture.draw(batch=2)
+    transformer = in_fp64(architecture.transformer(num_layers=2))
+    inputs = doubled(architecture.draw(batch=2))
 
     def run(transformer: nn.Module) -> list[torch.Tensor]:
         timesteps = (torch.tensor([step, step]) for step in (900, 500))
@@ -174,10 +177,10 @@ def test_a_compiled_model_is_read_without_a_graph_break(architecture: Architectu
     compiled = torch.compile(transformer, backend="aot_eager", fullgraph=True)
     (expected, eager), (outputs, tracer) = traced_run(transformer), traced_run(compiled)
     for output, other in zip(outputs, expected, strict=True):
-        assert_close(output, other, 1e-5)
-    assert_close(tracer.maps.imap, eager.maps.imap, 1e-4)
+        assert_close(output, other, 1e-9)
+    assert_close(tracer.maps.imap, eager.maps.imap, 1e-6)
     for output, other in zip(run(compiled), expected, strict=True):
-        assert_close(output, other, 1e-5)
+        assert_close(output, other, 1e-9)
 
 
 def test_a_bare_transformer_takes_positional_arguments() -> None:

@@ -108,3 +108,11 @@ def test_a_latent_frame_has_the_same_noise_in_every_window() -> None:
 def test_impossible_windows(length: int, overlap: int, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         Windows(length, overlap, 4)
+
+
+def test_in_fp64_the_noise_is_that_of_fp32() -> None:
+    noise, like = Noise(torch.Generator().manual_seed(7)), torch.zeros(1, 5, 4, 2, 3)
+    for begin in (0, 3):
+        drawn = noise.draw(like.double(), begin, dim=1)
+        assert drawn.dtype == torch.float64
+        assert torch.equal(drawn, noise.draw(like, begin, dim=1).double())

@@ -7,6 +7,7 @@ import torch
 import imap_fast
 from imap_fast.evaluate.metrics import auc
 from imap_fast.layers.localize import patches_inside
+from tests.precision import in_fp64
 from tests.tiny import FRAMES, HEIGHT, WIDTH
 from tests.video.media import draw_frames
 
@@ -47,7 +48,7 @@ def test_without_masks_the_half_with_the_largest_second_eigenvalue(architecture,
 
 
 def test_with_masks_each_layer_and_head_is_as_if_it_were_read_alone(architecture, frames, masks):
-    pipeline, known = architecture.pipeline(), {"height": HEIGHT, "width": WIDTH}
+    pipeline, known = in_fp64(architecture.pipeline()), {"height": HEIGHT, "width": WIDTH}
     if architecture.prompt_only:
         known["match"] = "prompt"
     choice = choose(pipeline, [frames], [masks], **known)
@@ -69,6 +70,14 @@ def test_with_masks_each_layer_and_head_is_as_if_it_were_read_alone(architecture
     assert choice.layers == tuple(sorted(merit.argsort(descending=True)[:2].tolist()))
     r = np.corrcoef(choice.head_scores.flatten(), choice.head_auc.flatten())[0, 1]
     assert choice.correlation == pytest.approx(r, abs=1e-5)
+
+
+def test_with_masks_all_is_the_mean_over_videos(pipeline, frames, masks):
+    videos = [frames, frames[::-1].copy()]
+    choice, *apart = choose(pipeline, videos, [masks] * 2), *(choose(pipeline, [video], [masks]) for video in videos)
+    for found in (lambda c: c.auc["imap"], lambda c: c.auc["gramcol"], lambda c: c.head_auc, lambda c: c.head_scores):
+        assert torch.equal(found(choice), torch.stack([found(each) for each in apart]).mean(0))
+        assert not torch.equal(*map(found, apart))
 
 
 def test_masks_lie_on_the_video_whatever_its_size(pipeline, frames, masks):
