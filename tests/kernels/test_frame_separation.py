@@ -60,13 +60,15 @@ def test_mean_far_larger_than_the_spread(backend, mean, score):
 
 
 def test_silhouette_samples_the_tokens_that_scikit_learn_does(backend):
-    features = draw_features(1, 3, 1901, 4, seed=3)
+    features = draw_features(2, 3, 1901, 4, seed=3)[1:].clone()
+    # What it leaves out lies elsewhere, so that the sample tells itself from all tokens.
+    features[:, numpy.random.RandomState(0).permutation(3 * 1901)[5000:]] += 100
     scores = frame_separation(features, frames=3, score="silhouette", backend=backend)
     expected = scikit_learn(features, 3, "silhouette")
     assert_close(scores, expected, 1e-5)
     label = numpy.repeat(numpy.arange(3), 1901)
     everything = sklearn.metrics.silhouette_score(features[0].double().cpu().numpy(), label)
-    assert abs(everything - expected.item()) > 1e-3, "the sample must tell itself from all tokens"
+    assert abs(everything - expected.item()) > 1e-2
 
 
 def test_silhouette_of_frames_with_one_sampled_token_and_with_none(backend, monkeypatch):
