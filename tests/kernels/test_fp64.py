@@ -31,7 +31,7 @@ def test_a_peak_ahead_by_less_than_fp32_tells():
 
 @pytest.mark.parametrize("score", SCORES)
 def test_a_mean_far_larger_than_the_spread(score):
-    features = separation.draw_features(3, 4, 37, 64, seed=2, dtype=FP64, mean=1e3)
+    features = separation.draw_features(3, 4, 37, 64, seed=2, dtype=FP64, mean=1e4)
     scores = frame_separation(features, frames=4, score=score)
     assert scores.dtype == torch.float32
     assert_close(scores, separation.scikit_learn(features, 4, score), 1e-6)
