@@ -32,7 +32,7 @@ def second_eigenvalues(query: Tensor, key: Tensor, **options: Any) -> Tensor:
     the same result. A head that is not found after `PRODUCTS` is told in the log, with its residual.
 
     Args:
-        query: `[B, A, N, d]`, of all tokens that attend, after QK norm and RoPE; fp32, fp16 or bf16.
+        query: `[B, A, N, d]`, of all tokens that attend, after QK norm and RoPE, in any floating dtype.
         key: the same of the tokens that they attend to, which are themselves.
         options: of `torch.nn.functional.scaled_dot_product_attention`, such as `attn_mask`.
 

@@ -24,8 +24,8 @@ def concept_attention(
     no gradient is kept.
 
     Args:
-        query: of the concept rows, `[heads, keys, head dim]`, fp64 (the reference alone), fp32, fp16 or bf16, any
-            strides.
+        query: of the concept rows, `[heads, keys, head dim]`, any strides; fp32, fp16, bf16, or fp64 for the
+            reference.
         key: of the concept rows, like `query`.
         value: of the concept rows, like `query`.
         visual_key: of the visual tokens, `[heads, visual tokens, head dim]`, same dtype.

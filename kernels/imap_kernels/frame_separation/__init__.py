@@ -24,8 +24,8 @@ def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi",
     proportion). One frame, or one patch in a frame, leaves nothing to separate: every score is 0 there.
 
     Args:
-        features: attention output `[heads, frames · patches, head dim]`, frame-major, fp64 (the
-            reference alone), fp32, fp16 or bf16, any strides.
+        features: attention output `[heads, frames · patches, head dim]`, frame-major, any strides; fp32, fp16, bf16,
+            or fp64 for the reference.
         frames: latent frames.
         score: `"chi"`, `"fisher"`, `"dbi"` or `"silhouette"`.
         backend: `"auto"`, `"triton"` or `"reference"`.

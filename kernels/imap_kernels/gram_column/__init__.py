@@ -22,12 +22,12 @@ def gram_column(
 
     `g[h, c, f, p] = o[h, f, i*[h, c, f]] · o[h, f, p]`, then `z = (g - mean_c g) / (std_c g + 1e-6)` over the text keys
     (unbiased std, key `c` counted `multiplicity[c]` times), then
-    `out[m, c] += normalize_c(Σ_h head_weights[m, h] · z[h, c])`. Accumulated in fp32 (fp64 of fp64), in one
-    order: same bits every run.
+    `out[m, c] += normalize_c(Σ_h head_weights[m, h] · z[h, c])`. Accumulated in fp32 (fp64 of fp64), in one order:
+    same bits every run.
 
     Args:
-        features: attention output `[heads, frames · patches, head dim]`, frame-major, fp64 (the
-            reference alone), fp32, fp16 or bf16, any strides.
+        features: attention output `[heads, frames · patches, head dim]`, frame-major, any strides; fp32, fp16, bf16,
+            or fp64 for the reference.
         surrogate_index: int64 `[heads, keys, frames]`, from `qk_match`.
         multiplicity: fp32 `[keys]`, how many equal text keys each one stands for; 0 leaves a key out.
         head_weights: fp32 `[maps, heads]` for one map or two; a row of ones makes `gramcol`, a row of `1/k` at the

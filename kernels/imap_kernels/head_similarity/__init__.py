@@ -25,8 +25,7 @@ def head_similarity(
     visual one, `scale` 1. Accumulated in fp32 (fp64 of fp64).
 
     Args:
-        rows: `[heads, keys, head dim]`, fp64 (the reference alone), fp32, fp16 or bf16, any
-            strides.
+        rows: `[heads, keys, head dim]`, any strides; fp32, fp16, bf16, or fp64 for the reference.
         features: `[heads, visual tokens, head dim]`, same dtype.
         multiplicity: fp32 `[keys]`, how many equal text keys each one stands for in the softmax.
         out: fp32 `[concepts, visual tokens]`, the running map of the first `concepts ≤ keys` keys.

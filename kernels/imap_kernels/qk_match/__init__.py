@@ -10,12 +10,12 @@ from imap_kernels.checks import check_features, check_frames
 def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: str = "auto") -> torch.Tensor:
     """The patch of every frame that every text key matches best, in every head (METHOD step 1, "QK-matching").
 
-    `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`, dot products in fp32 (fp64 of fp64), the lowest index
-    among equals.
+    `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`, dot products in fp32 (fp64 of fp64), the lowest index among
+    equals.
 
     Args:
-        query: visual queries `[heads, frames · patches, head dim]`, frame-major, fp64 (the
-            reference alone), fp32, fp16 or bf16, any strides.
+        query: visual queries `[heads, frames · patches, head dim]`, frame-major, any strides; fp32, fp16, bf16, or
+            fp64 for the reference.
         key: text keys `[heads, keys, head dim]`, same dtype.
         frames: latent frames.
         backend: `"auto"`, `"triton"` or `"reference"`.

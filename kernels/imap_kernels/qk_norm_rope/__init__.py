@@ -26,8 +26,8 @@ def qk_norm_rope(
     fp32 (fp64 of fp64), rounded once.
 
     Args:
-        query: `[batch, heads, text + tokens, head dim]`, fp64 (the reference alone), fp32, fp16 or bf16,
-            any strides; overwritten.
+        query: `[batch, heads, text + tokens, head dim]`, any strides; fp32, fp16, bf16, or fp64 for the reference;
+            overwritten.
         key: the same.
         query_norm: weight and bias `[head dim]`, any of these dtypes.
         key_norm: the same for `key`.
