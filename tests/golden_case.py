@@ -49,6 +49,11 @@ class GoldenCase:
         """The same case, computed in fp64."""
         return replace(self, transformer=in_fp64(self.transformer), inputs=doubled(self.inputs))
 
+    def on(self, device: torch.device) -> GoldenCase:
+        """The same case, computed on `device`."""
+        inputs = {name: value.to(device) for name, value in self.inputs.items()}
+        return replace(self, transformer=self.transformer.to(device), inputs=inputs)
+
     @property
     def architecture(self) -> str:
         """A key of `MODELS`."""

@@ -12,6 +12,7 @@ from imap_fast.maps import SaliencyMaps
 from imap_fast.models import cogvideox
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
+from tests.device import DEVICE
 
 ROTARY = ARCHITECTURES["cogvideox"]
 
@@ -19,8 +20,18 @@ ROTARY = ARCHITECTURES["cogvideox"]
 def run(transformer: nn.Module, inputs: dict[str, Tensor], **arguments: object) -> tuple[Tensor, SaliencyMaps]:
     """The model's output and the maps of one guided forward."""
     arguments = {**ROTARY.arguments, "guided": True, **arguments}
-    with torch.no_grad(), imap_fast.trace(transformer, ROTARY.concepts(), **arguments) as tracer:
+    concepts = ROTARY.concepts().to(inputs["hidden_states"].device)
+    with torch.no_grad(), imap_fast.trace(transformer, concepts, **arguments) as tracer:
         return transformer(**inputs).sample, tracer.maps
+
+
+def where_it_runs(backend: str, **config: object) -> tuple[nn.Module, dict[str, object]]:
+    """A transformer and the inputs of a guided forward, where the kernels of `backend` run."""
+    device = DEVICE if backend == "triton" else torch.device("cpu")
+    inputs = ROTARY.draw(batch=2)
+    rotary = tuple(table.to(device) for table in inputs.pop("image_rotary_emb"))
+    inputs = {name: value.to(device) for name, value in inputs.items()}
+    return ROTARY.transformer(**config).to(device), {**inputs, "image_rotary_emb": rotary}
 
 
 @pytest.fixture
@@ -40,7 +51,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
 @pytest.mark.parametrize("backend", ["reference", "triton"])
 @pytest.mark.parametrize("fused", [False, True], ids=["apart", "fused-projections"])
 def test_every_block_is_fast_and_nothing_else_changes(calls: list, backend: str, fused: bool) -> None:
-    transformer, inputs = ROTARY.transformer(num_layers=4), ROTARY.draw(batch=2)
+    transformer, inputs = where_it_runs(backend, num_layers=4)
     if fused:
         transformer.fuse_qkv_projections()
     stock, maps = run(transformer, inputs, fast_attention=False)
@@ -69,7 +80,7 @@ def test_forwards_that_are_not_read_are_fast_too(calls: list) -> None:
 
 def test_by_default_the_cpu_keeps_stock_arithmetic(calls: list) -> None:
     transformer, inputs = ROTARY.transformer(), ROTARY.draw(batch=2)
-    traced, _ = run(transformer, inputs, backend="triton")
+    traced, _ = run(transformer, inputs)
     with torch.no_grad():
         assert torch.equal(transformer(**inputs).sample, traced)
     assert calls == []
@@ -85,10 +96,10 @@ def test_gradients_flow_by_stock_arithmetic(calls: list) -> None:
 
 @pytest.mark.usefixtures("fresh_compiler")
 def test_a_compiled_model_is_fast_without_a_graph_break() -> None:
-    transformer, inputs = ROTARY.transformer(num_layers=2), ROTARY.draw(batch=2)
-    expected, _ = run(transformer, inputs, layers=[0, 1])
-    compiled = torch.compile(transformer, backend="aot_eager", fullgraph=True)
     for backend in ("reference", "triton"):
+        transformer, inputs = where_it_runs(backend, num_layers=2)
+        expected, _ = run(transformer, inputs, layers=[0, 1], fast_attention=False)
+        compiled = torch.compile(transformer, backend="aot_eager", fullgraph=True)
         output, _ = run(compiled, inputs, layers=[0, 1], fast_attention=True, backend=backend)
         assert_close(output, expected, 1e-5)
 

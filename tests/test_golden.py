@@ -9,6 +9,7 @@ import imap_fast
 from imap_fast import accumulate
 from imap_fast.maps import CONTRASTED, MAP_NAMES
 from tests.assertions import assert_close
+from tests.device import DEVICE
 from tests.golden_case import NAMES, GoldenCase
 from tests.precision import lead
 
@@ -37,12 +38,15 @@ def test_maps_match_the_published_ones(
     case: GoldenCase, chosen_layers: bool, backend: str, fp64: bool, tolerance: float
 ) -> None:
     case = case.in_fp64() if fp64 else case
+    case = case.on(DEVICE) if backend == "triton" else case
     layers = case.value("imap_layers") if chosen_layers else range(case.transformer.config.num_layers)
     # Wan's published baselines are scaled twice, and its text rows attend to nothing.
     compared = CONTRASTED if case.architecture == "wan" else MAP_NAMES
     arguments = {**case.arguments, "layers": layers, "maps": compared, "backend": backend}
-    with imap_fast.trace(case.transformer, case.concepts, **arguments) as tracer:
-        case.forward()
+    # On a GPU, convolutions round to TF32 by default.
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        with imap_fast.trace(case.transformer, case.concepts, **arguments) as tracer:
+            case.forward()
     assert tracer.maps.settings["backend"] == backend
     for ours in compared:
         theirs = PUBLISHED[ours]

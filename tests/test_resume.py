@@ -181,7 +181,7 @@ def test_a_finished_run_is_not_repeated(pipeline, video, in_one_go, monkeypatch)
         ({"layers": [0]}, r"layers was \[0, 1\] and is \[0\]"),
         ({"generator": torch.Generator().manual_seed(1)}, "noise was"),
     ],
-    ids=str,
+    ids=["steps", "overlap", "layers", "generator"],
 )
 def test_other_settings_are_refused_by_name(changed: dict, says: str, pipeline, video, in_one_go) -> None:
     with pytest.raises(ValueError, match=says):

@@ -1,9 +1,6 @@
-"""Where the kernels run: on a GPU where there is one, else on the CPU, Triton's under its interpreter."""
+"""Every kernel test runs by every implementation, all on `tests.device.DEVICE`."""
 
 import pytest
-import torch
-
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.fixture(scope="session", params=["reference", "triton"])

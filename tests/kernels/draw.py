@@ -3,7 +3,7 @@
 import torch
 from hypothesis import settings
 
-from tests.kernels.conftest import DEVICE
+from tests.device import DEVICE
 
 # Relative error of a result in fp32, whatever the dtype of the inputs; outputs in a narrower dtype have its rounding.
 ROUNDING = {torch.float32: 1e-5, torch.float16: 1e-3, torch.bfloat16: 8e-3}

@@ -7,12 +7,12 @@ from imap_kernels import SCORES, concept_attention, frame_separation, gram_colum
 from imap_kernels import qk_norm_rope as norm_rope
 from imap_kernels.backend import resolve
 from tests.assertions import assert_close
+from tests.device import DEVICE
 from tests.kernels import test_concept_attention as attention
 from tests.kernels import test_frame_separation as separation
 from tests.kernels import test_gram_column as gram
 from tests.kernels import test_head_similarity as similarity
 from tests.kernels import test_qk_norm_rope as rope
-from tests.kernels.conftest import DEVICE
 from tests.kernels.draw import draw_multiplicity, draw_rows
 
 FP64 = torch.float64

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from imap_kernels import gram_column, qk_match
 from tests.assertions import assert_close
-from tests.kernels.conftest import DEVICE
+from tests.device import DEVICE
 from tests.kernels.draw import ANY_SHAPE, draw_multiplicity, draw_rows
 
 SHAPES = [(1, 1, 31, 2, 64), (3, 2, 17, 4, 96), (2, 3, 67, 17, 64), (2, 1, 13, 33, 128), (2, 3, 7, 80, 16)]

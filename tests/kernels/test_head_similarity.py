@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from imap_kernels import head_similarity
 from tests.assertions import assert_close
-from tests.kernels.conftest import DEVICE
+from tests.device import DEVICE
 from tests.kernels.draw import ANY_SHAPE, draw_multiplicity, draw_rows
 
 

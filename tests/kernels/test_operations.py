@@ -8,7 +8,7 @@ import torch
 
 from imap_kernels import concept_attention, frame_separation, gram_column, head_similarity, motion_heads, qk_match
 from tests.assertions import assert_close
-from tests.kernels.conftest import DEVICE
+from tests.device import DEVICE
 from tests.kernels.draw import draw_multiplicity, draw_rows
 
 

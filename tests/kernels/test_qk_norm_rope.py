@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from imap_kernels import qk_norm_rope
 from tests.assertions import assert_close
-from tests.kernels.conftest import DEVICE
+from tests.device import DEVICE
 from tests.kernels.draw import ANY_SHAPE, ROUNDING
 
 EPS = 1e-6
