@@ -11,7 +11,7 @@ import argparse
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -115,15 +115,14 @@ def rows_of(name: str, shape: str, measured: dict[str, Measured]) -> list[dict[s
     return rows
 
 
-def on_gpu(models: Sequence[str], authors: Path | None, rounds: int, sweep: bool) -> list[dict[str, object]]:
-    """Full-size models with random weights, then 2B over frames and over concepts."""
-    rows = []
+def on_gpu(models: Sequence[str], authors: Path | None, rounds: int, sweep: bool) -> Iterator[list[dict[str, object]]]:
+    """Full-size models with random weights, then 2B over frames and over concepts; the rows of one after the other."""
     for name in models:
         # The published code is made for 13 latent frames of 30 × 45 patches.
         fits = authors is not None and MODELS[name].latents == (13, 60, 90)
         variants = [variant for variant in VARIANTS if variant != "authors" or fits]
         steps = Steps.of(MODELS[name], "cuda", torch.bfloat16, concepts=CONCEPTS, authors=authors)
-        rows += rows_of(
+        yield rows_of(
             name.replace(".", "_").replace("-", "_"), f"{name} C={CONCEPTS}", measure(steps, variants, rounds)
         )
         del steps
@@ -133,10 +132,9 @@ def on_gpu(models: Sequence[str], authors: Path | None, rounds: int, sweep: bool
         concepts = [(f"2b C={count or 'prompt'}", None, count) for count in SWEPT_CONCEPTS]
         for shape, latent, count in (*frames, *concepts):
             steps = Steps.of(MODELS["2b"], "cuda", torch.bfloat16, concepts=count, frames=latent)
-            rows += rows_of("2b_sweep", shape, measure(steps, ("stock", "traced"), max(1, rounds // 2)))
+            yield rows_of("2b_sweep", shape, measure(steps, ("stock", "traced"), max(1, rounds // 2)))
             del steps
             torch.cuda.empty_cache()
-    return rows
 
 
 def on_cpu(authors: Path | None, rounds: int) -> list[dict[str, object]]:
@@ -224,17 +222,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if arguments.authors is not None and not (arguments.authors / "imap" / "cogvideox").is_dir():
         parser.error(f"{arguments.authors} is no checkout of the published code: it has no imap/cogvideox")
+    path = arguments.output or result_path("pipeline")
+    rows = []
     if torch.cuda.is_available():
-        rows = on_gpu(arguments.models, arguments.authors, arguments.rounds, not arguments.no_sweep)
+        for found in on_gpu(arguments.models, arguments.authors, arguments.rounds, not arguments.no_sweep):
+            rows += found
+            write(rows, path)  # a run that is cut short keeps what it has
     else:
-        rows = on_cpu(arguments.authors, arguments.rounds)
+        rows += on_cpu(arguments.authors, arguments.rounds)
     rows += [
         row(f"flops_over_stock_{name.replace('.', '_').replace('-', '_')}", f"{name} C={CONCEPTS}", ratio, "ratio")
         for name, ratio in ((name, step_flops(MODELS[name], CONCEPTS)) for name in arguments.models)
     ]
     if arguments.authors is None:
         rows.append(row("authors_over_ours_2b", "not measured: no --authors", None, "ratio"))
-    path = arguments.output or result_path("pipeline")
     write(rows, path)
     plot(rows, path.with_suffix(".png"), device_name())
     print(f"{len(rows)} rows in {path}")

@@ -15,7 +15,7 @@ from benchmarks.record import RESULTS
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- {}: python -m benchmarks.readme -->", "<!-- /{} -->"
-# Names of rows, and what a reader is told; in the order of the table.
+# Names of rows, and what a reader is told, `\1` being the name's first group; in the order of the table.
 TOLD = {
     r"step_ratio_(?!2b_sweep)": "a step with saliency over a stock one",
     r"block_ratio_cpu_2b": "a block with saliency over a stock one",
@@ -28,7 +28,7 @@ TOLD = {
     r"authors_block_ratio_memory_cpu_2b": "peak memory of the published code's block, over stock",
     r"flops_over_stock_": "arithmetic of a step with saliency over a stock one, counted",
     r"saliency_over_attention_2b": "a layer's saliency kernels over its attention call",
-    r"(qk_match|frame_separation|gram_column|qk_norm_rope)_bandwidth_2b": "bandwidth of a kernel over a copy's",
+    r"(qk_match|frame_separation|gram_column|qk_norm_rope)_bandwidth_2b": r"bandwidth of `\1` over a copy's",
     r"explain_peak_rss$": "peak memory of `imap-fast explain` with the model that ships, by frames",
     r"explain_time_per_frame$": "its time for a frame",
     r"extra_memory_2b": "memory that a layer's saliency allocates",
@@ -53,8 +53,9 @@ def costs(results: Path = RESULTS) -> str:
         lines = []
         for pattern, told in TOLD.items():
             for row in report["rows"]:
-                if row["value"] is not None and re.match(pattern, row["name"]):
-                    lines.append(f"| {told} | {figure(row['value'], row['unit'])} | {row['shape']} |")
+                found = re.match(pattern, row["name"])
+                if row["value"] is not None and found:
+                    lines.append(f"| {found.expand(told)} | {figure(row['value'], row['unit'])} | {row['shape']} |")
         if lines:
             versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
             picture = path.with_suffix(".png")
@@ -94,7 +95,8 @@ def estimate(row: dict[str, float | None]) -> str:
 def figure(value: float, unit: str) -> str:
     """A value with its unit, as a reader takes it in."""
     if unit == "ratio":
-        return f"{value:.4f} ×" if abs(value - 1) < 0.005 else f"{value:.2f} ×"
+        digits = 4 if abs(value - 1) < 0.005 else 3 if value < 0.1 else 2
+        return f"{value:.{digits}f} ×"
     if unit == "B":
         value, unit = value / 2**20, "MiB"
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
