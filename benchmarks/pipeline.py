@@ -8,6 +8,7 @@ code. Writes `benchmarks/results/pipeline-<device>.json` and a plot beside it.
 from __future__ import annotations
 
 import argparse
+import gc
 import re
 import statistics
 import time
@@ -74,6 +75,7 @@ def measure(steps: Steps, variants: Iterable[str], rounds: int) -> dict[str, Mea
     if steps.transformer.device.type == "cuda":
         for variant, call in calls.items():
             _synchronize()
+            gc.collect()  # or what an earlier call left would be counted, or freed on the way
             before = torch.cuda.memory_allocated()
             torch.cuda.reset_peak_memory_stats()
             call()

@@ -54,8 +54,8 @@ def explain(
         window: frames that the model sees at once. None: the model's clip length.
         overlap: latent frames that neighbouring windows share. None: a third of a window.
         windows_per_batch: how many windows pass through the transformer together, or `"auto"`: as many as the GPU's
-            free memory takes. Each gives the transformer the same bits as alone; in a larger batch it may round
-            otherwise, and what is nearly equal may change places.
+            free memory takes. A window is encoded to the same bits, alone or beside others. The transformer may round
+            otherwise in a larger batch, and patches that are nearly equal may then change places.
         generator: of the noise, as in diffusers. None: seeded with 0, so that a video always gives the same maps.
         folder: where maps are kept as they are finished, so that memory does not grow with the video. However a run is
             cut off, the same call goes on where it was, to the same bits, and gives a finished run's maps at once, as

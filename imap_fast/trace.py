@@ -72,10 +72,10 @@ def trace(
         guided: whether a batch is (unconditional half, conditional half), of which only the second is read; False reads
             all of every forward. None: asked of the pipeline, be it guided by halves of a batch or by two passes; for
             a bare transformer, no.
-        backend: `"auto"` (Triton on CUDA, else the reference), `"triton"` or `"reference"`. A model in fp64 is read by
-            the reference, which computes in fp64, too: it tells what rounding does.
+        backend: `"auto"` (Triton on CUDA, else the reference), `"triton"` or `"reference"`. With `"auto"` the reference
+            reads a model in fp64, and computes in fp64. Some steps of diffusers' blocks stay in fp32 there.
         fast_attention: whether CogVideoX's QK norm and RoPE run as one kernel, in every block, which is faster and
-            rounds once; False keeps the stock arithmetic to the bit. None: on CUDA, with Triton.
+            rounds once; False keeps the stock arithmetic to the bit. None: on CUDA, with Triton, but not in fp64.
         attention_backend: the attention call, by diffusers' name for it, such as `"flash"`, `"_flash_3"`,
             `"_native_cudnn"` or `"sage"`. One that cannot run is left out with a warning. None: the model's own.
         labels: names for the rows of a tensor, or for every text token of a bare transformer.
@@ -144,6 +144,7 @@ class Tracer:
 
     def __exit__(self, *exception: object) -> None:
         self._exits.close()
+        self._tap.read = None  # this tracer's own: in a circle, the maps would lie on the GPU until a collection
 
     @property
     def maps(self) -> SaliencyMaps:

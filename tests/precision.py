@@ -1,8 +1,9 @@
-"""Models in fp64, where rounding decides nothing.
+"""Models in fp64, where rounding decides next to nothing.
 
 A map hangs on verdicts: which patch is best, on which side of the mean a text key is. Between two that are nearly
 equal, rounding decides, and with it the processor. So where a test makes the same maps in two ways that round
-differently, it makes them in fp64: what is nearly equal in fp32 is far apart there.
+differently, it makes them in fp64: what is nearly equal in fp32 is far apart there. (Diffusers computes some steps in
+fp32 even so, RoPE and embeddings of the timestep among them, but in the same way both times.)
 """
 
 from __future__ import annotations

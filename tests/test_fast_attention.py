@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import imap_fast
@@ -84,6 +85,15 @@ def test_by_default_the_cpu_keeps_stock_arithmetic(calls: list) -> None:
     with torch.no_grad():
         assert torch.equal(transformer(**inputs).sample, traced)
     assert calls == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64], ids=str)
+def test_by_default_cuda_is_fast_where_triton_takes_the_dtype(dtype: torch.dtype) -> None:
+    with FakeTensorMode():
+        query = torch.empty(1, device="cuda", dtype=dtype)
+    assert cogvideox.is_fast(query, None) == (dtype != torch.float64)
+    assert cogvideox.is_fast(query, True)
+    assert not cogvideox.is_fast(query, False)
 
 
 def test_gradients_flow_by_stock_arithmetic(calls: list) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -67,6 +70,22 @@ def test_every_score(architecture: Architecture, score: str) -> None:
 @pytest.mark.parametrize("normalize", ["none", "softmax"])
 def test_prompt_mode(architecture: Architecture, normalize: str) -> None:
     assert watched(architecture, match="prompt", normalize=normalize).found == []
+
+
+def test_maps_are_freed_with_their_tracer(architecture: Architecture) -> None:
+    transformer, inputs = architecture.transformer(), architecture.draw()
+
+    def finished() -> weakref.ref:
+        with torch.no_grad(), imap_fast.trace(transformer, architecture.concepts(), **architecture.arguments) as tracer:
+            transformer(**inputs)
+        return weakref.ref(tracer._running)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert finished()() is None, "a circle of references keeps the maps until a collection"
+    finally:
+        gc.enable()
 
 
 def test_the_watch_finds_what_it_looks_for(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:

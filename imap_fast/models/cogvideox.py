@@ -112,8 +112,7 @@ class TappedAttention(JointAttention):
     ) -> tuple[Tensor, Tensor]:
         """Queries and keys `[B, A, S, d]` behind QK norm, the visual ones turned by RoPE."""
         attn, settings = self.attention, self.tap.settings
-        fast = query.is_cuda if settings.fast_attention is None else settings.fast_attention
-        if fast and fits_qk_norm_rope(attn.norm_q, attn.norm_k, query):
+        if is_fast(query, settings.fast_attention) and fits_qk_norm_rope(attn.norm_q, attn.norm_k, query):
             norms = {
                 "query_norm": (attn.norm_q.weight, attn.norm_q.bias),
                 "key_norm": (attn.norm_k.weight, attn.norm_k.bias),
@@ -147,6 +146,11 @@ class TappedAttention(JointAttention):
         rows = rows + modulation * self.merge(torch.stack(output))
         _, modulated, _, gate = self.block.norm2(rows, rows, self.temb[self.tap.videos])
         return rows + gate * self.block.ff(modulated)
+
+
+def is_fast(query: Tensor, chosen: bool | None) -> bool:
+    """Whether one kernel makes QK norm and RoPE of `query`: as chosen; None: on CUDA, in a dtype that Triton takes."""
+    return query.is_cuda and query.dtype != torch.float64 if chosen is None else chosen
 
 
 def fits_qk_norm_rope(query_norm: nn.Module | None, key_norm: nn.Module | None, rows: Tensor) -> bool:

@@ -13,7 +13,8 @@ class Noise:
     """Standard normal noise for windows of latents, the same for a latent frame in every window.
 
     It is drawn in blocks of as many latent frames as a window has, each from a seed of its own: any window can be
-    drawn at any time, and the noise of the first window is what a pipeline draws for a clip of that length.
+    drawn at any time, and the noise of the first window is what a pipeline draws for a clip of that length; in fp64,
+    what it draws in fp32.
 
     Args:
         generator: of the first block; the others take their seeds from its initial one.

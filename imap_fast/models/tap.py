@@ -24,7 +24,8 @@ class Tap:
     Args:
         settings: of the trace.
         concepts: text embeddings `[C, D_text]` that a concept stream starts from, or None for no stream.
-        read: takes `(layer, video, query, features, text, concepts)`, see `RunningMaps.add_layer`.
+        read: takes `(layer, video, query, features, text, concepts)`, see `RunningMaps.add_layer`; None once the
+            trace is over.
 
     Attributes:
         videos: the rows of the batch that are read in the forward under way; None outside one.
@@ -32,7 +33,8 @@ class Tap:
     """
 
     def __init__(self, settings: Settings, concepts: Tensor | None, read: Callable[..., None]) -> None:
-        self.settings, self.concepts, self.read = settings, concepts, read
+        self.settings, self.concepts = settings, concepts
+        self.read: Callable[..., None] | None = read
         self.videos: slice | None = None
         self.forward: Forward | None = None
         self.stream: ConceptStream | None = None

@@ -39,6 +39,10 @@ def resolve(backend: str, device: torch.device, dtype: torch.dtype = torch.float
     if name == "auto":
         fits = device.type == "cuda" and dtype != torch.float64
         return "triton" if fits and triton_is_installed() else "reference"
+    if name == "triton" and dtype == torch.float64:
+        raise ValueError(
+            "backend 'triton' accumulates in fp32, these tensors are float64; use 'reference', or cast them to float32"
+        )
     if name == "triton" and not triton_is_installed():
         raise ValueError(
             "backend 'triton' needs the package triton; pip install 'imap-fast[triton]', or use 'reference'"
@@ -47,10 +51,6 @@ def resolve(backend: str, device: torch.device, dtype: torch.dtype = torch.float
         raise ValueError(
             f"backend 'triton' needs CUDA tensors, these are on {device.type!r}; "
             "use 'reference', or set TRITON_INTERPRET=1 before Triton is imported"
-        )
-    if name == "triton" and dtype == torch.float64:
-        raise ValueError(
-            "backend 'triton' accumulates in fp32, these tensors are float64; use 'reference', or cast them to float32"
         )
     return name
 

@@ -79,6 +79,7 @@ def test_triton_refuses_it(monkeypatch):
     with pytest.raises(ValueError, match=refused):
         qk_match(query, key, frames=2, backend="triton")
     monkeypatch.setenv("IMAP_BACKEND", "triton")
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)  # not sent to a GPU first, to be refused there
     with pytest.raises(ValueError, match=refused):
         frame_separation(query, frames=2)
 

@@ -20,8 +20,8 @@ def concept_attention(
     """Attention of the concept rows over `[concept rows ; visual rows]` (METHOD, "Text keys" and facts 1 and 2).
 
     `softmax(query · [key ; visual_key]ᵀ / √d + [log multiplicity ; 0]) · [value ; visual_value]`: the bias counts
-    concept row `c` `multiplicity[c]` times, so that one padding row stands for all. Accumulated in fp32 (fp64 of fp64);
-    no gradient is kept.
+    concept row `c` `multiplicity[c]` times, so that one padding row stands for all. Accumulated in fp32 (fp64 for
+    fp64); no gradient is kept.
 
     Args:
         query: of the concept rows, `[heads, keys, head dim]`, any strides; fp32, fp16, bf16, or fp64 for the

@@ -22,7 +22,7 @@ def gram_column(
 
     `g[h, c, f, p] = o[h, f, i*[h, c, f]] · o[h, f, p]`, then `z = (g - mean_c g) / (std_c g + 1e-6)` over the text keys
     (unbiased std, key `c` counted `multiplicity[c]` times), then
-    `out[m, c] += normalize_c(Σ_h head_weights[m, h] · z[h, c])`. Accumulated in fp32 (fp64 of fp64), in one order:
+    `out[m, c] += normalize_c(Σ_h head_weights[m, h] · z[h, c])`. Accumulated in fp32 (fp64 for fp64), in one order:
     same bits every run.
 
     Args:

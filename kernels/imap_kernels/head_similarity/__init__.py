@@ -22,7 +22,7 @@ def head_similarity(
 
     `out[c, n] += normalize_c(scale · Σ_h rows[h, c] · features[h, n])`. Cross-attention: text keys against visual
     queries, `scale` one over the heads. ConceptAttention (arXiv 2502.04320): the concepts' attention output against the
-    visual one, `scale` 1. Accumulated in fp32 (fp64 of fp64).
+    visual one, `scale` 1. Accumulated in fp32 (fp64 for fp64).
 
     Args:
         rows: `[heads, keys, head dim]`, any strides; fp32, fp16, bf16, or fp64 for the reference.

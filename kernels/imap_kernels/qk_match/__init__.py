@@ -10,7 +10,7 @@ from imap_kernels.checks import check_features, check_frames
 def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: str = "auto") -> torch.Tensor:
     """The patch of every frame that every text key matches best, in every head (METHOD step 1, "QK-matching").
 
-    `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`, dot products in fp32 (fp64 of fp64), the lowest index among
+    `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`, dot products in fp32 (fp64 for fp64), the lowest index among
     equals.
 
     Args:

@@ -23,13 +23,13 @@ def qk_norm_rope(
     `y = (x − mean x) / √(var x + eps) · weight + bias`, as `torch.nn.LayerNorm` has it. Then, for the rows behind the
     `text` ones, rotary position embedding over neighbouring pairs as diffusers has it (Su et al. 2021, equation 34):
     `z[2i] = y[2i] · cos[2i] − y[2i+1] · sin[2i]`, `z[2i+1] = y[2i+1] · cos[2i+1] + y[2i] · sin[2i+1]`. All of it in
-    fp32 (fp64 of fp64), rounded once.
+    fp32 (fp64 for fp64), rounded once.
 
     Args:
         query: `[batch, heads, text + tokens, head dim]`, any strides; fp32, fp16, bf16, or fp64 for the reference;
             overwritten.
         key: the same.
-        query_norm: weight and bias `[head dim]`, any of these dtypes.
+        query_norm: weight and bias `[head dim]`, fp32, fp16, bf16 or fp64.
         key_norm: the same for `key`.
         eps: added to the variance.
         rotary: cosines and sines, fp32 `[tokens, head dim]` each; None turns nothing.
