@@ -24,6 +24,7 @@ def test_rows_that_have_a_name_are_told_with_device_date_and_picture(tmp_path: P
         {"name": "stock_seconds_2b", "shape": "2b", "value": 3.0, "unit": "s"},
         {"name": "authors_over_ours_2b", "shape": "2b", "value": 21.337, "unit": "ratio"},
         {"name": "step_ratio_2b", "shape": "2b C=8", "value": 0.98765, "unit": "ratio"},
+        {"name": "gram_column_bandwidth_2b", "shape": "2b", "value": 0.7, "unit": "ratio"},
         {"name": "step_ratio_2b_sweep", "shape": "2b frames=81", "value": 1.5, "unit": "ratio"},
         {"name": "authors_over_ours_5b", "shape": "not measured", "value": None, "unit": "ratio"},
     ]
@@ -38,6 +39,7 @@ def test_rows_that_have_a_name_are_told_with_device_date_and_picture(tmp_path: P
         "| --- | --- | --- |",
         "| a step with saliency over a stock one | 0.99 × | 2b C=8 |",
         "| a step of the published code over ours | 21.34 × | 2b |",
+        "| bandwidth of `gram_column` over a copy's | 0.70 × | 2b |",
         "",
         "![pipeline-a](benchmarks/results/pipeline-a.png)",
     ]
@@ -82,7 +84,8 @@ def test_every_section_is_written_where_it_belongs(tmp_path: Path, monkeypatch) 
 
 
 def test_figures_read_well() -> None:
-    assert [figure(1.00031, "ratio"), figure(1.76, "ratio"), figure(12.345, "MiB")] == [
+    assert [figure(0.02678, "ratio"), figure(1.00031, "ratio"), figure(1.76, "ratio"), figure(12.345, "MiB")] == [
+        "0.027 ×",
         "1.0003 ×",
         "1.76 ×",
         "12.3 MiB",
