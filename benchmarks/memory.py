@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.record import result_path, write
 from imap_fast.demo.build import SIDE
-from imap_fast.memory import MODES
+from imap_fast.loading.modes import MODES
 from imap_fast.video.write import write_timed_mp4
 
 CPU_FRAMES = (100, 400, 1600)
@@ -77,8 +77,8 @@ def full_size(name: str):
 
 def measure_gpu(model: str, frames: int, mode: str, budget: int) -> dict[str, float] | None:
     """Peak bytes on the GPU and seconds per window; None where the budget is too small."""
-    from imap_fast.explainer import Explainer
-    from imap_fast.memory import place
+    from imap_fast.explaining.explainer import Explainer
+    from imap_fast.loading.placement import place
 
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(budget * 1e9 / total)

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 import imap_fast
 from benchmarks.models import Model
 from benchmarks.shapes import TEXT_TOKENS
-from imap_fast.maps import MAP_NAMES
-from imap_fast.models import adapter_for
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.models.registry import adapter_for
 
 TRACES = {
     "traced": {},

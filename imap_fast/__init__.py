@@ -1,13 +1,10 @@
 """See where and when a word lives inside a video diffusion transformer.
 
-`trace` reads saliency maps out of a running diffusers pipeline, `explain` out of a real video. Both answer with
-`SaliencyMaps`. `choose_layers` tells which layers of a checkpoint to read.
+`trace` reads saliency maps from a running diffusers pipeline, and `explain` from a real video. Both give `SaliencyMaps`.
+`choose_layers` finds the layers of a checkpoint to read.
 """
 
-from imap_fast.explain import explain
-from imap_fast.layers.choose import choose_layers
-from imap_fast.maps import SaliencyMaps
-from imap_fast.trace import trace
-from imap_fast.version import __version__
+import lazy_loader
 
-__all__ = ["SaliencyMaps", "__version__", "choose_layers", "explain", "trace"]
+# The names of __init__.pyi. They are imported on first use, because torch and diffusers take seconds to load.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

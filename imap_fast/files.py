@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: a reader never meets half a result, and a failure leaves the old one."""
+"""Atomic writes: a reader never sees half a file, and a failure leaves the old file in place."""
 
 import os
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ from uuid import uuid4
 
 
 @contextmanager
-def whole_file(path: str | os.PathLike) -> Iterator[Path]:
-    """Give a temporary sibling of `path` to write to; it takes `path`'s place when the block ends without an exception.
+def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path to write to. It replaces `path` when the block ends without an exception.
 
-    The sibling keeps `path`'s suffix. Missing parent folders are made.
+    The temporary file is in the same folder and has the same suffix. Missing parent folders are created.
 
     Raises:
-        OSError: the folder cannot be made or written.
+        OSError: the folder cannot be created or written.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{uuid4().hex}{path.suffix}")
+    temporary = path.with_name(f".{uuid4().hex}{path.suffix}")
     try:
-        yield unfinished
-        os.replace(unfinished, path)
+        yield temporary
+        os.replace(temporary, path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

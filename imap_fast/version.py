@@ -1,4 +1,4 @@
-"""The one place that says which version this is, and beside which others it runs."""
+"""The version of this package, and the versions of the packages that the maps depend on."""
 
 from importlib.metadata import version
 
@@ -6,5 +6,5 @@ __version__ = "0.1.0"
 
 
 def versions() -> dict[str, str]:
-    """Those that maps may depend on."""
+    """The versions of imap-fast, torch and diffusers. Other versions may give other maps."""
     return {"imap-fast": __version__, **{name: version(name) for name in ("torch", "diffusers")}}

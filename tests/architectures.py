@@ -9,7 +9,7 @@ import torch
 from diffusers import DiffusionPipeline
 from torch import Tensor, nn
 
-from imap_fast.maps import MAP_NAMES
+from imap_fast.maps.names import MAP_NAMES
 from tests import tiny, tiny_hunyuan_video, tiny_wan
 
 TEXT, WIDTH = 24, 32  # text tokens, and the width of their embeddings

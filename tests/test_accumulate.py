@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from imap_fast.accumulate import RunningMaps, TextRows, most_chosen
+from imap_fast.tracing.running_maps import RunningMaps, TextRows, most_chosen
 from imap_kernels import SCORES, frame_separation, motion_heads
 from tests.assertions import assert_close
 

@@ -11,7 +11,8 @@ from diffusers import CogVideoXImageToVideoPipeline
 from rich.console import Console
 
 from imap_fast import SaliencyMaps
-from imap_fast.cli import main, pipeline
+from imap_fast.cli import main
+from imap_fast.loading import pipeline
 from imap_fast.cli.progress import progress, windows_progress
 from imap_fast.video import Clip, read_clip
 from tests import tiny_hunyuan_video, tiny_wan
@@ -231,7 +232,7 @@ def test_wrong_use_is_answered_with_one_line(option, value, says, explain, tmp_p
 
 
 def test_a_wrong_video_is_found_before_the_model_is_loaded(tiny_folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("imap_fast.cli.pipeline.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
+    monkeypatch.setattr("imap_fast.loading.pipeline.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
     (tmp_path / "empty.mp4").touch()
     write_sound(tmp_path / "sound.m4a")
     for name, says in {"nothing.mp4": "no such file", "empty.mp4": "is empty", "sound.m4a": "no picture"}.items():
@@ -242,7 +243,7 @@ def test_a_wrong_video_is_found_before_the_model_is_loaded(tiny_folder, tmp_path
 
 @pytest.mark.parametrize("place", ["/dev/null/out", "{video}"])
 def test_an_unwritable_folder_is_found_before_the_model_is_loaded(place, explain, video, monkeypatch, capsys):
-    monkeypatch.setattr("imap_fast.cli.pipeline.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
+    monkeypatch.setattr("imap_fast.loading.pipeline.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
     assert explain(output=place.format(video=video)) == 2
     assert "cannot be written" in capsys.readouterr().err
 

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from imap_fast import SaliencyMaps
-from imap_fast.cli import main, pipeline
-from imap_fast.cli.videos import result_folders
+from imap_fast.cli import main
+from imap_fast.loading import pipeline
+from imap_fast.cli.video_files import result_folders
 from imap_fast.video import Clip
 from tests import test_cli
 from tests.test_cli import RESULTS, ends_while_drawing, names
@@ -20,11 +21,11 @@ def test_a_full_disk_leaves_what_the_same_command_goes_on_from(explain, tmp_path
         ends_while_drawing(OSError(28, "No space left on device"), patched)
         assert explain() == 1
     kept, said = capsys.readouterr().err.splitlines()
-    assert kept == f"imap-fast: what was done is kept; the same command goes on from there ({tmp_path / 'out'})"
+    assert kept == f"imap-fast: finished windows are kept; the same command resumes ({tmp_path / 'out'})"
     assert said == "imap-fast: [Errno 28] No space left on device"
     assert names(tmp_path / "out") == [".unfinished"]
 
-    monkeypatch.setattr("imap_fast.explainer.Explainer._pass", lambda *_: pytest.fail("repeated a window"))
+    monkeypatch.setattr("imap_fast.explaining.explainer.Explainer._pass", lambda *_: pytest.fail("repeated a window"))
     assert explain() == 0
     assert names(tmp_path / "out") == RESULTS
 
@@ -33,7 +34,7 @@ def test_what_is_done_is_not_repeated_and_another_run_is_refused(explain, tmp_pa
     assert explain() == 0
     before = (tmp_path / "out" / "maps.npz").read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr("imap_fast.cli.pipeline.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
+        patched.setattr("imap_fast.loading.pipeline.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
         capsys.readouterr()
         assert explain() == 0
         assert "done before" in capsys.readouterr().out
@@ -76,7 +77,7 @@ def test_many_videos_load_the_model_once_and_survive_a_broken_one(tiny_folder, f
     arguments = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
     loads, load = [], pipeline.load_pipeline
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("imap_fast.cli.pipeline.load_pipeline", lambda *a, **k: loads.append(a) or load(*a, **k))
+        patched.setattr("imap_fast.loading.pipeline.load_pipeline", lambda *a, **k: loads.append(a) or load(*a, **k))
         assert main(["explain", str(folder), str(video), *arguments, "--json"]) == 1
     assert len(loads) == 1
     said, complained = capsys.readouterr()
@@ -108,7 +109,7 @@ def test_a_failure_before_the_first_window_leaves_no_folder(explain, tmp_path, m
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("imap_fast.explainer.Explainer._pass", full)
+    monkeypatch.setattr("imap_fast.explaining.explainer.Explainer._pass", full)
     assert explain() == 1
     assert capsys.readouterr().err == "imap-fast: [Errno 28] No space left on device\n"
     assert names(tmp_path) == ["clip.mp4"]

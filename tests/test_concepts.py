@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import imap_fast
-from imap_fast.concepts import check_concepts
-from imap_fast.models import adapter_for
-from imap_fast.prompt import PromptTokens
+from imap_fast.models.registry import adapter_for
+from imap_fast.text.prompt_tokens import PromptTokens
+from imap_fast.text.words import check_concepts
 from tests import tiny_wan
 from tests.assertions import assert_close
 from tests.pipelines import PIPELINES
@@ -164,7 +164,7 @@ def test_a_model_without_a_concept_stream_says_what_it_takes() -> None:
     pipeline = tiny_wan.tiny_pipeline()
     with pytest.raises(ValueError, match=r'match="concepts" is not possible.*use match="prompt"'):
         imap_fast.trace(pipeline, ["cat"], **READ)
-    with pytest.raises(ValueError, match=r'"concept_attention" is not possible.*ask for imap'):
+    with pytest.raises(ValueError, match=r'"concept_attention" is not possible.*use imap'):
         imap_fast.trace(pipeline, ["cat"], match="prompt", maps=["imap", "concept_attention"], **READ)
     with pytest.raises(TypeError, match="no concept stream"):
         imap_fast.trace(pipeline.transformer, torch.randn(2, 32), match="prompt", **READ)

@@ -10,8 +10,8 @@ import torch
 from diffusers import CogVideoXFunControlPipeline, CogVideoXImageToVideoPipeline, WanImageToVideoPipeline
 
 import imap_fast
-from imap_fast.maps import MAP_NAMES
-from imap_fast.models import adapter_for
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.models.registry import adapter_for
 from imap_fast.video import Clip
 from tests import tiny_wan
 from tests.architectures import ARCHITECTURES, Architecture

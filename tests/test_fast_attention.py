@@ -9,7 +9,7 @@ from torch._subclasses import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import imap_fast
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models import cogvideox
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close

@@ -2,12 +2,12 @@
 
 import pytest
 
-from imap_fast.files import whole_file
+from imap_fast.files import atomic_write
 
 
 def test_appears_at_the_end_with_folders_made(tmp_path):
     path = tmp_path / "new" / "notes.txt"
-    with whole_file(path) as unfinished:
+    with atomic_write(path) as unfinished:
         assert unfinished.suffix == ".txt"
         unfinished.write_text("whole")
         assert not path.exists()
@@ -19,14 +19,14 @@ def test_a_reader_of_the_old_file_is_not_disturbed(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("old")
     with path.open() as reader:
-        with whole_file(path) as unfinished:
+        with atomic_write(path) as unfinished:
             unfinished.write_text("new")
         assert reader.read() == "old"
     assert path.read_text() == "new"
 
 
 def fail_half_way(path):
-    with whole_file(path) as unfinished:
+    with atomic_write(path) as unfinished:
         unfinished.write_text("half")
         raise KeyError("half way")
 

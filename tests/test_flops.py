@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import imap_fast
-from imap_fast.maps import MAP_NAMES
+from imap_fast.maps.names import MAP_NAMES
 
 pytestmark = pytest.mark.usefixtures("operations_in_view")
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import imap_fast
-from imap_fast import accumulate
-from imap_fast.maps import CONTRASTED, MAP_NAMES
+from imap_fast.tracing import running_maps
+from imap_fast.maps.names import CONTRASTED, MAP_NAMES
 from tests.assertions import assert_close
 from tests.device import DEVICE
 from tests.golden_case import NAMES, GoldenCase
@@ -57,14 +57,14 @@ def test_maps_match_the_published_ones(
 
 def test_heads_and_surrogates_match_the_published_ones(case: GoldenCase, monkeypatch: pytest.MonkeyPatch) -> None:
     """No near ties: the best are so far ahead that no processor's rounding of fp32 would decide otherwise."""
-    surrogates, leads, qk_match = [], [], accumulate.qk_match
+    surrogates, leads, qk_match = [], [], running_maps.qk_match
 
     def matched(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: str) -> torch.Tensor:
         leads.append(lead(torch.einsum("afpd,akd->akfp", query.unflatten(1, (frames, -1)), key)))
         surrogates.append(qk_match(query, key, frames=frames, backend=backend))
         return surrogates[-1]
 
-    monkeypatch.setattr(accumulate, "qk_match", matched)
+    monkeypatch.setattr(running_maps, "qk_match", matched)
     case = case.in_fp64()
     layers = range(case.transformer.config.num_layers)
     with imap_fast.trace(case.transformer, case.concepts, layers=layers, **case.arguments) as tracer:

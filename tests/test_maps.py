@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps.saliency_maps import SaliencyMaps
 from tests.render.synthetic import NASTY_LABELS, make_maps
 
 
@@ -140,7 +140,7 @@ def test_a_foreign_file_is_refused(tmp_path):
 
 
 def test_a_newer_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("imap_fast.storage.FORMAT", 2)
+    monkeypatch.setattr("imap_fast.maps.storage.FORMAT", 2)
     make_maps().save(tmp_path / "maps.npz")
     monkeypatch.undo()
     with pytest.raises(ValueError, match="upgrade"):

@@ -13,9 +13,12 @@ from rich.console import Console
 from transformers import T5Config, T5EncoderModel
 
 import imap_fast
-from imap_fast import memory, peaks
-from imap_fast.cli import main, pipeline
-from imap_fast.explainer import Explainer
+from imap_fast.doctor import peak_memory
+from imap_fast.explaining import memory
+from imap_fast.loading import modes, placement, quantization
+from imap_fast.cli import main
+from imap_fast.loading import pipeline
+from imap_fast.explaining.explainer import Explainer
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
 from tests.pipelines import PIPELINES, PROMPT
@@ -48,16 +51,16 @@ def test_group_offloaded_pipelines_explain_to_the_same_maps(architecture: Archit
     read = {**architecture.arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH, "window": 9}
     made = in_fp64(architecture.pipeline())
     expected = imap_fast.explain(made, clip(13), PROMPT, ["cat", "running"], **read)
-    memory.group_offload(made, CPU)
+    placement.group_offload(made, CPU)
     with Explainer(made, PROMPT, ["cat", "running"], release_text_encoder=True, **read) as explainer:
         assert_close(explainer.explain(clip(13)).gramcol, expected.gramcol, 1e-6)
 
 
-@pytest.mark.parametrize("kind", memory.QUANTIZED[1:])
+@pytest.mark.parametrize("kind", modes.QUANTIZED[1:])
 def test_quantized_weights_are_traced(kind: str, architecture: Architecture) -> None:
     pytest.importorskip("torchao", reason="an extra: imap-fast[quantize]")
     made = architecture.pipeline()
-    memory.quantize(made, kind)
+    quantization.quantize(made, kind)
     stored = {type(parameter).__name__ for parameter in made.transformer.parameters()}
     assert stored & {"Int8Tensor", "Float8Tensor", "AffineQuantizedTensor"}
     read = {**architecture.arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH}
@@ -67,13 +70,13 @@ def test_quantized_weights_are_traced(kind: str, architecture: Architecture) -> 
 def test_without_torchao_the_remedy_is_named(pipeline, monkeypatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"--quantize int8 needs torchao; pip install 'imap-fast\[quantize\]'"):
-        memory.quantize(pipeline, "int8")
+        quantization.quantize(pipeline, "int8")
 
 
-@pytest.mark.parametrize("mode", memory.MODES[1:])
+@pytest.mark.parametrize("mode", modes.MODES[1:])
 def test_nothing_is_offloaded_from_a_cpu(pipeline, mode: str) -> None:
     with pytest.raises(ValueError, match=f"--memory {mode} moves weights"):
-        memory.place(pipeline, CPU, mode)
+        placement.place(pipeline, CPU, mode)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_modes_are_those_of_diffusers(mode: str, method: str, monkeypatch) -> No
     """Where there is no GPU: which of the pipeline's own methods is called."""
     pipe, called = tiny_pipeline(), []
     monkeypatch.setattr(pipe, method, lambda *_, **__: called.append(method))
-    memory.place(pipe, torch.device("cuda"), mode)
+    placement.place(pipe, torch.device("cuda"), mode)
     assert called == [method]
     assert pipe.vae.use_tiling == pipe.vae.use_slicing == (mode != "full")
 
@@ -99,9 +102,9 @@ def test_auto_picks_by_the_free_memory_and_says_so(free: float, mode: str, monke
     models = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
     largest = max(sum(weight.nbytes for weight in part.parameters()) for part in models)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (int(free * largest / pipeline.WEIGHTS_SHARE), 0))
-    assert pipeline._picked(pipe, torch.device("cuda"), Console(stderr=True)) == mode
+    assert pipeline._choose_mode(pipe, torch.device("cuda"), Console(stderr=True)) == mode
     assert f"--memory {mode}" in capsys.readouterr().err
-    assert pipeline._picked(pipe, CPU, Console(stderr=True)) == "full"
+    assert pipeline._choose_mode(pipe, CPU, Console(stderr=True)) == "full"
 
 
 def test_the_text_encoder_is_released_once_the_text_is_encoded(pipeline) -> None:
@@ -139,37 +142,37 @@ def published(name: str) -> dict[str, torch.nn.Module]:
             "vae": AutoencoderKLCogVideoX(),
             "text_encoder": T5EncoderModel(T5Config(**T5_XXL, feed_forward_proj="gated-gelu")),
         }
-    return {part: module.to(peaks.HALF) for part, module in parts.items()}
+    return {part: module.to(peak_memory.HALF) for part, module in parts.items()}
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_block_is_reckoned_as_it_runs_on_tensors_without_data(name: str, monkeypatch) -> None:
     parts, clip_size = published(name), PUBLISHED[name][1]
     transformer, (frames, height, width) = parts["transformer"], clip_size
-    assert peaks.clip_of(parts)[0] == frames
+    assert peak_memory.clip_of(parts)[0] == frames
     patch = transformer.config.patch_size_t or 1
     latents = -(-((frames - 1) // 4 + 1) // patch) * patch
     tokens = latents // patch * (height // 16) * (width // 16)
     # Attention makes no more than its output; without data it would be taken apart.
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda query, key, value, **_: torch.empty_like(query))
-    meta = {"device": "meta", "dtype": peaks.HALF}
+    meta = {"device": "meta", "dtype": peak_memory.HALF}
     rotary = None
     if transformer.config.use_rotary_positional_embeddings:
         rotary = tuple(torch.empty(tokens, 64, device="meta") for _ in range(2))
-    with torch.no_grad(), peaks.LiveBytes(transformer) as live:
+    with torch.no_grad(), peak_memory.LiveBytes(transformer) as live:
         transformer(
             torch.empty(1, latents, 16, height // 8, width // 8, **meta),
             torch.empty(1, 226, 4096, **meta),
             torch.empty(1, device="meta"),
             image_rotary_emb=rotary,
         )
-    reckoned = peaks.transformer_bytes(transformer, parts["vae"], *clip_size)
+    reckoned = peak_memory.transformer_bytes(transformer, parts["vae"], *clip_size)
     assert reckoned == pytest.approx(live.peak, rel=0.1)
 
 
 def test_peaks_of_the_published_2b() -> None:
-    predicted = peaks.predicted_peaks(published("2b"), 49, 480, 720)
-    assert list(predicted) == list(memory.MODES)
+    predicted = peak_memory.predicted_peaks(published("2b"), 49, 480, 720)
+    assert list(predicted) == list(modes.MODES)
     assert predicted["full"] > predicted["model-offload"] > predicted["group-offload"]
     text, transformer = 2 * 4_762_310_656, 2 * 1_693_783_872
     assert predicted["model-offload"] == text  # parts take turns, and the largest is the text encoder
@@ -179,7 +182,7 @@ def test_peaks_of_the_published_2b() -> None:
 
 def test_live_bytes_forget_what_is_gone() -> None:
     weights = torch.nn.Linear(10, 10)
-    with torch.no_grad(), peaks.LiveBytes(weights) as live:
+    with torch.no_grad(), peak_memory.LiveBytes(weights) as live:
         for _ in range(3):
             weights(torch.empty(25, 10))
     assert live.peak == 2 * 25 * 10 * 4
@@ -197,7 +200,7 @@ def test_the_doctor_predicts(model: str, capsys) -> None:
     assert main(["doctor", "--model", model, "--frames", "17", "--size", "64x96"]) == 0
     told = capsys.readouterr().out
     assert "windows of 17 × 64×96" in told
-    assert all(mode in told for mode in memory.MODES)
+    assert all(mode in told for mode in modes.MODES)
     assert main(["doctor", "--model", model, "--json"]) == 0
     prediction = json.loads(capsys.readouterr().out)["prediction"]
     assert {name: prediction[name] for name in ("frames", "height", "width")} == {

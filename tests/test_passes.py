@@ -9,7 +9,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler, WanVideoToVideoPipeline
 from torch import nn
 
 import imap_fast
-from imap_fast.trace import Tracer
+from imap_fast.tracing.trace import Tracer
 from tests import tiny_hunyuan_video, tiny_wan
 from tests.architectures import ARCHITECTURES
 from tests.assertions import assert_close

@@ -13,9 +13,10 @@ import pytest
 import torch
 
 import imap_fast
-from imap_fast import SaliencyMaps, checkpoint
-from imap_fast.checkpoint import Checkpoint
-from imap_fast.explainer import Explainer
+from imap_fast import SaliencyMaps
+from imap_fast.explaining import checkpoint
+from imap_fast.explaining.checkpoint import Checkpoint
+from imap_fast.explaining.explainer import Explainer
 from imap_fast.video import Clip
 from tests.assertions import assert_close
 from tests.precision import in_fp64
@@ -136,7 +137,7 @@ def test_several_windows_in_a_forward_are_the_same_and_go_on(video, tmp_path, mo
 
 
 def test_a_batch_that_was_found_to_fit_is_kept(pipeline, video, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("imap_fast.memory.PeakMeter.windows_that_fit", lambda meter: 4)
+    monkeypatch.setattr("imap_fast.explaining.memory.PeakMeter.windows_that_fit", lambda meter: 4)
     whole = explain(pipeline, video, tmp_path / "whole", windows_per_batch="auto")
     commit, commits = Checkpoint.commit, []
 
@@ -150,7 +151,7 @@ def test_a_batch_that_was_found_to_fit_is_kept(pipeline, video, tmp_path, monkey
         patched.setattr(Checkpoint, "commit", stop)
         with pytest.raises(Killed):
             explain(pipeline, video, tmp_path / "cut", windows_per_batch="auto")
-        monkeypatch.setattr("imap_fast.memory.PeakMeter.windows_that_fit", lambda meter: 2)
+        monkeypatch.setattr("imap_fast.explaining.memory.PeakMeter.windows_that_fit", lambda meter: 2)
         assert same(explain(pipeline, video, tmp_path / "cut", windows_per_batch="auto"), whole)
     assert commits == [1, 5, 9, 10, 10]
 
@@ -208,7 +209,7 @@ def test_a_full_disk_and_an_unwritable_folder(pipeline, video, in_one_go, tmp_pa
         patched.setattr(checkpoint, "write_frames", full)
         with pytest.raises(OSError, match="No space left"):
             explain(pipeline, video, tmp_path / "run")
-    with pytest.raises(ValueError, match="not finished; run the same again"):
+    with pytest.raises(ValueError, match="not finished; run the same command again"):
         SaliencyMaps.load(tmp_path / "run")
     assert 0 < checkpoint.read_state(tmp_path / "run").windows < 10
     explain(pipeline, video, tmp_path / "run")

@@ -13,9 +13,9 @@ from imap_fast.demo import world
 from imap_fast.demo.build import NUM_FRAMES, SIDE
 from imap_fast.demo.score import concept_masks
 from imap_fast.demo.shipped import MODEL, chosen
-from imap_fast.evaluate.metrics import auc
+from imap_fast.explaining.blending import Blender
+from imap_fast.metrics.ranking import auc
 from imap_fast.video import Clip
-from imap_fast.windows import Stitch
 
 SCENES = range(4)
 OVERLAP, STRIDE = 2, 5  # latent frames
@@ -38,9 +38,9 @@ def jumps(maps: Tensor) -> Tensor:
 
 
 def test_a_still_image_jumps_no_more_across_a_seam_than_within_a_window(pipeline, monkeypatch) -> None:
-    windows, add = [], Stitch.add
+    windows, add = [], Blender.add
     monkeypatch.setattr(
-        Stitch, "add", lambda stitch, begin, values: windows.append(values["gramcol"]) or add(stitch, begin, values)
+        Blender, "add", lambda stitch, begin, values: windows.append(values["gramcol"]) or add(stitch, begin, values)
     )
     across, within = [], []
     for seed in SCENES:

@@ -11,7 +11,7 @@ from diffusers import CogVideoXDPMScheduler
 from peft import LoraConfig
 
 import imap_fast
-from imap_fast.trace import Tracer
+from imap_fast.tracing.trace import Tracer
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
 from tests.pipelines import PIPELINES, PROMPT, generate
@@ -78,7 +78,7 @@ def test_an_exception_inside_restores_everything(architecture: Architecture) -> 
     hook.remove()
     assert state(pipeline) == before
     assert np.array_equal(generate(pipeline), untraced)
-    with pytest.raises(RuntimeError, match="broke off"):
+    with pytest.raises(RuntimeError, match="stopped before its end"):
         tracer.maps  # noqa: B018
 
 
@@ -98,13 +98,13 @@ def test_nested_traces_are_refused_and_the_outer_one_goes_on(architecture: Archi
         generate(pipeline)
     with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments) as outer:
         with (
-            pytest.raises(RuntimeError, match="traced already"),
+            pytest.raises(RuntimeError, match="already traced"),
             imap_fast.trace(pipeline.transformer, None, match="prompt", **READ),
         ):
             pass
         generate(pipeline)
     assert torch.equal(outer.maps.imap, alone.maps.imap)
-    with pytest.raises(RuntimeError, match="entered before"), outer:
+    with pytest.raises(RuntimeError, match="already used"), outer:
         pass
 
 

@@ -10,11 +10,11 @@ from accelerate import cpu_offload
 from torch import nn
 
 import imap_fast
-from imap_fast import accumulate
-from imap_fast.maps import MAP_NAMES
-from imap_fast.models import adapter_for
+from imap_fast.tracing import running_maps
+from imap_fast.maps.names import MAP_NAMES
 from imap_fast.models.adapter import Adapter
-from imap_fast.trace import Tracer
+from imap_fast.models.registry import adapter_for
+from imap_fast.tracing.trace import Tracer
 from tests.architectures import ARCHITECTURES, TEXT, Architecture
 from tests.assertions import assert_close
 from tests.precision import doubled, in_fp64
@@ -61,8 +61,8 @@ def test_equal_rows_behind_a_prompt_are_carried_as_one(padding: int, monkeypatch
     wan = ARCHITECTURES["wan"]
     transformer, inputs = in_fp64(wan.transformer()), doubled(wan.draw(padding=padding))
     keys = []
-    matched = accumulate.qk_match
-    monkeypatch.setattr(accumulate, "qk_match", lambda q, k, **o: keys.append(k.shape[1]) or matched(q, k, **o))
+    matched = running_maps.qk_match
+    monkeypatch.setattr(running_maps, "qk_match", lambda q, k, **o: keys.append(k.shape[1]) or matched(q, k, **o))
     collapsed = traced(wan, transformer, inputs, normalize="softmax")
     monkeypatch.undo()
     monkeypatch.setattr(type(adapter_for(transformer)), "text_multiplicity", Adapter.text_multiplicity)

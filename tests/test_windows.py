@@ -7,9 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imap_fast.explaining.blending import Blender, blend_weights
+from imap_fast.explaining.windows import Windows
 from imap_fast.models.noise import Noise
-from imap_fast.render.upsample import latent_frame_times
-from imap_fast.windows import Stitch, Windows, ramp
+from imap_fast.upsampling.latent_time import LatentTime
 
 
 @st.composite
@@ -22,7 +23,7 @@ def cuts(draw: st.DrawFn) -> Windows:
 
 @given(cuts(), st.integers(1, 400))
 def test_windows_cover_every_frame_but_a_rest_that_fills_no_latent_frame(windows: Windows, frames: int) -> None:
-    cut = list(windows.cut(range(frames)))
+    cut = list(windows.split(range(frames)))
     covered = {frame for _, seen in cut for frame in seen}
     read = 1 + max(covered)
     assert covered == set(range(read))
@@ -35,9 +36,9 @@ def test_windows_cover_every_frame_but_a_rest_that_fills_no_latent_frame(windows
 
 @given(cuts(), st.integers(1, 400), st.integers(0, 10))
 def test_windows_go_on_where_they_were(windows: Windows, frames: int, done: int) -> None:
-    cut = list(windows.cut(range(frames)))
+    cut = list(windows.split(range(frames)))
     done = min(done, len(cut))
-    assert list(windows.cut(range(windows.resume_frame(done), frames), done)) == cut[done:]
+    assert list(windows.split(range(windows.resume_frame(done), frames), done)) == cut[done:]
 
 
 def test_no_more_is_held_than_a_window_and_a_step() -> None:
@@ -48,7 +49,7 @@ def test_no_more_is_held_than_a_window_and_a_step() -> None:
             drawn.append(frame)
             yield frame
 
-    for begin, seen in windows.cut(frames()):
+    for begin, seen in windows.split(frames()):
         assert len(drawn) <= begin * 4 + 17 + windows.stride * windows.span
         assert len(seen) == 17
 
@@ -57,40 +58,40 @@ def test_no_more_is_held_than_a_window_and_a_step() -> None:
 def test_latent_frames_happen_when_the_frames_they_cover_do(windows: Windows, frames: int) -> None:
     frames = windows.whole(frames)
     seconds = windows.latent_seconds([frame / 10 for frame in range(frames)])
-    expected = latent_frame_times(len(seconds), frames, windows.temporal_compression, windows.patch_size_t) / 10
+    expected = LatentTime(windows.temporal_compression, windows.patch_size_t).frame_times(len(seconds), frames) / 10
     torch.testing.assert_close(seconds, expected)
 
 
 @given(st.integers(1, 20))
 def test_blending_weights_rise_smoothly_and_add_up_to_one(frames: int) -> None:
-    weight = ramp(frames)
+    weight = blend_weights(frames)
     torch.testing.assert_close(weight + weight.flip(0), torch.ones(frames, dtype=torch.float64))
     assert (weight.diff() > 0).all()
     assert 0 < weight[0] <= weight[-1] < 1
 
 
 @given(cuts(), st.integers(1, 400))
-def test_what_windows_agree_on_is_stitched_as_it_is(windows: Windows, frames: int) -> None:
-    stitch, parts = Stitch(0, {}), []
-    for begin, seen in windows.cut(range(frames)):
+def test_what_windows_agree_on_is_blended_as_it_is(windows: Windows, frames: int) -> None:
+    blender, parts = Blender(0, {}), []
+    for begin, seen in windows.split(range(frames)):
         count = -(-windows._latents(len(seen)) // windows.patch_size_t)
         truth = torch.arange(begin, begin + count, dtype=torch.float32)
-        parts.append(stitch.add(begin, {"imap": truth[:, None].clone(), "seconds": truth.double()}))
-        assert len(stitch.held["imap"]) <= windows.latent_frames
-    parts.append(stitch.held)
+        parts.append(blender.add(begin, {"imap": truth[:, None].clone(), "seconds": truth.double()}))
+        assert len(blender.pending["imap"]) <= windows.latent_frames
+    parts.append(blender.pending)
     whole = torch.cat([part["imap"][:, 0] for part in parts])
     torch.testing.assert_close(whole, torch.arange(len(whole), dtype=torch.float32))
     assert torch.equal(torch.cat([part["seconds"] for part in parts]), torch.arange(len(whole)).double())
 
 
 def test_overlapping_windows_crossfade() -> None:
-    stitch = Stitch(0, {})
-    stitch.add(0, {"imap": torch.zeros(5, 1), "seconds": torch.arange(5.0)})
-    final = stitch.add(2, {"imap": torch.ones(5, 1), "seconds": torch.arange(5.0) + 9})
+    blender = Blender(0, {})
+    blender.add(0, {"imap": torch.zeros(5, 1), "seconds": torch.arange(5.0)})
+    final = blender.add(2, {"imap": torch.ones(5, 1), "seconds": torch.arange(5.0) + 9})
     assert final["imap"].flatten().tolist() == [0, 0]
-    torch.testing.assert_close(stitch.held["imap"].flatten(), torch.cat([ramp(3).float(), torch.ones(2)]))
+    torch.testing.assert_close(blender.pending["imap"].flatten(), torch.cat([blend_weights(3).float(), torch.ones(2)]))
     # When a latent frame happens, the earlier window knows: of its first one the later window sees one frame alone.
-    assert stitch.held["seconds"].tolist() == [2, 3, 4, 12, 13]
+    assert blender.pending["seconds"].tolist() == [2, 3, 4, 12, 13]
 
 
 def test_a_latent_frame_has_the_same_noise_in_every_window() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from imap_fast.app.models import Model
-from imap_fast.cli.pipeline import text_to_video_arguments
-from imap_fast.explain import explain
-from imap_fast.maps import SaliencyMaps
-from imap_fast.trace import trace
+from imap_fast.explaining.explain import explain
+from imap_fast.loading.pipeline import text_to_video_arguments
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.tracing.trace import trace
 from imap_fast.video import Clip
 
 SEED = 0

@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.console import Console
 
-from imap_fast.cli.pipeline import load_pipeline
 from imap_fast.demo.shipped import chosen
-from imap_fast.maps import MAP_NAMES
-from imap_fast.models import adapter_for
+from imap_fast.loading.pipeline import load_pipeline
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.models.registry import adapter_for
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import gradio as gr
 from imap_fast.app.job import do_job
 from imap_fast.app.models import Models
 from imap_fast.app.results import Results
-from imap_fast.concepts import check_concepts
+from imap_fast.text.words import check_concepts
 from imap_fast.video import read_clip
 
 HEADING = """<header><h1>Where and when is a word in this video?</h1>

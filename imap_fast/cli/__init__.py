@@ -1,6 +1,6 @@
-"""`imap-fast`: the command line. One file per command; here is what they share: how a run ends.
+"""`imap-fast`: the command line. Each command is a file; this one runs them and sets the exit code.
 
-Exit code 0: done; 1: failed; 2: wrong use, with one line on stderr that names the value and the remedy.
+Exit code 0: success. 1: failure. 2: wrong use, with one line on stderr that names the value and the fix.
 """
 
 import json
@@ -9,7 +9,6 @@ import traceback
 import warnings
 from collections.abc import Sequence
 
-import torch
 import typer
 
 from imap_fast.cli.app import app
@@ -20,8 +19,11 @@ from imap_fast.cli.explain import explain
 from imap_fast.cli.generate import generate
 from imap_fast.cli.judge import judge
 from imap_fast.cli.layers import layers
+from imap_fast.cli.option_groups import with_option_groups
 from imap_fast.cli.report import report
 from imap_fast.cli.results import SomeFailed
+
+# Torch, diffusers and matplotlib take seconds to load. Commands import them only after all checks of their input.
 
 commands = typer.Typer(
     help="See where and when a word lives inside a video diffusion transformer.",
@@ -30,23 +32,27 @@ commands = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (demo, generate, explain, layers, report, judge, app, eval, doctor):
-    commands.command()(command)
+    commands.command()(with_option_groups(command))
 
 USAGE_ERROR = typer.BadParameter.__base__
-"""What a wrong option raises: click's UsageError, of which newer typers carry their own copy."""
+"""The error of a wrong option: click's UsageError. Newer versions of Typer have their own copy of it."""
 
 WRONG_INPUT = (ValueError, TypeError, FileNotFoundError, PermissionError, FileExistsError, NotADirectoryError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `imap-fast` with `arguments`, or those of the process, and return its exit code."""
+    """Run `imap-fast` and return its exit code.
+
+    Args:
+        arguments: of the command line. None: those of the process.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", module="imap_fast")
         warnings.showwarning = lambda message, *_: print(f"imap-fast: {message}", file=sys.stderr)
         try:
-            # Commands return nothing; a number is typer's own, after Ctrl-C.
+            # Commands return None. Typer itself returns a number after Ctrl-C.
             if commands(arguments, prog_name="imap-fast", standalone_mode=False):
                 raise KeyboardInterrupt
             return 0
@@ -57,16 +63,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except SomeFailed as error:
             print(f"imap-fast: {error}", file=sys.stderr)
             return 1
-        except torch.OutOfMemoryError as error:
-            remedy = "fewer frames, a smaller height and width, --dtype bfloat16 or explain's --memory need less"
-            return _end(f"the GPU's memory is full ({str(error).split('.')[0]}); {remedy}", 1, arguments)
         except OSError as error:
             return _end(str(error), 1, arguments)
         except (typer.Abort, KeyboardInterrupt):
             return _end("interrupted; no results were written", 1, arguments)
-        except Exception as error:  # a fault of the program: whoever reports it needs all of it
-            traceback.print_exc()
+        except Exception as error:
+            if _is_out_of_memory(error):
+                remedy = "fewer frames, a smaller height and width, --dtype bfloat16 or explain's --memory need less"
+                return _end(f"the GPU's memory is full ({str(error).split('.')[0]}); {remedy}", 1, arguments)
+            traceback.print_exc()  # a bug: a report of it needs the traceback
             return _end(f"{type(error).__name__}: {error}", 1, arguments)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error, torch.OutOfMemoryError)
 
 
 def _end(message: str, code: int, arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""`imap-fast demo`: the shipped model explains a clip that it never saw."""
+"""`imap-fast demo`: the model in this package explains a clip that it was not trained on."""
 
 import time
 from pathlib import Path
@@ -9,11 +9,10 @@ from rich.text import Text
 
 from imap_fast.cli import options
 from imap_fast.cli.progress import progress
-from imap_fast.cli.results import FILES, describe, results_folder, tell, write_record
-from imap_fast.maps import SaliencyMaps
+from imap_fast.cli.results import FILES, facts, print_results, results_folder, write_record
 
 DEMO_FILES = {
-    "clip.mp4": "a clip that the model never saw",
+    "clip.mp4": "a clip that the model was not trained on",
     **FILES,
     "scores.json": "how well each map finds its object",
 }
@@ -25,27 +24,27 @@ def demo(
     backend: options.Backend = "auto",
     as_json: options.Json = False,
 ) -> None:
-    """Explain a rendered clip with the small model shipped here, and measure each map against the truth.
+    """Explain a rendered clip with the small model in this package, and measure each map against exact masks.
 
     Writes clip.mp4, maps.npz, overlay.mp4, grid.png, run.json and scores.json: all of them, or none.
     """
-    # With diffusers, which takes seconds; --help does without.
-    from imap_fast.cli.pipeline import keep_libraries_quiet
-    from imap_fast.demo.run import run
-
     console = Console(stderr=True)
-    keep_libraries_quiet(console)
     began = time.perf_counter()
     with results_folder(output, list(DEMO_FILES), overwrite=overwrite) as folder:
-        with progress(console, "explaining a clip that the model never saw"):
-            shown = run(folder, backend=backend)
+        from imap_fast.demo.run import run
+        from imap_fast.loading.libraries import keep_libraries_quiet
+        from imap_fast.maps.saliency_maps import SaliencyMaps
+
+        keep_libraries_quiet(console)
+        with progress(console, "explaining a clip that the model was not trained on"):
+            result = run(folder, backend=backend)
         seconds = time.perf_counter() - began
-        record = {"command": "demo", "seconds": round(seconds, 2), "caption": shown.caption, "auc": shown.auc}
-        record |= describe(SaliencyMaps.load(folder / "maps.npz"))
+        record = {"command": "demo", "seconds": round(seconds, 2), "caption": result.caption, "auc": result.auc}
+        record |= facts(SaliencyMaps.load(folder / "maps.npz"))
         write_record(folder, record)
-    tell(record, f"“{shown.caption}”, explained in {seconds:.1f} s", output, DEMO_FILES, as_json=as_json)
+    print_results(record, f"“{result.caption}”, explained in {seconds:.1f} s", output, DEMO_FILES, as_json=as_json)
     if not as_json:
-        Console(highlight=False).print(_scores(shown.auc))
+        Console(highlight=False).print(_scores(result.auc))
 
 
 def _scores(auc: dict[str, dict[str, float]]) -> Table:

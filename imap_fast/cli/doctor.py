@@ -1,4 +1,4 @@
-"""`imap-fast doctor`: what would run here."""
+"""`imap-fast doctor`: what can run on this machine."""
 
 import json
 from typing import Annotated, Any
@@ -9,54 +9,63 @@ from rich.table import Table
 from rich.text import Text
 
 from imap_fast.cli import options
-from imap_fast.doctor import diagnose
+from imap_fast.loading.source import model_source
 
 GIB = 2**30
 
 
 def doctor(
     model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Predict the memory it needs; see explain.")
+        str | None, typer.Option(metavar="MODEL", help="Predict the memory that this model needs; see explain.")
     ] = None,
-    frames: Annotated[int | None, typer.Option(metavar="N", min=1, help="In a window; else the model's own.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="HxW", help="In pixels, such as 480x720; as --frames.")] = None,
+    frames: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Frames in a window. Default: those of the model.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="HxW", help="In pixels, such as 480x720. Default: that of the model.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Tell what would run on this machine: backend, versions, GPU, which checkpoints fit.
+    """Report what can run on this machine: backend, versions, GPU, and checkpoints that fit.
 
-    With --model: the peak of GPU memory that explain needs in each --memory mode, predicted from the configuration.
+    With --model: the peak GPU memory of explain in each --memory mode, predicted from the configuration.
     """
     if model is None and (frames is not None or size is not None):
-        raise typer.BadParameter("name the model whose memory is to be predicted", param_hint="--model")
-    found = diagnose()
+        raise typer.BadParameter("name the model whose memory is predicted", param_hint="--model")
+    height_and_width = None if size is None else _height_and_width(size)
     if model is not None:
-        found["prediction"] = _prediction(model, frames, size)
+        model_source(model)
+    from imap_fast.doctor.diagnosis import diagnose
+
+    diagnosis = diagnose()
+    if model is not None:
+        diagnosis["prediction"] = _prediction(model, frames, height_and_width)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(diagnosis))
         return
     console = Console(soft_wrap=True, highlight=False)
-    console.print(_facts(found))
+    console.print(_machine(diagnosis))
     console.print()
     if model is not None:
-        console.print(_peaks(found["prediction"]))
+        console.print(_peaks(diagnosis["prediction"]))
         console.print("Half precision, one window at a time. Predicted: not measured on a GPU.", style="dim")
         return
-    console.print(_checkpoints(found["checkpoints"]))
-    console.print("Weights in half precision; a fifth of the GPU is kept for activations.", style="dim")
+    console.print(_checkpoints(diagnosis["checkpoints"]))
+    console.print("Weights in half precision. A fifth of the GPU is kept for activations.", style="dim")
 
 
-def _facts(found: dict[str, Any]) -> Table:
-    backend, gpu, demo = found["backend"], found["gpu"], found["demo_model"]
-    facts = Table.grid(padding=(0, 2))
-    facts.add_row("backend", Text(f"{backend['name'] or 'none'}: {backend['why']}"))
+def _machine(diagnosis: dict[str, Any]) -> Table:
+    backend, gpu, demo = diagnosis["backend"], diagnosis["gpu"], diagnosis["demo_model"]
+    table = Table.grid(padding=(0, 2))
+    table.add_row("backend", Text(f"{backend['name'] or 'none'}: {backend['why']}"))
     if gpu:
-        facts.add_row("gpu", Text(f"{gpu['name']}: {gpu['memory'] / GIB:.0f} GiB, {gpu['free'] / GIB:.0f} GiB free"))
+        table.add_row("gpu", Text(f"{gpu['name']}: {gpu['memory'] / GIB:.0f} GiB, {gpu['free'] / GIB:.0f} GiB free"))
     else:
-        facts.add_row("gpu", "none")
-    facts.add_row("demo model", Text("present" if demo["present"] else f"missing: {demo['folder']}; install again"))
-    for package, version in found["versions"].items():
-        facts.add_row(package, Text(version or "not installed"))
-    return facts
+        table.add_row("gpu", "none")
+    table.add_row("demo model", Text("present" if demo["present"] else f"missing: {demo['folder']}; install again"))
+    for package, version in diagnosis["versions"].items():
+        table.add_row(package, Text(version or "not installed"))
+    return table
 
 
 def _checkpoints(checkpoints: list[dict[str, Any]]) -> Table:
@@ -67,15 +76,15 @@ def _checkpoints(checkpoints: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _prediction(model: str, frames: int | None, size: str | None) -> dict[str, Any]:
-    from imap_fast.cli.pipeline import keep_libraries_quiet, model_source  # with diffusers, which takes seconds
-    from imap_fast.peaks import clip_of, parts_of, predicted_peaks
+def _prediction(model: str, frames: int | None, size: tuple[int, int] | None) -> dict[str, Any]:
+    from imap_fast.doctor.peak_memory import clip_of, parts_of, predicted_peaks
+    from imap_fast.loading.libraries import keep_libraries_quiet
 
     keep_libraries_quiet(Console(stderr=True))
     parts = parts_of(model_source(model))
-    own_frames, *own_size = clip_of(parts)
-    height, width = own_size if size is None else _height_and_width(size)
-    clip = {"frames": frames or own_frames, "height": height, "width": width}
+    default_frames, *default_size = clip_of(parts)
+    height, width = size or default_size
+    clip = {"frames": frames or default_frames, "height": height, "width": width}
     return {"model": model, **clip, "peaks": predicted_peaks(parts, **clip)}
 
 

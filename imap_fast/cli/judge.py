@@ -1,4 +1,4 @@
-"""`imap-fast judge`: saliency maps scored by a multimodal language model."""
+"""`imap-fast judge`: a multimodal language model scores saliency maps."""
 
 import json
 import os
@@ -13,11 +13,12 @@ from rich.table import Table
 
 from imap_fast.cli import options
 from imap_fast.cli.results import SomeFailed
-from imap_fast.files import whole_file
+from imap_fast.cli.runs import check_maps
+from imap_fast.files import atomic_write
 
 JUDGEMENTS = "judgements.json"
 
-Price = Annotated[float | None, typer.Option(metavar="X", min=0, help="Of a million tokens, for --dry-run.")]
+Price = Annotated[float | None, typer.Option(metavar="X", min=0, help="Price of a million tokens, for --dry-run.")]
 
 
 def judge(
@@ -25,9 +26,9 @@ def judge(
     endpoint: Annotated[
         str, typer.Option(metavar="URL", help="An OpenAI-compatible server, such as https://api.openai.com/v1.")
     ],
-    judge_model: Annotated[str, typer.Option(metavar="NAME", help="A model there that reads pictures.")],
+    judge_model: Annotated[str, typer.Option(metavar="NAME", help="A model of that server that reads images.")],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Send nothing; show what would be sent, and what it would take.")
+        bool, typer.Option("--dry-run", help="Send nothing; show what would be sent, and estimate tokens and cost.")
     ] = False,
     price_in: Price = None,
     price_out: Price = None,
@@ -35,41 +36,44 @@ def judge(
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
 ) -> None:
-    """Have a multimodal language model score the maps of finished runs by the paper's five criteria.
+    """Let a multimodal language model score the maps of finished runs by the five criteria of the paper.
 
-    Frames, heat, concepts and prompts go to the endpoint, with the key in OPENAI_API_KEY where there is one. Answers
-    are kept in the output folder: no request is paid twice, and what was cut off goes on.
+    Frames, heatmaps, concepts and prompts are sent to the endpoint, with the key in OPENAI_API_KEY if it is set.
+    Answers are kept in the output folder: no request is paid twice, and an interrupted run resumes.
 
-    The rubric's wording is our own: scores, from 1 to 5, compare between maps that one model judged here, not with the
-    paper's table.
+    The wording of the rubric is our own. Scores, from 1 to 5, can be compared between maps that one model judged here,
+    but not with the table of the paper.
     """
     if (price_in is None) != (price_out is None):
         raise typer.BadParameter("give both, or neither", param_hint="--price-in, --price-out")
     if find_spec("requests") is None:
         raise ValueError("the judge needs requests: pip install 'imap-fast[judge]'")
-    from imap_fast.cli.judging import Session  # with matplotlib, which takes seconds; --help does without
+    runs = list(dict.fromkeys(runs))
+    for run in runs:
+        check_maps(run)
+    from imap_fast.cli.judging import Session
 
-    session = Session(list(dict.fromkeys(runs)), endpoint, os.environ.get("OPENAI_API_KEY"), judge_model, output)
+    session = Session(runs, endpoint, os.environ.get("OPENAI_API_KEY"), judge_model, output)
     if dry_run:
-        record = session.rehearse()
+        record = session.estimate()
         if price_in is not None:
             record["cost"] = (record["tokens_in"] * price_in + record["tokens_out"] * price_out) / 1e6
-        typer.echo(json.dumps(record) if as_json else _told(record))
+        typer.echo(json.dumps(record) if as_json else _summary(record))
         return
     if (output / JUDGEMENTS).exists() and not overwrite:
         raise ValueError(f"{output} already holds {JUDGEMENTS}; pass --overwrite or another --output")
     record = session.judge()
-    with whole_file(output / JUDGEMENTS) as unfinished:
-        unfinished.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    with atomic_write(output / JUDGEMENTS) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     if as_json:
         typer.echo(json.dumps(record | {"files": {JUDGEMENTS: str(output / JUDGEMENTS)}}))
     else:
         Console(highlight=False).print(_table(record["criteria"], record["means"]))
-        typer.echo(f"{output / JUDGEMENTS}  every score, with its reason")
+        typer.echo(f"{output / JUDGEMENTS}  all scores, with their reasons")
     for about in record["unanswered"]:
-        typer.echo(f"imap-fast: no answer that can be read for {json.dumps(about)}", err=True)
+        typer.echo(f"imap-fast: no readable answer for {json.dumps(about)}", err=True)
     if record["unanswered"]:
-        raise SomeFailed(f"{len(record['unanswered'])} of {session.total} not judged; --overwrite asks again for those")
+        raise SomeFailed(f"{len(record['unanswered'])} of {session.total} not judged; --overwrite tries them again")
 
 
 def _table(criteria: Iterable[str], means: dict[str, dict[str, float]]) -> Table:
@@ -84,12 +88,12 @@ def _table(criteria: Iterable[str], means: dict[str, dict[str, float]]) -> Table
     return table
 
 
-def _told(record: dict[str, Any]) -> str:
+def _summary(record: dict[str, Any]) -> str:
     cost = f"{record['cost']:,.4f} at these prices" if "cost" in record else "--price-in and --price-out give the cost"
     return "\n".join(
         [
             f"{record['requests']} requests to {record['endpoint']} for {record['model']}; "
-            f"{record['answered_before']} were answered before",
+            f"{record['answered_before']} are already answered",
             f"about {record['tokens_in']:,} tokens in and {record['tokens_out']:,} out: {cost}",
             f"({record['rule']})",
             *(f"  {path}" for path in record["files"].values()),

@@ -1,4 +1,4 @@
-"""What `imap-fast judge` does: from runs to judgements, or to what would be sent."""
+"""The work of `imap-fast judge`: requests for all maps of some runs, sent or only estimated."""
 
 import json
 import logging
@@ -10,44 +10,45 @@ import typer
 from rich.console import Console
 
 from imap_fast.cli.progress import progress
-from imap_fast.cli.runs import record_of, video_of
-from imap_fast.files import whole_file
+from imap_fast.cli.runs import check_maps, record_of, video_of
+from imap_fast.files import atomic_write
 from imap_fast.judge import CRITERIA, SCALE, Answers, Endpoint, Question, ask, estimate, means, questions
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps.saliency_maps import SaliencyMaps
 
 
 class Session:
-    """Runs before a judge.
+    """Some runs and the model that judges them.
 
     Args:
-        runs: folders.
-        endpoint: see `Endpoint`, as for `key`.
+        runs: folders of finished runs.
+        endpoint: see `Endpoint`, like `key`.
+        key: of the endpoint.
         model: the judge.
-        output: folder for what is written; answers are kept in `answers` there.
+        output: folder for everything that is written. Answers are kept in its folder `answers`.
 
     Attributes:
-        total: how many maps of concepts there are to judge.
+        total: the number of maps of concepts to judge.
 
     Raises:
-        ValueError: no endpoint or key, or a folder without maps or a video.
+        ValueError: an invalid endpoint or key, or a folder without maps or video.
     """
 
     def __init__(self, runs: list[Path], endpoint: str, key: str | None, model: str, output: Path) -> None:
-        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would tell of every try
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs every retry
         self.endpoint, self.model, self.output = Endpoint(endpoint, key), model, output
         self.answers = Answers(output / "answers")
         self.runs = runs
         self.total = sum(len(maps.labels_of(name)) for maps, _ in map(open_run, runs) for name in maps.maps)
 
     def judge(self) -> dict[str, Any]:
-        """Ask all, and return what `judgements.json` says.
+        """Send all requests, and return the content of `judgements.json`.
 
         Raises:
-            EndpointError: the endpoint cannot be reached, or refuses. What was answered is kept.
+            EndpointError: the endpoint cannot be reached, or it refuses a request. Earlier answers are kept.
         """
         judged, unanswered = [], []
         try:
-            for run, question in self._asked("judging"):
+            for run, question in self._requests("judging"):
                 about = {"run": str(run), "concept": question.concept, "map": question.map}
                 judgement = ask(question, self.endpoint, self.answers)
                 if judgement is None:
@@ -56,7 +57,7 @@ class Session:
                     judged.append(about | {"judgement": judgement})
         except BaseException:
             if judged:
-                kept = f"{len(judged)} of {self.total} answers are kept; the same command goes on from there"
+                kept = f"{len(judged)} of {self.total} answers are kept; the same command resumes"
                 typer.echo(f"imap-fast: {kept}", err=True)
             raise
         return {
@@ -68,14 +69,14 @@ class Session:
             "unanswered": unanswered,
         }
 
-    def rehearse(self) -> dict[str, Any]:
-        """Send nothing; count what would be sent, and write the first request and its contact sheet to `output`."""
-        tokens_in, files, answered = {}, {}, 0  # by where the answer will be kept: what looks the same is sent once
-        for _, question in self._asked("drawing what would be sent"):
+    def estimate(self) -> dict[str, Any]:
+        """Count what would be sent, without sending it. The first request and its contact sheet are written."""
+        tokens_in, files, answered = {}, {}, 0  # by the file of the answer: equal requests are sent once
+        for _, question in self._requests("drawing contact sheets"):
             if self.answers.get(self.endpoint.url, question.body) is not None:
                 answered += 1
                 continue
-            files = files or self._show(question)
+            files = files or self._write(question)
             tokens_in[self.answers.path(self.endpoint.url, question.body)] = estimate.tokens_in(question)
         return {
             **self._head(),
@@ -91,37 +92,36 @@ class Session:
     def _head(self) -> dict[str, Any]:
         return {"command": "judge", "endpoint": self.endpoint.url, "model": self.model}
 
-    def _asked(self, what: str) -> Iterator[tuple[Path, Question]]:
-        """Each run with each question about it, counted as `what` is done."""
-        with progress(Console(stderr=True), what, self.total) as advance:
+    def _requests(self, task: str) -> Iterator[tuple[Path, Question]]:
+        """Yield each run with each question about it, and show the progress of the task."""
+        with progress(Console(stderr=True), task, self.total) as advance:
             for run in self.runs:
                 for question in questions(*open_run(run), self.model):
                     yield run, question
                     advance()
 
-    def _show(self, question: Question) -> dict[str, str]:
+    def _write(self, question: Question) -> dict[str, str]:
         content = {
             "request.json": (json.dumps(question.body, indent=2) + "\n").encode(),
             "sheet.jpg": question.sheet,
         }
         for name, each in content.items():
-            with whole_file(self.output / name) as unfinished:
-                unfinished.write_bytes(each)
+            with atomic_write(self.output / name) as temporary:
+                temporary.write_bytes(each)
         return {name: str(self.output / name) for name in content}
 
 
 def open_run(run: Path) -> tuple[SaliencyMaps, Path]:
-    """A finished run's maps, and the file of its video.
+    """The maps of a finished run, and the file of its video.
 
     Raises:
-        ValueError: `run` is no such folder, its video is not known or gone, or it holds maps of several videos.
+        ValueError: the folder holds no maps, or maps of several videos, or its video is unknown or missing.
     """
-    if not (run / "maps.npz").exists():
-        raise ValueError(f"{run} holds no maps.npz; give a folder that imap-fast wrote")
+    check_maps(run)
     maps = SaliencyMaps.load(run / "maps.npz")
     if maps.maps[maps.default].ndim > 4:
         raise ValueError(f"{run} holds maps of several videos; save each in a folder of its own, by maps.video(0)")
-    video = video_of(run, record_of(run), f"put it back, or as video.mp4 into {run}")
+    video = video_of(run, record_of(run), f"restore it, or copy it to {run / 'video.mp4'}")
     if video is None:
-        raise ValueError(f"{run} does not say which video its maps are of; put it there as video.mp4")
+        raise ValueError(f"{run} does not name the video of its maps; copy it there as video.mp4")
     return maps, video

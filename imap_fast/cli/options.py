@@ -1,19 +1,19 @@
-"""The options that commands share, and how their text is read."""
+"""The options of the commands, one type each, and how their text is parsed."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from imap_fast.concepts import check_concepts
-from imap_fast.demo.shipped import chosen
-from imap_fast.maps import MAP_NAMES
-from imap_fast.memory import MODES, QUANTIZED
-from imap_fast.settings import CHOICES
+from imap_fast.loading.modes import MODES, QUANTIZED
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.text.words import check_concepts
+from imap_fast.tracing.choices import CHOICES
 
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 READING, SAMPLING, RUNNING = "What is read", "Size and sampling", "Machine and output"
+"""The panels of `--help`."""
 
 
 def _option(panel: str, help: str, *flags: str, **settings: Any) -> Any:
@@ -29,91 +29,94 @@ def _one_of(choices: tuple[str, ...], panel: str, help: str) -> Any:
     return _option(panel, f"{help} One of {', '.join(choices)}.", callback=known, metavar="NAME")
 
 
+def _number(panel: str, help: str, *flags: str, least: int = 1) -> Any:
+    return _option(panel, help, *flags, metavar="N", min=least)
+
+
 Model = Annotated[
     str,
     typer.Option(
         metavar="MODEL",
-        help="A folder, a Hugging Face id such as THUDM/CogVideoX-2b, or demo: the small model shipped here.",
+        help="A folder, a Hugging Face id such as THUDM/CogVideoX-2b, or demo: the small model in this package.",
     ),
 ]
 Prompt = Annotated[str, typer.Option(metavar="TEXT", help="What the video shows.")]
 Concepts = Annotated[
     str | None,
-    typer.Option(metavar="A,B,C", help="What to look for, such as 'alpaca, running'. Only --match prompt needs none."),
+    typer.Option(metavar="A,B,C", help="What to look for, such as 'alpaca, running'. Optional with --match prompt."),
 ]
-
 ConceptsFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="The same from a text file, one concept on a line.")
+    Path | None, typer.Option(metavar="FILE", help="A text file with one concept on each line, instead of --concepts.")
 ]
 
 Match = Annotated[str, _one_of(CHOICES["match"], READING, "Whose text keys are matched.")]
 Layers = Annotated[
-    str | None, _option(READING, "Transformer layers, such as 4,6,10-23; else the published ones.", metavar="LIST")
+    str | None,
+    _option(READING, "Transformer layers, such as 4,6,10-23. Default: the published ones.", metavar="LIST"),
 ]
 Steps = Annotated[str | None, _option(READING, "Denoising steps, counted from 0, such as 30 or 20-29.", metavar="LIST")]
-HeadScore = Annotated[str, _one_of(CHOICES["head_score"], READING, "How motion heads are told.")]
-TopK = Annotated[int | None, _option(READING, "Motion heads in a layer; else 5.", metavar="N", min=1)]
-Maps = Annotated[str, _option(READING, f"Maps to make, out of {', '.join(MAP_NAMES)}.", metavar="LIST")]
-Normalize = Annotated[str, _one_of(CHOICES["normalize"], READING, "What is done over the text keys of a layer.")]
-Pooling = Annotated[str, _one_of(CHOICES["pooling"], READING, "Which of a concept's tokens stand for it.")]
-NoBackground = Annotated[
-    bool, _option(READING, "Leave one concept alone, without 'background' beside it.", "--no-background")
-]
+HeadScore = Annotated[str, _one_of(CHOICES["head_score"], READING, "The score that chooses motion heads.")]
+TopK = Annotated[int | None, _number(READING, "Motion heads in each layer. Default: 5.")]
+Maps = Annotated[str, _option(READING, f"The maps to make, from {', '.join(MAP_NAMES)}.", metavar="LIST")]
+Normalize = Annotated[str, _one_of(CHOICES["normalize"], READING, "What is applied over the text keys of a layer.")]
+Pooling = Annotated[str, _one_of(CHOICES["pooling"], READING, "Which of its tokens represent a concept.")]
+NoBackground = Annotated[bool, _option(READING, "Do not add 'background' to a single concept.", "--no-background")]
 
-Height = Annotated[int | None, _option(SAMPLING, "In pixels; else the model's own.", metavar="N", min=1)]
-Width = Annotated[int | None, _option(SAMPLING, "In pixels; else the model's own.", metavar="N", min=1)]
-NumFrames = Annotated[int | None, _option(SAMPLING, "Frames of the video; else the model's own.", metavar="N", min=1)]
+Height = Annotated[int | None, _number(SAMPLING, "In pixels. Default: the size of the model.")]
+Width = Annotated[int | None, _number(SAMPLING, "In pixels. Default: the size of the model.")]
+NumFrames = Annotated[int | None, _number(SAMPLING, "Frames of the video. Default: the clip length of the model.")]
+MaxFrames = Annotated[int | None, _number(SAMPLING, "Frames to read at most. Default: all.", "--num-frames")]
 NumInferenceSteps = Annotated[
-    int | None,
-    _option(SAMPLING, "Denoising steps of the schedule; the model's own where not given.", metavar="N", min=1),
+    int | None, _number(SAMPLING, "Denoising steps in the schedule. Default: the number of the model.")
 ]
 GuidanceScale = Annotated[
-    float | None, _option(SAMPLING, "Guidance; 1 is none. The model's own where not given.", metavar="X")
+    float | None,
+    _option(SAMPLING, "Guidance scale; 1 is no guidance. Default: the scale of the model.", metavar="X"),
 ]
-MostFrames = Annotated[
-    int | None, _option(SAMPLING, "Frames to read at most; else all.", "--num-frames", metavar="N", min=1)
-]
-WindowFrames = Annotated[
-    int | None, _option(SAMPLING, "Frames that the model sees at once; else its own.", "--window", metavar="N", min=1)
-]
+Window = Annotated[int | None, _number(SAMPLING, "Frames that the model sees at once. Default: its clip length.")]
 Overlap = Annotated[
-    int | None, _option(SAMPLING, "Latent frames that windows share; else a third of one.", metavar="N", min=0)
+    int | None, _number(SAMPLING, "Latent frames that windows share. Default: a third of a window.", least=0)
 ]
 WindowsPerBatch = Annotated[
-    str, _option(RUNNING, "Windows in one forward; auto is as many as the GPU's memory takes.", metavar="N")
+    str, _option(RUNNING, "Windows in one forward pass; auto: as many as fit into the GPU's memory.", metavar="N")
 ]
-Seed = Annotated[int, _option(SAMPLING, "Of the noise.", metavar="N")]
+Seed = Annotated[int, _option(SAMPLING, "Seed of the noise.", metavar="N")]
 
-Output = Annotated[Path, _option(RUNNING, "Folder for the results, made if missing.", metavar="FOLDER")]
+Output = Annotated[Path, _option(RUNNING, "Folder for the results. It is created if missing.", metavar="FOLDER")]
 Overwrite = Annotated[
-    bool,
-    _option(
-        RUNNING, "Replace results that the folder holds, once the new ones are whole. Else refused.", "--overwrite"
-    ),
+    bool, _option(RUNNING, "Replace existing results, after the new ones are complete.", "--overwrite")
 ]
-Dtype = Annotated[str, _one_of(DTYPES, RUNNING, "Of the weights; auto is float32 on a CPU, half precision on a GPU.")]
-Device = Annotated[str, _option(RUNNING, "Such as cpu or cuda:1; auto is a GPU where there is one.", metavar="NAME")]
+Dtype = Annotated[
+    str, _one_of(DTYPES, RUNNING, "Dtype of the weights; auto: float32 on a CPU, half precision on a GPU.")
+]
+Device = Annotated[
+    str, _option(RUNNING, "A torch device such as cpu or cuda:1; auto: the GPU if there is one.", metavar="NAME")
+]
 Memory = Annotated[
-    str,
-    _one_of(("auto", *MODES), RUNNING, "Where weights are; auto picks what fits the GPU's free memory, and says so."),
+    str, _one_of(("auto", *MODES), RUNNING, "Where the weights are; auto: what fits the free memory of the GPU.")
 ]
-Quantize = Annotated[str, _one_of(QUANTIZED, RUNNING, "The transformer's weights; needs the extra quantize.")]
-Backend = Annotated[str, _one_of(CHOICES["backend"], RUNNING, "auto is Triton on a GPU, else the reference.")]
+Quantize = Annotated[str, _one_of(QUANTIZED, RUNNING, "8-bit weights of the transformer; needs the extra quantize.")]
+Backend = Annotated[
+    str, _one_of(CHOICES["backend"], RUNNING, "Implementation of the kernels; auto: Triton on a GPU, else reference.")
+]
 AttentionBackend = Annotated[
     str | None,
     _option(
-        RUNNING, "Diffusers' name for the attention call: flash, _native_cudnn …; else the model's.", metavar="NAME"
+        RUNNING,
+        "Attention backend by its name in diffusers, such as flash. Default: the model's.",
+        metavar="NAME",
     ),
 ]
 Json = Annotated[bool, _option(RUNNING, "Print one JSON object instead of text.", "--json")]
 
 
 def concept_words(concepts: str | None, match: str, file: Path | None = None) -> list[str] | None:
-    """The words behind `--concepts`, or in the file of `--concepts-file`.
+    """The words of `--concepts`, or of the file of `--concepts-file`. None reads every token of the prompt.
 
     Raises:
-        BadParameter: none, where `--match` needs some; or both. ValueError: an empty one, or one that is there twice.
-        OSError: no such file.
+        BadParameter: both options, or none of them although `--match` needs concepts.
+        TypeError, ValueError: an empty or repeated concept.
+        OSError: the file does not exist.
     """
     if concepts is not None and file is not None:
         raise typer.BadParameter("give concepts either here or in a file", param_hint="--concepts-file")
@@ -130,6 +133,19 @@ def concept_words(concepts: str | None, match: str, file: Path | None = None) ->
     return None
 
 
+def map_names(text: str) -> list[str]:
+    """`"imap,gramcol"` → `["imap", "gramcol"]`.
+
+    Raises:
+        BadParameter: an unknown map.
+    """
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in MAP_NAMES:
+            raise typer.BadParameter(f"{name!r} is unknown; choose from {', '.join(MAP_NAMES)}", param_hint="--maps")
+    return names
+
+
 def windows_per_batch(text: str) -> int | str:
     """`"auto"`, or a number from 1.
 
@@ -143,61 +159,13 @@ def windows_per_batch(text: str) -> int | str:
     return int(text)
 
 
-def trace_arguments(
-    model: str,
-    *,
-    match: str,
-    layers: str | None,
-    steps: str | None,
-    head_score: str,
-    top_k: int | None,
-    normalize: str,
-    maps: str,
-    pooling: str,
-    no_background: bool,
-    backend: str,
-    attention_backend: str | None,
-) -> dict[str, Any]:
-    """The arguments of `imap_fast.trace` behind the options, lists read.
-
-    Layers and k that were not asked for are those that suit the demo's model, or the usual ones.
-
-    Raises:
-        BadParameter: a list that cannot be read, or an unknown map.
-    """
-    map_names = [name.strip() for name in maps.split(",")]
-    for name in map_names:
-        if name not in MAP_NAMES:
-            raise typer.BadParameter(f"{name!r} is unknown; choose out of {', '.join(MAP_NAMES)}", param_hint="--maps")
-    suits = chosen() if model == "demo" else {"layers": None, "top_k": 5}
-    return {
-        "match": match,
-        "layers": suits["layers"] if layers is None else indices(layers, "--layers"),
-        "steps": None if steps is None else indices(steps, "--steps"),
-        "head_score": head_score,
-        "top_k": suits["top_k"] if top_k is None else top_k,
-        "normalize": normalize,
-        "maps": map_names,
-        "pooling": pooling,
-        "background": None if no_background else "background",
-        "backend": backend,
-        "attention_backend": attention_backend,
-    }
-
-
-def explained_steps(model: str, steps: list[int] | None, num_inference_steps: int | None) -> list[int] | None:
-    """The steps to read of a real video; of the demo's model those that suit it, if nothing else was asked."""
-    asked = model != "demo" or steps is not None or num_inference_steps is not None
-    return steps if asked else chosen()["steps"]
-
-
 def indices(text: str, option: str) -> list[int]:
     """`"4,6,10-12"` → `[4, 6, 10, 11, 12]`.
 
     Raises:
         BadParameter: anything else.
     """
-    found: list[int] = []
+    numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = (piece.strip() for piece in part.partition("-"))
         last = last if dash else first
@@ -205,5 +173,5 @@ def indices(text: str, option: str) -> list[int]:
             raise typer.BadParameter(
                 f"{part.strip()!r} is no index and no range; write them like 4,6,10-23", param_hint=option
             )
-        found.extend(range(int(first), int(last) + 1))
-    return found
+        numbers.extend(range(int(first), int(last) + 1))
+    return numbers

@@ -1,4 +1,4 @@
-"""What a person sees while work is under way: on a terminal a moving line on stderr, elsewhere nothing."""
+"""The progress of work on stderr: a moving line on a terminal, nothing elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -15,44 +16,44 @@ from rich.progress import (
 
 
 @contextmanager
-def progress(console: Console, what: str, total: int | None = None) -> Iterator[Callable[[], None]]:
-    """Show `what` until the block ends, and give a function that counts one of `total`.
+def progress(console: Console, task: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+    """Show a task until the block ends, and yield a function that counts one of `total`.
 
     Args:
         console: on stderr.
-        what: is being done.
-        total: how many times the function will be called; None where that is not known.
+        task: what is being done.
+        total: how many times the function will be called. None if unknown.
     """
     if not console.is_terminal:
         yield lambda: None
         return
-    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
+    columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
     columns += [BarColumn(), TextColumn("{task.completed:.0f} of {task.total:.0f}")] if total else []
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+        number = bar.add_task(task, total=total)
+        yield lambda: bar.advance(number)
 
 
 @contextmanager
-def windows_progress(console: Console, what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show `what` until the block ends, with the time that remains, and give a function that is told how far it is.
+def windows_progress(console: Console, task: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a task and its remaining time until the block ends, and yield a function that updates them.
 
-    The function takes the number of windows done, and of all, or None where that is not known. What is done at its
-    first call was done before, and tells nothing of the pace.
+    The function takes the number of finished windows, and of all windows (None if unknown). Windows that are finished
+    at its first call belong to an earlier run, and do not count for the speed.
     """
     if not console.is_terminal:
         yield lambda done, total: None
         return
-    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn()]
+    columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn()]
     columns += [TextColumn("{task.fields[done]}"), TimeRemainingColumn(elapsed_when_finished=True)]
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(what, total=None, done="")
-        before = None
+        number = bar.add_task(task, total=None, done="")
+        before: int | None = None
 
-        def told(done: int, total: int | None) -> None:
+        def update(done: int, total: int | None) -> None:
             nonlocal before
             before = done if before is None else before
-            shown = f"window {done} of {total}" if total else f"window {done}"
-            bar.update(task, completed=done - before, total=total and max(total, done) - before, done=shown)
+            position = f"window {done} of {total}" if total else f"window {done}"
+            bar.update(number, completed=done - before, total=total and max(total, done) - before, done=position)
 
-        yield told
+        yield update

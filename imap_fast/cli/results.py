@@ -1,4 +1,6 @@
-"""The folder that a command fills: all its files appear together, or none."""
+"""The folder that a command fills: all its files appear together, or none of them."""
+
+from __future__ import annotations
 
 import json
 import os
@@ -6,44 +8,48 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import typer
 
-from imap_fast.checkpoint import STATE, read_state, refuse_difference
-from imap_fast.files import whole_file
-from imap_fast.maps import SaliencyMaps
-from imap_fast.video import Clip
+from imap_fast.explaining.options import refuse_other_options
+from imap_fast.files import atomic_write
+
+if TYPE_CHECKING:
+    from imap_fast.maps.saliency_maps import SaliencyMaps
+    from imap_fast.video.clip import Clip
 
 FILES = {
     "maps.npz": "the maps, for SaliencyMaps.load",
-    "overlay.mp4": "the video under each concept's heat",
+    "overlay.mp4": "the video under the heatmap of each concept",
     "grid.png": "frames across, concepts down",
     "run.json": "how they were made",
 }
 RECORD = "run.json"
 
-UNFINISHED, MAPS, ASKED = ".unfinished", "maps", "asked.json"
-"""In a results folder, while a run is under way or was cut off; and in that folder."""
+UNFINISHED, MAPS, OPTIONS = ".unfinished", "maps", "options.json"
+"""The hidden folder of a run that is not finished; its folder for `explain`, and its options."""
+
+REMEDY = "pass --overwrite or another --output"
 
 
 class SomeFailed(Exception):
-    """Of several videos; what was made of the others has been told."""
+    """Some of several inputs failed. The results of the others are already printed."""
 
 
 @contextmanager
 def results_folder(folder: Path, names: Sequence[str], *, overwrite: bool) -> Iterator[Path]:
-    """Give a hidden folder to write `names` into; they move to `folder` when the block ends without an exception.
+    """Yield a hidden folder to write `names` into. They move to `folder` if the block ends without an exception.
 
-    Entering finds out whether `folder` can be written, so that it happens before the work.
+    Whether `folder` can be written is checked at the start, before the work.
 
     Raises:
-        ValueError: `folder` cannot be written, or holds one of `names` while `overwrite` is off.
+        ValueError: `folder` cannot be written, or it holds one of `names` and `overwrite` is off.
     """
-    present = [name for name in names if (folder / name).exists()]
-    if present and not overwrite:
-        raise ValueError(f"{folder} already holds {', '.join(present)}; pass --overwrite or another --output")
+    existing = [name for name in names if (folder / name).exists()]
+    if existing and not overwrite:
+        raise ValueError(f"{folder} already holds {', '.join(existing)}; {REMEDY}")
     is_new = not folder.exists()
     unfinished = folder / f".{uuid4().hex}"
     try:
@@ -61,31 +67,27 @@ def results_folder(folder: Path, names: Sequence[str], *, overwrite: bool) -> It
 
 
 @contextmanager
-def resumable_folder(
-    folder: Path, names: Sequence[str], asked: dict[str, Any], *, overwrite: bool
-) -> Iterator[Path | None]:
-    """`results_folder` for a run that goes on where it was cut off; None where `folder` holds what it would give.
+def resumable_folder(folder: Path, names: Sequence[str], options: dict[str, Any], *, overwrite: bool) -> Iterator[Path]:
+    """`results_folder` for a run that can resume after an interruption.
 
-    The hidden folder has one name, and `MAPS` in it, a folder for `explain`. While that holds a window's maps, an
-    exception leaves it for the next run with the same `asked`.
+    The hidden folder always has the same name. It contains `MAPS`, a folder for `explain`. If that folder holds a
+    finished window, an exception leaves it for the next run with the same options.
 
     Raises:
-        ValueError: `folder` cannot be written, or holds something else and `overwrite` is off; the difference is named.
+        ValueError: `folder` cannot be written, or it holds a run with other options and `overwrite` is off.
     """
-    if not overwrite and already_done(folder, names, asked):
-        yield None
-        return
     is_new, unfinished = not folder.exists(), folder / UNFINISHED
-    told, remedy = unfinished / ASKED, "pass --overwrite or another --output"
+    options_file = unfinished / OPTIONS
     try:
-        if told.exists():
-            before = json.loads(told.read_text())
-            if overwrite and before != asked:
+        if unfinished.exists():
+            before = json.loads(options_file.read_text()) if options_file.exists() else None
+            if before is None or (overwrite and before != options):
                 shutil.rmtree(unfinished)
-            refuse_difference(unfinished, before if unfinished.exists() else asked, asked, remedy)
+            else:
+                refuse_other_options(unfinished, before, options, REMEDY)
         unfinished.mkdir(parents=True, exist_ok=True)
-        with whole_file(told) as file:
-            file.write_text(json.dumps(asked))
+        with atomic_write(options_file) as temporary:
+            temporary.write_text(json.dumps(options))
     except OSError as error:
         raise ValueError(f"--output {folder} cannot be written ({error.strerror}); give another") from error
     try:
@@ -94,52 +96,57 @@ def resumable_folder(
             os.replace(unfinished / name, folder / name)
         shutil.rmtree(unfinished)
     except BaseException:
-        if (unfinished / MAPS / STATE).exists() and read_state(unfinished / MAPS).windows:
-            typer.echo(f"imap-fast: what was done is kept; the same command goes on from there ({folder})", err=True)
+        if _has_windows(unfinished / MAPS):
+            typer.echo(f"imap-fast: finished windows are kept; the same command resumes ({folder})", err=True)
         else:
             shutil.rmtree(folder if is_new else unfinished)
         raise
 
 
-def already_done(folder: Path, names: Sequence[str], asked: dict[str, Any]) -> bool:
-    """Whether `folder` holds the results of a run that was asked the same.
+def _has_windows(folder: Path) -> bool:
+    from imap_fast.maps.run_folder import STATE, read_state
+
+    return (folder / STATE).exists() and read_state(folder).windows > 0
+
+
+def already_done(folder: Path, names: Sequence[str], options: dict[str, Any]) -> bool:
+    """Whether `folder` holds the results of a run with the same options.
 
     Raises:
-        ValueError: it holds others.
+        ValueError: it holds other results.
     """
-    present = [name for name in names if (folder / name).exists()]
-    if not present:
+    existing = [name for name in names if (folder / name).exists()]
+    if not existing:
         return False
-    remedy = "pass --overwrite or another --output"
     try:
-        before = json.loads((folder / RECORD).read_text())["asked"]
+        before = json.loads((folder / RECORD).read_text())["options"]
     except (FileNotFoundError, ValueError, KeyError):
         before = None
-    if len(present) < len(names) or before is None:
-        raise ValueError(f"{folder} already holds {', '.join(present)}; {remedy}")
-    refuse_difference(folder, before, asked, remedy)
+    if len(existing) < len(names) or before is None:
+        raise ValueError(f"{folder} already holds {', '.join(existing)}; {REMEDY}")
+    refuse_other_options(folder, before, options, REMEDY)
     return True
 
 
-def write_results(folder: Path, maps: SaliencyMaps, video: Clip | Path, asked: dict[str, Any]) -> dict[str, Any]:
-    """Write `FILES` into `folder`, and return what `run.json` says.
+def write_results(folder: Path, maps: SaliencyMaps, video: Clip | Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Write `FILES` into `folder`, and return the content of `run.json`.
 
     Args:
-        folder: of `results_folder`.
+        folder: from `results_folder`.
         maps: of one video.
-        video: that the maps were read from.
-        asked: what `run.json` is to say beside what came out.
+        video: the video that the maps were read from.
+        record: what `run.json` contains besides the facts about the maps.
     """
     maps.save(folder / "maps.npz")
     maps.save_overlay(folder / "overlay.mp4", video)
     maps.grid_figure(video).savefig(folder / "grid.png")
-    record = asked | describe(maps)
+    record = record | facts(maps)
     write_record(folder, record)
     return record
 
 
-def describe(maps: SaliencyMaps) -> dict[str, Any]:
-    """What maps are, but for their values, as JSON holds it."""
+def facts(maps: SaliencyMaps) -> dict[str, Any]:
+    """Everything about maps except their values, as JSON values."""
     return {
         "labels": maps.labels,
         "grid": maps.grid,
@@ -155,8 +162,8 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
 
-def tell(record: dict[str, Any], headline: str, folder: Path, files: dict[str, str], *, as_json: bool) -> None:
-    """Say what was made: for a machine `record` and the files' paths, for a person a line for each file."""
+def print_results(record: dict[str, Any], headline: str, folder: Path, files: dict[str, str], *, as_json: bool) -> None:
+    """Print what was made: as JSON the record and the paths of the files, as text one line for each file."""
     if as_json:
         typer.echo(json.dumps(record | {"files": {name: str(folder / name) for name in files}}))
         return

@@ -1,18 +1,18 @@
-"""A finished run's folder: what it says of itself, and where its video is."""
+"""The folder of a finished run: its record, and its video."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 OWN_VIDEOS = ("video.mp4", "clip.mp4")
-"""What commands call a video that they made themselves."""
+"""The names of videos that a command made itself."""
 
 
 def record_of(folder: Path) -> dict[str, Any]:
-    """What a run's `run.json` says; nothing where there is none.
+    """The content of `run.json`, or an empty record if the file does not exist.
 
     Raises:
-        ValueError: it is not a JSON object.
+        ValueError: the file is not a JSON object.
     """
     path = folder / "run.json"
     if not path.exists():
@@ -20,24 +20,30 @@ def record_of(folder: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); restore it, or move it away to do without") from error
+        raise ValueError(f"{path} is not JSON ({error}); restore it, or remove it to continue without it") from error
     if not isinstance(record, dict):
-        raise ValueError(f"{path} does not hold an object; restore it, or move it away to do without")
+        raise ValueError(f"{path} does not hold an object; restore it, or remove it to continue without it")
     return record
 
 
 def video_of(folder: Path, record: dict[str, Any], remedy: str) -> Path | None:
-    """The video of a run: made by it, or named by it; None where neither is known.
+    """The video of a run: made by the run, or named in its record. None if neither is known.
 
     Raises:
-        ValueError: the video that is named is gone; `remedy` is what to do.
+        ValueError: the video that the record names does not exist. The error ends with `remedy`.
     """
     for name in OWN_VIDEOS:
         if (folder / name).exists():
             return folder / name
     if "video" not in record:
         return None
-    named = Path(str(record["video"]))
-    if not named.exists():
-        raise ValueError(f"{named}, the video of this run, is not there any more; {remedy}")
-    return named
+    video = Path(str(record["video"]))
+    if not video.exists():
+        raise ValueError(f"{video}, the video of this run, no longer exists; {remedy}")
+    return video
+
+
+def check_maps(run: Path) -> None:
+    """Raise ValueError if the folder of a run holds no maps."""
+    if not (run / "maps.npz").exists():
+        raise ValueError(f"{run} holds no maps.npz; give a folder that imap-fast wrote")

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from imap_fast.files import whole_file
+from imap_fast.files import atomic_write
 
 LOG_EVERY = 25
 Log = list[dict[str, float]]
@@ -91,7 +91,7 @@ def _save(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Opti
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
     # Cloned, because the text encoder knows its embedding by two names and safetensors takes no shared memory.
     tensors = {name: value.clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
-    with whole_file(path) as unfinished:
+    with atomic_write(path) as unfinished:
         save_file(tensors, unfinished, {"step": str(step), "log": json.dumps(log)})
 
 

@@ -11,9 +11,9 @@ from diffusers import CogVideoXPipeline
 from imap_fast.demo import world
 from imap_fast.demo.score import concept_masks, score
 from imap_fast.demo.shipped import MODEL, chosen
-from imap_fast.explain import explain
-from imap_fast.files import whole_file
-from imap_fast.maps import MAP_NAMES
+from imap_fast.explaining.explain import explain
+from imap_fast.files import atomic_write
+from imap_fast.maps.names import MAP_NAMES
 from imap_fast.video import Clip
 
 SEED = 197  # of the held-out scene shown: two objects, both named in the caption
@@ -75,8 +75,8 @@ def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
 
     maps.save(files["maps"])
     maps.overlay(clip).save(files["overlay"])
-    with whole_file(files["grid"]) as unfinished:
+    with atomic_write(files["grid"]) as unfinished:
         maps.grid_figure(clip).savefig(unfinished)
-    with whole_file(files["scores"]) as unfinished:
+    with atomic_write(files["scores"]) as unfinished:
         unfinished.write_text(json.dumps({"caption": scene.caption, "auc": auc}, indent=2) + "\n")
     return Demo(scene.caption, files, auc)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from imap_fast.demo.world import Scene
-from imap_fast.evaluate.metrics import auc
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.metrics.ranking import auc
 
 BACKGROUND = "background"
 

@@ -27,7 +27,7 @@ from imap_fast.demo.captions import Told, caption
 from imap_fast.demo.export import export
 from imap_fast.demo.fit import fit
 from imap_fast.demo.validate import localization, validate
-from imap_fast.files import whole_file
+from imap_fast.files import atomic_write
 
 VAE_SCENES = 400  # of the training scenes, enough for the VAE, which sees crops of them
 STILL_TIMESTEPS = 300, 900  # where colours, shapes and motions are in doubt but not lost, so that words decide
@@ -243,7 +243,7 @@ def encoded_scenes(vae: AutoencoderKLCogVideoX, count: int, cache: Path) -> Enco
         if (seed + 1) % 200 == 0:
             print(f"{seed + 1} of {count} scenes encoded", flush=True)
     scenes = EncodedScenes(torch.stack(latents), torch.stack(objects), torch.stack(motion), facts)
-    with whole_file(cache) as unfinished:
+    with atomic_write(cache) as unfinished:
         tensors = {"latents": scenes.latents, "objects": scenes.objects, "motion": scenes.motion}
         save_file(tensors, unfinished, {"facts": json.dumps(facts)})
     return scenes

@@ -14,10 +14,10 @@ from diffusers import CogVideoXPipeline
 from imap_fast.demo import world
 from imap_fast.demo.score import BACKGROUND, concept_masks, score
 from imap_fast.demo.shipped import RECORD
-from imap_fast.evaluate.metrics import auc
-from imap_fast.explain import explain
-from imap_fast.files import whole_file
-from imap_fast.maps import MAP_NAMES
+from imap_fast.explaining.explain import explain
+from imap_fast.files import atomic_write
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.metrics.ranking import auc
 
 STEPS = (30, 40, 45)  # of 50, from high noise to low
 TOP_K = (1, 2, 5)  # of 8 heads; the published 5 is of 30 or 48
@@ -53,7 +53,7 @@ def validate(folder: Path, *, scenes: int = 16, steps: tuple[int, ...] = STEPS) 
     reading, aucs = max(found, key=lambda each: at_best(each[1]))
     note = {**reading, "validation": {"scenes": scenes, "mean_auc": aucs}}
     record = json.loads((folder / RECORD).read_text())
-    with whole_file(folder / RECORD) as unfinished:
+    with atomic_write(folder / RECORD) as unfinished:
         unfinished.write_text(json.dumps(record | {"chosen": note}, indent=2) + "\n")
     return note
 

@@ -8,7 +8,7 @@ found.estimates()["object"]["spatial_auc"]["imap"].mean
 ```
 
 `imap_fast.evaluate.datasets` reads other data, `imap_fast.evaluate.localization` says what is measured, and
-`imap_fast.evaluate.metrics` has each measure by itself.
+`imap_fast.metrics.ranking` has each measure by itself.
 """
 
 from imap_fast.evaluate.datasets import demo_world, palette_masks, video_list

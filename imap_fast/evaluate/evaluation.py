@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from imap_fast.evaluate.bootstrap import Estimate, estimate
 from imap_fast.evaluate.journal import without_nan
 from imap_fast.evaluate.localization import MEASURES, Row
+from imap_fast.metrics.bootstrap import Estimate, estimate
 
 
 @dataclass(frozen=True)

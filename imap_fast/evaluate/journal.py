@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from imap_fast.checkpoint import refuse_difference
 from imap_fast.evaluate.localization import Row
-from imap_fast.files import whole_file
+from imap_fast.explaining.options import refuse_other_options
+from imap_fast.files import atomic_write
 
 CLIPS = "clips.jsonl"
 
@@ -50,7 +50,7 @@ class Journal:
             self.rows = {clip["clip"]: [_with_nan(row) for row in clip["rows"]] for clip in clips}
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{self.path} is damaged ({error}); remove it and run again") from error
-        refuse_difference(self.path.parent, before, json.loads(self._lines[0])["asked"])
+        refuse_other_options(self.path.parent, before, json.loads(self._lines[0])["asked"])
         self._lines = lines
 
     def add(self, clip: str, rows: list[Row]) -> None:
@@ -58,7 +58,7 @@ class Journal:
         self.rows[clip] = rows
         line = json.dumps({"clip": clip, "rows": [without_nan(row) for row in rows]}, allow_nan=False) + "\n"
         if self._lines:  # without the line that was cut off, or of another run
-            with whole_file(self.path) as unfinished:
+            with atomic_write(self.path) as unfinished:
                 unfinished.write_text("".join([*self._lines, line]), "utf-8")
             self._lines = []
         else:

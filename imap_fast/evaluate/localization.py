@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from imap_fast.evaluate.example import BACKGROUND, Example, Truth
-from imap_fast.evaluate.metrics import auc, best_iou, iou, mean_iou, otsu_threshold, pointing
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.metrics.overlap import iou, mean_iou, otsu_threshold
+from imap_fast.metrics.ranking import auc, best_iou, pointing
 
 Row = dict[str, Any]
 """What one method scores on one concept: `concept`, `kind`, `method`, and the measures of that kind; NaN: left out."""

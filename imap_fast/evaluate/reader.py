@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from imap_fast.evaluate.example import BACKGROUND, Example
-from imap_fast.explain import explain
-from imap_fast.explainer import Explainer
-from imap_fast.maps import MAP_NAMES, SaliencyMaps
-from imap_fast.models import adapter_for
+from imap_fast.explaining.explain import explain
+from imap_fast.explaining.explainer import Explainer
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.models.registry import adapter_for
 from imap_fast.version import versions
 
 

@@ -10,7 +10,7 @@ from imap_fast.evaluate.example import DataSet, Example
 from imap_fast.evaluate.journal import Journal
 from imap_fast.evaluate.localization import Row, localization
 from imap_fast.evaluate.reader import Reader
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps.saliency_maps import SaliencyMaps
 
 RANDOM_HEADS = "random_heads"
 """The method that is `imap` but for its motion heads, which are drawn by chance, anew for each clip."""

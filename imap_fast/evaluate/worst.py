@@ -34,7 +34,9 @@ def worst_figures(
         maps = reader.maps(example)
         num_frames = maps.settings["video"]["num_frames"]
         clip = Clip(example.video.frames[:num_frames], example.video.fps)
-        yield name, grid_figure(maps, clip, None, "imap", outlines=_outlines(example))
+        labels, values = maps.select(None, "imap")
+        source = maps.source_video(clip)
+        yield name, grid_figure(source, labels, values, maps.frame_times(num_frames), _outlines(example))
 
 
 def _outlines(example: Example) -> dict[str, np.ndarray]:

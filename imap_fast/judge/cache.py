@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from imap_fast.files import whole_file
+from imap_fast.files import atomic_write
 from imap_fast.judge.answer import Verdict, read_answer
 
 
@@ -30,7 +30,7 @@ class Answers:
         Raises:
             OSError: the folder cannot be written.
         """
-        with whole_file(self.path(url, body)) as unfinished:
+        with atomic_write(self.path(url, body)) as unfinished:
             unfinished.write_text(json.dumps(answer, indent=2) + "\n", "utf-8")
 
     def path(self, url: str, body: dict[str, Any]) -> Path:

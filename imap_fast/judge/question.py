@@ -9,7 +9,7 @@ from typing import Any
 
 from imap_fast.judge.rubric import RESPONSE_FORMAT, RUBRIC
 from imap_fast.judge.sheet import ContactSheets, jpeg
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps.saliency_maps import SaliencyMaps
 
 
 @dataclass(frozen=True)

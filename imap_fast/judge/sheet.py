@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from imap_fast.maps import SaliencyMaps
-from imap_fast.render.footage import Footage
-from imap_fast.render.grid import spread
-from imap_fast.render.heat import backdrop, on_scale, scales, under_heat
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.render.heatmap import apply_scales, heat_scales, overlay_heat, pale
+from imap_fast.render.spacing import evenly_spaced
 from imap_fast.render.text import text_strip
-from imap_fast.render.upsample import neighbours
+from imap_fast.upsampling.interpolate import Neighbours, neighbours
 from imap_fast.video import read_clip, resize_and_crop
 
 FRAMES, COLUMNS = 8, 4
@@ -46,22 +45,23 @@ class ContactSheets:
     """
 
     def __init__(self, maps: SaliencyMaps, video: Path) -> None:
-        footage = Footage(maps, video if maps.settings.get("video") else read_clip(video))
-        scale = math.sqrt(CELL_AREA / (footage.height * footage.width))
-        height, width = (max(1, round(side * scale)) for side in (footage.height, footage.width))
-        self.maps, self.frames = maps, spread(footage.num_frames, FRAMES)
-        self._places = [each[self.frames] for each in neighbours(maps.grid[0], footage.num_frames, **maps.time)]
+        source = maps.source_video(video if maps.settings.get("video") else read_clip(video))
+        scale = math.sqrt(CELL_AREA / (source.height * source.width))
+        height, width = (max(1, round(side * scale)) for side in (source.height, source.width))
+        self.maps, self.frames = maps, evenly_spaced(source.num_frames, FRAMES)
+        times = maps.frame_times(source.num_frames)
+        self._neighbours = Neighbours(*(each[self.frames] for each in neighbours(times, source.num_frames)))
         stills = [
             resize_and_crop(frame[None], height, width)[0]
-            for number, (frame, _) in enumerate(footage.frames())
+            for number, (frame, _) in enumerate(source.frames())
             if number in self.frames
         ]
         if len(stills) < len(self.frames):
             raise ValueError(
-                f"{video} is shorter than the {footage.num_frames} frames that the maps were read from; "
+                f"{video} is shorter than the {source.num_frames} frames that the maps were read from; "
                 "give the video that was read"
             )
-        self._pale = backdrop(np.stack(stills))
+        self._pale = pale(np.stack(stills))
         labels = [text_strip(f"frame {frame}", LABEL_HEIGHT, width, LABEL, BACKGROUND) for frame in self.frames]
         seam = np.full((SEAM, width, 3), 255, np.uint8)
         self._above = [np.concatenate([label, still, seam]) for label, still in zip(labels, stills, strict=True)]
@@ -73,13 +73,13 @@ class ContactSheets:
             AttributeError: there is no such map.
             KeyError: there is no such concept.
         """
-        _, values = self.maps.chosen([concept], map)
-        before, after, weight = self._places
-        scale = scales(values)
-        # The frames shown alone: values may lie on disk.
-        early, late = (on_scale(values[:, near], scale)[0] for near in (before, after))
-        hot = under_heat(self._pale, torch.lerp(early, late, weight[:, None, None]))
-        cells = [np.concatenate(pair) for pair in zip(self._above, hot, strict=True)]
+        _, values = self.maps.select([concept], map)
+        before, after, weight = self._neighbours
+        scales = heat_scales(values)
+        # Only the latent frames that are shown are read: values may be on disk.
+        early, late = (apply_scales(values[:, near], scales)[0] for near in (before, after))
+        heatmaps = overlay_heat(self._pale, torch.lerp(early, late, weight[:, None, None]))
+        cells = [np.concatenate(pair) for pair in zip(self._above, heatmaps, strict=True)]
         height, width = cells[0].shape[:2]
         columns, rows = min(COLUMNS, len(cells)), math.ceil(len(cells) / COLUMNS)
         sheet = Image.new("RGB", (columns * (width + GAP) + GAP, rows * (height + GAP) + GAP), BACKGROUND)

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imap_fast.explaining.windows import Windows
 from imap_fast.layers.attention import shown_attention
 from imap_fast.layers.eigenvalue import second_eigenvalues
 from imap_fast.layers.localize import LayersApart
-from imap_fast.models import adapter_for
 from imap_fast.models.noise import Noise
-from imap_fast.trace import trace
+from imap_fast.models.registry import adapter_for
+from imap_fast.tracing.trace import trace
 from imap_fast.video import Clip, VideoFile, resize_and_crop
-from imap_fast.windows import Windows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,7 +69,7 @@ class LayerChoice:
         """
         from imap_fast.render.layers import layers_figure
 
-        return layers_figure(self)
+        return layers_figure(self.layers, self.eigenvalues, self.auc, self.head_scores, self.head_auc, self.correlation)
 
 
 def choose_layers(
@@ -147,7 +147,7 @@ def _first_window(video: Any, adapter: Adapter, forward: VideoForward) -> np.nda
     """As many of a video's first frames as the model takes, uint8 `[T, H, W, 3]`, of the video's own size."""
     video = VideoFile(video) if isinstance(video, (str, os.PathLike)) else Clip.of(video)
     windows = Windows(forward.num_frames, None, forward.temporal_compression, adapter.patch_size[0])
-    _, frames = next(windows.cut(frame for frame, _ in video.timed_frames()))
+    _, frames = next(windows.split(frame for frame, _ in video.timed_frames()))
     return np.stack(frames)
 
 

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from imap_fast.accumulate import TextRows
-from imap_fast.evaluate.metrics import auc
-from imap_fast.trace import Tracer
+from imap_fast.metrics.ranking import auc
+from imap_fast.models.text_rows import TextRows
+from imap_fast.tracing.tracer import Tracer
 from imap_kernels import frame_separation, gram_column, motion_heads, qk_match
 
 
@@ -83,7 +83,7 @@ class LayersApart(Tracer):
 
     def _mean_auc(self, one: Tensor) -> float:
         """Of one map `[K, N]`, the mean over concepts."""
-        values = self.concepts.named(one[None], self._counts["gramcol"])[0].cpu().numpy()
+        values = self.concepts.select(one[None], self._counts["gramcol"])[0].cpu().numpy()
         return float(np.mean([auc(values[row], inside) for row, inside in self.inside.items()]))
 
 

@@ -1,67 +1,54 @@
-"""What a trace asks of an architecture: the guide to reading the next one."""
+"""The interface between a trace and an architecture, and the guide to a new architecture."""
 
 from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from imap_fast.models.attention_backend import chosen_attention
-from imap_fast.models.tap import Tap, TappedAttention
+from imap_fast.models.forward import Forward
+from imap_fast.models.tap import LayerReader, Tap, TappedAttention, TapSettings
 from imap_fast.models.video_forward import VideoForward
-from imap_fast.prompt import PromptTokens
-from imap_fast.settings import Settings
-
-
-@dataclass(frozen=True)
-class Forward:
-    """A forward of a transformer that is about to run.
-
-    Attributes:
-        arguments: those of the call, by name.
-        batch: rows of the batch. grid: `(F, H, W)`, latent frames and patches.
-        text_length: `T`, text tokens with their padding.
-        multiplicity: fp32 `[K]` with `K ≤ T`: how many equal text rows each of the first `K` stands for. Padding rows
-            behind the prompt that are all equal are carried as one.
-    """
-
-    arguments: Mapping[str, Any]
-    batch: int
-    grid: tuple[int, int, int]
-    text_length: int
-    multiplicity: Tensor
+from imap_fast.text.prompt_tokens import PromptTokens
 
 
 class Adapter(ABC):
-    """Knows where one architecture keeps its queries, keys and outputs; `trace` and `explain` know none.
+    """Knows where one architecture computes its queries, keys and attention outputs. `trace` and `explain` do not.
 
-    To read another architecture, subclass this in a file of its own, set the class attributes, write the abstract
-    methods, and name its classes in `imap_fast.models.SUPPORTED`. Its `TappedAttention` repeats the stock processor's
-    arithmetic, so that the video stays the same to the bit, and hands q, κ and o to the tap; a `JointAttention` takes
-    the concept stream along. The tests run on everything that `tests/architectures.py` and `tests/pipelines.py` list.
+    To support another architecture, write a subclass in its own file. Set the class attributes, write the abstract
+    methods, and add its classes to `imap_fast.models.registry.SUPPORTED`. Its `TappedAttention` repeats the arithmetic
+    of the stock attention processor, so that the video is unchanged to the bit, and gives q, κ and o to the tap. A
+    `JointAttention` also advances the concept stream. The tests run on every architecture that `tests/architectures.py`
+    and `tests/pipelines.py` list.
 
     Args:
         target: a pipeline, or a bare transformer, compiled or not.
 
     Attributes:
-        model: the transformer's class.
-        attention: a block's attribute that holds the attention to read. tapped_attention: its processor in a trace.
-        block_lists: the transformer's lists of blocks, in order; those of the first are read.
+        model: the class of the transformer.
+        attention: name of the attribute of a block that holds the attention to read.
+        tapped_attention: the processor of that attention during a trace.
+        block_lists: names of the lists of blocks of the transformer, in order. The blocks of the first list are read.
         published_layers_of: the layers that the published method reads, by (number of layers, number of heads).
-        has_concept_stream: whether concepts can have a stream of their own beside the prompt's, for
-            `match="concepts"` and the map `concept_attention`.
-        has_fast_attention: whether its attention can run faster than the stock one, for `fast_attention`.
+        has_concept_stream: whether concepts can have a stream of their own beside the prompt. `match="concepts"` and
+            the map `concept_attention` need it.
+        has_fast_attention: whether `fast_attention` is available.
         guides_in_batch: whether guidance runs as one batch of (unconditional half, conditional half).
-        video_forward_class: how a real video passes through a pipeline.
-        pipeline: the target, where it is one.
-        entries: the modules that are called for a forward; several take turns in one run.
-        transformers: the same, without the shells of `torch.compile`.
+        video_forward_class: passes a real video through a pipeline.
+        pipeline: the target if it is a pipeline, else None.
+        entries: the modules that a pipeline calls for a forward pass. Several of them take turns in one run.
+        transformers: the same modules, without the wrappers of `torch.compile`.
+        config: of the first transformer.
+        name: of the checkpoint; empty if unknown.
+        num_layers: blocks that can be read.
+        num_heads: attention heads in a block.
+        published_layers: the published layers of this checkpoint, or None.
     """
 
     model: ClassVar[type[nn.Module]]
@@ -73,6 +60,9 @@ class Adapter(ABC):
     has_fast_attention: ClassVar[bool] = False
     guides_in_batch: ClassVar[bool] = False
     video_forward_class: ClassVar[type[VideoForward]]
+    # Any: pipelines and transformers of diffusers have attributes that their base classes do not declare.
+    pipeline: Any
+    transformers: tuple[Any, ...]
 
     def __init__(self, target: object) -> None:
         bare = isinstance(getattr(target, "_orig_mod", target), nn.Module)
@@ -80,19 +70,19 @@ class Adapter(ABC):
         self.entries: tuple[nn.Module, ...] = (target,) if bare else self.transformers_of(target)
         self.transformers = tuple(getattr(entry, "_orig_mod", entry) for entry in self.entries)
         self.config = self.transformers[0].config
-        # A pipeline that was loaded from a `Path` has kept it as one.
+        # A pipeline that was loaded from a `Path` keeps a `Path` here.
         self.name = str((self.pipeline or self.transformers[0]).config.get("_name_or_path", ""))
         self.num_layers, self.num_heads = self.config.num_layers, self.config.num_attention_heads
         self.published_layers = self.published_layers_of.get((self.num_layers, self.num_heads))
 
-    def transformers_of(self, pipeline) -> tuple[nn.Module, ...]:
+    def transformers_of(self, pipeline: Any) -> tuple[nn.Module, ...]:
         """The transformers of a pipeline."""
         return (pipeline.transformer,)
 
     @property
     @abstractmethod
     def embedding_width(self) -> int:
-        """`D_text`, of the text embeddings that the transformer takes."""
+        """`D_text`, the width of the text embeddings that the transformer takes."""
 
     @property
     @abstractmethod
@@ -102,42 +92,51 @@ class Adapter(ABC):
     @property
     @abstractmethod
     def patch_size(self) -> tuple[int, int, int]:
-        """Latents in a patch: in time, in height and in width."""
+        """Latents in a patch, in time, height and width."""
 
     @property
     @abstractmethod
     def frame_rate(self) -> float:
-        """Frames in a second of the videos that the model makes."""
+        """Frames per second of the videos that the model generates."""
 
     @abstractmethod
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
         """Frames, height and width of the latents that the transformer takes."""
 
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:
-        """Text embeddings `[C, D_text]` of concepts, through the pipeline's own text encoder.
+        """Text embeddings `[C, D_text]` of concepts, from the text encoder of the pipeline.
+
+        Args:
+            concepts: words.
+            pooling: `"first"` or `"mean"`, as in `imap_fast.trace`.
 
         Raises:
-            ValueError: a concept too long, or a pipeline without its text encoder.
+            ValueError: a concept is too long, or the pipeline has no text encoder.
         """
         raise NotImplementedError(f"{type(self).__name__} has no concept stream")
 
     @abstractmethod
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
-        """The tokens behind the text rows of a prompt that the pipeline encodes with these arguments."""
+        """The tokens of a prompt, in the order of its text rows.
 
-    def new_tap(self, settings: Settings, concepts: Tensor | None, read: Callable[..., None]) -> Tap:
-        """What the tapped blocks will share; see `Tap`."""
+        Args:
+            prompt: the text.
+            arguments: of the call of `encode_prompt`, by name.
+        """
+
+    def new_tap(self, settings: TapSettings, concepts: Tensor | None, read: LayerReader) -> Tap:
+        """The state that the tapped blocks share; see `Tap`."""
         return Tap(settings, concepts, read)
 
     def text_multiplicity(self, text: Tensor) -> Tensor:
-        """`Forward.multiplicity` of text embeddings `[B, T, D_text]`: here no rows are known to be equal."""
+        """`Forward.multiplicity` of text embeddings `[B, T, D_text]`. By default, no rows are known to be equal."""
         return torch.ones(text.shape[1], device=text.device)
 
     def forward_of(self, entry: nn.Module, args: tuple, kwargs: dict) -> Forward:
-        """The forward of `entry` that is called with these arguments.
+        """The forward pass of `entry` with these arguments.
 
         Raises:
-            ValueError: gradient checkpointing or a diffusers cache, which run a block twice or not at all.
+            ValueError: gradient checkpointing or a cache of diffusers, which run a block twice or not at all.
         """
         transformer = getattr(entry, "_orig_mod", entry)
         if transformer.gradient_checkpointing and torch.is_grad_enabled():
@@ -150,11 +149,12 @@ class Adapter(ABC):
         return Forward(arguments, len(latents), grid, text.shape[1], self.text_multiplicity(text))
 
     @contextmanager
-    def tapped(self, settings: Settings, concepts: Tensor | None, read: Callable[..., None]) -> Iterator[Tap]:
-        """A tap on every block; on leaving, each processor and hook is what it was.
+    def tapped(self, settings: TapSettings, concepts: Tensor | None, read: LayerReader) -> Iterator[Tap]:
+        """Tap every block inside the `with` block. At its end, each processor and hook is restored.
 
         Raises:
-            RuntimeError: the model is being traced already. TypeError: an attention processor that is not stock.
+            RuntimeError: the model is already traced.
+            TypeError: an attention processor is not a stock one.
         """
         tap = self.new_tap(settings, concepts, read)
         with ExitStack() as exits:
@@ -165,7 +165,7 @@ class Adapter(ABC):
             yield tap
 
     def chosen_attention(self, name: str | None) -> AbstractContextManager[None]:
-        """Another attention call for the transformers, by diffusers' name; None changes nothing."""
+        """Another attention backend for the transformers, by its name in diffusers. None changes nothing."""
         if name is None:
             return nullcontext()
         transformer = self.transformers[0]
@@ -174,7 +174,7 @@ class Adapter(ABC):
 
     @contextmanager
     def stopped_after(self, layer: int) -> Iterator[None]:
-        """Lets a forward end after block `layer`: nothing behind the last layer read changes a map."""
+        """End each forward pass after block `layer`. Blocks after the last layer read do not change the maps."""
         with ExitStack() as exits:
             for transformer in self.transformers:
                 first, *rest = self.block_lists
@@ -186,9 +186,9 @@ class Adapter(ABC):
             yield
 
     def scheduled_steps(self) -> int | None:
-        """The number of denoising steps of the pipeline's run, where there is one."""
+        """The number of denoising steps in the run of the pipeline. None for a bare transformer."""
         return None if self.pipeline is None else self.pipeline.num_timesteps
 
     def video_forward(self, num_inference_steps: int | None, height: int | None, width: int | None) -> VideoForward:
-        """The forward of a real video through the pipeline, see `VideoForward`."""
+        """The pass of a real video through the pipeline; see `VideoForward`."""
         return self.video_forward_class(self.pipeline, self.config, num_inference_steps, height, width)

@@ -1,4 +1,4 @@
-"""The attention call of a trace, where the user chooses another than the model's own."""
+"""The choice of another attention backend for the length of a trace."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ ATTENTION_BACKENDS = tuple(backend.value for backend in AttentionBackendName)
 
 @contextmanager
 def chosen_attention(name: str, *, head_dim: int, dtype: torch.dtype, device: torch.device) -> Iterator[None]:
-    """Lets diffusers' dispatcher use the backend `name` inside the block.
+    """Let the dispatcher of diffusers use a backend inside the `with` block.
 
-    Where that cannot run, which a call on two tokens tells, a warning says why and the dispatcher stays as it is.
+    A call on two tokens shows whether the backend can run. If not, a warning says why, and the dispatcher is unchanged.
 
     Args:
-        name: of `ATTENTION_BACKENDS`.
-        head_dim: of the model's attention.
-        dtype: of its queries.
-        device: where they will be.
+        name: one of `ATTENTION_BACKENDS`.
+        head_dim: of the attention of the model.
+        dtype: of the queries.
+        device: of the queries.
     """
     with ExitStack() as exits:
         try:
@@ -31,7 +31,7 @@ def chosen_attention(name: str, *, head_dim: int, dtype: torch.dtype, device: to
                 rows = torch.zeros(1, 2, 1, head_dim, dtype=dtype, device=device)
                 dispatch_attention_fn(rows, rows, rows)
                 exits.push(attempt.pop_all())
-        except Exception as error:  # whatever the backend's own package raises
-            told = f"attention_backend={name!r} cannot run here ({error}); diffusers' default is used instead"
-            warnings.warn(told, stacklevel=1)  # from this package: the command line shows those
+        except Exception as error:  # backends raise errors of their own packages
+            message = f"attention_backend={name!r} cannot run here ({error}); diffusers' default is used instead"
+            warnings.warn(message, stacklevel=1)  # attributed to this package, whose warnings the command line shows
         yield

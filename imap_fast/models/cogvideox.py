@@ -1,8 +1,8 @@
-"""CogVideoX 1.0 and 1.5: joint attention over `[text ; visual]` rows, the text rows in front."""
+"""CogVideoX 1.0 and 1.5: joint attention over `[text ; visual]` rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -13,43 +13,46 @@ from diffusers.models.attention_processor import CogVideoXAttnProcessor2_0, Fuse
 from diffusers.models.embeddings import apply_rotary_emb
 from torch import Tensor, nn
 
-from imap_fast.concepts import CONCEPT_TOKENS, check_lengths, check_text_encoder
 from imap_fast.models import adapter
 from imap_fast.models.cogvideox_forward import CogVideoXForward
-from imap_fast.models.stream import ConceptStream
-from imap_fast.models.tap import JointAttention, Tap
-from imap_fast.prompt import PromptTokens
-from imap_fast.settings import Settings
+from imap_fast.models.concept_stream import ConceptStream
+from imap_fast.models.joint_attention import JointAttention
+from imap_fast.models.tap import LayerReader, Tap, TapSettings
+from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_lengths, check_text_encoder
+from imap_fast.text.prompt_tokens import PromptTokens
 from imap_kernels import qk_norm_rope
 
 
 class CogVideoXTap(Tap):
-    """Starts the concept stream from the text projection, padded with zero embeddings to the prompt's length.
+    """Starts the concept stream from the text projection, padded with zero embeddings to the length of the prompt.
 
     Args:
-        patch_embed: the transformer's, with its text projection.
+        settings: as in `Tap`, like `concepts` and `read`.
+        concepts: text embeddings `[C, D_text]`, or None.
+        read: called for each layer that is read.
+        patch_embed: of the transformer, with its text projection.
     """
 
     def __init__(
-        self, settings: Settings, concepts: Tensor | None, read: Callable[..., None], patch_embed: nn.Module
+        self, settings: TapSettings, concepts: Tensor | None, read: LayerReader, patch_embed: nn.Module
     ) -> None:
         super().__init__(settings, concepts, read)
-        self.patch_embed = patch_embed
+        self.patch_embed: Any = patch_embed
         self._start: tuple[Tensor, Tensor] | None = None
 
-    def open_stream(self, like: Tensor) -> ConceptStream:
-        # Neither rows nor multiplicity depend on the step, so they are made once in a trace.
+    def new_stream(self, like: Tensor) -> ConceptStream:
+        # Rows and multiplicity do not depend on the step, so they are computed once in a trace.
         if self._start is None:
-            self._start = self.start(self.concepts.to(like), self.forward.text_length)
+            self._start = self._padded(self.concepts.to(like), self.forward.text_length)
         rows, multiplicity = self._start
         return ConceptStream(rows.expand(len(like), -1, -1), multiplicity)
 
-    def start(self, concepts: Tensor, text_length: int) -> tuple[Tensor, Tensor]:
+    def _padded(self, concepts: Tensor, text_length: int) -> tuple[Tensor, Tensor]:
         """Rows `[K, D]` and multiplicity fp32 `[K]` of concepts `[C, D_text]` padded to `text_length`."""
         named, padding = len(concepts), text_length - len(concepts)
         rows = self.patch_embed.text_proj(F.pad(concepts, (0, 0, 0, padding)))
         if self.patch_embed.use_learned_positional_embeddings:
-            # A learned position may tell padding rows apart (CogVideoX-5B-I2V): only those found equal are one row.
+            # Learned positions can make padding rows differ (CogVideoX-5B-I2V). Only equal ones are carried as one row.
             rows = rows + self.patch_embed.pos_embedding[0, :text_length].to(rows)
             distinct, counts = rows[named:].unique(dim=0, return_counts=True)
         else:
@@ -60,16 +63,16 @@ class CogVideoXTap(Tap):
 
 
 class TappedAttention(JointAttention):
-    """Stock arithmetic of `CogVideoXAttnProcessor2_0`, and of the fused one; or faster, where that is wanted.
+    """The arithmetic of `CogVideoXAttnProcessor2_0` and of its fused version, or the faster `qk_norm_rope`.
 
-    Then every block is faster, and every forward, also those that are not read.
+    The faster one runs in every block and in every forward pass, also in those that are not read.
     """
 
     stock_processors = (CogVideoXAttnProcessor2_0, FusedCogVideoXAttnProcessor2_0)
 
     @property
     def fused(self) -> bool:
-        """Whether q, k and v are one projection. Not `attn.fused_projections`, which diffusers leaves set for good."""
+        """Whether q, k and v are one projection. `attn.fused_projections` is no sign: diffusers never resets it."""
         return isinstance(self.stock, FusedCogVideoXAttnProcessor2_0)
 
     def __call__(
@@ -85,15 +88,15 @@ class TappedAttention(JointAttention):
 
         text_length = encoder_hidden_states.shape[1]
         query, key, value = self.project(torch.cat([encoder_hidden_states, hidden_states], dim=1))
-        query, key = self.norm_and_turn(query, key, image_rotary_emb, text_length)
+        query, key = self.norm_and_rotate(query, key, image_rotary_emb, text_length)
         output = self.attend(query, key, value)
         if self.reads:
-            self.look(query, key, value, output, text=slice(text_length), visual=slice(text_length, None))
-        hidden_states = self.merge(output)
+            self.read_layer(query, key, value, output, text=slice(text_length), visual=slice(text_length, None))
+        hidden_states = self.project_output(output)
         return hidden_states[:, text_length:], hidden_states[:, :text_length]
 
     def project(self, hidden_states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """q, k, v `[B, A, S, d]` of the rows `[B, S, D]`, before QK norm."""
+        """Project rows `[B, S, D]` to q, k, v `[B, A, S, d]`, before QK norm."""
         attn = self.attention
         if self.fused:
             projected = attn.to_qkv(hidden_states).chunk(3, dim=-1)
@@ -103,14 +106,14 @@ class TappedAttention(JointAttention):
         return query, key, value
 
     def norm(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-        """Queries and keys `[B, A, S, d]` behind the stock QK norm."""
+        """Apply the stock QK norm to queries and keys `[B, A, S, d]`."""
         attn = self.attention
         return query if attn.norm_q is None else attn.norm_q(query), key if attn.norm_k is None else attn.norm_k(key)
 
-    def norm_and_turn(
+    def norm_and_rotate(
         self, query: Tensor, key: Tensor, rotary: tuple[Tensor, Tensor] | None, text_length: int
     ) -> tuple[Tensor, Tensor]:
-        """Queries and keys `[B, A, S, d]` behind QK norm, the visual ones turned by RoPE."""
+        """Apply QK norm to queries and keys `[B, A, S, d]`, and RoPE to the visual ones."""
         attn, settings = self.attention, self.tap.settings
         if is_fast(query, settings.fast_attention) and fits_qk_norm_rope(attn.norm_q, attn.norm_k, query):
             norms = {
@@ -127,36 +130,36 @@ class TappedAttention(JointAttention):
         return query, key
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """The attention call: the stock one, or by diffusers' dispatcher where the user chose another."""
+        """Call the stock attention, or the dispatcher of diffusers if the user chose another backend."""
         if self.tap.settings.attention_backend is None:
             return F.scaled_dot_product_attention(query, key, value)
         return dispatch_attention_fn(*(rows.transpose(1, 2) for rows in (query, key, value))).transpose(1, 2)
 
-    def merge(self, output: Tensor) -> Tensor:
-        """The heads' outputs `[B, A, S, d]` through the output projection: `[B, S, D]`."""
+    def project_output(self, output: Tensor) -> Tensor:
+        """Project the outputs of the heads `[B, A, S, d]` to rows `[B, S, D]`."""
         linear, dropout = self.attention.to_out
         return dropout(linear(output.transpose(1, 2).flatten(2)))
 
-    def enter(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    def concepts_to_qkv(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
         _, modulated, _, gate = self.block.norm1(rows, rows, self.temb[self.tap.videos])
         query, key, value = self.project(modulated)
         return (*self.norm(query, key), value), gate
 
-    def leave(self, rows: Tensor, output: list[Tensor], modulation: Tensor) -> Tensor:
-        rows = rows + modulation * self.merge(torch.stack(output))
+    def concepts_after_attention(self, rows: Tensor, output: list[Tensor | None], modulation: Tensor) -> Tensor:
+        rows = rows + modulation * self.project_output(torch.stack(output))
         _, modulated, _, gate = self.block.norm2(rows, rows, self.temb[self.tap.videos])
         return rows + gate * self.block.ff(modulated)
 
 
 def is_fast(query: Tensor, chosen: bool | None) -> bool:
-    """Whether one kernel makes QK norm and RoPE of `query`: as chosen; None: on CUDA, in a dtype that Triton takes."""
+    """Whether one kernel computes QK norm and RoPE of `query`. None chooses it on CUDA, except for fp64."""
     return query.is_cuda and query.dtype != torch.float64 if chosen is None else chosen
 
 
 def fits_qk_norm_rope(query_norm: nn.Module | None, key_norm: nn.Module | None, rows: Tensor) -> bool:
-    """Whether QK norm is as `qk_norm_rope` knows it, its weights lie beside the rows, and no gradient is wanted.
+    """Whether `qk_norm_rope` can compute this QK norm: a LayerNorm, its weights on the device of the rows, no gradient.
 
-    Weights lie elsewhere, or in a storage dtype, where a hook on the norm brings them along only for its own forward.
+    With offloading or layerwise casting, a hook brings the weights to the device or dtype only while the norm runs.
     """
     return not rows.requires_grad and all(
         type(norm) is nn.LayerNorm
@@ -174,7 +177,7 @@ class Adapter(adapter.Adapter):
     model = CogVideoXTransformer3DModel
     attention = "attn1"
     tapped_attention = TappedAttention
-    # 2B, and 5B in all its versions.
+    # 2B, and all versions of 5B.
     published_layers_of: ClassVar = {(30, 30): (4, 6, 7, *range(10, 24)), (42, 48): (*range(1, 6), *range(7, 22), 23)}
     guides_in_batch = True
     has_fast_attention = True
@@ -194,14 +197,14 @@ class Adapter(adapter.Adapter):
 
     @property
     def frame_rate(self) -> float:
-        # CogVideoX 1.5, with its temporal patches, was trained at twice the rate.
+        # CogVideoX 1.5, which has temporal patches, was trained at twice the rate.
         return 16.0 if self.config.patch_size_t else 8.0
 
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
         _, frames, _, height, width = latents.shape
         return frames, height, width
 
-    def new_tap(self, settings: Settings, concepts: Tensor | None, read: Callable[..., None]) -> Tap:
+    def new_tap(self, settings: TapSettings, concepts: Tensor | None, read: LayerReader) -> Tap:
         return CogVideoXTap(settings, concepts, read, self.transformers[0].patch_embed)
 
     @torch.no_grad()

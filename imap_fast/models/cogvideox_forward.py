@@ -1,4 +1,4 @@
-"""A real video through CogVideoX."""
+"""The pass of a real video through CogVideoX."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CogVideoXForward(VideoForward):
     def encode(self, frames: np.ndarray, begin: int, noise: Noise) -> dict[str, Tensor]:
         dtype, pixels = self.prompt_embeds.dtype, self.pixels(frames)
         latents = self.encode_pixels(pixels) * self.pipeline.vae_scaling_factor_image
-        # CogVideoX 1.5 takes whole temporal patches; like its pipelines, pad in front.
+        # CogVideoX 1.5 needs complete temporal patches. Like its pipelines, pad in front.
         padding = -latents.shape[1] % (self.config.patch_size_t or 1)
         latents = torch.cat([latents[:, :1]] * padding + [latents], dim=1).to(dtype)
         window = {"latents": latents, "noise": noise.draw(latents, begin, dim=1)}
@@ -41,11 +41,11 @@ class CogVideoXForward(VideoForward):
         return window
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
-        """Pixels `[1, 3, T, H, W]` in [-1, 1] as the mode of their latents, `[1, F, C, H, W]`, not yet scaled."""
+        """Encode pixels `[1, 3, T, H, W]` in [-1, 1] to the mode of their latents, `[1, F, C, H, W]`, not scaled."""
         return self.pipeline.vae.encode(pixels).latent_dist.mode().transpose(1, 2)
 
     def condition_on(self, first_frame: Tensor, latents: Tensor) -> Tensor:
-        """The latents that an image-to-video checkpoint takes beside the noisy ones: the first frame, then zeros."""
+        """The latents that condition an image-to-video checkpoint: the first frame, then zeros."""
         pipeline = self.pipeline
         factor = pipeline.vae_scaling_factor_image
         image = self.encode_pixels(first_frame) * (1 / factor if pipeline.vae.config.invert_scale_latents else factor)
@@ -60,7 +60,7 @@ class CogVideoXForward(VideoForward):
             )
         if "condition" in window:
             latents = torch.cat([latents, window["condition"]], dim=2)
-        # CogVideoX 1.5 image-to-video embeds this constant; its pipeline passes the same.
+        # CogVideoX 1.5 image-to-video embeds this constant. Its pipeline passes the same value.
         ofs = {} if self.config.ofs_embed_dim is None else {"ofs": latents.new_full((1,), 2.0)}
         self.pipeline.transformer(
             hidden_states=latents,

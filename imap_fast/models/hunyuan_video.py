@@ -1,9 +1,9 @@
-"""HunyuanVideo: joint attention over `[visual ; text]` rows in the dual-stream blocks, the text rows behind."""
+"""HunyuanVideo: joint attention over `[visual ; text]` rows in the dual-stream blocks."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -15,33 +15,36 @@ from diffusers.models.transformers.transformer_hunyuan_video import HunyuanVideo
 from PIL import Image
 from torch import Tensor, nn
 
-from imap_fast.concepts import CONCEPT_TOKENS, check_lengths, check_text_encoder
 from imap_fast.models import adapter
+from imap_fast.models.concept_stream import ConceptStream
 from imap_fast.models.hunyuan_video_forward import HunyuanVideoForward
-from imap_fast.models.stream import ConceptStream
-from imap_fast.models.tap import JointAttention, Tap
-from imap_fast.prompt import PromptTokens
-from imap_fast.settings import Settings
+from imap_fast.models.joint_attention import JointAttention
+from imap_fast.models.tap import LayerReader, Tap, TapSettings
+from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_lengths, check_text_encoder
+from imap_fast.text.prompt_tokens import PromptTokens
 
-# Tokens behind a concept that the image-to-video pipeline takes away after encoding.
 ASSISTANT_TOKENS = 4
+"""The number of tokens after a concept that the image-to-video pipeline removes after encoding."""
 
 
 class HunyuanVideoTap(Tap):
     """Starts the concept stream with the token refiner.
 
     Args:
-        transformer: whose refiner it is.
+        settings: as in `Tap`, like `concepts` and `read`.
+        concepts: text embeddings `[C, D_text]`, or None.
+        read: called for each layer that is read.
+        transformer: has the refiner.
     """
 
     def __init__(
-        self, settings: Settings, concepts: Tensor | None, read: Callable[..., None], transformer: nn.Module
+        self, settings: TapSettings, concepts: Tensor | None, read: LayerReader, transformer: nn.Module
     ) -> None:
         super().__init__(settings, concepts, read)
-        self.transformer = transformer
+        self.transformer: Any = transformer
 
-    def open_stream(self, like: Tensor) -> ConceptStream:
-        # In the refiner padding rows attend to the first concept alone, so that one of them comes out as all would.
+    def new_stream(self, like: Tensor) -> ConceptStream:
+        # In the refiner, padding rows attend to the first concept only. So one padding row gives the same as all.
         named, padding = len(self.concepts), self.forward.text_length - len(self.concepts)
         carried = min(padding, 1)
         rows = F.pad(self.concepts.to(like), (0, 0, 0, carried)).expand(len(like), -1, -1)
@@ -52,10 +55,10 @@ class HunyuanVideoTap(Tap):
 
 
 class TappedAttention(JointAttention):
-    """Stock arithmetic of `HunyuanVideoAttnProcessor2_0` in a dual-stream block."""
+    """The arithmetic of `HunyuanVideoAttnProcessor2_0` in a dual-stream block."""
 
     stock_processors = (HunyuanVideoAttnProcessor2_0,)
-    stream_takes_output = False
+    stream_uses_output = False
 
     def __call__(
         self,
@@ -73,11 +76,11 @@ class TappedAttention(JointAttention):
             query, key = (apply_rotary_emb(rows, image_rotary_emb, sequence_dim=1) for rows in (query, key))
         rows = zip((query, key, value), self.project_text(encoder_hidden_states), strict=True)
         query, key, value = (torch.cat(pair, dim=1) for pair in rows)
-        # Diffusers of before 0.36 has no choice of attention here.
+        # Before version 0.36, diffusers has no choice of attention backend here.
         backend = getattr(self.stock, "_attention_backend", None)
         output = dispatch_attention_fn(query, key, value, attn_mask=attention_mask, backend=backend)
         visual = hidden_states.shape[1]
-        self.look(
+        self.read_layer(
             *(rows.transpose(1, 2) for rows in (query, key, value, output)),
             text=slice(visual, None),
             visual=slice(visual),
@@ -87,16 +90,16 @@ class TappedAttention(JointAttention):
         return dropout(linear(output[:, :visual])), attn.to_add_out(output[:, visual:])
 
     def project_visual(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """q, k, v `[B, S, A, d]` of visual rows `[B, S, D]`, after QK norm and before RoPE."""
+        """Project visual rows `[B, S, D]` to q, k, v `[B, S, A, d]`, after QK norm and before RoPE."""
         attn = self.attention
-        return self.split(rows, attn.to_q, attn.to_k, attn.to_v, attn.norm_q, attn.norm_k)
+        return self._qkv(rows, attn.to_q, attn.to_k, attn.to_v, attn.norm_q, attn.norm_k)
 
     def project_text(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """q, k, v `[B, S, A, d]` of text rows `[B, S, D]`, after QK norm."""
+        """Project text rows `[B, S, D]` to q, k, v `[B, S, A, d]`, after QK norm."""
         attn = self.attention
-        return self.split(rows, attn.add_q_proj, attn.add_k_proj, attn.add_v_proj, attn.norm_added_q, attn.norm_added_k)
+        return self._qkv(rows, attn.add_q_proj, attn.add_k_proj, attn.add_v_proj, attn.norm_added_q, attn.norm_added_k)
 
-    def split(
+    def _qkv(
         self,
         rows: Tensor,
         to_q: nn.Module,
@@ -105,18 +108,20 @@ class TappedAttention(JointAttention):
         norm_q: nn.Module | None,
         norm_k: nn.Module | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows through three projections, by heads, and through the norms that there are."""
+        """Apply three projections to rows, split them by heads, and apply the norms that exist."""
         query, key, value = (project(rows).unflatten(2, (self.attention.heads, -1)) for project in (to_q, to_k, to_v))
         return query if norm_q is None else norm_q(query), key if norm_k is None else norm_k(key), value
 
-    def enter(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, ...]]:
+    def concepts_to_qkv(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, ...]]:
         modulated, *modulation = self.block.norm1_context(rows, emb=self.temb[self.tap.videos])
         query, key, value = (part.transpose(1, 2) for part in self.project_text(modulated))
         return (query, key, value), (modulated, *(part.unsqueeze(1) for part in modulation))
 
-    def leave(self, rows: Tensor, output: list[Tensor | None], modulation: tuple[Tensor, ...]) -> Tensor:
+    def concepts_after_attention(
+        self, rows: Tensor, output: list[Tensor | None], modulation: tuple[Tensor, ...]
+    ) -> Tensor:
         modulated, gate_attention, shift, scale, gate_feed_forward = modulation
-        # Here the published implementation adds the normed rows that enter attention, not what leaves it.
+        # Here the published implementation adds the normed rows before attention, not the attention output.
         rows = rows + gate_attention * modulated
         modulated = self.block.norm2_context(rows) * (1 + scale) + shift
         return rows + gate_feed_forward * self.block.ff_context(modulated)
@@ -138,7 +143,7 @@ class Adapter(adapter.Adapter):
 
     @property
     def temporal_compression(self) -> int:
-        # The transformer's config does not say; the model's VAE compresses so.
+        # The config of the transformer does not say. The VAE of the model compresses by 4.
         return 4 if self.pipeline is None else self.pipeline.vae_scale_factor_temporal
 
     @property
@@ -152,7 +157,7 @@ class Adapter(adapter.Adapter):
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
         return tuple(latents.shape[2:])
 
-    def new_tap(self, settings: Settings, concepts: Tensor | None, read: Callable[..., None]) -> Tap:
+    def new_tap(self, settings: TapSettings, concepts: Tensor | None, read: LayerReader) -> Tap:
         return HunyuanVideoTap(settings, concepts, read, self.transformers[0])
 
     @torch.no_grad()
@@ -161,11 +166,11 @@ class Adapter(adapter.Adapter):
         pipeline = self.pipeline
         tokenizer = pipeline.tokenizer
         lengths = [len(ids) for ids in tokenizer(list(concepts), add_special_tokens=False).input_ids]
-        # EOS, which ends a concept in the template, counts as a token.
+        # EOS ends a concept in the template, and counts as a token.
         check_lengths(concepts, [length + 1 for length in lengths])
         inputs = {"max_sequence_length": CONCEPT_TOKENS}
         if "image" in inspect.signature(pipeline.encode_prompt).parameters:
-            # An image-to-video model reads an image before the prompt: black, as the pipeline gives a negative prompt.
+            # An image-to-video model reads an image before the text: black, as the pipeline does for negative prompts.
             black = [Image.new("RGB", (64, 64))] * len(concepts)
             inputs = {"max_sequence_length": CONCEPT_TOKENS + ASSISTANT_TOKENS, "image": black}
         embeddings, _, _ = pipeline.encode_prompt(prompt=list(concepts), **inputs)

@@ -1,4 +1,4 @@
-"""A real video through HunyuanVideo."""
+"""The pass of a real video through HunyuanVideo."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor
 from imap_fast.models.noise import Noise
 from imap_fast.models.video_forward import VideoForward
 
-# The default of the text-to-video pipeline, which the distilled model takes as an input.
 GUIDANCE_SCALE = 6.0
+"""The default of the text-to-video pipeline. The distilled model takes it as an input."""
 
 
 class HunyuanVideoForward(VideoForward):
@@ -34,7 +34,7 @@ class HunyuanVideoForward(VideoForward):
 
     def encode_text(self, prompt: str, first_frame: np.ndarray) -> None:
         pipeline, device = self.pipeline, self.pipeline._execution_device
-        # Fewer image rows where the first frame is given as tokens, as the image-to-video pipeline does.
+        # As in the image-to-video pipeline: fewer image rows if the first frame is given as tokens.
         interleave = {"latent_concat": 2, "token_replace": 4}
         image = {}
         if self.text_sees_video:
@@ -52,12 +52,12 @@ class HunyuanVideoForward(VideoForward):
         return window
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
-        """Pixels `[1, 3, T, H, W]` in [-1, 1] as the mode of their latents, `[1, C, F, H, W]`, scaled."""
+        """Encode pixels `[1, 3, T, H, W]` in [-1, 1] to the mode of their latents, `[1, C, F, H, W]`, scaled."""
         vae = self.pipeline.vae
         return vae.encode(pixels).latent_dist.mode().float() * vae.config.scaling_factor
 
     def conditioned(self, latents: Tensor, window: dict[str, Tensor]) -> Tensor:
-        """The noisy latents with the first frame that an image-to-video checkpoint is given."""
+        """The noisy latents, with the first frame if the checkpoint is image-to-video."""
         first_frame = window.get("first_frame")
         if self.config.image_condition_type == "token_replace":
             return torch.cat([first_frame, latents[:, :, 1:]], dim=2)

@@ -1,4 +1,4 @@
-"""Noise that belongs to the latent frames of a video, whichever window they are seen in."""
+"""Noise for the latent frames of a video, the same in every window that contains them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from torch import Tensor
 
 
 class Noise:
-    """Standard normal noise for windows of latents, the same for a latent frame in every window.
+    """Standard normal noise for windows of latents. A latent frame has the same noise in every window.
 
-    It is drawn in blocks of as many latent frames as a window has, each from a seed of its own: any window can be
-    drawn at any time, and the noise of the first window is what a pipeline draws for a clip of that length; in fp64,
-    what it draws in fp32.
+    The noise is drawn in blocks that are as long as a window, each from its own seed. So any window can be drawn at any
+    time. The noise of the first window is what a pipeline draws for a clip of that length. For fp64 latents, it is what
+    the pipeline draws in fp32.
 
     Args:
-        generator: of the first block; the others take their seeds from its initial one.
+        generator: draws the first block. The seeds of the other blocks are derived from its initial seed.
     """
 
     def __init__(self, generator: torch.Generator) -> None:
         self.generator, self.state = generator, generator.get_state()
 
     def draw(self, latents: Tensor, begin: int, dim: int) -> Tensor:
-        """Noise like `latents`, whose frames along `dim` are the video's from `begin` on."""
+        """Noise like `latents`, whose frames along `dim` begin at latent frame `begin` of the video."""
         length = latents.shape[dim]
         block, offset = divmod(begin, length)
         blocks = [self._block(block, latents)]
@@ -33,7 +33,7 @@ class Noise:
         return torch.cat(blocks, dim).narrow(dim, offset, length)
 
     def fingerprint(self) -> str:
-        """SHA-256 of what all noise follows from."""
+        """SHA-256 of the state of the generator, which determines all noise."""
         return hashlib.sha256(self.state.numpy().tobytes() + str(self.generator.initial_seed()).encode()).hexdigest()
 
     def _block(self, block: int, like: Tensor) -> Tensor:
@@ -41,9 +41,9 @@ class Noise:
             generator = self.generator.set_state(self.state)
         else:
             (seed,) = np.random.SeedSequence([self.generator.initial_seed(), block]).generate_state(1, np.uint64)
-            # torch takes 63 bits on every device.
+            # torch accepts 63 bits on every device.
             generator = torch.Generator(self.generator.device).manual_seed(int(seed >> np.uint64(1)))
-        # Where the generator is, like diffusers' pipelines. In fp64 a generator draws other numbers, and whoever asks
-        # what rounding does needs the ones of fp32.
+        # On the device of the generator, like the pipelines of diffusers. A generator draws other numbers in fp64, but
+        # a comparison of dtypes needs the same noise in both.
         dtype = torch.float32 if like.dtype == torch.float64 else like.dtype
         return torch.randn(like.shape, generator=generator, device=generator.device, dtype=dtype).to(like)

@@ -1,4 +1,4 @@
-"""Wan 2.1 and 2.2: cross-attention from the visual tokens to the prompt's rows."""
+"""Wan 2.1 and 2.2: cross-attention from the visual tokens to the text rows of the prompt."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from diffusers.models.transformers.transformer_wan import WanAttnProcessor
 from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 from torch import Tensor, nn
 
-from imap_fast.accumulate import TextRows
 from imap_fast.models import adapter, tap
+from imap_fast.models.text_rows import TextRows
 from imap_fast.models.wan_forward import WanForward
-from imap_fast.prompt import PromptTokens
+from imap_fast.text.prompt_tokens import PromptTokens
 
-# Where image rows stand in front of them, the stock processor takes as many rows for the prompt's.
-TEXT_ROWS_BEHIND_IMAGE = 512
+TEXT_ROWS_AFTER_IMAGE = 512
+"""The number of text rows that the stock processor assumes after image rows."""
 
 
 class TappedAttention(tap.TappedAttention):
-    """Stock arithmetic of `WanAttnProcessor` in a cross-attention.
+    """The arithmetic of `WanAttnProcessor` in a cross-attention.
 
-    κ are the text keys, o is what the visual tokens take from the text rows. Image-to-video checkpoints of Wan 2.1 add
-    to it what they take from an image's rows, and that part is not read.
+    κ are the text keys, and o is the attention output over the text rows. Image-to-video checkpoints of Wan 2.1 add the
+    attention output over the rows of an image, and that part is not read.
     """
 
     stock_processors = (WanAttnProcessor,)
@@ -43,27 +43,27 @@ class TappedAttention(tap.TappedAttention):
 
         image = None
         if attn.add_k_proj is not None:
-            image_rows = encoder_hidden_states.shape[1] - TEXT_ROWS_BEHIND_IMAGE
+            image_rows = encoder_hidden_states.shape[1] - TEXT_ROWS_AFTER_IMAGE
             image, encoder_hidden_states = encoder_hidden_states.tensor_split([image_rows], dim=1)
         query = attn.norm_q(attn.to_q(hidden_states)).unflatten(2, (attn.heads, -1))
         key, value = self.project(encoder_hidden_states)
         output = self.attend(query, key, value, attention_mask)
-        self.look(query, key, output)
+        self.read_layer(query, key, output)
         output = output.flatten(2, 3).type_as(query)
         if image is not None:
-            of_image = self.attend(query, *self.project_image(image), None)
-            output = output + of_image.flatten(2, 3).type_as(query)
+            image_output = self.attend(query, *self.project_image(image), None)
+            output = output + image_output.flatten(2, 3).type_as(query)
         linear, dropout = attn.to_out
         return dropout(linear(output))
 
     def project(self, text: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values `[B, T, A, d]` of the text rows `[B, T, D]`, after QK norm."""
+        """Project text rows `[B, T, D]` to keys and values `[B, T, A, d]`, after QK norm."""
         attn = self.attention
         key, value = attn.to_kv(text).chunk(2, dim=-1) if attn.fused_projections else (attn.to_k(text), attn.to_v(text))
         return attn.norm_k(key).unflatten(2, (attn.heads, -1)), value.unflatten(2, (attn.heads, -1))
 
     def project_image(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of the image rows, by projections of their own."""
+        """Project image rows, which have projections of their own, to keys and values."""
         attn = self.attention
         key, value = (
             attn.to_added_kv(image).chunk(2, dim=-1)
@@ -73,12 +73,12 @@ class TappedAttention(tap.TappedAttention):
         return attn.norm_added_k(key).unflatten(2, (attn.heads, -1)), value.unflatten(2, (attn.heads, -1))
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        """Attention of rows `[B, S, A, d]`, by the backend that diffusers was told to use."""
+        """Call the attention of rows `[B, S, A, d]`, with the backend that diffusers is set to."""
         return dispatch_attention_fn(query, key, value, attn_mask=mask, backend=self.stock._attention_backend)
 
     @torch.no_grad()
-    def look(self, query: Tensor, key: Tensor, output: Tensor) -> None:
-        """Hands the layer, rows `[B, S, A, d]`, to the reader; of the text rows as many as differ."""
+    def read_layer(self, query: Tensor, key: Tensor, output: Tensor) -> None:
+        """Give the layer, rows `[B, S, A, d]`, to the reader, with only the text rows that differ."""
         multiplicity = self.tap.forward.multiplicity
         query, key, output = (rows[self.tap.videos].transpose(1, 2) for rows in (query, key, output))
         for video in range(len(query)):
@@ -93,7 +93,7 @@ class Adapter(adapter.Adapter):
     attention = "attn2"
     tapped_attention = TappedAttention
     block_lists = ("blocks",)
-    # 1.3B, whose published `top_k` is 3, and 14B.
+    # 1.3B (with a published `top_k` of 3), and 14B.
     published_layers_of: ClassVar = {(30, 12): tuple(range(5, 20)), (40, 40): tuple(range(5, 26))}
     has_concept_stream = False
     video_forward_class = WanForward
@@ -104,7 +104,7 @@ class Adapter(adapter.Adapter):
         self._multiplicity: Tensor | None = None
 
     def transformers_of(self, pipeline) -> tuple[nn.Module, ...]:
-        """Wan 2.2 has two, for high and for low noise."""
+        """The transformers: Wan 2.2 has two, for high and for low noise."""
         both = (pipeline.transformer, getattr(pipeline, "transformer_2", None))
         return tuple(transformer for transformer in both if transformer is not None)
 
@@ -114,7 +114,7 @@ class Adapter(adapter.Adapter):
 
     @property
     def temporal_compression(self) -> int:
-        # The transformer's config does not say; all of Wan's VAEs compress so.
+        # The config of the transformer does not say. The VAEs of Wan compress by 4.
         return 4 if self.pipeline is None else self.pipeline.vae_scale_factor_temporal
 
     @property
@@ -129,8 +129,8 @@ class Adapter(adapter.Adapter):
         return tuple(latents.shape[2:])
 
     def text_multiplicity(self, text: Tensor) -> Tensor:
-        """The prompt's rows, and one for the zeros behind them: text rows do not meet, so these stay equal."""
-        # A run passes the same tensor at each step, so that this waits for the device once for each prompt.
+        """The rows of the prompt, and one row for the zeros after it, which stay equal: text rows do not attend."""
+        # A run passes the same tensor at each step, so the device is synchronized once for each prompt.
         if text is not self._text:
             like_last = (text == text[:, -1:]).all(-1).all(0)
             padding = int(like_last.flip(0).int().cumprod(0).sum())

@@ -1,4 +1,4 @@
-"""A real video through Wan 2.1 and 2.2."""
+"""The pass of a real video through Wan 2.1 and 2.2."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXT_LENGTH = 512
 
 
 class WanForward(VideoForward):
-    """See `VideoForward`. Wan 2.2's two transformers each take the steps on their side of the boundary."""
+    """See `VideoForward`. Each of the two transformers of Wan 2.2 takes the steps on its side of the boundary."""
 
     pipelines = ("WanPipeline", "WanImageToVideoPipeline", "WanVideoToVideoPipeline")
     published = (20, 50)
@@ -45,16 +45,17 @@ class WanForward(VideoForward):
         return window
 
     def normalized(self, latents: Tensor) -> Tensor:
-        """Latents `[1, C, F, H, W]` of the VAE, less its mean, by its standard deviation."""
+        """Normalize latents `[1, C, F, H, W]` by the mean and standard deviation of the VAE."""
         config = self.pipeline.vae.config
         mean, std = (latents.new_tensor(row)[:, None, None, None] for row in (config.latents_mean, config.latents_std))
         return (latents - mean) / std
 
     def condition_on(self, first_frame: Tensor, image: np.ndarray, latents: Tensor) -> dict[str, Tensor]:
-        """What an image-to-video checkpoint takes beside the noisy latents.
+        """The inputs that condition an image-to-video checkpoint.
 
-        `condition`, the first frame; `noisy`, which frames are noise, where Wan 2.2's 5B is given the first one as it
-        is; `image_embeds`, the frame's CLIP embedding, where the model takes it.
+        Returns:
+            `condition`, the first frame. `noisy`, the mask of noisy frames, for Wan 2.2 5B, whose first frame is clean.
+            `image_embeds`, the CLIP embedding of the first frame, if the model takes it.
         """
         pipeline = self.pipeline
         _, condition, *noisy = pipeline.prepare_latents(
@@ -82,7 +83,7 @@ class WanForward(VideoForward):
             noisy = window.get("noisy", torch.ones_like(latents[:, :1]))
             if condition is not None:
                 latents = (1 - noisy) * condition + noisy * latents
-            # One timestep for each patch: a given first frame is at none.
+            # One timestep for each patch. It is zero for a clean first frame.
             patches = noisy[:, 0, :, :: self.patch_size, :: self.patch_size].flatten(1)
             timestep = patches * timestep[:, None]
         elif condition is not None:
@@ -96,7 +97,7 @@ class WanForward(VideoForward):
         )
 
     def transformer_at(self, timestep: Tensor) -> torch.nn.Module:
-        """The transformer for this noise: of Wan 2.2's two, the one on its side of the boundary."""
+        """The transformer for this timestep. Wan 2.2 has two, on both sides of a boundary."""
         pipeline = self.pipeline
         boundary = pipeline.config.get("boundary_ratio")
         if boundary is not None and timestep < boundary * self.scheduler.config.num_train_timesteps:

@@ -1,1 +1,1 @@
-"""Pictures of saliency maps: heat over a clip, a grid of frames and concepts, head scores."""
+"""Pictures from plain arrays: labels, values and times. Nothing here knows where the values come from."""

@@ -2,89 +2,93 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from torch import Tensor
 
-from imap_fast.render.footage import Footage
-from imap_fast.render.heat import COLOURS, backdrop, on_scale, scales, under_heat
+from imap_fast.render.heatmap import COLOURS, apply_scales, heat_scales, overlay_heat, pale
+from imap_fast.render.source_video import SourceVideo
+from imap_fast.render.spacing import evenly_spaced
 from imap_fast.render.text import fit, style, text_width
-from imap_fast.render.upsample import between, neighbours
-
-if TYPE_CHECKING:
-    from imap_fast.maps import SaliencyMaps
+from imap_fast.upsampling.interpolate import Neighbours, between, neighbours
 
 COLUMNS = 6
-"""Frames shown, evenly spaced, the first and the last among them."""
+"""The number of frames in a grid: evenly spaced, with the first and the last frame."""
 
 CELL_AREA = 2.2
-"""Square inches of one picture."""
+"""Area of one picture, in square inches."""
 
 WIDEST_LABEL, MARGIN, GAP, HEADER, FOOTER = 2.4, 0.15, 0.05, 0.35, 0.5
-"""Inches."""
+"""Lengths, in inches."""
 
 LABEL_SIZE, SMALL_SIZE = 11, 9
 GREY, OUTLINE = "#6b6b75", "#4bc6f1"
 
 
 def grid_figure(
-    maps: "SaliencyMaps",
-    video: Any,
-    concepts: Sequence[str] | None,
-    map: str | None,
+    source: SourceVideo,
+    labels: Sequence[str],
+    values: Tensor,
+    times: Tensor,
     outlines: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
-    """One row of frames, then one row of heat for each concept; see `SaliencyMaps.grid_figure`.
+    """One row of frames, then one row of heatmaps for each concept.
 
-    `outlines` are masks of some concepts, bool `[T, H, W]` like the video's frames, to draw on their rows.
+    Args:
+        source: the video.
+        labels: of the C concepts.
+        values: saliency, fp32 `[C, F, H, W]`.
+        times: of the latent frames, in video frames, fp64 `[F]`.
+        outlines: masks by label, bool `[T, H, W]` at the size of the video, drawn as outlines.
     """
-    if video is not None:
-        footage = Footage(maps, video)
-        shown = spread(footage.num_frames)
-        stills = np.stack([frame for number, (frame, _) in enumerate(footage.frames()) if number in shown])
-        return grid_over(maps, stills, footage.num_frames, concepts, map, outlines)
-    labels, values = maps.chosen(concepts, map)
-    shown = spread(values.shape[1])
-    rows = [COLOURS(concept.numpy()) for concept in on_scale(values[:, shown], scales(values))]
-    return _draw(rows, labels, [f"latent frame {frame}" for frame in shown], {})
+    columns = grid_frames(source.num_frames)
+    stills = np.stack([frame for number, (frame, _) in enumerate(source.frames()) if number in columns])
+    return grid_of_stills(stills, source.num_frames, labels, values, times, outlines)
 
 
-def grid_over(
-    maps: "SaliencyMaps",
+def grid_of_stills(
     stills: np.ndarray,
     num_frames: int,
-    concepts: Sequence[str] | None,
-    map: str | None,
+    labels: Sequence[str],
+    values: Tensor,
+    times: Tensor,
     outlines: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
-    """The grid over the frames `spread(num_frames)` of a video, uint8 `[n, H, W, 3]`; no other is needed."""
-    labels, values = maps.chosen(concepts, map)
-    shown = spread(num_frames)
-    before, after, weight = (each[shown] for each in neighbours(values.shape[1], num_frames, **maps.time))
-    # Only the latent frames beside those shown: values may lie on disk.
-    needed = torch.cat([before, after]).unique()
-    hot = on_scale(values[:, needed], scales(values))
-    hot = between(hot, torch.searchsorted(needed, before), torch.searchsorted(needed, after), weight)
-    pale = backdrop(stills)
-    rows = [stills, *(under_heat(pale, concept) for concept in hot)]
-    masks = {row: outlines[label][shown] for row, label in enumerate(labels, 1) if label in (outlines or {})}
-    return _draw(rows, ("video", *labels), [f"frame {frame}" for frame in shown], masks)
+    """The grid of a video, made from the frames `grid_frames(num_frames)` alone, uint8 `[n, H, W, 3]`."""
+    columns = grid_frames(num_frames)
+    shown = Neighbours(*(each[columns] for each in neighbours(times, num_frames)))
+    # Only the latent frames next to those shown are read: values may be on disk.
+    needed = torch.cat([shown.before, shown.after]).unique()
+    heat = apply_scales(values[:, needed], heat_scales(values))
+    positions = (torch.searchsorted(needed, each) for each in (shown.before, shown.after))
+    heat = between(heat, Neighbours(*positions, shown.weight))
+    backdrop = pale(stills)
+    rows = [stills, *(overlay_heat(backdrop, concept) for concept in heat)]
+    masks = {row: outlines[label][columns] for row, label in enumerate(labels, 1) if label in (outlines or {})}
+    return _draw(rows, ("video", *labels), [f"frame {frame}" for frame in columns], masks)
 
 
-def spread(frames: int, shown: int = COLUMNS) -> list[int]:
-    """Which frames are shown of so many: `shown` of them at most."""
-    return np.unique(np.linspace(0, frames - 1, shown).round().astype(int)).tolist()
+def latent_grid_figure(labels: Sequence[str], values: Tensor) -> Figure:
+    """One row of heatmaps for each concept, of latent frames without a video."""
+    columns = grid_frames(values.shape[1])
+    rows = [COLOURS(concept.numpy()) for concept in apply_scales(values[:, columns], heat_scales(values))]
+    return _draw(rows, labels, [f"latent frame {frame}" for frame in columns], {})
+
+
+def grid_frames(num_frames: int) -> list[int]:
+    """The frames that a grid shows."""
+    return evenly_spaced(num_frames, COLUMNS)
 
 
 def _draw(
     rows: list[np.ndarray], labels: Sequence[str], headings: Sequence[str], masks: Mapping[int, np.ndarray]
 ) -> Figure:
-    """Rows of pictures `[n, H, W, 3 or 4]` with labels before them, headings above, and the scale below.
+    """Draw rows of pictures `[n, H, W, 3 or 4]`: labels to the left, headings above, the colour scale below.
 
-    `masks` are of some rows, bool `[n, H, W]`, and drawn as outlines.
+    `masks`, bool `[n, H, W]` by row, are drawn as outlines.
     """
     height, width = rows[0].shape[1:3]
     cell_height, cell_width = math.sqrt(CELL_AREA * height / width), math.sqrt(CELL_AREA * width / height)
@@ -95,7 +99,7 @@ def _draw(
     figure = Figure(figsize=(page_width, page_height), dpi=150, facecolor="white")
 
     def box(x: float, y: float, w: float, h: float) -> tuple[float, float, float, float]:
-        """Inches from the top left → matplotlib's shares from the bottom left."""
+        """Convert inches from the top left to matplotlib's fractions from the bottom left."""
         return x / page_width, 1 - (y + h) / page_height, w / page_width, h / page_height
 
     for row, (pictures, label) in enumerate(zip(rows, labels, strict=True)):

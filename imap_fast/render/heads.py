@@ -1,15 +1,13 @@
-"""Head scores of every layer, with the motion heads marked."""
+"""The separation scores of all heads, with the motion heads marked."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-
-if TYPE_CHECKING:
-    from imap_fast.maps import SaliencyMaps
+from torch import Tensor
 
 SCORES = {
     "chi": "Calinski–Harabasz score",
@@ -19,45 +17,51 @@ SCORES = {
 }
 
 CELL, MARGINS = 0.24, (1.7, 1.5)
-"""Inches: of one head's square, and of what stands around the squares (across, down)."""
+"""Side of the square of one head, and margins around all squares (across, down), in inches."""
 
 
-def heads_figure(maps: "SaliencyMaps") -> Figure:
-    """Layers down, heads across, colour for the separation score; see `SaliencyMaps.heads`."""
-    scores = maps.head_scores.float().numpy()
-    layers, heads = scores.shape
+def heads_figure(head_scores: Tensor, selected_heads: Tensor, layers: Sequence[int], head_score: str) -> Figure:
+    """Layers down, heads across. Colour shows the separation score, rings mark the motion heads.
 
-    size = max(heads * CELL, 4.5) + MARGINS[0], layers * CELL + MARGINS[1]
+    Args:
+        head_scores: `[L, A]`.
+        selected_heads: int64 `[L, k]`.
+        layers: the numbers of the L layers.
+        head_score: name of the score.
+    """
+    scores = head_scores.float().numpy()
+    num_layers, num_heads = scores.shape
+
+    size = max(num_heads * CELL, 4.5) + MARGINS[0], num_layers * CELL + MARGINS[1]
     figure = Figure(figsize=size, dpi=150, facecolor="white", layout="constrained")
     axes = figure.add_subplot()
-    axes.set_facecolor("#d5d5da")  # a score that is not a number shows as this
-    colours, norm = colour_scale(maps)
+    axes.set_facecolor("#d5d5da")  # shows scores that are not a number
+    colours, norm = colour_scale(scores, head_score)
     picture = axes.imshow(scores, cmap=colours, norm=norm, aspect="auto")
-    for layer, chosen in enumerate(maps.selected_heads.tolist()):
-        axes.scatter(chosen, [layer] * len(chosen), s=60, facecolors="none", edgecolors="white", linewidths=2.6)
-        axes.scatter(chosen, [layer] * len(chosen), s=60, facecolors="none", edgecolors="crimson", linewidths=1.4)
+    for row, heads in enumerate(selected_heads.tolist()):
+        axes.scatter(heads, [row] * len(heads), s=60, facecolors="none", edgecolors="white", linewidths=2.6)
+        axes.scatter(heads, [row] * len(heads), s=60, facecolors="none", edgecolors="crimson", linewidths=1.4)
 
-    axes.set_yticks(range(layers), maps.layers)
+    axes.set_yticks(range(num_layers), [str(layer) for layer in layers])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="head", ylabel="layer", title="Motion heads (ringed)")
-    figure.colorbar(picture, label=score_name(maps))
+    figure.colorbar(picture, label=score_name(head_score))
     return figure
 
 
-def score_name(maps: "SaliencyMaps") -> str:
-    """What the head scores are called in full."""
-    name = maps.settings.get("head_score", "chi")
-    return SCORES.get(name, name)
+def score_name(head_score: str) -> str:
+    """The full name of a separation score."""
+    return SCORES.get(head_score, head_score)
 
 
-def colour_scale(maps: "SaliencyMaps") -> tuple[Colormap, Normalize]:
-    """Colours in which a better score is brighter, and the scale that leads to them."""
-    lower_is_better = maps.settings.get("head_score") == "dbi"
-    return colormaps["viridis_r" if lower_is_better else "viridis"], _norm(maps.head_scores.float().numpy())
+def colour_scale(scores: np.ndarray, head_score: str) -> tuple[Colormap, Normalize]:
+    """A colour map in which better scores are brighter, and its normalization."""
+    lower_is_better = head_score == "dbi"
+    return colormaps["viridis_r" if lower_is_better else "viridis"], _norm(scores)
 
 
 def _norm(scores: np.ndarray) -> Normalize:
-    """A logarithmic scale where every score is positive and the largest is far above the smallest."""
+    """A logarithmic scale if all scores are positive and the largest is far above the smallest, else a linear one."""
     finite = scores[np.isfinite(scores)]
     if finite.size and finite.min() > 0 and finite.max() > 20 * finite.min():
         return LogNorm(finite.min(), finite.max())

@@ -1,84 +1,87 @@
-"""A clip beside itself under the heat of each concept."""
+"""A clip beside itself under the heatmap of each concept."""
 
 import math
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from matplotlib.colors import to_rgb
+from torch import Tensor
 
-from imap_fast.render.footage import Footage
-from imap_fast.render.heat import backdrop, on_scale, scales, under_heat
+from imap_fast.render.heatmap import apply_scales, heat_scales, overlay_heat, pale
+from imap_fast.render.source_video import SourceVideo
 from imap_fast.render.text import text_strip
-from imap_fast.render.upsample import neighbours
-from imap_fast.video import Clip, resize_and_crop
+from imap_fast.upsampling.interpolate import neighbours
+from imap_fast.video.clip import Clip
+from imap_fast.video.resize import resize_and_crop
 from imap_fast.video.write import write_timed_mp4
 
-if TYPE_CHECKING:
-    from imap_fast.maps import SaliencyMaps
-
 LARGEST_HEIGHT, LARGEST_WIDTH = 1440, 1920
-"""Pixels of the whole picture; panels shrink to fit."""
+"""The largest picture, in pixels. Panels shrink to fit."""
 
 SMALLEST_SIDE = 240
-"""A clip smaller than this is enlarged, so that its labels can be read."""
+"""A smaller clip is enlarged, so that its labels are readable."""
 
 LABEL_HEIGHT, GUTTER = 34, 6
 BACKGROUND, TITLE, LABEL = "#111116", "#9d9da8", "#ffffff"
 
 
-def overlay(maps: "SaliencyMaps", video: Any, concepts: Sequence[str] | None, map: str | None) -> Clip:
-    """Panels in rows: the clip, then the clip under each concept's heat, labelled; see `SaliencyMaps.overlay`."""
-    footage = Footage(maps, video)
-    return Clip(np.stack([wall for wall, _ in walls(maps, footage, concepts, map)]), footage.fps)
+def overlay(source: SourceVideo, labels: Sequence[str], values: Tensor, times: Tensor) -> Clip:
+    """A clip of labelled panels: the video, and the video under the heatmap of each concept.
+
+    Args:
+        source: the video.
+        labels: of the C concepts.
+        values: saliency, fp32 `[C, F, H, W]`.
+        times: of the latent frames, in video frames, fp64 `[F]`.
+    """
+    return Clip(np.stack([picture for picture, _ in panel_frames(source, labels, values, times)]), source.fps)
 
 
 def save_overlay(
-    maps: "SaliencyMaps", path: str | os.PathLike, video: Any, concepts: Sequence[str] | None, map: str | None
+    path: str | os.PathLike, source: SourceVideo, labels: Sequence[str], values: Tensor, times: Tensor
 ) -> None:
-    """The same, each frame encoded as it is drawn; see `SaliencyMaps.save_overlay`."""
-    footage = Footage(maps, video)
-    write_timed_mp4(path, walls(maps, footage, concepts, map), footage.fps)
+    """Write the same to an .mp4. Each frame is encoded as soon as it is drawn."""
+    write_timed_mp4(path, panel_frames(source, labels, values, times), source.fps)
 
 
-def walls(
-    maps: "SaliencyMaps", footage: Footage, concepts: Sequence[str] | None, map: str | None
+def panel_frames(
+    source: SourceVideo, labels: Sequence[str], values: Tensor, times: Tensor
 ) -> Iterator[tuple[np.ndarray, float]]:
-    """The whole picture at each frame, uint8 `[H, W, 3]`, and its seconds."""
-    labels, values = maps.chosen(concepts, map)
-    scale = scales(values)
-    places = zip(*neighbours(values.shape[1], footage.num_frames, **maps.time), strict=True)
-    titles = labels if footage.plain else ("video", *labels)
-    rows, columns = _arrange(len(titles), footage.height, footage.width)
-    height, width = _panel_size(rows, columns, footage.height, footage.width)
+    """Yield the picture of each frame with all panels, uint8 `[H, W, 3]`, and its time in seconds."""
+    scales = heat_scales(values)
+    titles = list(labels) if source.is_blank else ["video", *labels]
+    rows, columns = _arrange(len(titles), source.height, source.width)
+    height, width = _panel_size(rows, columns, source.height, source.width)
     cell = LABEL_HEIGHT + height + GUTTER, width + GUTTER
     background = np.rint(255 * np.array(to_rgb(BACKGROUND))).astype(np.uint8)
     empty = np.broadcast_to(background, (rows * cell[0] + GUTTER, columns * cell[1] + GUTTER, 3)).copy()
     panels = []
-    for place, label in enumerate(titles):
-        top, left = place // columns * cell[0] + GUTTER, place % columns * cell[1] + GUTTER
-        colour = LABEL if place or footage.plain else TITLE
-        strip = text_strip(label, LABEL_HEIGHT, width, colour, BACKGROUND)
-        empty[top : top + LABEL_HEIGHT, left : left + width] = strip
+    for position, label in enumerate(titles):
+        top, left = position // columns * cell[0] + GUTTER, position % columns * cell[1] + GUTTER
+        colour = LABEL if position or source.is_blank else TITLE
+        empty[top : top + LABEL_HEIGHT, left : left + width] = text_strip(
+            label, LABEL_HEIGHT, width, colour, BACKGROUND
+        )
         panels.append((slice(top + LABEL_HEIGHT, top + LABEL_HEIGHT + height), slice(left, left + width)))
 
-    for (frame, seconds), (before, after, weight) in zip(footage.frames(), places, strict=False):
-        # The two neighbours alone: values may lie on disk.
-        near = on_scale(values[:, before : after + 1], scale)
-        hot = torch.lerp(near[:, 0], near[:, -1], weight)
-        frame, wall = resize_and_crop(frame[None], height, width), empty.copy()
-        pale = backdrop(frame)
-        if not footage.plain:
-            wall[panels[0]] = frame[0]
-        for panel, concept in zip(panels[-len(labels) :], hot, strict=True):
-            wall[panel] = under_heat(pale, concept[None])[0]
-        yield wall, seconds
+    positions = zip(*neighbours(times, source.num_frames), strict=True)
+    for (frame, seconds), (before, after, weight) in zip(source.frames(), positions, strict=False):
+        # Only two latent frames are read: values may be on disk.
+        near = apply_scales(values[:, before : after + 1], scales)
+        heat = torch.lerp(near[:, 0], near[:, -1], weight)
+        frames, picture = resize_and_crop(frame[None], height, width), empty.copy()
+        backdrop = pale(frames)
+        if not source.is_blank:
+            picture[panels[0]] = frames[0]
+        for panel, concept in zip(panels[-len(labels) :], heat, strict=True):
+            picture[panel] = overlay_heat(backdrop, concept[None])[0]
+        yield picture, seconds
 
 
 def _arrange(panels: int, height: int, width: int) -> tuple[int, int]:
-    """Rows and columns that come closest to 16:9 with few places left empty."""
+    """Rows and columns whose shape is closest to 16:9 with few empty cells."""
 
     def cost(columns: int) -> float:
         rows = math.ceil(panels / columns)
@@ -90,7 +93,7 @@ def _arrange(panels: int, height: int, width: int) -> tuple[int, int]:
 
 
 def _panel_size(rows: int, columns: int, height: int, width: int) -> tuple[int, int]:
-    """Even height and width of a panel: the clip's own, unless that is too small to read or the picture too large."""
+    """Even height and width of a panel: those of the clip, unless it is too small or the picture is too large."""
     fitting = min(LARGEST_HEIGHT / (rows * height), LARGEST_WIDTH / (columns * width))
     scale = min(fitting, max(1.0, SMALLEST_SIDE / min(height, width)))
-    return tuple(max(2, 2 * round(side * scale / 2)) for side in (height, width))
+    return max(2, 2 * round(height * scale / 2)), max(2, 2 * round(width * scale / 2))

@@ -1,37 +1,33 @@
-"""When a concept is there: its saliency over time, and the frames in which it is active."""
+"""When a concept occurs: its saliency over time, and the frames in which it is active."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from imap_fast.render.heat import heat
+from imap_fast.render.heatmap import heat
 from imap_fast.render.palette import DEEP
 from imap_fast.render.text import fit, style
-from imap_fast.render.upsample import longest_video, upsample_time
-
-if TYPE_CHECKING:
-    from imap_fast.maps import SaliencyMaps
+from imap_fast.upsampling.interpolate import upsample_time
 
 HOTTEST = 0.05
-"""Share of a frame's patches that speak for it: a mean over all would hide what is small."""
+"""The share of hottest patches that are averaged. A mean over all patches would hide small objects."""
 
 ACTIVE = 0.5
-"""A concept is active where its saliency is at least this far up its own scale."""
+"""A concept is active in frames whose saliency is at least this, on its own scale from 0 to 1."""
 
 WIDTH, CURVES, TRACK, MARGINS = 7.5, 2.1, 0.26, (2.0, 1.15)
-"""Inches: of the figure, of the curves' height, of one concept's track, and of what stands around (left, above and
-below together)."""
+"""Width of the figure, height of the curves, height of one concept's track, and margins (left; above plus below), in
+inches."""
 
 LABEL_SIZE = 9
 GREY = "#6b6b75"
 
 
 def saliency_over_time(values: Tensor) -> Tensor:
-    """The mean heat of each frame's hottest patches, on the scale of `imap_fast.render.heat`.
+    """The mean heat of the hottest patches of each frame; see `imap_fast.render.heatmap.heat`.
 
     Args:
         values: fp32 `[C, F, H, W]`.
@@ -43,24 +39,27 @@ def saliency_over_time(values: Tensor) -> Tensor:
     return patches.topk(max(1, round(HOTTEST * patches.shape[-1]))).values.mean(-1)
 
 
-def every_frame(saliency: Tensor, num_frames: int, **time: int) -> np.ndarray:
-    """Saliency of latent frames, `[C, F]`, at every frame of the video, `[C, num_frames]`; see `upsample_time`."""
-    return upsample_time(saliency[..., None, None], num_frames, **time)[..., 0, 0].numpy()
+def saliency_of_frames(saliency: Tensor, times: Tensor, num_frames: int) -> np.ndarray:
+    """The saliency of latent frames, `[C, F]`, at every frame of the video, `[C, num_frames]`; see `upsample_time`."""
+    return upsample_time(saliency[..., None, None], times, num_frames)[..., 0, 0].numpy()
 
 
 def active_frames(saliency: np.ndarray) -> list[tuple[int, int]]:
-    """First and last frame of each unbroken run in which one concept's saliency, `[T]`, reaches `ACTIVE`."""
+    """First and last frame of each run of frames in which the saliency of one concept, `[T]`, reaches `ACTIVE`."""
     edges = np.flatnonzero(np.diff((saliency >= ACTIVE).astype(np.int8), prepend=0, append=0))
     return [(int(first), int(after) - 1) for first, after in edges.reshape(-1, 2)]
 
 
-def timeline_figure(
-    maps: "SaliencyMaps", num_frames: int | None, concepts: Sequence[str] | None, map: str | None
-) -> Figure:
-    """Curves above, each concept's active frames below; see `SaliencyMaps.timeline`."""
-    labels, values = maps.chosen(concepts, map)
-    num_frames = num_frames or longest_video(values.shape[1], **maps.time)
-    curves = every_frame(saliency_over_time(values), num_frames, **maps.time)
+def timeline_figure(labels: Sequence[str], values: Tensor, times: Tensor, num_frames: int) -> Figure:
+    """Saliency curves above, the active frames of each concept below.
+
+    Args:
+        labels: of the C concepts.
+        values: saliency, fp32 `[C, F, H, W]`.
+        times: of the latent frames, in video frames, fp64 `[F]`.
+        num_frames: of the video.
+    """
+    curves = saliency_of_frames(saliency_over_time(values), times, num_frames)
     frames = np.arange(num_frames)
 
     tracks = TRACK * len(labels)

@@ -1,103 +1,92 @@
-"""What a report says beside its pictures, as the JSON that its page reads."""
+"""The JSON that the page of a report reads: everything except videos, maps and figures."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.colors import Colormap, to_hex
+from torch import Tensor
 
-from imap_fast.maps import MAP_NAMES
 from imap_fast.render.heads import colour_scale, score_name
-from imap_fast.render.heat import COLOURS
+from imap_fast.render.heatmap import COLOURS
 from imap_fast.render.palette import BRIGHT, DEEP
-from imap_fast.render.timeline import ACTIVE, active_frames, every_frame, saliency_over_time
-from imap_fast.render.upsample import latent_frame_times
-from imap_fast.report.footage import EmbeddedVideo
+from imap_fast.render.timeline import ACTIVE, active_frames, saliency_of_frames, saliency_over_time
+from imap_fast.report.data import ReportData
+from imap_fast.report.video import EmbeddedVideo
 from imap_fast.version import __version__
 
-if TYPE_CHECKING:
-    from imap_fast.maps import SaliencyMaps
-
 SHOWN_ELSEWHERE = {"prompt", "caption", "labels", "grid", "layers", "selected_heads", "settings", "auc", "files"}
-"""Of a run's record, and of its maps' settings."""
-
-TITLE = 8
-"""Labels that make the title where there is no prompt."""
+"""Entries of the settings and of the run that the table of facts leaves out."""
 
 NO_SCORE = 0.55
 """Grey level of a head whose score is not a number."""
 
 FIRST = ("command", "model", "seed", "steps")
-"""What a reader looks for; the rest follows as it comes."""
+"""The rows at the top of the table of facts. The others keep their order."""
 
 
-def content(maps: "SaliencyMaps", video: EmbeddedVideo, run: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything the page is told; planes, video and figures follow it as blocks of their own.
-
-    Args:
-        maps: of one video.
-        video: that they are shown over.
-        run: what is known of the run beyond the maps' own settings, such as its seed.
+def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
+    """The content of the page as JSON values.
 
     Raises:
         ValueError: the video is not as long as the maps.
     """
-    prompt = maps.settings.get("prompt")  # several, where the pipeline was given several
-    times = latent_frame_times(maps.grid[0], video.num_frames, **maps.time)
+    times = data.frame_times(video.num_frames)
     return {
         "version": __version__,
-        "title": prompt if isinstance(prompt, str) else ", ".join(prompt or maps.labels[:TITLE]),
+        "title": data.title,
         "video": {"frames": video.num_frames, "fps": video.fps, "height": video.height, "width": video.width},
-        "grid": maps.grid,
+        "grid": data.grid,
         "times": times.tolist(),
         "active": ACTIVE,
-        "maps": [_map(maps, name, video.num_frames) for name in sorted(maps.maps, key=MAP_NAMES.index)],
+        "maps": [_map(name, *data.maps[name], times, video.num_frames) for name in data.maps],
         "colours": {"heat": _table(COLOURS), "bright": BRIGHT, "deep": DEEP},
-        "heads": _heads(maps),
-        "run": _run(maps, run),
+        "heads": _heads(data),
+        "run": _facts(data),
     }
 
 
-def _map(maps: "SaliencyMaps", name: str, num_frames: int) -> dict[str, Any]:
-    saliency = torch.cat([saliency_over_time(concept[None]) for concept in maps.maps[name]])
+def _map(name: str, labels: Sequence[str], values: Tensor, times: Tensor, num_frames: int) -> dict[str, Any]:
+    # One concept at a time, so that the heat of only one is in memory.
+    saliency = torch.cat([saliency_over_time(concept[None]) for concept in values])
     return {
         "name": name,
-        "labels": maps.labels_of(name),
+        "labels": labels,
         "saliency": [[round(value, 3) for value in curve] for curve in saliency.tolist()],
-        "active": [active_frames(curve) for curve in every_frame(saliency, num_frames, **maps.time)],
+        "active": [active_frames(curve) for curve in saliency_of_frames(saliency, times, num_frames)],
     }
 
 
-def _heads(maps: "SaliencyMaps") -> dict[str, Any]:
-    scores = maps.head_scores.float().numpy()
-    scale, norm = colour_scale(maps)
+def _heads(data: ReportData) -> dict[str, Any]:
+    scores = data.head_scores.float().numpy()
+    scale, norm = colour_scale(scores, data.head_score)
     finite = np.isfinite(scores)
     colours = scale(norm(np.where(finite, scores, norm.vmin)))
     colours[~finite, :3] = NO_SCORE
     return {
-        "score": score_name(maps),
-        "layers": maps.layers,
+        "score": score_name(data.head_score),
+        "layers": data.layers,
         "scores": [[float(f"{score:.4g}") if np.isfinite(score) else None for score in layer] for layer in scores],
         "colours": [[to_hex(colour) for colour in layer] for layer in colours],
-        "chosen": maps.selected_heads.tolist(),
+        "chosen": data.selected_heads.tolist(),
         "scale": {"low": f"{norm.vmin:.3g}", "high": f"{norm.vmax:.3g}", "colours": _table(scale)},
     }
 
 
 def _table(colours: Colormap) -> str:
-    """256 colours as one hexadecimal text."""
+    """256 colours as one hexadecimal string."""
     return (colours(np.arange(256))[:, :3] * 255).round().astype(np.uint8).tobytes().hex()
 
 
-def _run(maps: "SaliencyMaps", run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    settings = {name: value for name, value in maps.settings.items() if name != "video"}  # its size is above the player
-    rows = _rows(settings) | _rows(run) | _rows({"steps": maps.steps})
+def _facts(data: ReportData) -> list[tuple[str, str]]:
+    settings = {name: value for name, value in data.settings.items() if name != "video"}  # shown above the player
+    rows = _rows(settings) | _rows(data.run) | _rows({"steps": data.steps})
     return sorted(rows.items(), key=lambda row: FIRST.index(row[0]) if row[0] in FIRST else len(FIRST))
 
 
 def _rows(record: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    """Nested settings as names and readable values; what is None, or shown elsewhere, is left out."""
+    """Nested settings as names and readable values, without None and without what is shown elsewhere."""
     rows: dict[str, str] = {}
     for key, value in record.items():
         name = f"{above} {key}".strip().replace("_", " ")

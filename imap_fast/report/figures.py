@@ -2,28 +2,29 @@
 
 from collections.abc import Iterator
 from io import BytesIO
-from typing import TYPE_CHECKING
 
-from imap_fast.render.grid import grid_over
-from imap_fast.report.footage import EmbeddedVideo
+from imap_fast.render.grid import grid_of_stills
+from imap_fast.render.heads import heads_figure
+from imap_fast.render.timeline import timeline_figure
+from imap_fast.report.data import ReportData
+from imap_fast.report.video import EmbeddedVideo
 
-if TYPE_CHECKING:
-    from imap_fast.maps import SaliencyMaps
-
-ROWS = 12
-"""Concepts in a figure at most: with every token of a prompt it would be metres high."""
+MOST_CONCEPTS = 12
+"""The largest number of concepts in a figure. With every token of a prompt it would be metres high."""
 
 
-def figures(maps: "SaliencyMaps", video: EmbeddedVideo) -> Iterator[tuple[str, str, bytes]]:
-    """Name, media type and content of each figure.
+def figures(data: ReportData, video: EmbeddedVideo) -> Iterator[tuple[str, str, bytes]]:
+    """Yield name, media type and content of each figure.
 
-    The grid is a JPEG: as a PNG it would weigh more than everything else in the report.
+    The grid is a JPEG: as a PNG it would be larger than everything else in the report.
     """
-    concepts = maps.labels_of(maps.default)[:ROWS]
+    labels, values = (part[:MOST_CONCEPTS] for part in data.first_map)
+    times = data.frame_times(video.num_frames)
+    heads = heads_figure(data.head_scores, data.selected_heads, data.layers, data.head_score)
     drawn = {
-        "grid.jpg": ("image/jpeg", grid_over(maps, video.stills, video.num_frames, concepts, None)),
-        "timeline.svg": ("image/svg+xml", maps.timeline(video.num_frames, concepts)),
-        "heads.svg": ("image/svg+xml", maps.heads()),
+        "grid.jpg": ("image/jpeg", grid_of_stills(video.stills, video.num_frames, labels, values, times)),
+        "timeline.svg": ("image/svg+xml", timeline_figure(labels, values, times, video.num_frames)),
+        "heads.svg": ("image/svg+xml", heads),
     }
     for name, (media_type, figure) in drawn.items():
         content = BytesIO()

@@ -1,7 +1,7 @@
-"""Maps as a page holds them: 8 bits a patch, one sequence of latent frames for each concept.
+"""Maps as the page of a report stores them: 8 bits for each patch, one sequence of latent frames for each concept.
 
-They stay on the latent grid. The page brings them to the video's frames and pixels as `SaliencyMaps.upsample` does, so
-a long video costs a few kilobytes for a second of each concept, and none of them is decoded before it is shown.
+They stay on the latent grid. The page upsamples them as `SaliencyMaps.upsample` does. So a long video takes a few
+kilobytes for a second of each concept, and a map is decompressed only when it is shown.
 """
 
 import zlib
@@ -9,17 +9,17 @@ import zlib
 import numpy as np
 from torch import Tensor
 
-from imap_fast.render.heat import heat
+from imap_fast.render.heatmap import heat
 
 
 def pack(values: Tensor) -> bytes:
-    """One concept's heat in 8 bits, deflated.
+    """Compress the heat of one concept.
 
     Args:
-        values: fp32 `[F, H, W]`.
+        values: saliency, fp32 `[F, H, W]`.
 
     Returns:
-        zlib's stream of uint8 `[F, H, W]`, 0 for cold and 255 for hot (`imap_fast.render.heat`).
+        a zlib stream of uint8 `[F, H, W]`, from 0 for cold to 255 for hot (`imap_fast.render.heatmap`).
     """
     levels = np.rint(heat(values[None])[0].numpy() * 255).astype(np.uint8)
     return zlib.compress(levels.tobytes(), 6)

@@ -1,8 +1,6 @@
-"""Read and write clips."""
+"""Videos: reading, resizing and writing of clips and files."""
 
-from imap_fast.video.clip import Clip
-from imap_fast.video.file import VideoError, VideoFile
-from imap_fast.video.read import read_clip
-from imap_fast.video.resize import resize_and_crop
+import lazy_loader
 
-__all__ = ["Clip", "VideoError", "VideoFile", "read_clip", "resize_and_crop"]
+# The names of __init__.pyi. They are imported on first use, because torch takes seconds to load.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

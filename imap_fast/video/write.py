@@ -13,7 +13,7 @@ from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
-from imap_fast.files import whole_file
+from imap_fast.files import atomic_write
 
 ENCODER_OPTIONS = {"crf": "18", "preset": "veryfast", "g": "48"}
 """x264: a quality at which compression is hardly seen, and speed before the last bytes saved; a key frame so often that
@@ -70,7 +70,7 @@ def _opened(
     if Path(path).suffix.lower() != ".mp4":
         raise ValueError(f"a clip is saved as .mp4, not {Path(path).name!r}")
     with (
-        whole_file(path) as unfinished,
+        atomic_write(path) as unfinished,
         av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container,
     ):
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))

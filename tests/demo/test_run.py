@@ -9,7 +9,8 @@ from PIL import Image
 from imap_fast.demo import world
 from imap_fast.demo.build import NUM_FRAMES
 from imap_fast.demo.run import SEED, run
-from imap_fast.maps import MAP_NAMES, SaliencyMaps
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.video import read_clip
 
 

@@ -5,7 +5,7 @@ import torch
 
 from imap_fast.demo import world
 from imap_fast.demo.score import concept_masks, score
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps.saliency_maps import SaliencyMaps
 
 
 def test_concepts_cover_the_picture_once():

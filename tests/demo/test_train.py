@@ -15,7 +15,7 @@ from imap_fast.demo.captions import Told
 from imap_fast.demo.fit import fit
 from imap_fast.demo.train import EncodedScenes, Facts, Settings, train, velocity_loss
 from imap_fast.demo.validate import validate
-from imap_fast.maps import MAP_NAMES
+from imap_fast.maps.names import MAP_NAMES
 
 TINY = Settings(vae_steps=2, scenes=2, still_steps=2, still_batch=3, clip_steps=2, clip_batch=2)
 

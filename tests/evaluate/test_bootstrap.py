@@ -5,7 +5,7 @@ from math import isnan
 import numpy as np
 import pytest
 
-from imap_fast.evaluate.bootstrap import estimate
+from imap_fast.metrics.bootstrap import estimate
 
 
 def test_intervals_cover_the_true_mean_as_often_as_they_say():

@@ -9,7 +9,7 @@ from PIL import Image
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main
 from imap_fast.evaluate.localization import MEASURES
-from imap_fast.maps import MAP_NAMES
+from imap_fast.maps.names import MAP_NAMES
 from imap_fast.video import Clip
 from tests.evaluate.folders import CAPTIONS, davis, write_json
 from tests.video.media import draw_frames
@@ -48,7 +48,7 @@ def test_the_demo_world_is_measured_told_and_not_repeated(evaluate, tmp_path, mo
     picture = np.asarray(Image.open(tmp_path / "out" / worst["picture"]))
     assert picture.shape[1] > 1000
 
-    monkeypatch.setattr("imap_fast.cli.pipeline.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
+    monkeypatch.setattr("imap_fast.loading.pipeline.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
     assert evaluate("demo", "--json", clips=2) == 0
     assert json.loads(capsys.readouterr().out) == record
     assert evaluate(clips=2, seed=1) == 2
@@ -72,7 +72,7 @@ def test_what_was_done_is_kept_after_an_interruption(evaluate, tmp_path, monkeyp
     with monkeypatch.context() as patched:
         patched.setattr("imap_fast.evaluate.worst.worst_figures", interrupt)
         assert evaluate(clips=1) == 1
-    assert "what was done is kept; the same command goes on from there" in capsys.readouterr().err
+    assert "finished clips are kept; the same command resumes" in capsys.readouterr().err
     assert not (tmp_path / "out" / "results.json").exists()
     monkeypatch.setattr("imap_fast.evaluate.run.localization", lambda *_: pytest.fail("repeated a clip"))
     assert evaluate(clips=1) == 0

@@ -14,10 +14,10 @@ from imap_fast.evaluate import Evaluation, Journal, demo_world, evaluate, palett
 from imap_fast.evaluate import run as running
 from imap_fast.evaluate.example import DataSet
 from imap_fast.evaluate.localization import MEASURES
-from imap_fast.evaluate.metrics import auc
 from imap_fast.evaluate.reader import Reader
 from imap_fast.evaluate.worst import worst_figures
-from imap_fast.maps import MAP_NAMES
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.metrics.ranking import auc
 from imap_fast.render.grid import spread
 from imap_fast.video import Clip
 from tests import tiny_wan

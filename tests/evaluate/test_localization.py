@@ -7,7 +7,7 @@ import pytest
 
 from imap_fast.evaluate.example import Truth
 from imap_fast.evaluate.localization import IN_SPACE, MEASURES, localization
-from imap_fast.evaluate.metrics import auc
+from imap_fast.metrics.ranking import auc
 from tests.evaluate.truth import FRAMES, HEIGHT, WIDTH, example, maps_of, square
 
 LASTS = np.array([False, False, True, True, True, False])

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import jaccard_score, roc_auc_score
 from torchmetrics import JaccardIndex
 
-from imap_fast.evaluate.metrics import auc, best_iou, iou, mean_iou, otsu_threshold, pointing
+from imap_fast.metrics.ranking import auc, best_iou, iou, mean_iou, otsu_threshold, pointing
 
 LEVELS = [2, 7, 10_000]
 """How many different scores there are: few make ties."""

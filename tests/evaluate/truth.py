@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from imap_fast.evaluate.example import BACKGROUND, Example, Truth
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.video import Clip
 
 FRAMES, HEIGHT, WIDTH = 6, 8, 10

@@ -93,7 +93,7 @@ def test_what_was_cut_off_goes_on(judge, server, run, tmp_path):
     code, said, complained = judge(run)
     kept, told = complained.splitlines()
     assert (code, said) == (1, "")
-    assert kept == "imap-fast: 2 of 6 answers are kept; the same command goes on from there"
+    assert kept == "imap-fast: 2 of 6 answers are kept; the same command resumes"
     assert told.endswith("no credit for …; check OPENAI_API_KEY")
     assert not (tmp_path / "out" / "judgements.json").exists()
     server.replies, server.requests[:] = [completion(judgement(5))], []
@@ -200,7 +200,7 @@ def test_the_video_that_a_run_names_is_found_and_a_lost_one_told(judge, run, tmp
     code, _, complained = judge(run, "--overwrite")
     assert code == 2
     assert (
-        f"film.mp4, the video of this run, is not there any more; put it back, or as video.mp4 into {run}" in complained
+        f"film.mp4, the video of this run, no longer exists; restore it, or copy it to {run / 'video.mp4'}" in complained
     )
 
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from imap_fast.layers.attention import shown_attention
 from imap_fast.layers.eigenvalue import second_eigenvalues
-from imap_fast.models import adapter_for
+from imap_fast.models.registry import adapter_for
 from tests.layers.test_eigenvalue import dense
 from tests.test_memory import FRAMES, HEADS, HEIGHT, TEXT, TOKENS, WIDTH, Watch
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import imap_fast
-from imap_fast.evaluate.metrics import auc
 from imap_fast.layers.localize import patches_inside
+from imap_fast.metrics.ranking import auc
 from tests.assertions import assert_close
 from tests.precision import in_fp64
 from tests.tiny import FRAMES, HEIGHT, WIDTH

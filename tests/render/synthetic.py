@@ -2,7 +2,7 @@
 
 import torch
 
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps.saliency_maps import SaliencyMaps
 
 NASTY_LABELS = (
     "red $x_1^2$ circle \\frac{1}{2} & <b>bold</b>",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from imap_fast.render.heat import backdrop, heat, under_heat
+from imap_fast.render.heatmap import heat, overlay_heat, pale
 
 
 def random_values(seed: int) -> torch.Tensor:
@@ -62,11 +62,11 @@ def test_what_is_not_finite_is_cold():
 
 def test_cold_shows_the_frame_and_hot_shows_heat():
     frames = np.random.default_rng(7).integers(0, 256, (2, 8, 12, 3), dtype=np.uint8)
-    pale = backdrop(frames)
+    backdrop = pale(frames)
     hot = torch.zeros(2, 1, 2)
     hot[1, 0, 1] = 1
-    shown = under_heat(pale, hot).astype(int)
-    np.testing.assert_allclose(shown[0], 0.8 * pale[0], atol=1)
+    shown = overlay_heat(backdrop, hot).astype(int)
+    np.testing.assert_allclose(shown[0], 0.8 * backdrop[0], atol=1)
     hottest = shown[1, :, -3:].reshape(-1, 3)
     assert hottest.std(0).max() < 10  # the frame hardly shows through
     assert hottest[:, 0].min() > 200  # inferno ends in a pale yellow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from imap_fast.render import heat
+from imap_fast.render import heatmap
 from imap_fast.video import Clip, VideoFile, read_clip
 from tests.render.synthetic import make_maps
 from tests.video.media import draw_frames
@@ -54,13 +54,15 @@ def test_the_grid_is_drawn_from_the_file(file: Path) -> None:
 
 
 def test_maps_of_no_file_have_none_to_show(file: Path) -> None:
-    with pytest.raises(ValueError, match=r"not read from a video, so not from .*video\.mkv"):
+    with pytest.raises(ValueError, match=r"not read from a file, so not from .*video\.mkv"):
         make_maps().overlay(file)
 
 
 def test_frames_are_drawn_as_they_are_asked_for(monkeypatch) -> None:
     drawn = []
-    monkeypatch.setattr("imap_fast.render.overlay.write_timed_mp4", lambda path, walls, fps: drawn.append(next(walls)))
+    monkeypatch.setattr(
+        "imap_fast.render.overlay.write_timed_mp4", lambda path, frames, fps: drawn.append(next(frames))
+    )
     clip = Clip(draw_frames(9, 32, 48, seed=2), 5)
     read = []
     monkeypatch.setattr(
@@ -72,8 +74,8 @@ def test_frames_are_drawn_as_they_are_asked_for(monkeypatch) -> None:
 
 def test_a_long_video_is_scaled_by_some_of_its_frames(monkeypatch) -> None:
     values = torch.arange(1000.0).view(1, 1000, 1, 1)
-    exact = heat.scales(values)
-    monkeypatch.setattr(heat, "MOST_FRAMES", 100)
-    (few,) = heat.scales(values)
+    exact = heatmap.heat_scales(values)
+    monkeypatch.setattr(heatmap, "MOST_FRAMES", 100)
+    (few,) = heatmap.heat_scales(values)
     assert few == pytest.approx(exact[0], abs=10)
     assert few != exact[0]

@@ -8,7 +8,7 @@ import torch
 from matplotlib.colors import to_hex
 
 from imap_fast.render.palette import DEEP
-from imap_fast.render.timeline import active_frames, every_frame, saliency_over_time
+from imap_fast.render.timeline import active_frames, saliency_of_frames, saliency_over_time
 from tests.render.synthetic import NASTY_LABELS, make_maps
 
 
@@ -34,7 +34,7 @@ def test_active_frames_are_those_that_reach_half_of_the_scale(active, expected):
 
 
 def test_latent_frames_lie_where_their_video_frames_are():
-    curve = every_frame(torch.tensor([[0.0, 1.0]]), 5, temporal_compression=4, patch_size_t=1)
+    curve = saliency_of_frames(torch.tensor([[0.0, 1.0]]), torch.tensor([0.0, 2.5]).double(), 5)
     np.testing.assert_allclose(curve, [[0, 0.4, 0.8, 1, 1]])
 
 
@@ -46,7 +46,7 @@ def test_the_figure_has_a_curve_and_a_track_for_each_concept():
     np.testing.assert_allclose(upper.lines[0].get_xdata(), np.arange(9))
     assert [label.get_text() for label in lower.get_yticklabels()] == ["running", "grass"]
     assert [to_hex(line.get_color()) for line in upper.lines[:2]] == list(DEEP[:2])
-    saliency = every_frame(saliency_over_time(maps.imap[1:2]), 9, **maps.time)[0]
+    saliency = saliency_of_frames(saliency_over_time(maps.imap[1:2]), maps.frame_times(9), 9)[0]
     np.testing.assert_allclose(upper.lines[0].get_ydata(), saliency)
     bars = [path.get_extents() for path in lower.collections[0].get_paths()]
     assert [(bar.x0, bar.x1) for bar in bars] == [(a - 0.5, b + 0.5) for a, b in active_frames(saliency)]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from imap_fast.render.upsample import latent_frame_times, upsample_time
+from imap_fast.upsampling.interpolate import upsample_time
+from imap_fast.upsampling.latent_time import LatentTime
 from tests.assertions import assert_close
 from tests.render.synthetic import make_maps
 
@@ -28,7 +29,7 @@ def test_a_latent_frame_stands_at_the_mean_of_its_frames(num_frames, compression
     latents = (num_frames - 1) // compression + 1
     tokens = -(-latents // patch)
     expected = [np.mean(covered_frames(token, tokens * patch - latents, compression, patch)) for token in range(tokens)]
-    times = latent_frame_times(tokens, num_frames, compression, patch)
+    times = LatentTime(compression, patch).frame_times(tokens, num_frames)
     np.testing.assert_allclose(times.numpy(), expected)
 
 
@@ -38,15 +39,15 @@ def test_a_latent_frame_stands_at_the_mean_of_its_frames(num_frames, compression
 )
 def test_a_video_of_another_length_is_refused(tokens, num_frames, patch, numbers):
     with pytest.raises(ValueError, match=numbers):
-        latent_frame_times(tokens, num_frames, 4, patch)
+        LatentTime(4, patch).frame_times(tokens, num_frames)
 
 
 @pytest.mark.parametrize(("num_frames", "patch"), [(17, 1), (18, 1), (29, 2), (1, 1)])
 def test_between_frames_values_follow_time(num_frames, patch):
     tokens = -(-((num_frames - 1) // 4 + 1) // patch)
-    times = latent_frame_times(tokens, num_frames, 4, patch)
+    times = LatentTime(4, patch).frame_times(tokens, num_frames)
     values = torch.randn(2, tokens, 3, 5, generator=torch.Generator().manual_seed(1))
-    result = upsample_time(values, num_frames, temporal_compression=4, patch_size_t=patch)
+    result = upsample_time(values, times, num_frames)
     flat = values.reshape(2, tokens, -1).numpy()
     expected = [[np.interp(np.arange(num_frames), times.numpy(), flat[c, :, i]) for i in range(15)] for c in range(2)]
     assert_close(result, torch.tensor(np.array(expected)).mT.reshape(2, num_frames, 3, 5), 1e-6)
@@ -55,7 +56,7 @@ def test_between_frames_values_follow_time(num_frames, patch):
 def test_the_whole_map_at_the_size_of_the_video():
     maps = make_maps(grid=(5, 3, 4))
     result = maps.upsample(17, 9, 12, map="gramcol")
-    in_time = upsample_time(maps.gramcol, 17, temporal_compression=4, patch_size_t=1)
+    in_time = upsample_time(maps.gramcol, maps.frame_times(17), 17)
     # With corners not aligned, a patch has its value in its middle, and half a patch of border stays constant.
     assert_close(result[..., 1::3, 1::3], in_time, 1e-6)
     assert_close(result[..., 0, 0], in_time[..., 0, 0], 1e-6)

@@ -7,7 +7,7 @@ where the video is black: in one picture the square tells the video's frame, and
 import numpy as np
 import torch
 
-from imap_fast.maps import SaliencyMaps
+from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.video import Clip
 
 FRAMES, HEIGHT, WIDTH, PATCH, SIDE = 17, 96, 160, 8, 24

@@ -72,7 +72,7 @@ def test_a_moved_video_is_asked_for(run, tmp_path, capsys):
     (tmp_path / "film.mp4").rename(tmp_path / "moved.mp4")
     assert main(["report", str(run)]) == 2
     assert (
-        "film.mp4, the video of this run, is not there any more; say where it is with --video"
+        "film.mp4, the video of this run, no longer exists; give its path with --video"
         in capsys.readouterr().err
     )
     assert not (run / "report.html").exists()
@@ -105,7 +105,7 @@ def test_a_page_is_replaced_only_when_told_to(run, capsys):
         ("maps.npz", b"no maps", "damaged"),
         ("run.json", b"{", "run.json is not JSON"),
         ("run.json", b"[]", "run.json does not hold an object"),
-        ("run.json", b'{"video": 5}', "5, the video of this run, is not there"),
+        ("run.json", b'{"video": 5}', "5, the video of this run, no longer exists"),
     ],
 )
 def test_a_damaged_run_is_refused(run, capsys, name, content, says):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from imap_fast.render.heat import heat
+from imap_fast.render.heatmap import heat
 from tests.render.synthetic import make_maps
 from tests.report import moving
 from tests.report.contrast import FIELDS_AND_LINES, MEASURE_LINES, MEASURE_TEXT

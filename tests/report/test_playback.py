@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from matplotlib import colormaps
 
 from imap_fast.demo import world
-from imap_fast.maps import SaliencyMaps
-from imap_fast.render.ground import GREY
-from imap_fast.render.heat import heat
-from imap_fast.render.upsample import upsample_time
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.render.blank import GREY
+from imap_fast.render.heatmap import heat
+from imap_fast.upsampling.interpolate import upsample_time
 from imap_fast.video import Clip
 from tests.render.synthetic import make_maps
 from tests.report import moving
@@ -97,7 +97,7 @@ def test_heat_is_that_of_the_frame_in_the_colours_of_the_figures(open_page, tmp_
     shown = picture(page)
     height, width = shown.shape[:2]
     centres = shown[height // 8 :: height // 4, width // 12 :: width // 6]
-    level = upsample_time(heat(maps.imap[1:]), 9, **maps.time)[0, 5].numpy()[..., None]
+    level = upsample_time(heat(maps.imap[1:]), maps.frame_times(9), 9)[0, 5].numpy()[..., None]
     expected = level * colormaps["inferno"](level[..., 0])[..., :3] * 255 + (1 - level) * GREY * 0.8
     np.testing.assert_allclose(centres, expected, atol=6)
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from imap_fast.maps import MAP_NAMES, SaliencyMaps
-from imap_fast.render.heat import heat
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.render.heatmap import heat
 from tests.render.synthetic import NASTY_LABELS, make_maps
 from tests.report import moving
 from tests.video.media import draw_frames

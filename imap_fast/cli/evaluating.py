@@ -1,0 +1,138 @@
+"""The work of `imap-fast eval`: a data set is evaluated into a folder."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from imap_fast.cli.localization_table import localization_table
+from imap_fast.cli.progress import progress
+from imap_fast.cli.results import FILES, REMEDY, SomeFailed, results_folder, write_results
+from imap_fast.evaluate.example import DataSet, Example
+from imap_fast.evaluate.journal import CLIPS, Journal
+from imap_fast.evaluate.run import evaluate
+from imap_fast.evaluate.worst import worst_figures
+from imap_fast.files import atomic_write
+from imap_fast.loading.pipeline import load_pipeline
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.version import versions
+
+RESULTS, WORST, VIDEOS = "results.json", "worst", "videos"
+"""In the output folder: the measurements, the pictures, and the results of clips without masks."""
+
+
+class Run:
+    """One evaluation.
+
+    Args:
+        dataset: the clips.
+        loading: arguments of `load_pipeline`.
+        arguments: of `evaluate`, the seed included.
+        output: the folder for everything that is written.
+        worst: the number of clips with the lowest AUC to draw.
+    """
+
+    def __init__(
+        self, dataset: DataSet, loading: dict[str, str], arguments: dict[str, Any], output: Path, worst: int
+    ) -> None:
+        self.dataset, self.loading, self.arguments = dataset, loading, arguments
+        self.output, self.worst = output, worst
+        values = {**dataset.source, **arguments, **loading, "versions": versions()}
+        self.options: dict[str, Any] = json.loads(json.dumps(values))
+
+    def evaluate(self, *, overwrite: bool) -> dict[str, Any]:
+        """Evaluate what is not evaluated yet, and return the content of results.json.
+
+        Raises:
+            ValueError: the output folder holds another evaluation, and `overwrite` is off.
+        """
+        if (self.output / RESULTS).exists() and not (self.output / CLIPS).exists() and not overwrite:
+            raise ValueError(f"{self.output} already holds {RESULTS}; {REMEDY}")
+        journal = Journal(self.output, self.options, overwrite=overwrite)
+        record = None if overwrite else self._finished_record()
+        return self._evaluate(journal) if record is None else record
+
+    def _finished_record(self) -> dict[str, Any] | None:
+        """The content of results.json, if it is complete and has the same options."""
+        if not (self.output / RESULTS).exists():
+            return None
+        record = json.loads((self.output / RESULTS).read_text("utf-8"))
+        clips = record["clips"]
+        is_complete = clips["measured"] + clips["unmasked"] == len(self.dataset.clips)
+        has_pictures = len(record["worst"]) == min(self.worst, clips["measured"])
+        return record if record["options"] == self.options and is_complete and has_pictures else None
+
+    def _evaluate(self, journal: Journal) -> dict[str, Any]:
+        """Load the model, evaluate, and write results.json after everything else."""
+        console, began = Console(stderr=True), time.perf_counter()
+        pipe = load_pipeline(**self.loading, console=console)
+        try:
+            with progress(console, "evaluating", len(self.dataset.clips)) as on_clip_done:
+                evaluation = evaluate(
+                    pipe,
+                    self.dataset,
+                    journal=journal,
+                    on_unmasked=self._write_unmasked,
+                    on_clip_done=on_clip_done,
+                    **self.arguments,
+                )
+            worst = evaluation.worst(self.worst)
+            with progress(console, "drawing", len(worst)) as on_drawn:
+                figures = worst_figures(pipe, self.dataset, worst, **self.arguments)
+                for number, (_, figure) in enumerate(figures, 1):
+                    with atomic_write(self.output / WORST / f"{number}.png") as temporary:
+                        figure.savefig(temporary)
+                    on_drawn()
+        except BaseException:
+            if journal.rows:
+                typer.echo(f"imap-fast: finished clips are kept; the same command resumes ({self.output})", err=True)
+            raise
+        record = {
+            "command": "eval",
+            "options": self.options,
+            "seconds": round(time.perf_counter() - began, 1),
+            **evaluation.record(),
+            "worst": [
+                {"clip": name, "imap_spacetime_auc": auc, "picture": f"{WORST}/{number}.png"}
+                for number, (name, auc) in enumerate(worst.items(), 1)
+            ],
+        }
+        with atomic_write(self.output / RESULTS) as temporary:
+            temporary.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", "utf-8")
+        return record
+
+    def _write_unmasked(self, name: str, example: Example, maps: SaliencyMaps) -> None:
+        with results_folder(self.output / VIDEOS / name, list(FILES), overwrite=True) as folder:
+            record = {
+                "command": "eval",
+                "video": str(example.video),
+                "model": self.loading["model"],
+                "seed": self.options["seed"],
+            }
+            write_results(folder, maps, example.video, record)
+
+    def print(self, record: dict[str, Any], *, as_json: bool) -> None:
+        """Print the results, and then the clips that failed.
+
+        Raises:
+            SomeFailed: a clip could not be evaluated.
+        """
+        clips = record["clips"]
+        if as_json:
+            typer.echo(json.dumps(record))
+        else:
+            if clips["measured"]:
+                Console(highlight=False).print(localization_table(record))
+            typer.echo(f"{self.output / RESULTS}  all measurements")
+            if record["worst"]:
+                typer.echo(f"{self.output / WORST}  pictures of the worst clips")
+            if clips["unmasked"]:
+                typer.echo(f"{self.output / VIDEOS}  the maps of {clips['unmasked']} clips without masks, not measured")
+        failed = clips["failed"]
+        if failed:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+            total = clips["measured"] + clips["unmasked"] + len(failed)
+            raise SomeFailed(f"{len(failed)} of {total} clips could not be evaluated: {reasons}")

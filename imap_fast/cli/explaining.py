@@ -1,0 +1,134 @@
+"""The work of `imap-fast explain`: several videos, each explained into its folder."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from imap_fast.cli.progress import progress, windows_progress
+from imap_fast.cli.results import (
+    FILES,
+    MAPS,
+    RECORD,
+    SomeFailed,
+    already_done,
+    print_results,
+    resumable_folder,
+    write_results,
+)
+from imap_fast.video.file import VideoError, VideoFile
+
+
+class Run:
+    """The videos of one command. If there are several, one that cannot be read does not stop the others.
+
+    Args:
+        folders: the results folder of each file.
+        options: what determines the results, as JSON values.
+        overwrite: whether other results are replaced.
+    """
+
+    def __init__(self, folders: dict[Path, Path], options: dict[str, Any], *, overwrite: bool) -> None:
+        self.folders, self.options, self.overwrite = folders, options, overwrite
+        self.options_of: dict[Path, dict[str, Any]] = {}
+        self.headlines: dict[Path, str] = {}
+        self.failed: dict[Path, str] = {}
+
+    @property
+    def remaining(self) -> list[Path]:
+        """The videos that are neither finished nor unreadable."""
+        return [path for path in self.folders if path not in self.headlines and path not in self.failed]
+
+    @contextmanager
+    def _survive(self, path: Path) -> Iterator[None]:
+        """Record an unreadable video, if there are others."""
+        try:
+            yield
+        except VideoError as error:
+            if len(self.folders) == 1:
+                raise
+            self.failed[path] = str(error)
+
+    def check_videos(self) -> None:
+        """Open every file and look for its results, so that errors are known before the model is loaded."""
+        for path, folder in self.folders.items():
+            with self._survive(path):
+                video = VideoFile(path)
+                next(video.timed_frames())
+                self.options_of[path] = {"video": video.fingerprint(), **self.options}
+                if not self.overwrite and already_done(folder, list(FILES), self.options_of[path]):
+                    self.headlines[path] = "done before"
+
+    def explain(self, loading: dict[str, str], arguments: dict[str, Any]) -> None:
+        """Load the model once, and explain the remaining videos.
+
+        Args:
+            loading: arguments of `load_pipeline`.
+            arguments: of `Explainer`.
+        """
+        import torch
+
+        from imap_fast.explaining.explainer import Explainer
+        from imap_fast.loading.pipeline import load_pipeline
+
+        console, explainer, remaining = Console(stderr=True), None, self.remaining
+        with ExitStack() as exits:
+            for number, path in enumerate(remaining, 1):
+                position = f" ({number} of {len(remaining)})" if len(self.folders) > 1 else ""
+                results = resumable_folder(
+                    self.folders[path], list(FILES), self.options_of[path], overwrite=self.overwrite
+                )
+                with self._survive(path), results as unfinished:
+                    if explainer is None:
+                        pipe = load_pipeline(**loading, console=console)
+                        generator = torch.Generator().manual_seed(self.options["seed"])
+                        explainer = Explainer(pipe, generator=generator, release_text_encoder=True, **arguments)
+                        exits.enter_context(explainer)
+                    began = time.perf_counter()
+                    with windows_progress(console, f"explaining {path.name}{position}") as on_progress:
+                        maps = explainer.explain(
+                            path,
+                            num_frames=self.options["num_frames"],
+                            folder=unfinished / MAPS,
+                            on_progress=on_progress,
+                        )
+                    seconds = time.perf_counter() - began
+                    with progress(console, "drawing"):
+                        record = {
+                            "command": "explain",
+                            "video": str(path),
+                            "model": self.options["model"],
+                            "dtype": str(pipe.transformer.dtype).removeprefix("torch."),
+                            "seed": self.options["seed"],
+                            "seconds": round(seconds, 2),
+                            "options": self.options_of[path],
+                        }
+                        write_results(unfinished, maps, path, record)
+                    self.headlines[path] = f"{maps} in {seconds:.1f} s"
+
+    def print(self, output: Path, *, as_json: bool) -> None:
+        """Print what was made, and then what failed.
+
+        Raises:
+            SomeFailed: a video could not be read.
+        """
+        records = {path: json.loads((self.folders[path] / RECORD).read_text()) for path in self.headlines}
+        if len(self.folders) == 1:
+            (path,) = records
+            print_results(records[path], self.headlines[path], output, FILES, as_json=as_json)
+            return
+        failed = {str(path): reason for path, reason in self.failed.items()}
+        if as_json:
+            finished = [record | {"folder": str(self.folders[path])} for path, record in records.items()]
+            typer.echo(json.dumps({"videos": finished, "failed": failed}))
+        else:
+            for path, headline in self.headlines.items():
+                typer.echo(f"{self.folders[path]}: {headline}")
+        if failed:
+            reasons = "; ".join(failed.values())
+            raise SomeFailed(f"{len(failed)} of {len(self.folders)} videos could not be read: {reasons}")

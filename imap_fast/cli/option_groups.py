@@ -1,0 +1,125 @@
+"""Options that several commands have, as dataclasses. `with_option_groups` makes each field an option of its own."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
+from typing import Any, get_type_hints
+
+from imap_fast.cli import options
+from imap_fast.demo.shipped import chosen
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadingOptions:
+    """How the model is loaded. The fields are arguments of `load_pipeline`."""
+
+    model: options.Model
+    dtype: options.Dtype = "auto"
+    device: options.Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallGpuOptions(LoadingOptions):
+    """The same, and how the model fits a small GPU."""
+
+    memory: options.Memory = "auto"
+    quantize: options.Quantize = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceOptions:
+    """How a trace reads the model."""
+
+    match: options.Match = "concepts"
+    layers: options.Layers = None
+    steps: options.Steps = None
+    head_score: options.HeadScore = "chi"
+    top_k: options.TopK = None
+    normalize: options.Normalize = "none"
+    pooling: options.Pooling = "first"
+    backend: options.Backend = "auto"
+    attention_backend: options.AttentionBackend = None
+
+    def trace_arguments(self, model: str) -> dict[str, Any]:
+        """The arguments of `imap_fast.trace`. Layers and `top_k` default to the best values of the demo model.
+
+        Raises:
+            BadParameter: a list of indices that cannot be parsed.
+        """
+        defaults = chosen() if model == "demo" else {"layers": None, "top_k": 5}
+        return asdict(self) | {
+            "layers": defaults["layers"] if self.layers is None else options.indices(self.layers, "--layers"),
+            "steps": None if self.steps is None else options.indices(self.steps, "--steps"),
+            "top_k": defaults["top_k"] if self.top_k is None else self.top_k,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConceptOptions:
+    """What to look for, and which maps to make of it."""
+
+    concepts: options.Concepts = None
+    maps: options.Maps = "imap,gramcol"
+    no_background: options.NoBackground = False
+
+    def trace_arguments(self) -> dict[str, Any]:
+        """The arguments of `imap_fast.trace`, without the concepts themselves.
+
+        Raises:
+            BadParameter: an unknown map.
+        """
+        return {"maps": options.map_names(self.maps), "background": None if self.no_background else "background"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowOptions:
+    """How a real video passes through the model."""
+
+    height: options.Height = None
+    width: options.Width = None
+    window: options.Window = None
+    overlap: options.Overlap = None
+    num_inference_steps: options.NumInferenceSteps = None
+    windows_per_batch: options.WindowsPerBatch = "1"
+
+    def explain_arguments(self, model: str, steps: list[int] | None) -> dict[str, Any]:
+        """The arguments of `imap_fast.explain`. `steps` defaults to the best step of the demo model.
+
+        Raises:
+            BadParameter: a number of windows that cannot be parsed.
+        """
+        if model == "demo" and steps is None and self.num_inference_steps is None:
+            steps = chosen()["steps"]
+        return asdict(self) | {"steps": steps, "windows_per_batch": options.windows_per_batch(self.windows_per_batch)}
+
+
+def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command whose parameters include dataclasses the signature that Typer needs: one option for each field."""
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    parameters = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name in groups:
+            field_hints = get_type_hints(groups[name], include_extras=True)
+            parameters += [_parameter(field, field_hints[field.name]) for field in fields(groups[name])]
+        else:
+            parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+
+    @functools.wraps(command)
+    def flat(**values: Any) -> None:
+        made = {
+            name: group(**{field.name: values.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**made, **values)
+
+    del flat.__wrapped__  # Typer would read the original signature
+    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    flat.__signature__ = inspect.Signature(parameters)
+    return flat
+
+
+def _parameter(field: Field, annotation: Any) -> inspect.Parameter:
+    default = inspect.Parameter.empty if field.default is MISSING else field.default
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -1,0 +1,151 @@
+"""Predicts the peak GPU memory of `explain` from the configuration of a model, without its weights."""
+
+from __future__ import annotations
+
+import inspect
+
+import torch
+from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from imap_fast.loading.modes import MODES
+from imap_fast.models.registry import adapter_for
+
+ACTIVATIONS = 12
+"""Tensors of rows × width that a block holds at its peak, in the feed-forward: the residual, its norm, two of the inner
+width, which is fourfold, and the text and visual rows, separate and concatenated."""
+
+HALF = torch.bfloat16
+
+
+class LiveBytes(TorchDispatchMode):
+    """Adds up the bytes of all tensors that exist at the same time, also of those on the meta device.
+
+    Args:
+        module: its weights are not counted.
+
+    Attributes:
+        peak: the largest sum so far.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.weights = [StorageWeakRef(parameter.untyped_storage()) for parameter in module.parameters()]
+        self.ignored = {ref.cdata for ref in self.weights}
+        self.live: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.peak = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                ref = StorageWeakRef(storage)
+                if ref.cdata not in self.ignored:
+                    self.live[ref.cdata] = ref, storage.nbytes()
+        self.live = {key: entry for key, entry in self.live.items() if not entry[0].expired()}
+        self.peak = max(self.peak, sum(size for _, size in self.live.values()))
+        return out
+
+
+def parts_of(source: str) -> dict[str, nn.Module]:
+    """The models of a diffusers pipeline on the meta device, without weights.
+
+    Args:
+        source: a folder or a Hugging Face id.
+
+    Raises:
+        ValueError: there is no pipeline.
+    """
+    import diffusers
+    import transformers
+
+    try:
+        index = diffusers.DiffusionPipeline.load_config(source)
+        parts = {}
+        with torch.device("meta"):
+            for name, entry in index.items():
+                library, kind = entry if isinstance(entry, (list, tuple)) and len(entry) == 2 else (None, None)
+                made = getattr({"diffusers": diffusers, "transformers": transformers}.get(library), kind or "", None)
+                if not (inspect.isclass(made) and issubclass(made, nn.Module)):
+                    continue
+                if library == "diffusers":
+                    parts[name] = made.from_config(made.load_config(source, subfolder=name))
+                else:
+                    parts[name] = made(transformers.AutoConfig.from_pretrained(source, subfolder=name))
+    except OSError as error:
+        raise ValueError(f"--model {source}: no configuration there; give a folder or a Hugging Face id") from error
+    return {name: part.to(HALF) for name, part in parts.items()}
+
+
+def clip_of(parts: dict[str, nn.Module]) -> tuple[int, int, int]:
+    """Frames, height and width in pixels of the default clip of a model, or 49 × 480×720 if it is not configured."""
+    config = parts["transformer"].config
+    scale = spatial_compression(parts["vae"])
+    size = (config.get("sample_height") or 480 // scale, config.get("sample_width") or 720 // scale)
+    return config.get("sample_frames") or 49, *(side * scale for side in size)
+
+
+def spatial_compression(vae: nn.Module) -> int:
+    """Pixels across a latent."""
+    return 2 ** (len(vae.config.get("block_out_channels", [0] * 4)) - 1)
+
+
+def predicted_peaks(parts: dict[str, nn.Module], frames: int, height: int, width: int) -> dict[str, int]:
+    """Peak bytes in each of `imap_fast.loading.modes.MODES`, in half precision, with one window at a time.
+
+    Weights are counted. The VAE runs on the meta device. A transformer block is estimated.
+
+    Args:
+        parts: result of `parts_of`.
+        frames: frames in a window.
+        height: in pixels.
+        width: in pixels.
+
+    Raises:
+        TypeError: a transformer that is not supported.
+    """
+    weights = {name: sum(p.nbytes for p in part.parameters()) for name, part in parts.items()}
+    layers = max(
+        sum(p.nbytes for p in module.parameters(recurse=False)) for part in parts.values() for module in part.modules()
+    )
+    vae = parts["vae"]
+    passed = transformer_bytes(parts["transformer"], vae, frames, height, width)
+    encoded = vae_bytes(vae, frames, height, width)
+    vae.enable_tiling()
+    tiled = vae_bytes(vae, frames, height, width)
+    text = sum(size for name, size in weights.items() if name.startswith("text_encoder"))
+    # The text encoders are removed before the first window.
+    without_text = sum(weights.values()) - text
+    return dict(
+        zip(
+            MODES,
+            (
+                max(sum(weights.values()), without_text + max(passed, encoded)),
+                max(*weights.values(), weights["transformer"] + weights["vae"] + passed, weights["vae"] + tiled),
+                *[layers + max(passed, tiled)] * 2,
+            ),
+            strict=True,
+        )
+    )
+
+
+def transformer_bytes(transformer: nn.Module, vae: nn.Module, frames: int, height: int, width: int) -> int:
+    """Peak bytes of a transformer block, without weights."""
+    adapter, config = adapter_for(transformer), transformer.config
+    in_time, *in_space = adapter.patch_size
+    latents = (frames - 1) // adapter.temporal_compression + 1
+    scale = spatial_compression(vae)
+    rows = -(-latents // in_time) * (height // (scale * in_space[0])) * (width // (scale * in_space[1]))
+    rows += config.get("max_text_seq_length", 512)
+    return ACTIVATIONS * rows * config.num_attention_heads * config.attention_head_dim * HALF.itemsize
+
+
+@torch.no_grad()
+def vae_bytes(vae: nn.Module, frames: int, height: int, width: int) -> int:
+    """Peak bytes of encoding a clip, without weights."""
+    with LiveBytes(vae) as live:
+        vae.encode(torch.empty(1, 3, frames, height, width, dtype=HALF, device="meta"))
+    return live.peak

@@ -1,0 +1,1 @@
+"""`explain`: saliency maps of real videos of any length, window by window."""

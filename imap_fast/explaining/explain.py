@@ -1,0 +1,90 @@
+"""`explain`: saliency maps of a real video of any length."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from imap_fast.explaining.explainer import Explainer
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.video import Clip
+
+
+def explain(
+    pipe: object,
+    video: str | os.PathLike | Clip | Any,
+    prompt: str,
+    concepts: Sequence[str] | Tensor | None,
+    *,
+    steps: Iterable[int] | None = None,
+    num_inference_steps: int | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    num_frames: int | None = None,
+    window: int | None = None,
+    overlap: int | None = None,
+    windows_per_batch: int | str = 1,
+    generator: torch.Generator | None = None,
+    folder: str | os.PathLike | None = None,
+    **trace_arguments: Any,
+) -> SaliencyMaps:
+    """Show where and when each concept is in a real video of any length (docs/method.md, "Published settings").
+
+    The video is read as a stream, in overlapping windows of the clip length of the model. The VAE encodes each window.
+    The window is noised to a step of the schedule, and passes the transformer once, without guidance and only up to the
+    last layer read. Several steps are averaged, and overlapping windows are blended. The text is the same for all
+    windows, and so is the noise of a latent frame. Enable tiling and slicing of the VAE on the pipeline
+    (`pipe.vae.enable_tiling()`).
+
+    Args:
+        pipe: a supported diffusers pipeline. An image-to-video one is conditioned on the first frame of each window.
+        video: a file, a `Clip`, or frames as pipelines return them.
+        prompt: what the video shows.
+        concepts: as in `imap_fast.trace`.
+        steps: indices into the schedule, from 0. None: the published noise level, such as step 30 of 50 for CogVideoX.
+        num_inference_steps: length of the schedule. None: the published one, 30 for HunyuanVideo and 50 for the others.
+        height: in pixels. The video is resized to cover the size, and cropped. None: the default size of the model.
+        width: in pixels.
+        num_frames: the largest number of frames to read, from the start. None: all. Frames at the end that do not fill
+            a latent frame are dropped.
+        window: frames that the model sees at once. None: the clip length of the model.
+        overlap: latent frames that neighbouring windows share. None: a third of a window.
+        windows_per_batch: the number of windows that pass the transformer together, or `"auto"`: as many as fit into
+            the free memory of the GPU. Encoding gives the same bits in any batch. The transformer may round differently
+            in a larger batch, which can reorder patches that are nearly equal.
+        generator: of the noise, as in diffusers. None: seeded with 0, so that a video always gives the same maps.
+        folder: keeps the maps on disk as they are finished, so that memory does not grow with the video. After any
+            interruption the same call resumes, and gives the same bits. A finished run is loaded at once, as
+            `SaliencyMaps.load(folder)` does. Weights are not compared. None: maps are kept in memory.
+        trace_arguments: any other argument of `imap_fast.trace`.
+
+    Returns:
+        The maps. `seconds` holds the time of each latent frame. `settings["video"]` holds `fps`, `num_frames`, `height`
+        and `width` of what was read, the number of `windows`, their length `window`, their `overlap`, and the `gaps`:
+        `[from, to]` in seconds, where frames could not be read. `to` is None if no frame follows.
+
+    Raises:
+        TypeError: an unsupported pipeline, or concepts or frames of the wrong type.
+        ValueError: a video that cannot be read, an impossible size or step, a `folder` that holds a run with other
+            settings, or as in `imap_fast.trace`.
+    """
+    explainer = Explainer(
+        pipe,
+        prompt,
+        concepts,
+        steps=steps,
+        num_inference_steps=num_inference_steps,
+        height=height,
+        width=width,
+        window=window,
+        overlap=overlap,
+        windows_per_batch=windows_per_batch,
+        generator=generator,
+        **trace_arguments,
+    )
+    with explainer:
+        return explainer.explain(video, num_frames=num_frames, folder=folder)

@@ -1,0 +1,243 @@
+"""`Explainer`: passes the windows of a real video through a traced pipeline, and joins their maps."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imap_fast.explaining.blending import Blender
+from imap_fast.explaining.checkpoint import Checkpoint
+from imap_fast.explaining.memory import PeakMeter, release_text_encoders
+from imap_fast.explaining.windows import Windows
+from imap_fast.maps.run_folder import RunState, result_of
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.models.noise import Noise
+from imap_fast.models.registry import adapter_for
+from imap_fast.tracing.running_maps import most_chosen
+from imap_fast.tracing.settings import indices
+from imap_fast.tracing.trace import trace
+from imap_fast.version import versions
+from imap_fast.video import Clip, VideoFile, resize_and_crop
+
+Window = tuple[int, list[tuple[np.ndarray, float]]]
+"""The latent frame at which a window begins; its frames, uint8 `[H, W, 3]`, with their times in seconds."""
+
+
+class Explainer:
+    """`explain` for several videos: the text is encoded once, and the model stays traced until the `with` ends.
+
+    The other arguments and the errors are those of `imap_fast.explain`.
+
+    Args:
+        release_text_encoder: whether to remove the text encoders from the pipeline after the text is encoded.
+    """
+
+    def __init__(
+        self,
+        pipe: object,
+        prompt: str,
+        concepts: Sequence[str] | Tensor | None,
+        *,
+        steps: Iterable[int] | None = None,
+        num_inference_steps: int | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        window: int | None = None,
+        overlap: int | None = None,
+        windows_per_batch: int | str = 1,
+        generator: torch.Generator | None = None,
+        release_text_encoder: bool = False,
+        **trace_arguments: Any,
+    ) -> None:
+        self.pipe, self.prompt = pipe, prompt
+        self.adapter = adapter = adapter_for(pipe)
+        self.forward = forward = adapter.video_forward(num_inference_steps, height, width)
+        self.steps = indices("steps", [forward.published_step] if steps is None else steps)
+        scheduled = forward.num_inference_steps
+        if self.steps[-1] >= scheduled:
+            raise ValueError(
+                f"step {self.steps[-1]} is outside the schedule of {scheduled} steps, 0 to {scheduled - 1}"
+            )
+        time = forward.temporal_compression, adapter.patch_size[0]
+        length = forward.num_frames if window is None else window
+        self.windows = Windows(length, overlap, *time)
+        if windows_per_batch != "auto" and (type(windows_per_batch) is not int or windows_per_batch < 1):
+            raise ValueError(
+                f"windows_per_batch={windows_per_batch!r} is not possible; give a number from 1, or 'auto'"
+            )
+        self.windows_per_batch = windows_per_batch
+        self.noise = Noise(generator or torch.Generator().manual_seed(0))
+        self.tracer = trace(pipe, concepts, guided=False, **trace_arguments)
+        # A copy, because with match="prompt" the tokens of the prompt may replace them.
+        self.labels = self.tracer.concepts.baseline_labels
+        self.release_text_encoder = release_text_encoder
+        self.text_is_encoded = False
+        self._exits = ExitStack()
+
+    def __enter__(self) -> Explainer:
+        with torch.no_grad(), ExitStack() as exits:
+            exits.enter_context(self.tracer)
+            exits.enter_context(self.adapter.stopped_after(self.tracer.settings.layers[-1]))
+            self._exits = exits.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._exits.close()
+        self.pipe.maybe_free_model_hooks()
+
+    @torch.no_grad()
+    def explain(
+        self,
+        video: str | os.PathLike | Clip | Any,
+        *,
+        num_frames: int | None = None,
+        folder: str | os.PathLike | None = None,
+        on_progress: Callable[[int, int | None], None] = lambda done, expected: None,
+    ) -> SaliencyMaps:
+        """The maps of one video.
+
+        Args:
+            video: as in `imap_fast.explain`, like `num_frames` and `folder`.
+            num_frames: the largest number of frames to read.
+            folder: of the checkpoint.
+            on_progress: called with the number of finished windows, and of all windows (None if unknown).
+        """
+        if num_frames is not None and num_frames < 1:
+            raise ValueError(f"num_frames={num_frames} is not possible; read at least 1 frame")
+        video = VideoFile(video) if isinstance(video, (str, os.PathLike)) else Clip.of(video)
+        checkpoint = Checkpoint(folder, self._options(video, num_frames) if folder is not None else {})
+        state = checkpoint.state
+        expected = video.expected_frames and self.windows.count(min(video.expected_frames, num_frames or 2**62))
+        on_progress(state.windows, expected)
+        if not state.finished:
+            self._encode_text(video)
+            frames = self._frames(video, num_frames, state.windows)
+            for batch in self._batches(self.windows.split(frames, state.windows), state):
+                self._pass(batch, checkpoint)
+                on_progress(state.windows, expected)
+            self._finish(video, checkpoint)
+        return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
+
+    def _options(self, video: VideoFile | Clip, num_frames: int | None) -> dict[str, Any]:
+        """Everything that determines the result, as JSON values."""
+        concepts = self.tracer.concepts
+        wanted: Any = concepts.words
+        if wanted is None and concepts.embeddings is not None:
+            wanted = hashlib.sha256(concepts.embeddings.cpu().float().numpy().tobytes()).hexdigest()
+        return {
+            "video": video.fingerprint(),
+            "num_frames": num_frames,
+            "prompt": self.prompt,
+            "concepts": wanted,
+            "labels": self.labels,
+            **asdict(self.tracer.settings),
+            "steps": self.steps,
+            "num_inference_steps": self.forward.num_inference_steps,
+            "height": self.forward.height,
+            "width": self.forward.width,
+            "window": self.windows.length,
+            "overlap": self.windows.overlap,
+            "windows_per_batch": self.windows_per_batch,
+            "noise": self.noise.fingerprint(),
+            "model": self.adapter.name,
+            "pipeline": type(self.pipe).__name__,
+            "dtype": str(self.pipe.transformer.dtype),
+            "vae_tiling": self.pipe.vae.use_tiling,
+            "device": self.pipe._execution_device.type,
+            "versions": versions(),
+        }
+
+    def _encode_text(self, video: VideoFile | Clip) -> None:
+        if self.text_is_encoded and not self.forward.text_sees_video:
+            return
+        first_frame, _ = next(video.timed_frames())
+        self.forward.encode_text(self.prompt, self._resized(first_frame))
+        self.text_is_encoded = True
+        if self.release_text_encoder and not self.forward.text_sees_video:
+            release_text_encoders(self.pipe)
+
+    def _resized(self, frame: np.ndarray) -> np.ndarray:
+        return resize_and_crop(frame[None], self.forward.height, self.forward.width)[0]
+
+    def _frames(self, video: VideoFile | Clip, num_frames: int | None, done: int) -> Iterator[tuple[np.ndarray, float]]:
+        """The frames of the video at the size of the model and their times, for `Windows.split`."""
+        start = self.windows.resume_frame(done)
+        frames = islice(video.timed_frames(start), None if num_frames is None else num_frames - start)
+        return ((self._resized(frame), seconds) for frame, seconds in frames)
+
+    def _batches(self, windows: Iterator[Window], state: RunState) -> Iterator[list[Window]]:
+        """Group windows into batches. A resumed run has the same batches as one without interruption: same bits."""
+        if isinstance(self.windows_per_batch, int):
+            state.windows_per_batch = self.windows_per_batch
+        # One window until the number that fits is known.
+        while batch := list(islice(windows, state.windows_per_batch or 1)):
+            yield batch
+
+    def _pass(self, batch: list[Window], checkpoint: Checkpoint) -> None:
+        """Pass a batch of windows through the model, and commit the latent frames that are now final."""
+        meter = PeakMeter(self.pipe._execution_device)
+        latents = [
+            self.forward.encode(np.stack([frame for frame, _ in frames]), begin * self.windows.patch_size_t, self.noise)
+            for begin, frames in batch
+        ]
+        rows = {name: torch.cat([window[name] for window in latents]) for name in latents[0]}
+        self.tracer.reset()
+        for step in self.steps:
+            self.forward.forward(step, rows)
+        maps, state, top_k = self.tracer.maps, checkpoint.state, self.tracer.settings.top_k
+        if state.windows_per_batch is None:
+            state.windows_per_batch = meter.windows_that_fit()
+        blender = Blender(state.pending_begin, state.pending)
+        for row, (begin, frames) in enumerate(batch):
+            window = maps.video(row)
+            values = {name: values.transpose(0, 1) for name, values in window.maps.items()}
+            values["seconds"] = self.windows.latent_seconds([seconds for _, seconds in frames])
+            checkpoint.append(blender.add(begin, values))
+            # The votes for a head are its rank in each window.
+            votes = torch.zeros_like(window.head_scores)
+            votes.scatter_(-1, window.selected_heads, torch.arange(top_k, 0, -1.0).expand(len(votes), -1))
+            for name, counted in (("head_scores", window.head_scores), ("votes", votes)):
+                state.tensors[name] = state.tensors.get(name, 0) + counted
+            state.windows += 1
+            state.num_frames = begin * self.windows.span + len(frames)
+        state.pending_begin, state.pending = blender.begin, blender.pending
+        state.record = self._record(maps)
+        checkpoint.commit()
+
+    def _record(self, maps: SaliencyMaps) -> dict[str, Any]:
+        """The record of the result, without what is known only at the end."""
+        settings = {**maps.settings, "num_inference_steps": self.forward.num_inference_steps}
+        return maps.record() | {"steps": self.steps, "settings": settings}
+
+    def _finish(self, video: VideoFile | Clip, checkpoint: Checkpoint) -> None:
+        """Commit the remaining latent frames, and complete the record."""
+        state, settings = checkpoint.state, self.tracer.settings
+        checkpoint.append(state.pending)
+        scores, votes = state.tensors["head_scores"] / state.windows, state.tensors["votes"]
+        chosen = most_chosen(votes, scores, head_score=settings.head_score, top_k=settings.top_k)
+        state.pending, state.tensors = {}, {"head_scores": scores, "selected_heads": chosen}
+        state.record["settings"]["video"] = {
+            "fps": video.fps,
+            "num_frames": state.num_frames,
+            "height": self.forward.height,
+            "width": self.forward.width,
+            "windows": state.windows,
+            "window": self.windows.length,
+            "overlap": self.windows.overlap,
+            "gaps": [list(gap) for gap in video.gaps],
+        }
+        state.finished = True
+        checkpoint.commit()
+        if video.gaps:
+            gaps = ", ".join(f"{a:.2f} s to {'its end' if b is None else f'{b:.2f} s'}" for a, b in video.gaps)
+            warnings.warn(f"{video.name} could not be read from {gaps}; the maps are of the rest", stacklevel=4)

@@ -1,0 +1,103 @@
+"""Loads a diffusers pipeline."""
+
+import inspect
+import textwrap
+from typing import Any
+
+import torch
+from diffusers import AutoModel, DiffusionPipeline
+from rich.console import Console
+
+from imap_fast.loading.libraries import keep_libraries_quiet
+from imap_fast.loading.modes import WEIGHTS_SHARE
+from imap_fast.loading.placement import place
+from imap_fast.loading.quantization import quantize as quantize_weights
+from imap_fast.loading.source import model_source
+
+
+def load_pipeline(
+    model: str, *, dtype: str, device: str, console: Console, memory: str = "auto", quantize: str = "none"
+) -> Any:
+    """Load a diffusers pipeline from a folder or from the Hugging Face hub.
+
+    Args:
+        model: a folder, an id on the hub, or `"demo"`.
+        dtype: of the weights. `"auto"`: float32 on a CPU. On a GPU the dtype in which the checkpoint was published:
+            float16 for CogVideoX-2B (which has no rotary embeddings), bfloat16 for the others.
+        device: a torch device. `"auto"`: the GPU if there is one.
+        console: shows progress if it is a terminal.
+        memory: one of `imap_fast.loading.modes.MODES`. `"auto"`: the first mode that fits the free memory of the GPU.
+        quantize: one of `imap_fast.loading.modes.QUANTIZED`.
+
+    Raises:
+        ValueError: the model or the device does not exist.
+    """
+    keep_libraries_quiet(console)
+    source, torch_device = model_source(model), _device(device)
+    try:
+        pipe = DiffusionPipeline.from_pretrained(source, torch_dtype=_dtype(dtype, torch_device, source))
+    except (OSError, ValueError) as error:
+        reason = textwrap.shorten(str(error), 160)
+        raise ValueError(f"--model {model}: not loaded; give a folder or a Hugging Face id ({reason})") from error
+    pipe.set_progress_bar_config(disable=True)
+    quantize_weights(pipe, quantize)
+    place(pipe, torch_device, _choose_mode(pipe, torch_device, console) if memory == "auto" else memory)
+    return pipe
+
+
+def text_to_video_arguments(pipe: Any) -> dict[str, Any]:
+    """Further arguments for a call with a prompt: the text length that the transformer was trained with.
+
+    Raises:
+        ValueError: the pipeline needs more than text.
+    """
+    known = inspect.signature(pipe.__call__).parameters
+    needed = {"image", "video", "control_video"} & known.keys()
+    if needed:
+        raise ValueError(
+            f"{type(pipe).__name__} starts from {' or '.join(needed)}; a new video takes a text-to-video checkpoint, "
+            "an explained one takes this one too"
+        )
+    text_length = pipe.transformer.config.get("max_text_seq_length")
+    if text_length is None or "max_sequence_length" not in known:
+        return {}
+    return {"max_sequence_length": text_length}
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = textwrap.shorten(str(error), 80)
+        raise ValueError(f"--device {name}: not on this machine, try auto ({reason})") from error
+    return device
+
+
+def _dtype(name: str, device: torch.device, source: str) -> torch.dtype:
+    if name != "auto":
+        return getattr(torch, name)
+    if device.type != "cuda":
+        return torch.float32
+    config = AutoModel.load_config(source, subfolder="transformer")
+    published_in_half = config.get("use_rotary_positional_embeddings") is False
+    return torch.float16 if published_in_half or not torch.cuda.is_bf16_supported() else torch.bfloat16
+
+
+def _choose_mode(pipe: Any, device: torch.device, console: Console) -> str:
+    """The mode that fits the free memory. A line on the console says which one it is."""
+    if device.type != "cuda":
+        return "full"
+    modules = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+    parts = [sum(parameter.nbytes for parameter in module.parameters()) for module in modules]
+    free, _ = torch.cuda.mem_get_info(device)
+    room = WEIGHTS_SHARE * free
+    mode = "full" if sum(parts) <= room else "model-offload" if max(parts) <= room else "group-offload"
+    console.print(
+        f"{sum(parts) / 2**30:.1f} GiB of weights, the largest part {max(parts) / 2**30:.1f}, and "
+        f"{free / 2**30:.1f} GiB free: --memory {mode}",
+        soft_wrap=True,
+    )
+    return mode

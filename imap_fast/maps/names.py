@@ -1,0 +1,7 @@
+"""The names of the maps."""
+
+CONTRASTED = ("imap", "gramcol")
+"""The method's own maps: contrasts over the text keys (docs/method.md, "Maps of a layer")."""
+
+MAP_NAMES = (*CONTRASTED, "cross_attention", "concept_attention")
+"""All maps, the two baselines last. The first one that a result has is its default."""

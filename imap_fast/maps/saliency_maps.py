@@ -1,0 +1,214 @@
+"""`SaliencyMaps`: the result of a run, with the files and pictures that it can make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from imap_fast.maps import run_folder, storage
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.values import MapValues
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from imap_fast.render.source_video import SourceVideo
+    from imap_fast.video.clip import Clip
+
+# The methods import the pictures that they draw: matplotlib is slow to load.
+
+PATCH_PIXELS = 16
+"""Side of a patch, if the size of the video is unknown: the eightfold compression of a VAE, times patches of two."""
+
+
+class SaliencyMaps(MapValues):
+    """The saliency maps of a run. The base class, `MapValues`, describes the tensors.
+
+    Index it by a label to get the default map of a concept: `maps["alpaca"]`.
+    """
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write everything to one `.npz` or `.safetensors` file, atomically.
+
+        Raises:
+            ValueError: another suffix.
+            OSError: the folder cannot be written.
+        """
+        tensors = {f"map.{name}": values for name, values in self.maps.items()}
+        tensors |= {"head_scores": self.head_scores, "selected_heads": self.selected_heads}
+        if self.seconds is not None:
+            tensors["seconds"] = self.seconds
+        storage.save(path, self.record(), tensors)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> SaliencyMaps:
+        """Read what `save` wrote, exactly. Or read the folder of `explain`, whose maps are loaded only on access.
+
+        Raises:
+            FileNotFoundError: the file does not exist.
+            ValueError: another suffix, a damaged file, a file that `save` did not write, or an unfinished run.
+        """
+        if (Path(path) / run_folder.STATE).exists():
+            return cls.from_record(*run_folder.load_run(Path(path)))
+        with storage.opened(path) as (record, tensors):
+            return cls.from_record(record, tensors)
+
+    def overlay(self, video: Any = None, concepts: Sequence[str] | None = None, map: str | None = None) -> Clip:
+        """A clip with panels side by side: the video, and the video under the heatmap of each concept.
+
+        Args:
+            video: a `Clip`, a list of PIL images, an array or tensor `[T, H, W, 3]` (uint8, or float in [0, 1]), or
+                the file that the maps were read from. None: heatmaps alone, on a blank video.
+            concepts: labels to show. None: all.
+            map: name of the map. None: `imap`, or the first one of `MAP_NAMES` that exists.
+
+        Raises:
+            AttributeError: `map` was not requested in the trace.
+            KeyError: an unknown label.
+            ValueError: maps of several videos, or a video of another length.
+        """
+        from imap_fast.render.overlay import overlay
+
+        return overlay(*self._picture("overlay", video, concepts, map))
+
+    def save_overlay(
+        self, path: str | os.PathLike, video: Any, concepts: Sequence[str] | None = None, map: str | None = None
+    ) -> None:
+        """Write `overlay` to an .mp4 frame by frame, so that memory does not grow with the length of the video.
+
+        The frames of a file keep their times. Other arguments and errors are those of `overlay` and `Clip.save`.
+        """
+        from imap_fast.render.overlay import save_overlay
+
+        save_overlay(path, *self._picture("save_overlay", video, concepts, map))
+
+    def grid_figure(self, video: Any = None, concepts: Sequence[str] | None = None, map: str | None = None) -> Figure:
+        """A figure like the paper's: frames across, concepts down, over the frames of the video if one is given.
+
+        Arguments and errors are those of `overlay`. Save the figure with `.savefig("grid.png")`.
+        """
+        from imap_fast.render.grid import grid_figure, latent_grid_figure
+
+        if video is None:
+            return latent_grid_figure(*self._one_video("grid_figure").select(concepts, map))
+        return grid_figure(*self._picture("grid_figure", video, concepts, map))
+
+    def heads(self) -> Figure:
+        """A figure of the separation score of each head in each layer, with the motion heads marked.
+
+        Save the figure with `.savefig("heads.png")`.
+
+        Raises:
+            ValueError: maps of several videos.
+        """
+        from imap_fast.render.heads import heads_figure
+
+        maps = self._one_video("heads")
+        return heads_figure(maps.head_scores, maps.selected_heads, maps.layers, maps.head_score)
+
+    def timeline(
+        self, num_frames: int | None = None, concepts: Sequence[str] | None = None, map: str | None = None
+    ) -> Figure:
+        """A figure of the saliency of each concept over time, and of the frames in which the concept is active.
+
+        The saliency of a frame is the mean heat of the hottest twentieth of its patches.
+
+        Args:
+            num_frames: the frames of the video. None: the largest number that these latent frames can cover.
+            concepts: as in `overlay`, like `map` and the errors.
+            map: name of the map.
+        """
+        from imap_fast.render.timeline import timeline_figure
+
+        labels, values = self._one_video("timeline").select(concepts, map)
+        num_frames = num_frames or self.time.longest_video(self.grid[0])
+        return timeline_figure(labels, values, self.frame_times(num_frames), num_frames)
+
+    def report(self, path: str | os.PathLike, video: Any = None, run: Mapping[str, Any] | None = None) -> None:
+        """Write one HTML page that needs no network: the video under its maps, timelines, heads and settings.
+
+        Args:
+            path: the page, ending in .html.
+            video: the video that the maps were read from: a file, or as in `overlay`.
+            run: further facts about the run that the page shows, such as those of `run.json`.
+
+        Raises:
+            ValueError: another suffix, maps of several videos, a video of another length, or a file that is no video.
+            OSError: the video does not exist, or the folder cannot be written.
+        """
+        from imap_fast.report.data import ReportData
+        from imap_fast.report.write import write_report
+
+        maps = self._one_video("report")
+        data = ReportData(
+            maps={name: (maps.labels_of(name), maps.maps[name]) for name in MAP_NAMES if name in maps.maps},
+            time=maps.time,
+            layers=maps.layers,
+            steps=maps.steps,
+            head_score=maps.head_score,
+            head_scores=maps.head_scores,
+            selected_heads=maps.selected_heads,
+            settings=maps.settings,
+            run=run or {},
+        )
+        write_report(path, data, maps._blank_clip() if video is None else video)
+
+    def _repr_html_(self) -> str:
+        """A small player and the grid, for notebooks."""
+        from imap_fast.report.notebook import SHOWN, notebook_html
+
+        first = self.video(0)
+        concepts = first.labels_of(first.default)[:SHOWN]
+        overlay, grid = first.overlay(concepts=concepts), first.grid_figure(concepts=concepts)
+        return notebook_html(repr(self), first.default, overlay, grid)
+
+    def source_video(self, video: Any = None) -> SourceVideo:
+        """The video that a picture shows behind the heatmaps; `overlay` describes `video`.
+
+        Raises:
+            FileNotFoundError: the file does not exist.
+            ValueError: a file that cannot be read, or maps that `explain` did not read from a file.
+        """
+        from imap_fast.render.source_video import SourceVideo
+        from imap_fast.video.clip import Clip
+        from imap_fast.video.file import VideoFile
+
+        if video is None:
+            return SourceVideo.of_clip(self._blank_clip(), is_blank=True)
+        if not isinstance(video, (str, os.PathLike)):
+            return SourceVideo.of_clip(Clip.of(video))
+        file, read = VideoFile(video), self.settings.get("video")
+        if read is None:
+            raise ValueError(f"these maps were not read from a file, so not from {video}; give the frames of the clip")
+        return SourceVideo(file, read["num_frames"], read["height"], read["width"])
+
+    def _blank_clip(self) -> Clip:
+        """A grey clip with the size and length of the video that was read, as far as they are known."""
+        from imap_fast.render.blank import blank_clip
+
+        frames, height, width = self.grid
+        read = self.settings.get("video") or {}
+        return blank_clip(
+            read.get("num_frames") or self.time.longest_video(frames),
+            read.get("height") or PATCH_PIXELS * height,
+            read.get("width") or PATCH_PIXELS * width,
+            fps=read.get("fps"),
+        )
+
+    def _picture(
+        self, method: str, video: Any, concepts: Sequence[str] | None, map: str | None
+    ) -> tuple[SourceVideo, tuple[str, ...], Tensor, Tensor]:
+        """What a picture over a video shows: the video, labels, values, and the times of latent frames."""
+        source = self._one_video(method).source_video(video)
+        labels, values = self.select(concepts, map)
+        return source, labels, values, self.frame_times(source.num_frames)
+
+    def _one_video(self, method: str) -> SaliencyMaps:
+        if self._several:
+            videos = self.maps[self.default].shape[0]
+            raise ValueError(f"these maps are of {videos} videos; show one of them: maps.video(0).{method}(…)")
+        return self

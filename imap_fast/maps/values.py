@@ -1,0 +1,243 @@
+"""The values of saliency maps: tensors, labels, and how they were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from imap_fast.maps.names import CONTRASTED, MAP_NAMES
+from imap_fast.upsampling.interpolate import upsample_space, upsample_time
+from imap_fast.upsampling.latent_time import LatentTime
+
+Self = TypeVar("Self", bound="MapValues")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MapValues:
+    """Saliency maps of C concepts on F latent frames of H × W patches.
+
+    If V videos were read, every shape has a leading dimension V.
+
+    Args:
+        maps: by name (`MAP_NAMES`), fp32 on the CPU, `[C, F, H, W]` or `[V, C, F, H, W]`.
+        labels: the C concepts, or the tokens of the prompt.
+        layers: the L transformer layers that were read.
+        steps: the denoising steps that were read, as indices into the schedule.
+        head_scores: separation score of each head (docs/method.md, "Motion heads"), `[L, A]` or `[V, L, A]`.
+        selected_heads: the motion heads, best first, int64 `[L, k]` or `[V, L, k]`.
+        settings: how the maps were made, as JSON values.
+        baseline_labels: labels of `cross_attention` and `concept_attention`, if they follow other concepts than
+            `labels` (`match="prompt"` with a tensor of concepts). None: `labels`.
+        seconds: the time of each latent frame of a real video, fp64 `[F]`, from the first frame on: the mean over the
+            frames that it covers, by the timestamps of the file. None for generated videos.
+
+    Raises:
+        TypeError: a map is not an fp32 CPU tensor, or `settings` is not JSON-serializable.
+        ValueError: an unknown map, or shapes that do not agree.
+    """
+
+    maps: dict[str, Tensor]
+    labels: tuple[str, ...]
+    layers: tuple[int, ...]
+    steps: tuple[int, ...]
+    head_scores: Tensor
+    selected_heads: Tensor
+    settings: dict[str, Any]
+    baseline_labels: tuple[str, ...] | None = None
+    seconds: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if not self.maps or not self.maps.keys() <= set(MAP_NAMES):
+            raise ValueError(f"maps must be some of {', '.join(MAP_NAMES)}, not {', '.join(self.maps) or 'none'}")
+        if self.baseline_labels is None:
+            object.__setattr__(self, "baseline_labels", self.labels)
+        shape = next(iter(self.maps.values())).shape
+        for name, values in self.maps.items():
+            if values.dtype != torch.float32 or values.device.type != "cpu":
+                raise TypeError(f"{name} must be fp32 on the CPU, not {values.dtype} on {values.device}")
+            if values.ndim not in (4, 5) or (values.shape[:-4], values.shape[-3:]) != (shape[:-4], shape[-3:]):
+                raise ValueError(f"maps must all be [C, F, H, W] or [V, C, F, H, W]: {name} is {list(values.shape)}")
+            labels = self.labels_of(name)
+            if len(set(labels)) != len(labels) or len(labels) != values.shape[-4]:
+                raise ValueError(f"{name} needs {values.shape[-4]} different labels, not {list(labels)}")
+        for name in ("head_scores", "selected_heads"):
+            heads = getattr(self, name)
+            if heads.shape[:-1] != (*shape[:-4], len(self.layers)):
+                raise ValueError(f"{name} {list(heads.shape)} must have a row for each of {len(self.layers)} layers")
+        if self.seconds is not None and self.seconds.shape != shape[-3:-2]:
+            raise ValueError(f"seconds {list(self.seconds.shape)} must have one entry for each of {shape[-3]} frames")
+        # The round trip through JSON makes settings compare equal after save and load.
+        object.__setattr__(self, "settings", json.loads(json.dumps(self.settings, allow_nan=False)))
+
+    def __repr__(self) -> str:
+        size = " × ".join(map(str, self.maps[self.default].shape[:-4] + self.grid))
+        return f"{type(self).__name__}({', '.join(self.maps)}: {size}, of {', '.join(map(repr, self.labels))})"
+
+    @property
+    def default(self) -> str:
+        """The map that is used if none is named: `imap`, or the first one of `MAP_NAMES` that exists."""
+        return next(name for name in MAP_NAMES if name in self.maps)
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """`(F, H, W)`: latent frames and patches of a map."""
+        frames, height, width = self.maps[self.default].shape[-3:]
+        return frames, height, width
+
+    @property
+    def head_score(self) -> str:
+        """The name of the separation score, as in `imap_fast.trace`."""
+        return self.settings.get("head_score", "chi")
+
+    @property
+    def imap(self) -> Tensor:
+        """Mean contrast over the motion heads, fp32 `[C, F, H, W]` (docs/method.md, "Maps of a layer")."""
+        return self._map("imap")
+
+    @property
+    def gramcol(self) -> Tensor:
+        """Contrast summed over all heads, fp32 `[C, F, H, W]` (docs/method.md, "Maps of a layer")."""
+        return self._map("gramcol")
+
+    @property
+    def cross_attention(self) -> Tensor:
+        """Baseline: mean over heads of `q · κ`, fp32 `[C, F, H, W]`."""
+        return self._map("cross_attention")
+
+    @property
+    def concept_attention(self) -> Tensor:
+        """Baseline: ConceptAttention (arXiv 2502.04320), fp32 `[C, F, H, W]`."""
+        return self._map("concept_attention")
+
+    def _map(self, name: str) -> Tensor:
+        if name not in self.maps:
+            raise AttributeError(f"these maps hold no {name}; trace with maps={(*self.maps, name)!r}")
+        return self.maps[name]
+
+    def labels_of(self, map: str) -> tuple[str, ...]:
+        """The labels of one map: `labels`, or `baseline_labels` of a baseline."""
+        return self.labels if map in CONTRASTED else self.baseline_labels or self.labels
+
+    def __getitem__(self, label: str) -> Tensor:
+        """The default map of one concept, `[F, H, W]` or `[V, F, H, W]`.
+
+        Raises:
+            KeyError: an unknown label.
+        """
+        return self.maps[self.default].select(-4, self.index(label))
+
+    def index(self, label: str, map: str | None = None) -> int:
+        """The index of a label in the concept dimension of a map; None is the default map.
+
+        Raises:
+            KeyError: an unknown label.
+        """
+        labels = self.labels_of(map or self.default)
+        if label not in labels:
+            raise KeyError(f"no concept {label!r}; there are {', '.join(repr(known) for known in labels)}")
+        return labels.index(label)
+
+    def video(self: Self, index: int) -> Self:
+        """The maps of one video, if several were read (`[V, …]`).
+
+        Raises:
+            IndexError: there is no video `index`.
+        """
+        videos = self.maps[self.default].shape[0] if self._several else 1
+        if not -videos <= index < videos:
+            raise IndexError(f"no video {index}: these maps are of {videos}, counted from 0")
+        if not self._several:
+            return self
+        return replace(
+            self,
+            maps={name: values[index] for name, values in self.maps.items()},
+            head_scores=self.head_scores[index],
+            selected_heads=self.selected_heads[index],
+        )
+
+    @property
+    def _several(self) -> bool:
+        return self.maps[self.default].ndim == 5
+
+    def upsample(self, num_frames: int, height: int, width: int, map: str | None = None) -> Tensor:
+        """A map at the size of the video: bilinear in space, and in time linear between the times of latent frames.
+
+        Args:
+            num_frames: frames of the video.
+            height: height of the video, in pixels.
+            width: width of the video, in pixels.
+            map: name of the map. None: the default map.
+
+        Returns:
+            fp32 `[C, num_frames, height, width]`, or `[V, C, …]`.
+
+        Raises:
+            AttributeError: the maps do not hold `map`.
+            ValueError: a video of `num_frames` does not have these latent frames.
+        """
+        values = self._map(map or self.default)
+        return upsample_space(upsample_time(values, self.frame_times(num_frames), num_frames), height, width)
+
+    @property
+    def time(self) -> LatentTime:
+        """How latent frames relate to video frames."""
+        return LatentTime(self.settings.get("temporal_compression") or 4, self.settings.get("patch_size_t") or 1)
+
+    def frame_times(self, num_frames: int) -> Tensor:
+        """The time of each latent frame in a video of `num_frames`, in video frames, fp64 `[F]`.
+
+        Raises:
+            ValueError: a video of `num_frames` does not have these latent frames.
+        """
+        return self.time.frame_times(self.grid[0], num_frames)
+
+    def select(self, concepts: Sequence[str] | None, map: str | None) -> tuple[tuple[str, ...], Tensor]:
+        """The labels and the values `[C, F, H, W]` of some concepts in one map; arguments and errors as in `overlay`.
+
+        Raises:
+            ValueError: `concepts` is empty.
+        """
+        name = map or self.default
+        values, labels = self._map(name), self.labels_of(name)
+        if concepts is None:
+            return labels, values
+        concepts = (concepts,) if isinstance(concepts, str) else tuple(concepts)
+        if not concepts:
+            raise ValueError(f"no concept to show; name some of {', '.join(labels)}, or omit concepts")
+        return concepts, values[[self.index(label, name) for label in concepts]]
+
+    def record(self) -> dict[str, Any]:
+        """Everything except the tensors, as JSON values."""
+        return {
+            "maps": list(self.maps),
+            "labels": self.labels,
+            "baseline_labels": self.baseline_labels,
+            "layers": self.layers,
+            "steps": self.steps,
+            "settings": self.settings,
+        }
+
+    @classmethod
+    def from_record(cls: type[Self], record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
+        """The maps of a `record` and its tensors: `map.<name>`, `head_scores`, `selected_heads`, optional `seconds`.
+
+        Raises:
+            KeyError: an entry or a tensor is missing.
+            TypeError, ValueError: as in the constructor.
+        """
+        return cls(
+            maps={name: tensors[f"map.{name}"] for name in record["maps"]},
+            labels=tuple(record["labels"]),
+            baseline_labels=tuple(record["baseline_labels"]),
+            layers=tuple(record["layers"]),
+            steps=tuple(record["steps"]),
+            head_scores=tensors["head_scores"],
+            selected_heads=tensors["selected_heads"],
+            settings=record["settings"],
+            seconds=tensors.get("seconds"),
+        )

@@ -1,0 +1,114 @@
+"""Tapped attention in blocks whose text and visual rows attend to each other."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from imap_fast.models.tap import TappedAttention
+from imap_fast.models.text_rows import TextRows
+from imap_kernels import concept_attention
+
+
+class JointAttention(TappedAttention):
+    """A block with joint attention, in which concepts can have a stream of their own beside the prompt.
+
+    The concept stream passes the block inside of the block's own forward pass: only there are the weights certainly on
+    the device, however the model is offloaded.
+
+    Attributes:
+        stream_uses_output: whether the concept rows after the block depend on their attention output. If not, the
+            output is computed only for maps that need it.
+        temb: the timestep embedding of the running forward pass.
+    """
+
+    stream_uses_output: ClassVar[bool] = True
+    temb: Tensor | None = None
+
+    @contextmanager
+    def inserted(self) -> Iterator[None]:
+        hook = self.block.register_forward_pre_hook(self._keep_temb, with_kwargs=True)
+        try:
+            with super().inserted():
+                yield
+        finally:
+            hook.remove()
+
+    def _keep_temb(self, block: nn.Module, args: tuple, kwargs: dict) -> None:
+        """Forward pre-hook of the block. The timestep embedding modulates the concepts as it does the prompt."""
+        self.temb = kwargs["temb"] if "temb" in kwargs else args[2]
+
+    @abstractmethod
+    def concepts_to_qkv(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Any]:
+        """Project concept rows for attention, with the text-side weights of the block.
+
+        Args:
+            rows: `[V, K, D]`, before the block.
+
+        Returns:
+            q, k, v `[V, A, K, d]`, and the modulation that `concepts_after_attention` needs.
+        """
+
+    @abstractmethod
+    def concepts_after_attention(self, rows: Tensor, output: list[Tensor | None], modulation: Any) -> Tensor:
+        """The concept rows `[V, K, D]` after the block.
+
+        Args:
+            rows: `[V, K, D]`, before the block.
+            output: the attention output of the concepts of each video, `[A, K, d]`.
+            modulation: result of `concepts_to_qkv`.
+        """
+
+    @torch.no_grad()
+    def read_layer(
+        self, query: Tensor, key: Tensor, value: Tensor, output: Tensor, *, text: slice, visual: slice
+    ) -> None:
+        """Pass the concept stream through this block, and give the layer to the reader.
+
+        Args:
+            query: `[B, A, S, d]` of all rows, like `key`, `value` and `output`.
+            key: after QK norm and RoPE, like `query`.
+            value: of all rows.
+            output: attention output, before the output projection.
+            text: the text rows among S.
+            visual: the visual rows among S.
+        """
+        tap = self.tap
+        query, key, value, output = (rows[tap.videos] for rows in (query, key, value, output))
+        concepts = None
+        if tap.concepts is not None:
+            if self.layer == 0:
+                tap.stream = tap.new_stream(value)
+            concepts = self._advance_stream(key[:, :, visual], value[:, :, visual])
+        if self.layer not in tap.settings.layers:
+            return
+        for video in range(len(query)):
+            prompt = TextRows(key[video, :, text], output[video, :, text], tap.forward.multiplicity)
+            own = prompt if concepts is None else concepts[video]
+            matched = own if tap.settings.match == "concepts" else prompt
+            tap.read(self.layer, video, query[video, :, visual], output[video, :, visual], matched, own)
+
+    def _advance_stream(self, visual_key: Tensor, visual_value: Tensor) -> list[TextRows]:
+        """Pass the concept stream through this block, beside visual keys and values `[V, A, N, d]`.
+
+        Returns:
+            the rows of the concepts in this block, for each video.
+        """
+        settings, stream = self.tap.settings, self.tap.stream
+        (query, key, value), modulation = self.concepts_to_qkv(stream.rows)
+        output: list[Tensor | None] = [None] * len(key)
+        is_shown = "concept_attention" in settings.maps and self.layer in settings.layers
+        continues = self.layer < settings.layers[-1]
+        if is_shown or (continues and self.stream_uses_output):
+            output = [
+                concept_attention(*rows, multiplicity=stream.multiplicity, backend=settings.backend)
+                for rows in zip(query, key, value, visual_key, visual_value, strict=True)
+            ]
+        if continues:
+            stream.rows = self.concepts_after_attention(stream.rows, output, modulation)
+        return [TextRows(k, o, stream.multiplicity) for k, o in zip(key, output, strict=True)]

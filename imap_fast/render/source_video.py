@@ -1,0 +1,48 @@
+"""The video behind heatmaps, frame by frame, from a clip or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from imap_fast.video.clip import Clip
+from imap_fast.video.file import VideoFile
+from imap_fast.video.resize import resize_and_crop
+
+
+@dataclass(frozen=True)
+class SourceVideo:
+    """The frames that a picture shows behind heatmaps.
+
+    Attributes:
+        video: where the frames come from.
+        num_frames: the number of frames, from the first one on.
+        height: in pixels. Frames of another size are resized and cropped, as `explain` does.
+        width: in pixels.
+        is_blank: whether the frames are plain grey, with nothing to see on them.
+    """
+
+    video: Clip | VideoFile
+    num_frames: int
+    height: int
+    width: int
+    is_blank: bool = False
+
+    @classmethod
+    def of_clip(cls, clip: Clip, *, is_blank: bool = False) -> SourceVideo:
+        """A whole clip at its own size."""
+        num_frames, height, width = clip.frames.shape[:3]
+        return cls(clip, num_frames, height, width, is_blank)
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return self.video.fps
+
+    def frames(self) -> Iterator[tuple[np.ndarray, float]]:
+        """Yield each frame, uint8 `[height, width, 3]`, and its time in seconds."""
+        for frame, seconds in islice(self.video.timed_frames(), self.num_frames):
+            yield resize_and_crop(frame[None], self.height, self.width)[0], seconds

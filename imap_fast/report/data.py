@@ -1,0 +1,63 @@
+"""What a report shows, as plain values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from imap_fast.upsampling.latent_time import LatentTime
+
+LABELS_IN_TITLE = 8
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """The result of a run on one video.
+
+    Attributes:
+        maps: labels and values, fp32 `[C, F, H, W]`, of each map by name. The first one is shown first.
+        time: how latent frames relate to video frames.
+        layers: the L layers that were read.
+        steps: the denoising steps that were read.
+        head_score: name of the separation score.
+        head_scores: `[L, A]`.
+        selected_heads: the motion heads, int64 `[L, k]`.
+        settings: how the maps were made.
+        run: further facts about the run, such as its seed.
+    """
+
+    maps: Mapping[str, tuple[Sequence[str], Tensor]]
+    time: LatentTime
+    layers: Sequence[int]
+    steps: Sequence[int]
+    head_score: str
+    head_scores: Tensor
+    selected_heads: Tensor
+    settings: Mapping[str, Any]
+    run: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """The prompt, or several prompts. The first labels if there is no prompt."""
+        prompt = self.settings.get("prompt")
+        return prompt if isinstance(prompt, str) else ", ".join(prompt or self.first_map[0][:LABELS_IN_TITLE])
+
+    @property
+    def first_map(self) -> tuple[Sequence[str], Tensor]:
+        """Labels and values of the map that is shown first."""
+        return next(iter(self.maps.values()))
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """`(F, H, W)`: latent frames and patches."""
+        frames, height, width = self.first_map[1].shape[1:]
+        return frames, height, width
+
+    def frame_times(self, num_frames: int) -> Tensor:
+        """The time of each latent frame in a video of `num_frames`, in video frames, fp64 `[F]`.
+
+        Raises:
+            ValueError: a video of `num_frames` does not have these latent frames.
+        """
+        return self.time.frame_times(self.grid[0], num_frames)

@@ -1,0 +1,1 @@
+"""What a trace looks for: concepts, and the words of a prompt."""

@@ -1,0 +1,36 @@
+"""Observes the calls of a method of a pipeline."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+
+@contextmanager
+def observed_calls(pipeline: object, method: str, observe: Callable[[Mapping[str, object]], None]) -> Iterator[None]:
+    """Call `observe` before each call of a method inside the `with` block. At its end, the method is restored.
+
+    Args:
+        pipeline: has the method.
+        method: its name.
+        observe: called with all arguments by name, defaults included.
+    """
+    stock, own_attribute = getattr(pipeline, method), vars(pipeline).get(method)
+    signature = inspect.signature(stock)
+
+    @functools.wraps(stock)
+    def observed(*args: object, **kwargs: object) -> object:
+        call = signature.bind(*args, **kwargs)
+        call.apply_defaults()
+        observe(call.arguments)
+        return stock(*args, **kwargs)
+
+    setattr(pipeline, method, observed)
+    try:
+        yield
+    finally:
+        delattr(pipeline, method)
+        if own_attribute is not None:
+            setattr(pipeline, method, own_attribute)

@@ -1,0 +1,147 @@
+"""The settings of a trace that do not depend on the text. They are checked against the model before anything runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.models.adapter import Adapter
+from imap_fast.models.tap import TapSettings
+from imap_fast.tracing.choices import CHOICES
+from imap_kernels.backend import resolve
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(TapSettings):
+    """The settings of a trace, complete and valid; `imap_fast.trace` describes them.
+
+    Attributes:
+        head_score: the separation score.
+        top_k: motion heads in each layer.
+        motion_heads: the motion heads of each layer, in place of those that `head_score` chooses.
+        steps: indices of the forward passes to read in a run, ascending. None: all.
+        normalize: what is applied over the text keys.
+        pooling: which token represents a concept.
+    """
+
+    head_score: str
+    top_k: int
+    motion_heads: tuple[tuple[int, ...], ...] | None
+    steps: tuple[int, ...] | None
+    normalize: str
+    pooling: str
+
+    @classmethod
+    def checked(
+        cls,
+        adapter: Adapter,
+        *,
+        layers: Iterable[int] | None,
+        steps: Iterable[int] | None,
+        maps: Iterable[str],
+        top_k: int,
+        motion_heads: Iterable[Iterable[int]] | None,
+        fast_attention: bool | None,
+        attention_backend: str | None,
+        match: str,
+        head_score: str,
+        normalize: str,
+        pooling: str,
+        backend: str,
+    ) -> Settings:
+        """Add the defaults of the model, and refuse what it does not support.
+
+        Raises:
+            ValueError: an unknown or impossible value. The error names it and the possible ones.
+        """
+        choices = {"match": match, "head_score": head_score, "normalize": normalize}
+        for name, value in {**choices, "pooling": pooling, "backend": backend}.items():
+            if value not in CHOICES[name]:
+                raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(CHOICES[name])}")
+        maps = (maps,) if isinstance(maps, str) else tuple(dict.fromkeys(maps))
+        unknown = [name for name in maps if name not in MAP_NAMES]
+        if unknown or not maps:
+            raise ValueError(f"maps={unknown or maps!r} is unknown; choose from {', '.join(MAP_NAMES)}")
+        if not adapter.has_concept_stream:
+            reason = f"is not possible: the text rows of {adapter.model.__name__} do not attend"
+            if match == "concepts":
+                raise ValueError(f'match="concepts" {reason}; use match="prompt" with words of the prompt as concepts')
+            if "concept_attention" in maps:
+                raise ValueError(f'the map "concept_attention" {reason}; use imap, gramcol or cross_attention')
+        chosen_layers = _layers(adapter, layers)
+        heads = None
+        if motion_heads is not None:
+            heads = _motion_heads(motion_heads, len(chosen_layers), adapter.num_heads)
+            top_k = len(heads[0])
+        if not 1 <= top_k <= adapter.num_heads:
+            raise ValueError(f"top_k={top_k} is not possible; the model has {adapter.num_heads} heads in a layer")
+        if fast_attention and not adapter.has_fast_attention:
+            raise ValueError(f"fast_attention=True is not possible for {adapter.model.__name__}; omit it")
+        if fast_attention is None and resolve(backend, torch.device("cuda")) != "triton":
+            fast_attention = False  # on CUDA the reference would be slower than the stock arithmetic
+        if attention_backend is not None:
+            from imap_fast.models.attention_backend import ATTENTION_BACKENDS  # imports diffusers
+
+            if attention_backend not in ATTENTION_BACKENDS:
+                possible = ", ".join(ATTENTION_BACKENDS)
+                raise ValueError(f"attention_backend={attention_backend!r} is unknown; choose one of {possible}")
+        return cls(
+            layers=chosen_layers,
+            match=match,
+            maps=maps,
+            backend=backend,
+            fast_attention=fast_attention,
+            attention_backend=attention_backend,
+            head_score=head_score,
+            top_k=top_k,
+            motion_heads=heads,
+            steps=None if steps is None else indices("steps", steps),
+            normalize=normalize,
+            pooling=pooling,
+        )
+
+
+def indices(name: str, values: Iterable[int]) -> tuple[int, ...]:
+    """Distinct indices from 0 on, ascending.
+
+    Raises:
+        ValueError: no index, or a negative one; the error calls them `name`.
+    """
+    ascending = tuple(sorted({int(value) for value in values}))
+    if not ascending or ascending[0] < 0:
+        raise ValueError(f"{name}={list(ascending)} is not possible; name at least one index, counted from 0")
+    return ascending
+
+
+def _motion_heads(rows: Iterable[Iterable[int]], num_layers: int, num_heads: int) -> tuple[tuple[int, ...], ...]:
+    heads = tuple(tuple(int(head) for head in row) for row in rows)
+    possible = set(range(num_heads))
+    # The same number of heads in every layer, without repetition.
+    has_shape = len(heads) == num_layers and all(len(set(row)) == len(row) == len(heads[0]) > 0 for row in heads)
+    if not has_shape or any(set(row) - possible for row in heads):
+        raise ValueError(
+            f"motion_heads={heads} is not possible; name equally many different heads, 0 to {num_heads - 1}, for each "
+            f"of the {num_layers} layers read"
+        )
+    return heads
+
+
+def _layers(adapter: Adapter, layers: Iterable[int] | None) -> tuple[int, ...]:
+    count = adapter.num_layers
+    if layers is None:
+        if adapter.published_layers is not None:
+            return adapter.published_layers
+        margin = (count + 1) // 4
+        middle = tuple(range(margin, count - margin))
+        logger.warning("no layers are published for a model of %d layers; reading the middle half: %s", count, middle)
+        return middle
+    chosen = indices("layers", layers)
+    if chosen[-1] >= count:
+        raise ValueError(f"layer {chosen[-1]} does not exist; the model has the layers 0 to {count - 1}")
+    return chosen

@@ -1,0 +1,99 @@
+"""`trace`: reads saliency maps from a running pipeline, and restores the pipeline afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from torch import Tensor
+
+from imap_fast.models.registry import adapter_for
+from imap_fast.text.concepts import Concepts
+from imap_fast.tracing.settings import Settings
+from imap_fast.tracing.tracer import Tracer
+
+
+def trace(
+    target: object,
+    concepts: Sequence[str] | Tensor | None,
+    *,
+    match: str = "concepts",
+    layers: Iterable[int] | None = None,
+    head_score: str = "chi",
+    top_k: int = 5,
+    motion_heads: Iterable[Iterable[int]] | None = None,
+    steps: Iterable[int] | None = None,
+    normalize: str = "none",
+    maps: Iterable[str] = ("imap", "gramcol"),
+    pooling: str = "first",
+    guided: bool | None = None,
+    backend: str = "auto",
+    fast_attention: bool | None = None,
+    attention_backend: str | None = None,
+    labels: Sequence[str] | None = None,
+    background: str | None = "background",
+) -> Tracer:
+    """Read GramCol and IMAP saliency maps (CVPR 2026, arXiv 2603.02919) while a video diffusion transformer runs.
+
+    ```python
+    with imap_fast.trace(pipe, concepts=["alpaca", "running"]) as tracer:
+        video = pipe("An alpaca runs on grass").frames[0]
+    tracer.maps["running"]
+    ```
+
+    The output of the model is unchanged: bit for bit with the stock arithmetic (see `fast_attention`). At the end of
+    the `with`, also after an exception, every processor and hook is restored.
+
+    Args:
+        target: a supported diffusers pipeline, or its bare transformer.
+        concepts: words to look for, or their text embeddings, a tensor `[C, D]`. A bare transformer requires a tensor.
+            With `match="prompt"`: words of the prompt, or None for every text token. A tensor then gives the concepts
+            of the two baselines, while `imap` and `gramcol` follow every text token.
+        match: whose text keys are matched: `"concepts"`, a stream of their own, or `"prompt"`, those of the prompt.
+        layers: the transformer blocks to read. None: the published ones of a known checkpoint, or the middle half.
+        head_score: the separation score that chooses motion heads: `"chi"`, `"fisher"`, `"dbi"` or `"silhouette"`.
+        top_k: the number of motion heads in a layer, over which `imap` is the mean. Published: 5; 3 for Wan 2.1 1.3B.
+        motion_heads: motion heads of each layer read, `[L, k]`, in place of `head_score` and `top_k`. For example
+            random heads for comparison, or the `selected_heads` of another video.
+        steps: indices of the denoising steps to read, from 0. None: all. For a bare transformer, each forward pass is a
+            step.
+        normalize: `"softmax"` applies a softmax over the text keys to the maps of each layer.
+        maps: the maps to make, from `"imap"`, `"gramcol"`, `"cross_attention"` and `"concept_attention"`.
+        pooling: what represents a concept of several tokens: the embedding of the `"first"` token, or the `"mean"` of
+            the tokens before EOS.
+        guided: whether a batch is (unconditional half, conditional half), of which only the second half is read. False
+            reads every row of every forward pass. None: determined from the pipeline, which may guide by halves of a
+            batch or by two passes; False for a bare transformer.
+        backend: `"auto"` (Triton on CUDA, the reference otherwise), `"triton"` or `"reference"`. With `"auto"`, the
+            reference reads a model in fp64, and computes in fp64. Some steps of the blocks of diffusers stay in fp32.
+        fast_attention: whether one kernel computes QK norm and RoPE of CogVideoX in every block. It is faster, and
+            rounds once. False keeps the stock arithmetic to the bit. None: True on CUDA with Triton, except in fp64.
+        attention_backend: attention backend by its name in diffusers, such as `"flash"`, `"_flash_3"`,
+            `"_native_cudnn"` or `"sage"`. One that cannot run is ignored with a warning. None: the model's own.
+        labels: names for the rows of a tensor, or for every text token of a bare transformer.
+        background: the concept that is added to a single one. None adds none.
+
+    Returns:
+        A context manager. Its `maps` are the `SaliencyMaps` of everything that ran inside it.
+
+    Raises:
+        TypeError: an unsupported target, or concepts of the wrong type.
+        ValueError: any other impossible value. The error names the value and what is possible.
+    """
+    adapter = adapter_for(target)
+    settings = Settings.checked(
+        adapter,
+        layers=layers,
+        steps=steps,
+        maps=maps,
+        top_k=top_k,
+        motion_heads=motion_heads,
+        match=match,
+        head_score=head_score,
+        normalize=normalize,
+        pooling=pooling,
+        backend=backend,
+        fast_attention=fast_attention,
+        attention_backend=attention_backend,
+    )
+    words = Concepts(concepts, match=match, labels=labels, background=background, model=adapter)
+    return Tracer(adapter, settings, words, guided)

@@ -1,0 +1,213 @@
+"""`Tracer`: follows the runs of a pipeline, and decides which forward passes and rows are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+
+from imap_fast.maps.names import CONTRASTED
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.models.adapter import Adapter
+from imap_fast.models.forward import Forward
+from imap_fast.models.tap import Tap
+from imap_fast.models.text_rows import TextRows
+from imap_fast.text.concepts import Concepts
+from imap_fast.tracing.pipeline_calls import observed_calls
+from imap_fast.tracing.running_maps import RunningMaps
+from imap_fast.tracing.settings import Settings
+from imap_fast.version import versions
+
+
+class Tracer:
+    """The context manager that `trace` returns.
+
+    Args:
+        adapter: of the model.
+        settings: how the model is read.
+        concepts: what to look for.
+        guided: as in `trace`.
+    """
+
+    def __init__(self, adapter: Adapter, settings: Settings, concepts: Concepts, guided: bool | None) -> None:
+        self.adapter, self.settings, self.concepts, self.guided = adapter, settings, concepts, guided
+        self._exits: ExitStack | None = None
+        self._tap: Tap | None = None
+        self._running: RunningMaps | None = None
+        self._sizes: tuple[object, ...] = ()
+        self._counts: dict[str, int] = {}
+        self._prompt: str | list[str] | None = None
+        self._prompt_due = True
+        self._run_guided = False
+        self._timestep: object = None
+        self._step = 0
+        self._steps_read: set[int] = set()
+
+    def __enter__(self) -> Tracer:
+        if self._exits is not None:
+            raise RuntimeError("this trace was already used; open a new one with imap_fast.trace(…)")
+        adapter = self.adapter
+        self.concepts.embed(adapter, self.settings.pooling)
+        with ExitStack() as exits:
+            exits.enter_context(adapter.chosen_attention(self.settings.attention_backend))
+            self._tap = exits.enter_context(adapter.tapped(self.settings, self.concepts.embeddings, self._read_layer))
+            for entry in adapter.entries:
+                exits.callback(entry.register_forward_pre_hook(self._forward_begins, with_kwargs=True).remove)
+                exits.callback(entry.register_forward_hook(self._forward_ends).remove)
+            if adapter.pipeline is not None:
+                exits.enter_context(observed_calls(adapter.pipeline, "check_inputs", self._run_begins))
+                exits.enter_context(observed_calls(adapter.pipeline, "encode_prompt", self._prompt_encoded))
+            self._exits = exits.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._exits.close()
+        self._tap.read = None  # breaks a reference cycle, which would keep the maps on the GPU until a collection
+
+    @property
+    def maps(self) -> SaliencyMaps:
+        """The means over all layers and steps read so far, on the CPU. Available as soon as a step has run.
+
+        Raises:
+            ValueError: no step was read.
+            RuntimeError: a forward pass stopped half-way, so not all layers have the same number of steps.
+        """
+        self._refuse_unfinished()
+        if not self._steps_read:
+            wanted = "" if self.settings.steps is None else f" of the steps {list(self.settings.steps)}"
+            raise ValueError(f"nothing to show: none{wanted} was reached; the model ran {self._step} forward passes")
+        running = self._running
+        means = running.means()
+        means = {name: self.concepts.select(means[name], count) for name, count in self._counts.items()}
+        tensors = {**means, "head_scores": running.head_scores(), "selected_heads": running.selected_heads()}
+        tensors = {name: (t[0] if running.videos == 1 else t).cpu() for name, t in tensors.items()}
+        return SaliencyMaps(
+            head_scores=tensors.pop("head_scores"),
+            selected_heads=tensors.pop("selected_heads"),
+            maps=tensors,
+            labels=self.concepts.labels,
+            baseline_labels=self.concepts.baseline_labels,
+            layers=self.settings.layers,
+            steps=tuple(sorted(self._steps_read)),
+            settings=self._record(),
+        )
+
+    def reset(self) -> None:
+        """Discard what was read. `maps` are then of what runs from now on, with the same concepts and prompt."""
+        self._refuse_unfinished()
+        self._running, self._steps_read, self._step = None, set(), 0
+
+    def _run_begins(self, arguments: Mapping[str, object]) -> None:
+        """Observer of `check_inputs`, which a run calls once and first: the prompt encoded next is that of the run."""
+        self._prompt_due = True
+
+    def _prompt_encoded(self, arguments: Mapping[str, object]) -> None:
+        """Observer of `encode_prompt`. A second call in a run encodes the negative prompt, which is not read."""
+        if not self._prompt_due:
+            return
+        self._prompt_due, self._step, self._prompt = False, 0, arguments["prompt"]
+        self._run_guided = self.adapter.guides_in_batch and arguments["do_classifier_free_guidance"]
+        if self.settings.match == "prompt":
+            self.concepts.read_prompt(self._prompt, lambda prompt: self.adapter.read_prompt(prompt, arguments))
+
+    # Python bookkeeping, which torch.compile would recompile at every step.
+    @torch.compiler.disable
+    def _forward_begins(self, entry, args: tuple, kwargs: dict) -> None:
+        """Forward pre-hook of a transformer: decide whether this pass is read, and which rows of its batch."""
+        self._refuse_unfinished()
+        self._prompt_due = True
+        if self._is_unconditional_pass():
+            return
+        step, self._step = self._step, self._step + 1
+        if self.settings.steps is not None:
+            scheduled = self.adapter.scheduled_steps()
+            if scheduled is not None and self.settings.steps[-1] >= scheduled:
+                raise ValueError(
+                    f"step {self.settings.steps[-1]} is outside the schedule of {scheduled} steps, 0 to {scheduled - 1}"
+                )
+            if step not in self.settings.steps:
+                return
+        forward = self.adapter.forward_of(entry, args, kwargs)
+        guided = self._run_guided if self.guided is None else self.guided
+        if guided and forward.batch % 2:
+            raise ValueError(f"guided=True, but a batch of {forward.batch} has no two halves; pass guided=False")
+        videos = slice(forward.batch // 2 if guided else 0, forward.batch)
+        self._prepare_sums(forward, forward.batch - videos.start)
+        self._steps_read.add(step)
+        self._tap.begin(videos, forward)
+
+    def _is_unconditional_pass(self) -> bool:
+        """Whether guidance runs as two passes, and this is the second one.
+
+        Every pipeline sets `current_timestep` at each step. If a step has two passes, the conditional one is first.
+        """
+        if self.guided is not None:
+            return False
+        before, self._timestep = self._timestep, getattr(self.adapter.pipeline, "current_timestep", None)
+        return self._timestep is not None and self._timestep is before
+
+    @torch.compiler.disable
+    def _forward_ends(self, transformer, args: tuple, output: object) -> None:
+        """Forward hook of the transformer: a pass that is read is complete."""
+        if self._tap.videos is not None:
+            self._running.steps += 1
+            self._tap.end()
+
+    def _refuse_unfinished(self) -> None:
+        if self._tap is not None and self._tap.videos is not None:
+            raise RuntimeError(
+                "the last forward pass stopped before its end, so the maps would be wrong; open a new trace"
+            )
+
+    def _prepare_sums(self, forward: Forward, videos: int) -> None:
+        """Create the running maps at the first pass that is read. Later passes must have the same size."""
+        text_keys = len(forward.multiplicity)
+        sizes = (videos, forward.grid, text_keys)
+        if self._running is not None:
+            if self._sizes != sizes:
+                raise ValueError(
+                    "a trace reads videos of one size, and one prompt: it began with {} of {} latent frames and "
+                    "patches and {} text keys, and now got {} of {} and {}; open a new trace".format(
+                        *self._sizes, *sizes
+                    )
+                )
+            return
+        num_text, num_concepts = self.concepts.map_counts(forward.text_length)
+        self._sizes = sizes
+        self._counts = {name: num_text if name in CONTRASTED else num_concepts for name in self.settings.maps}
+        settings = self.settings
+        self._running = RunningMaps(
+            maps=settings.maps,
+            num_text=min(num_text, text_keys),
+            num_concepts=min(num_concepts, text_keys),
+            videos=videos,
+            grid=forward.grid,
+            layers=settings.layers,
+            heads=self.adapter.num_heads,
+            head_score=settings.head_score,
+            top_k=settings.top_k,
+            given_heads=settings.motion_heads,
+            normalize=settings.normalize,
+            backend=settings.backend,
+            device=forward.multiplicity.device,
+        )
+
+    def _read_layer(
+        self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
+    ) -> None:
+        self._running.add_layer(layer, video, query, features, text, concepts)
+
+    def _record(self) -> dict[str, object]:
+        """The settings of the maps, as JSON values."""
+        own_fields = ("layers", "steps", "maps")
+        return {
+            "model": self.adapter.name,
+            "prompt": self._prompt,
+            **{name: value for name, value in asdict(self.settings).items() if name not in own_fields},
+            "temporal_compression": self.adapter.temporal_compression,
+            "patch_size_t": self.adapter.patch_size[0],
+            "versions": versions(),
+        }

@@ -1,0 +1,1 @@
+"""From the latent grid of a map to the frames and pixels of the video."""

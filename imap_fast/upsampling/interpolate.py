@@ -1,0 +1,65 @@
+"""Interpolation of maps, in time between latent frames and in space between patches."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+
+class Neighbours(NamedTuple):
+    """The latent frames on both sides of each video frame.
+
+    Attributes:
+        before: int64 `[T]`, the latent frame at or before each video frame.
+        after: int64 `[T]`, the latent frame at or after it.
+        weight: fp32 `[T]` in [0, 1], the weight of `after`.
+    """
+
+    before: Tensor
+    after: Tensor
+    weight: Tensor
+
+
+def neighbours(times: Tensor, num_frames: int) -> Neighbours:
+    """The neighbours of each video frame among latent frames at `times`.
+
+    Before the first latent frame and after the last one, both neighbours have its value.
+
+    Args:
+        times: `LatentTime.frame_times`, fp64 `[F]`.
+        num_frames: T, the frames of the video.
+    """
+    frame = torch.arange(num_frames, dtype=torch.float64)
+    after = torch.searchsorted(times, frame).clamp(max=len(times) - 1)
+    before = (after - 1).clamp(min=0)
+    gap = (times[after] - times[before]).clamp(min=1)
+    return Neighbours(before, after, ((frame - times[before]) / gap).clamp(0, 1).float())
+
+
+def upsample_time(values: Tensor, times: Tensor, num_frames: int) -> Tensor:
+    """Values at every video frame: linear between latent frames, constant before the first and after the last.
+
+    Args:
+        values: `[..., F, H, W]`.
+        times: `LatentTime.frame_times`, fp64 `[F]`.
+        num_frames: T, the frames of the video.
+
+    Returns:
+        fp32 `[..., T, H, W]`.
+    """
+    return between(values, neighbours(times, num_frames))
+
+
+def between(values: Tensor, frames: Neighbours) -> Tensor:
+    """Values `[..., F, H, W]` at the video frames with these neighbours: fp32 `[..., T, H, W]`."""
+    before, after = values[..., frames.before, :, :], values[..., frames.after, :, :]
+    return torch.lerp(before, after, frames.weight[:, None, None])
+
+
+def upsample_space(values: Tensor, height: int, width: int) -> Tensor:
+    """Bilinear interpolation without aligned corners: `[..., T, H, W]` → `[..., T, height, width]`."""
+    images = rearrange(values, "... h w -> (...) 1 h w")
+    larger = F.interpolate(images, (height, width), mode="bilinear", align_corners=False)
+    return larger.view(*values.shape[:-2], height, width)
