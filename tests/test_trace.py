@@ -86,7 +86,7 @@ def test_a_failing_entry_restores_everything(architecture: Architecture, monkeyp
     pipeline = architecture.pipeline()
     before = state(pipeline)
     failing = imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments)
-    monkeypatch.setattr(sys.modules[Tracer.__module__], "listening_to", None)
+    monkeypatch.setattr(sys.modules[Tracer.__module__], "observed_calls", None)
     with pytest.raises(TypeError), failing:
         pass
     assert state(pipeline) == before

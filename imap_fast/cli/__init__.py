@@ -8,6 +8,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -34,7 +35,7 @@ commands = typer.Typer(
 for command in (demo, generate, explain, layers, report, judge, app, eval, doctor):
     commands.command()(with_option_groups(command))
 
-USAGE_ERROR = typer.BadParameter.__base__
+USAGE_ERROR: Any = typer.BadParameter.__base__
 """The error of a wrong option: click's UsageError. Newer versions of Typer have their own copy of it."""
 
 WRONG_INPUT = (ValueError, TypeError, FileNotFoundError, PermissionError, FileExistsError, NotADirectoryError)

@@ -46,7 +46,8 @@ class Session:
         Raises:
             EndpointError: the endpoint cannot be reached, or it refuses a request. Earlier answers are kept.
         """
-        judged, unanswered = [], []
+        judged: list[dict[str, Any]] = []
+        unanswered: list[dict[str, str]] = []
         try:
             for run, question in self._requests("judging"):
                 about = {"run": str(run), "concept": question.concept, "map": question.map}
@@ -71,7 +72,9 @@ class Session:
 
     def estimate(self) -> dict[str, Any]:
         """Count what would be sent, without sending it. The first request and its contact sheet are written."""
-        tokens_in, files, answered = {}, {}, 0  # by the file of the answer: equal requests are sent once
+        tokens_in: dict[Path, int] = {}  # by the file of the answer: equal requests are sent once
+        files: dict[str, str] = {}
+        answered = 0
         for _, question in self._requests("drawing contact sheets"):
             if self.answers.get(self.endpoint.url, question.body) is not None:
                 answered += 1

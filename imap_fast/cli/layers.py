@@ -72,6 +72,7 @@ def layers(
 
     console = Console(stderr=True)
     pipe = load_pipeline(loading.model, dtype=loading.dtype, device=loading.device, console=console, memory=memory)
+    inputs: dict[str, Any]
     inputs = {"videos": videos, "prompts": [prompt] * len(videos)} if videos else _demo_clips(clips or DEMO_CLIPS)
     count = len(inputs["videos"])
     if loading.model == "demo" and step is None:

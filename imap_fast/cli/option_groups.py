@@ -97,7 +97,7 @@ class WindowOptions:
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command whose parameters include dataclasses the signature that Typer needs: one option for each field."""
     hints = get_type_hints(command, include_extras=True)
-    groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     parameters = []
     for name, parameter in inspect.signature(command).parameters.items():
         if name in groups:
@@ -106,7 +106,6 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
         else:
             parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
 
-    @functools.wraps(command)
     def flat(**values: Any) -> None:
         made = {
             name: group(**{field.name: values.pop(field.name) for field in fields(group)})
@@ -114,10 +113,12 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
         }
         command(**made, **values)
 
-    del flat.__wrapped__  # Typer would read the original signature
-    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    flat.__signature__ = inspect.Signature(parameters)
-    return flat
+    wrapper: Any = functools.update_wrapper(flat, command)
+    # What Typer reads. It would follow `__wrapped__` to the signature of the command.
+    del wrapper.__wrapped__
+    wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    wrapper.__signature__ = inspect.Signature(parameters)
+    return wrapper
 
 
 def _parameter(field: Field, annotation: Any) -> inspect.Parameter:

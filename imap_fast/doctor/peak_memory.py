@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import torch
 from torch import nn
@@ -50,7 +51,7 @@ class LiveBytes(TorchDispatchMode):
         return out
 
 
-def parts_of(source: str) -> dict[str, nn.Module]:
+def parts_of(source: str) -> dict[str, Any]:
     """The models of a diffusers pipeline on the meta device, without weights.
 
     Args:
@@ -67,9 +68,11 @@ def parts_of(source: str) -> dict[str, nn.Module]:
         parts = {}
         with torch.device("meta"):
             for name, entry in index.items():
-                library, kind = entry if isinstance(entry, (list, tuple)) and len(entry) == 2 else (None, None)
-                made = getattr({"diffusers": diffusers, "transformers": transformers}.get(library), kind or "", None)
-                if not (inspect.isclass(made) and issubclass(made, nn.Module)):
+                library, kind = entry if isinstance(entry, (list, tuple)) and len(entry) == 2 else ("", "")
+                modules = {"diffusers": diffusers, "transformers": transformers}
+                made: Any = getattr(modules.get(library or ""), kind or "", None)
+                is_model = inspect.isclass(made) and issubclass(made, nn.Module)
+                if not is_model:
                     continue
                 if library == "diffusers":
                     parts[name] = made.from_config(made.load_config(source, subfolder=name))
@@ -80,20 +83,20 @@ def parts_of(source: str) -> dict[str, nn.Module]:
     return {name: part.to(HALF) for name, part in parts.items()}
 
 
-def clip_of(parts: dict[str, nn.Module]) -> tuple[int, int, int]:
+def clip_of(parts: dict[str, Any]) -> tuple[int, int, int]:
     """Frames, height and width in pixels of the default clip of a model, or 49 × 480×720 if it is not configured."""
     config = parts["transformer"].config
     scale = spatial_compression(parts["vae"])
-    size = (config.get("sample_height") or 480 // scale, config.get("sample_width") or 720 // scale)
-    return config.get("sample_frames") or 49, *(side * scale for side in size)
+    height, width = config.get("sample_height") or 480 // scale, config.get("sample_width") or 720 // scale
+    return config.get("sample_frames") or 49, height * scale, width * scale
 
 
-def spatial_compression(vae: nn.Module) -> int:
+def spatial_compression(vae: Any) -> int:
     """Pixels across a latent."""
     return 2 ** (len(vae.config.get("block_out_channels", [0] * 4)) - 1)
 
 
-def predicted_peaks(parts: dict[str, nn.Module], frames: int, height: int, width: int) -> dict[str, int]:
+def predicted_peaks(parts: dict[str, Any], frames: int, height: int, width: int) -> dict[str, int]:
     """Peak bytes in each of `imap_fast.loading.modes.MODES`, in half precision, with one window at a time.
 
     Weights are counted. The VAE runs on the meta device. A transformer block is estimated.
@@ -132,7 +135,7 @@ def predicted_peaks(parts: dict[str, nn.Module], frames: int, height: int, width
     )
 
 
-def transformer_bytes(transformer: nn.Module, vae: nn.Module, frames: int, height: int, width: int) -> int:
+def transformer_bytes(transformer: Any, vae: Any, frames: int, height: int, width: int) -> int:
     """Peak bytes of a transformer block, without weights."""
     adapter, config = adapter_for(transformer), transformer.config
     in_time, *in_space = adapter.patch_size
@@ -144,7 +147,7 @@ def transformer_bytes(transformer: nn.Module, vae: nn.Module, frames: int, heigh
 
 
 @torch.no_grad()
-def vae_bytes(vae: nn.Module, frames: int, height: int, width: int) -> int:
+def vae_bytes(vae: Any, frames: int, height: int, width: int) -> int:
     """Peak bytes of encoding a clip, without weights."""
     with LiveBytes(vae) as live:
         vae.encode(torch.empty(1, 3, frames, height, width, dtype=HALF, device="meta"))

@@ -70,4 +70,3 @@ class Checkpoint:
         if self.folder is None:
             return {name: torch.cat(parts) for name, parts in self._parts.items()}
         return map_arrays(self.folder, self.state)
-

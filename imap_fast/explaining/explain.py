@@ -15,7 +15,7 @@ from imap_fast.video import Clip
 
 
 def explain(
-    pipe: object,
+    pipe: Any,
     video: str | os.PathLike | Clip | Any,
     prompt: str,
     concepts: Sequence[str] | Tensor | None,

@@ -44,7 +44,7 @@ class Explainer:
 
     def __init__(
         self,
-        pipe: object,
+        pipe: Any,
         prompt: str,
         concepts: Sequence[str] | Tensor | None,
         *,

@@ -9,7 +9,6 @@ first: the VAE makes it from the last frame of its span alone. The blend gives i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -18,7 +17,6 @@ from torch import Tensor
 Frame = TypeVar("Frame")
 
 
-@dataclass(frozen=True)
 class Windows:
     """The positions of windows.
 
@@ -33,17 +31,12 @@ class Windows:
         ValueError: a length below 1, or an overlap as long as the window.
     """
 
-    length: int
-    overlap: int | None
-    temporal_compression: int
-    patch_size_t: int = 1
-
-    def __post_init__(self) -> None:
-        if self.length < 1:
-            raise ValueError(f"window={self.length} is not possible; a window has at least 1 frame")
-        object.__setattr__(self, "length", self.whole(self.length))
-        if self.overlap is None:
-            object.__setattr__(self, "overlap", round(self.latent_frames / 3))
+    def __init__(self, length: int, overlap: int | None, temporal_compression: int, patch_size_t: int = 1) -> None:
+        if length < 1:
+            raise ValueError(f"window={length} is not possible; a window has at least 1 frame")
+        self.temporal_compression, self.patch_size_t = temporal_compression, patch_size_t
+        self.length = self.whole(length)
+        self.overlap = round(self.latent_frames / 3) if overlap is None else overlap
         # Without overlap, only the last video frame of a window's first latent frame would be read.
         least = min(1, self.span - 1, self.latent_frames - 1)
         if not least <= self.overlap < self.latent_frames:
@@ -107,7 +100,8 @@ class Windows:
         Yields:
             the latent frame at which a window begins, and its frames.
         """
-        begin, held, yielded = max(done - 1, 0) * self.stride, [], done > 0
+        begin, yielded = max(done - 1, 0) * self.stride, done > 0
+        held: list[Frame] = []
         step = self.stride * self.span
         for frame in frames:
             held.append(frame)

@@ -44,7 +44,7 @@ class LayersApart(Tracer):
         """
         time = self.adapter.temporal_compression, self.adapter.patch_size[0]
         patches = {
-            self.concepts.labels.index(label): patches_inside(mask, self._running.grid, *time)
+            self.concepts.labels.index(label): patches_inside(mask, self.running_maps.grid, *time)
             for label, mask in self.masks.items()
         }
         found = {row: inside for row, inside in patches.items() if 0 < inside.mean() < 1}
@@ -56,13 +56,13 @@ class LayersApart(Tracer):
     def _read_layer(
         self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
     ) -> None:
-        frames, settings = self._running.grid[0], self.settings
+        frames, settings = self.running_maps.grid[0], self.settings
         scores = frame_separation(features, frames=frames, score=settings.head_score, backend=settings.backend)
         chosen = motion_heads(scores, score=settings.head_score, top_k=settings.top_k)
         share = torch.zeros_like(scores).index_fill_(0, chosen, 1 / settings.top_k)
         surrogates = qk_match(query, text.key, frames=frames, backend=settings.backend)
         of_heads = []
-        imap, gramcol = torch.zeros_like(self._running.contrast_sum[0])
+        imap, gramcol = torch.zeros_like(self.running_maps.contrast_sum[0])
         for head in range(len(features)):
             # One at a time: maps of all heads would be as large as what a trace never keeps.
             only, own = slice(head, head + 1), torch.zeros_like(gramcol)

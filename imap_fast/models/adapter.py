@@ -64,7 +64,7 @@ class Adapter(ABC):
     pipeline: Any
     transformers: tuple[Any, ...]
 
-    def __init__(self, target: object) -> None:
+    def __init__(self, target: Any) -> None:
         bare = isinstance(getattr(target, "_orig_mod", target), nn.Module)
         self.pipeline = None if bare else target
         self.entries: tuple[nn.Module, ...] = (target,) if bare else self.transformers_of(target)
@@ -124,9 +124,9 @@ class Adapter(ABC):
             arguments: of the call of `encode_prompt`, by name.
         """
 
-    def new_tap(self, settings: TapSettings, concepts: Tensor | None, read: LayerReader) -> Tap:
+    def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
         """The state that the tapped blocks share; see `Tap`."""
-        return Tap(settings, concepts, read)
+        return Tap(settings, concepts, reader)
 
     def text_multiplicity(self, text: Tensor) -> Tensor:
         """`Forward.multiplicity` of text embeddings `[B, T, D_text]`. By default, no rows are known to be equal."""
@@ -145,18 +145,19 @@ class Adapter(ABC):
             raise ValueError("a diffusers cache skips blocks; call transformer.disable_cache() before the trace")
         arguments = inspect.signature(self.model.forward).bind(None, *args, **kwargs).arguments
         latents, text = arguments["hidden_states"], arguments["encoder_hidden_states"]
-        grid = tuple(size // patch for size, patch in zip(self.latent_size(latents), self.patch_size, strict=True))
-        return Forward(arguments, len(latents), grid, text.shape[1], self.text_multiplicity(text))
+        sizes = zip(self.latent_size(latents), self.patch_size, strict=True)
+        frames, height, width = (size // patch for size, patch in sizes)
+        return Forward(arguments, len(latents), (frames, height, width), text.shape[1], self.text_multiplicity(text))
 
     @contextmanager
-    def tapped(self, settings: TapSettings, concepts: Tensor | None, read: LayerReader) -> Iterator[Tap]:
+    def tapped(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Iterator[Tap]:
         """Tap every block inside the `with` block. At its end, each processor and hook is restored.
 
         Raises:
             RuntimeError: the model is already traced.
             TypeError: an attention processor is not a stock one.
         """
-        tap = self.new_tap(settings, concepts, read)
+        tap = self.new_tap(settings, concepts, reader)
         with ExitStack() as exits:
             for transformer in self.transformers:
                 for layer, block in enumerate(getattr(transformer, self.block_lists[0])):

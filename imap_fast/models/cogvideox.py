@@ -27,23 +27,23 @@ class CogVideoXTap(Tap):
     """Starts the concept stream from the text projection, padded with zero embeddings to the length of the prompt.
 
     Args:
-        settings: as in `Tap`, like `concepts` and `read`.
+        settings: as in `Tap`, like `concepts` and `reader`.
         concepts: text embeddings `[C, D_text]`, or None.
-        read: called for each layer that is read.
+        reader: called for each layer that is read.
         patch_embed: of the transformer, with its text projection.
     """
 
     def __init__(
-        self, settings: TapSettings, concepts: Tensor | None, read: LayerReader, patch_embed: nn.Module
+        self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader, patch_embed: nn.Module
     ) -> None:
-        super().__init__(settings, concepts, read)
+        super().__init__(settings, concepts, reader)
         self.patch_embed: Any = patch_embed
         self._start: tuple[Tensor, Tensor] | None = None
 
-    def new_stream(self, like: Tensor) -> ConceptStream:
+    def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
         # Rows and multiplicity do not depend on the step, so they are computed once in a trace.
         if self._start is None:
-            self._start = self._padded(self.concepts.to(like), self.forward.text_length)
+            self._start = self._padded(concepts.to(like), self.forward.text_length)
         rows, multiplicity = self._start
         return ConceptStream(rows.expand(len(like), -1, -1), multiplicity)
 
@@ -77,7 +77,7 @@ class TappedAttention(JointAttention):
 
     def __call__(
         self,
-        attn: nn.Module,
+        attn: Any,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor,
         attention_mask: Tensor | None = None,
@@ -145,7 +145,7 @@ class TappedAttention(JointAttention):
         query, key, value = self.project(modulated)
         return (*self.norm(query, key), value), gate
 
-    def concepts_after_attention(self, rows: Tensor, output: list[Tensor | None], modulation: Tensor) -> Tensor:
+    def concepts_after_attention(self, rows: Tensor, output: list[Tensor], modulation: Tensor) -> Tensor:
         rows = rows + modulation * self.project_output(torch.stack(output))
         _, modulated, _, gate = self.block.norm2(rows, rows, self.temb[self.tap.videos])
         return rows + gate * self.block.ff(modulated)
@@ -166,7 +166,7 @@ def fits_qk_norm_rope(query_norm: nn.Module | None, key_norm: nn.Module | None, 
         and norm.bias is not None
         and norm.weight.device == rows.device
         and norm.weight.dtype in (torch.float32, rows.dtype)
-        and norm.eps == query_norm.eps
+        and norm.eps == getattr(query_norm, "eps", None)
         for norm in (query_norm, key_norm)
     )
 
@@ -204,8 +204,8 @@ class Adapter(adapter.Adapter):
         _, frames, _, height, width = latents.shape
         return frames, height, width
 
-    def new_tap(self, settings: TapSettings, concepts: Tensor | None, read: LayerReader) -> Tap:
-        return CogVideoXTap(settings, concepts, read, self.transformers[0].patch_embed)
+    def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
+        return CogVideoXTap(settings, concepts, reader, self.transformers[0].patch_embed)
 
     @torch.no_grad()
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:

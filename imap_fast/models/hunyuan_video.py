@@ -31,23 +31,23 @@ class HunyuanVideoTap(Tap):
     """Starts the concept stream with the token refiner.
 
     Args:
-        settings: as in `Tap`, like `concepts` and `read`.
+        settings: as in `Tap`, like `concepts` and `reader`.
         concepts: text embeddings `[C, D_text]`, or None.
-        read: called for each layer that is read.
+        reader: called for each layer that is read.
         transformer: has the refiner.
     """
 
     def __init__(
-        self, settings: TapSettings, concepts: Tensor | None, read: LayerReader, transformer: nn.Module
+        self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader, transformer: nn.Module
     ) -> None:
-        super().__init__(settings, concepts, read)
+        super().__init__(settings, concepts, reader)
         self.transformer: Any = transformer
 
-    def new_stream(self, like: Tensor) -> ConceptStream:
+    def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
         # In the refiner, padding rows attend to the first concept only. So one padding row gives the same as all.
-        named, padding = len(self.concepts), self.forward.text_length - len(self.concepts)
+        named, padding = len(concepts), self.forward.text_length - len(concepts)
         carried = min(padding, 1)
-        rows = F.pad(self.concepts.to(like), (0, 0, 0, carried)).expand(len(like), -1, -1)
+        rows = F.pad(concepts.to(like), (0, 0, 0, carried)).expand(len(like), -1, -1)
         is_named = torch.arange(named + carried, device=like.device) < named
         timestep = self.forward.arguments["timestep"][self.videos]
         rows = self.transformer.context_embedder(rows, timestep, is_named.expand(len(like), -1))
@@ -62,7 +62,7 @@ class TappedAttention(JointAttention):
 
     def __call__(
         self,
-        attn: nn.Module,
+        attn: Any,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor,
         attention_mask: Tensor | None = None,
@@ -117,9 +117,7 @@ class TappedAttention(JointAttention):
         query, key, value = (part.transpose(1, 2) for part in self.project_text(modulated))
         return (query, key, value), (modulated, *(part.unsqueeze(1) for part in modulation))
 
-    def concepts_after_attention(
-        self, rows: Tensor, output: list[Tensor | None], modulation: tuple[Tensor, ...]
-    ) -> Tensor:
+    def concepts_after_attention(self, rows: Tensor, output: list[Tensor], modulation: tuple[Tensor, ...]) -> Tensor:
         modulated, gate_attention, shift, scale, gate_feed_forward = modulation
         # Here the published implementation adds the normed rows before attention, not the attention output.
         rows = rows + gate_attention * modulated
@@ -155,10 +153,11 @@ class Adapter(adapter.Adapter):
         return 24.0
 
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
-        return tuple(latents.shape[2:])
+        frames, height, width = latents.shape[2:]
+        return frames, height, width
 
-    def new_tap(self, settings: TapSettings, concepts: Tensor | None, read: LayerReader) -> Tap:
-        return HunyuanVideoTap(settings, concepts, read, self.transformers[0])
+    def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
+        return HunyuanVideoTap(settings, concepts, reader, self.transformers[0])
 
     @torch.no_grad()
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:
@@ -168,7 +167,7 @@ class Adapter(adapter.Adapter):
         lengths = [len(ids) for ids in tokenizer(list(concepts), add_special_tokens=False).input_ids]
         # EOS ends a concept in the template, and counts as a token.
         check_lengths(concepts, [length + 1 for length in lengths])
-        inputs = {"max_sequence_length": CONCEPT_TOKENS}
+        inputs: dict[str, Any] = {"max_sequence_length": CONCEPT_TOKENS}
         if "image" in inspect.signature(pipeline.encode_prompt).parameters:
             # An image-to-video model reads an image before the text: black, as the pipeline does for negative prompts.
             black = [Image.new("RGB", (64, 64))] * len(concepts)

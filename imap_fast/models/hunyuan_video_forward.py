@@ -58,12 +58,11 @@ class HunyuanVideoForward(VideoForward):
 
     def conditioned(self, latents: Tensor, window: dict[str, Tensor]) -> Tensor:
         """The noisy latents, with the first frame if the checkpoint is image-to-video."""
-        first_frame = window.get("first_frame")
         if self.config.image_condition_type == "token_replace":
-            return torch.cat([first_frame, latents[:, :, 1:]], dim=2)
+            return torch.cat([window["first_frame"], latents[:, :, 1:]], dim=2)
         if self.config.image_condition_type == "latent_concat":
             image, mask = torch.zeros_like(latents), torch.zeros_like(latents[:, :1])
-            image[:, :, :1], mask[:, :, :1] = first_frame, 1.0
+            image[:, :, :1], mask[:, :, :1] = window["first_frame"], 1.0
             return torch.cat([latents, image, mask], dim=1)
         return latents
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from imap_fast.models.concept_stream import ConceptStream
 from imap_fast.models.tap import TappedAttention
 from imap_fast.models.text_rows import TextRows
 from imap_kernels import concept_attention
@@ -28,7 +30,7 @@ class JointAttention(TappedAttention):
     """
 
     stream_uses_output: ClassVar[bool] = True
-    temb: Tensor | None = None
+    temb: Tensor
 
     @contextmanager
     def inserted(self) -> Iterator[None]:
@@ -55,12 +57,12 @@ class JointAttention(TappedAttention):
         """
 
     @abstractmethod
-    def concepts_after_attention(self, rows: Tensor, output: list[Tensor | None], modulation: Any) -> Tensor:
+    def concepts_after_attention(self, rows: Tensor, output: list[Tensor], modulation: Any) -> Tensor:
         """The concept rows `[V, K, D]` after the block.
 
         Args:
             rows: `[V, K, D]`, before the block.
-            output: the attention output of the concepts of each video, `[A, K, d]`.
+            output: the attention output of the concepts of each video, `[A, K, d]`. Empty if it was not computed.
             modulation: result of `concepts_to_qkv`.
         """
 
@@ -82,9 +84,9 @@ class JointAttention(TappedAttention):
         query, key, value, output = (rows[tap.videos] for rows in (query, key, value, output))
         concepts = None
         if tap.concepts is not None:
-            if self.layer == 0:
-                tap.stream = tap.new_stream(value)
-            concepts = self._advance_stream(key[:, :, visual], value[:, :, visual])
+            if tap.stream is None:  # before the first block
+                tap.stream = tap.new_stream(tap.concepts, value)
+            concepts = self._advance_stream(tap.stream, key[:, :, visual], value[:, :, visual])
         if self.layer not in tap.settings.layers:
             return
         for video in range(len(query)):
@@ -93,15 +95,15 @@ class JointAttention(TappedAttention):
             matched = own if tap.settings.match == "concepts" else prompt
             tap.read(self.layer, video, query[video, :, visual], output[video, :, visual], matched, own)
 
-    def _advance_stream(self, visual_key: Tensor, visual_value: Tensor) -> list[TextRows]:
+    def _advance_stream(self, stream: ConceptStream, visual_key: Tensor, visual_value: Tensor) -> list[TextRows]:
         """Pass the concept stream through this block, beside visual keys and values `[V, A, N, d]`.
 
         Returns:
             the rows of the concepts in this block, for each video.
         """
-        settings, stream = self.tap.settings, self.tap.stream
+        settings = self.tap.settings
         (query, key, value), modulation = self.concepts_to_qkv(stream.rows)
-        output: list[Tensor | None] = [None] * len(key)
+        output: list[Tensor] = []
         is_shown = "concept_attention" in settings.maps and self.layer in settings.layers
         continues = self.layer < settings.layers[-1]
         if is_shown or (continues and self.stream_uses_output):
@@ -111,4 +113,4 @@ class JointAttention(TappedAttention):
             ]
         if continues:
             stream.rows = self.concepts_after_attention(stream.rows, output, modulation)
-        return [TextRows(k, o, stream.multiplicity) for k, o in zip(key, output, strict=True)]
+        return [TextRows(k, o, stream.multiplicity) for k, o in zip_longest(key, output)]

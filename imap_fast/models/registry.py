@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imap_fast.models.adapter import Adapter
@@ -25,7 +25,7 @@ SUPPORTED = {
 """The module in this package that has the `Adapter` of a class. A new architecture is added here."""
 
 
-def adapter_for(target: object) -> Adapter:
+def adapter_for(target: Any) -> Adapter:
     """The adapter of a pipeline or a bare transformer.
 
     Classes are compared by name, so that no architecture is imported before it is needed.

@@ -51,31 +51,55 @@ class Tap:
     Args:
         settings: how the model is read.
         concepts: text embeddings `[C, D_text]` that the concept stream starts from. None: no stream.
-        read: called for each layer that is read. It is None after the trace.
+        reader: called for each layer that is read.
 
     Attributes:
         videos: the rows of the batch that are read. None outside of a forward pass that is read.
-        forward: that forward pass.
-        stream: its concept stream.
+        stream: the concept stream of that forward pass.
     """
 
-    def __init__(self, settings: TapSettings, concepts: Tensor | None, read: LayerReader) -> None:
+    def __init__(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> None:
         self.settings, self.concepts = settings, concepts
-        self.read: LayerReader | None = read
+        self._reader: LayerReader | None = reader
         self.videos: slice | None = None
-        self.forward: Forward | None = None
+        self._forward: Forward | None = None
         self.stream: ConceptStream | None = None
+
+    @property
+    def forward(self) -> Forward:
+        """The running forward pass.
+
+        Raises:
+            RuntimeError: none is read at the moment.
+        """
+        if self._forward is None:
+            raise RuntimeError("no forward pass is read at the moment")
+        return self._forward
 
     def begin(self, videos: slice, forward: Forward) -> None:
         """Start to read the batch rows `videos` of a forward pass."""
-        self.videos, self.forward = videos, forward
+        self.videos, self._forward = videos, forward
 
     def end(self) -> None:
         """End the forward pass. No block is read until the next `begin`."""
-        self.videos = self.forward = self.stream = None
+        self.videos = self._forward = self.stream = None
 
-    def new_stream(self, like: Tensor) -> ConceptStream:
-        """The concept stream before the first block, for each video of `like`, with its dtype and device."""
+    def close(self) -> None:
+        """End the trace. The tap no longer refers to the reader and its maps."""
+        self._reader = None
+
+    def read(self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows) -> None:
+        """Give one layer of one video to the reader."""
+        if self._reader is not None:
+            self._reader(layer, video, query, features, text, concepts)
+
+    def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
+        """The concept stream before the first block.
+
+        Args:
+            concepts: text embeddings `[C, D_text]`.
+            like: has a row for each video, and the dtype and device of the stream.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no concept stream")
 
 
@@ -96,8 +120,9 @@ class TappedAttention(ABC):
     stock_processors: ClassVar[tuple[type, ...]]
 
     def __init__(self, tap: Tap, layer: int, block: nn.Module, attention: nn.Module) -> None:
-        self.tap, self.layer, self.block = tap, layer, block
-        # Any: the attention modules of diffusers have attributes that nn.Module does not declare.
+        self.tap, self.layer = tap, layer
+        # Any: modules of diffusers have attributes that nn.Module does not declare.
+        self.block: Any = block
         self.attention: Any = attention
         self.stock: Any = attention.processor
         if isinstance(self.stock, TappedAttention):

@@ -21,3 +21,14 @@ class TextRows:
     key: Tensor
     output: Tensor | None
     multiplicity: Tensor
+
+    @property
+    def required_output(self) -> Tensor:
+        """`output`, which must be there.
+
+        Raises:
+            ValueError: it was not computed.
+        """
+        if self.output is None:
+            raise ValueError("the attention output of the text rows was not computed")
+        return self.output

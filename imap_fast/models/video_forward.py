@@ -25,7 +25,6 @@ class VideoForward(ABC):
 
     Attributes:
         pipelines: names of the supported pipelines.
-        text_sees_video: whether the text is encoded together with the first frame, so once for each video.
         published: index of the step that the published method reads, and the number of steps in its schedule.
         num_frames: frames in a default clip of the model.
         temporal_compression: frames in a latent frame.
@@ -38,7 +37,6 @@ class VideoForward(ABC):
 
     pipelines: ClassVar[tuple[str, ...]]
     published: ClassVar[tuple[int, int]]
-    text_sees_video = False
 
     def __init__(
         self, pipeline: Any, config: Any, num_inference_steps: int | None, height: int | None, width: int | None
@@ -66,6 +64,11 @@ class VideoForward(ABC):
     @abstractmethod
     def clip(self) -> tuple[int, int, int]:
         """Frames, height and width of the default clip of the model."""
+
+    @property
+    def text_sees_video(self) -> bool:
+        """Whether the text is encoded together with the first frame, so once for each video."""
+        return False
 
     @property
     def patch_size(self) -> int:

@@ -32,7 +32,7 @@ class TappedAttention(tap.TappedAttention):
 
     def __call__(
         self,
-        attn: nn.Module,
+        attn: Any,
         hidden_states: Tensor,
         encoder_hidden_states: Tensor,
         attention_mask: Tensor | None = None,
@@ -98,10 +98,9 @@ class Adapter(adapter.Adapter):
     has_concept_stream = False
     video_forward_class = WanForward
 
-    def __init__(self, target: object) -> None:
+    def __init__(self, target: Any) -> None:
         super().__init__(target)
-        self._text: Tensor | None = None
-        self._multiplicity: Tensor | None = None
+        self._known: tuple[Tensor, Tensor] | None = None
 
     def transformers_of(self, pipeline) -> tuple[nn.Module, ...]:
         """The transformers: Wan 2.2 has two, for high and for low noise."""
@@ -119,25 +118,27 @@ class Adapter(adapter.Adapter):
 
     @property
     def patch_size(self) -> tuple[int, int, int]:
-        return tuple(self.config.patch_size)
+        frames, height, width = self.config.patch_size
+        return frames, height, width
 
     @property
     def frame_rate(self) -> float:
         return 16.0
 
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
-        return tuple(latents.shape[2:])
+        frames, height, width = latents.shape[2:]
+        return frames, height, width
 
     def text_multiplicity(self, text: Tensor) -> Tensor:
         """The rows of the prompt, and one row for the zeros after it, which stay equal: text rows do not attend."""
         # A run passes the same tensor at each step, so the device is synchronized once for each prompt.
-        if text is not self._text:
+        if self._known is None or text is not self._known[0]:
             like_last = (text == text[:, -1:]).all(-1).all(0)
             padding = int(like_last.flip(0).int().cumprod(0).sum())
             multiplicity = torch.ones(text.shape[1] - padding + 1, device=text.device)
             multiplicity[-1] = padding
-            self._text, self._multiplicity = text, multiplicity
-        return self._multiplicity
+            self._known = text, multiplicity
+        return self._known[1]
 
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
         limit = arguments["max_sequence_length"]

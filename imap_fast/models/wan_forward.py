@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from PIL import Image
@@ -96,7 +98,7 @@ class WanForward(VideoForward):
             return_dict=False,
         )
 
-    def transformer_at(self, timestep: Tensor) -> torch.nn.Module:
+    def transformer_at(self, timestep: Tensor) -> Any:
         """The transformer for this timestep. Wan 2.2 has two, on both sides of a boundary."""
         pipeline = self.pipeline
         boundary = pipeline.config.get("boundary_ratio")

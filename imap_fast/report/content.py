@@ -62,8 +62,8 @@ def _heads(data: ReportData) -> dict[str, Any]:
     scores = data.head_scores.float().numpy()
     scale, norm = colour_scale(scores, data.head_score)
     finite = np.isfinite(scores)
-    colours = scale(norm(np.where(finite, scores, norm.vmin)))
-    colours[~finite, :3] = NO_SCORE
+    colours = scale(norm(np.ma.masked_invalid(scores)))
+    colours[~finite] = NO_SCORE, NO_SCORE, NO_SCORE, 1
     return {
         "score": score_name(data.head_score),
         "layers": data.layers,

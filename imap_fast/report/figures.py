@@ -18,7 +18,8 @@ def figures(data: ReportData, video: EmbeddedVideo) -> Iterator[tuple[str, str, 
 
     The grid is a JPEG: as a PNG it would be larger than everything else in the report.
     """
-    labels, values = (part[:MOST_CONCEPTS] for part in data.first_map)
+    labels, values = data.first_map
+    labels, values = labels[:MOST_CONCEPTS], values[:MOST_CONCEPTS]
     times = data.frame_times(video.num_frames)
     heads = heads_figure(data.head_scores, data.selected_heads, data.layers, data.head_score)
     drawn = {

@@ -63,10 +63,10 @@ class Concepts:
                     "prompt, or concepts=None for every text token"
                 )
             self.embeddings = check_embeddings(concepts, model.embedding_width, background is not None)
-            names = self.labels or tuple(f"concept {i}" for i in range(len(concepts)))
+            names: tuple[str, ...] = self.labels or tuple(f"concept {i}" for i in range(len(concepts)))
             if len(names) != len(concepts):
                 raise ValueError(f"{len(names)} labels name {len(concepts)} concepts; give one for each")
-            self.baseline_labels = names
+            self.baseline_labels: tuple[str, ...] | None = names
             self.labels = names if match == "concepts" else None
             return
         if concepts is None:
@@ -77,9 +77,8 @@ class Concepts:
         else:
             if labels is not None:
                 raise ValueError("labels are for a tensor of concepts; words are their own labels")
-            self.words = check_concepts(concepts)
-            if match == "concepts":
-                self.words = with_background(self.words, background)
+            words = check_concepts(concepts)
+            self.words = with_background(words, background) if match == "concepts" else words
             self.labels = self.words
         self.baseline_labels = self.labels
 
@@ -135,7 +134,7 @@ class Concepts:
             self.baseline_labels = self.baseline_labels or self.labels
         elif self.match == "prompt" and self._prompt is None and len(self.labels) != text_length:
             raise ValueError(f"{len(self.labels)} labels name {text_length} text tokens; give one for each")
-        return len(self.labels), len(self.baseline_labels)
+        return len(self.labels), len(self.baseline_labels or self.labels)
 
     def select(self, rows: Tensor, count: int) -> Tensor:
         """The maps of concepts or tokens, from the maps `[V, K, …]` of text rows.

@@ -6,10 +6,11 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 
 @contextmanager
-def observed_calls(pipeline: object, method: str, observe: Callable[[Mapping[str, object]], None]) -> Iterator[None]:
+def observed_calls(pipeline: object, method: str, observe: Callable[[Mapping[str, Any]], None]) -> Iterator[None]:
     """Call `observe` before each call of a method inside the `with` block. At its end, the method is restored.
 
     Args:

@@ -98,10 +98,10 @@ class RunningMaps:
                 backend=self.backend,
             )
         for index, name in enumerate(self.baselines):
-            # Cross-attention is mean_h q·κ. ConceptAttention is Σ_h (attention output of the concept)·o.
-            rows, tokens, scale = (
-                (concepts.key, query, 1 / len(query)) if name == "cross_attention" else (concepts.output, features, 1.0)
-            )
+            if name == "cross_attention":  # mean_h q·κ
+                rows, tokens, scale = concepts.key, query, 1 / len(query)
+            else:  # Σ_h (attention output of the concept)·o
+                rows, tokens, scale = concepts.required_output, features, 1.0
             head_similarity(
                 rows,
                 tokens,

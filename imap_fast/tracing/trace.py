@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from imap_fast.tracing.tracer import Tracer
 
 
 def trace(
-    target: object,
+    target: Any,
     concepts: Sequence[str] | Tensor | None,
     *,
     match: str = "concepts",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ class Tracer:
 
     def __init__(self, adapter: Adapter, settings: Settings, concepts: Concepts, guided: bool | None) -> None:
         self.adapter, self.settings, self.concepts, self.guided = adapter, settings, concepts, guided
-        self._exits: ExitStack | None = None
+        self._exits = ExitStack()
         self._tap: Tap | None = None
         self._running: RunningMaps | None = None
         self._sizes: tuple[object, ...] = ()
@@ -47,7 +48,7 @@ class Tracer:
         self._steps_read: set[int] = set()
 
     def __enter__(self) -> Tracer:
-        if self._exits is not None:
+        if self._tap is not None:
             raise RuntimeError("this trace was already used; open a new one with imap_fast.trace(…)")
         adapter = self.adapter
         self.concepts.embed(adapter, self.settings.pooling)
@@ -65,7 +66,30 @@ class Tracer:
 
     def __exit__(self, *exception: object) -> None:
         self._exits.close()
-        self._tap.read = None  # breaks a reference cycle, which would keep the maps on the GPU until a collection
+        self.tap.close()  # breaks a reference cycle, which would keep the maps on the GPU until a collection
+
+    @property
+    def tap(self) -> Tap:
+        """What the tapped blocks share.
+
+        Raises:
+            RuntimeError: the `with` was never entered.
+        """
+        if self._tap is None:
+            raise RuntimeError("this trace is not open; use it in a `with`")
+        return self._tap
+
+    @property
+    def running_maps(self) -> RunningMaps:
+        """The sums so far.
+
+        Raises:
+            ValueError: no step was read.
+        """
+        if self._running is None:
+            wanted = "" if self.settings.steps is None else f" of the steps {list(self.settings.steps)}"
+            raise ValueError(f"nothing to show: none{wanted} was reached; the model ran {self._step} forward passes")
+        return self._running
 
     @property
     def maps(self) -> SaliencyMaps:
@@ -76,10 +100,7 @@ class Tracer:
             RuntimeError: a forward pass stopped half-way, so not all layers have the same number of steps.
         """
         self._refuse_unfinished()
-        if not self._steps_read:
-            wanted = "" if self.settings.steps is None else f" of the steps {list(self.settings.steps)}"
-            raise ValueError(f"nothing to show: none{wanted} was reached; the model ran {self._step} forward passes")
-        running = self._running
+        running = self.running_maps
         means = running.means()
         means = {name: self.concepts.select(means[name], count) for name, count in self._counts.items()}
         tensors = {**means, "head_scores": running.head_scores(), "selected_heads": running.selected_heads()}
@@ -88,7 +109,7 @@ class Tracer:
             head_scores=tensors.pop("head_scores"),
             selected_heads=tensors.pop("selected_heads"),
             maps=tensors,
-            labels=self.concepts.labels,
+            labels=self.concepts.labels or (),
             baseline_labels=self.concepts.baseline_labels,
             layers=self.settings.layers,
             steps=tuple(sorted(self._steps_read)),
@@ -100,11 +121,11 @@ class Tracer:
         self._refuse_unfinished()
         self._running, self._steps_read, self._step = None, set(), 0
 
-    def _run_begins(self, arguments: Mapping[str, object]) -> None:
+    def _run_begins(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `check_inputs`, which a run calls once and first: the prompt encoded next is that of the run."""
         self._prompt_due = True
 
-    def _prompt_encoded(self, arguments: Mapping[str, object]) -> None:
+    def _prompt_encoded(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `encode_prompt`. A second call in a run encodes the negative prompt, which is not read."""
         if not self._prompt_due:
             return
@@ -137,7 +158,7 @@ class Tracer:
         videos = slice(forward.batch // 2 if guided else 0, forward.batch)
         self._prepare_sums(forward, forward.batch - videos.start)
         self._steps_read.add(step)
-        self._tap.begin(videos, forward)
+        self.tap.begin(videos, forward)
 
     def _is_unconditional_pass(self) -> bool:
         """Whether guidance runs as two passes, and this is the second one.
@@ -152,9 +173,9 @@ class Tracer:
     @torch.compiler.disable
     def _forward_ends(self, transformer, args: tuple, output: object) -> None:
         """Forward hook of the transformer: a pass that is read is complete."""
-        if self._tap.videos is not None:
-            self._running.steps += 1
-            self._tap.end()
+        if self.tap.videos is not None:
+            self.running_maps.steps += 1
+            self.tap.end()
 
     def _refuse_unfinished(self) -> None:
         if self._tap is not None and self._tap.videos is not None:
@@ -198,7 +219,7 @@ class Tracer:
     def _read_layer(
         self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
     ) -> None:
-        self._running.add_layer(layer, video, query, features, text, concepts)
+        self.running_maps.add_layer(layer, video, query, features, text, concepts)
 
     def _record(self) -> dict[str, object]:
         """The settings of the maps, as JSON values."""
