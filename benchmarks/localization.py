@@ -14,7 +14,7 @@ from pathlib import Path
 from diffusers import CogVideoXPipeline
 
 from benchmarks.record import RESULTS, row, write
-from imap_fast.demo.shipped import MODEL, chosen
+from imap_fast.demo.shipped import MODEL, best_settings
 from imap_fast.evaluate import demo_world, evaluate
 from imap_fast.evaluate.journal import without_nan
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args(argv)
-    read = chosen()
+    read = best_settings()
     pipe = CogVideoXPipeline.from_pretrained(str(MODEL))
     rows = []
     for match, keys in MATCHES.items():

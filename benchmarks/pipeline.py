@@ -28,7 +28,7 @@ from benchmarks.plot import plot
 from benchmarks.record import device_name, result_path, row, write
 from benchmarks.variants import VARIANTS, Steps
 from imap_fast.demo.build import LATENT_FRAMES
-from imap_fast.demo.shipped import MODEL, chosen
+from imap_fast.demo.shipped import MODEL, best_settings
 
 CONCEPTS = 8
 SWEPT_FRAMES = {49: 13, 81: 21, 161: 41, 321: 81}  # and the latent frames that they make
@@ -180,7 +180,7 @@ def demo_rows(rounds: int) -> list[dict[str, object]]:
     tokens = LATENT_FRAMES * config.sample_height * config.sample_width // config.patch_size**2
     by_default = imap_fast.trace(transformer, concepts).settings.layers
     rows = []
-    for name, layers in (("cpu_demo", by_default), ("cpu_demo_chosen", chosen()["layers"])):
+    for name, layers in (("cpu_demo", by_default), ("cpu_demo_chosen", best_settings()["layers"])):
         shape = f"2 × {tokens:,} tokens, layers {list(layers)} of {config.num_layers} read, C=3, fp32"
         steps = Steps(transformer, inputs, concepts, layers)
         first = measure(steps, ("stock", "traced", "explain"), 10 * rounds)

@@ -25,7 +25,7 @@ def test_what_is_no_list_of_indices(text):
 @pytest.fixture
 def best_of_demo(monkeypatch):
     """The layers, steps and `top_k` that suit the demo model, and no other."""
-    monkeypatch.setattr(option_groups, "chosen", lambda: {"layers": [7, 8], "steps": [49], "top_k": 3})
+    monkeypatch.setattr(option_groups, "best_settings", lambda: {"layers": [7, 8], "steps": [49], "top_k": 3})
 
 
 @pytest.mark.usefixtures("best_of_demo")

@@ -12,7 +12,7 @@ import imap_fast
 from imap_fast.demo import world
 from imap_fast.demo.build import NUM_FRAMES, SIDE
 from imap_fast.demo.score import concept_masks
-from imap_fast.demo.shipped import MODEL, chosen
+from imap_fast.demo.shipped import MODEL, best_settings
 from imap_fast.explaining.blending import Blender
 from imap_fast.metrics.ranking import auc
 from imap_fast.video import Clip
@@ -29,7 +29,7 @@ def pipeline() -> CogVideoXPipeline:
 
 def explain(pipeline, scene, frames: np.ndarray, **windows: int) -> imap_fast.SaliencyMaps:
     concepts = list(concept_masks(scene))
-    return imap_fast.explain(pipeline, Clip(frames), scene.caption, concepts, **chosen(), **windows)
+    return imap_fast.explain(pipeline, Clip(frames), scene.caption, concepts, **best_settings(), **windows)
 
 
 def jumps(maps: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from imap_fast.demo.shipped import chosen
+from imap_fast.demo.shipped import best_settings
 from imap_fast.loading.pipeline import load_pipeline
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.models.registry import adapter_for
@@ -59,6 +59,6 @@ def _load(name: str) -> Model:
         arguments = {"maps": [name for name in MAP_NAMES if name != "concept_attention"], "match": "prompt"}
     if name != "demo":
         return Model(name, pipe, arguments, None)
-    reading = chosen()
+    reading = best_settings()
     steps = reading.pop("steps")
     return Model(name, pipe, arguments | reading, steps)

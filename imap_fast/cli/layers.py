@@ -14,7 +14,7 @@ from rich.table import Table
 from imap_fast.cli import options
 from imap_fast.cli.option_groups import LoadingOptions
 from imap_fast.cli.progress import progress
-from imap_fast.demo.shipped import chosen
+from imap_fast.demo.shipped import best_settings
 from imap_fast.files import atomic_write
 from imap_fast.loading.source import model_source
 
@@ -76,7 +76,7 @@ def layers(
     inputs = {"videos": videos, "prompts": [prompt] * len(videos)} if videos else _demo_clips(clips or DEMO_CLIPS)
     count = len(inputs["videos"])
     if loading.model == "demo" and step is None:
-        step = chosen()["steps"][0]
+        step = best_settings()["steps"][0]
     began = time.perf_counter()
     with progress(console, "measuring every layer", count) as on_video_done:
         choice = choose_layers(

@@ -7,7 +7,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from imap_fast.cli import options
-from imap_fast.demo.shipped import chosen
+from imap_fast.demo.shipped import best_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class TraceOptions:
         Raises:
             BadParameter: a list of indices that cannot be parsed.
         """
-        defaults = chosen() if model == "demo" else {"layers": None, "top_k": 5}
+        defaults = best_settings() if model == "demo" else {"layers": None, "top_k": 5}
         return asdict(self) | {
             "layers": defaults["layers"] if self.layers is None else options.indices(self.layers, "--layers"),
             "steps": None if self.steps is None else options.indices(self.steps, "--steps"),
@@ -90,7 +90,7 @@ class WindowOptions:
             BadParameter: a number of windows that cannot be parsed.
         """
         if model == "demo" and steps is None and self.num_inference_steps is None:
-            steps = chosen()["steps"]
+            steps = best_settings()["steps"]
         return asdict(self) | {"steps": steps, "windows_per_batch": options.windows_per_batch(self.windows_per_batch)}
 
 

@@ -1,1 +1,1 @@
-"""A small real model that ships with the package, the rendered world it was trained on, and a demo of both."""
+"""A small trained model that ships with the package, the rendered world of its training data, and a demo of both."""

@@ -1,4 +1,4 @@
-"""The demo's pipeline before training: a stock CogVideoX in miniature, random weights, the world's words."""
+"""The untrained pipeline of the demo: a small stock CogVideoX with random weights and a tokenizer of its words."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
 from imap_fast.demo.captions import WORDS
 
 NUM_FRAMES, SIDE = 25, 96
-LATENT_FRAMES = 7  # the VAE keeps the first frame and joins the others by fours
-TEXT_LENGTH = 40  # tokens of a prompt, padding included: the longest caption has 36 and the end mark
+LATENT_FRAMES = 7  # the VAE encodes the first frame alone and the others in groups of four
+TEXT_LENGTH = 40  # tokens of a prompt with padding: the longest caption has 36 and an EOS token
 TEXT_WIDTH = 96
 
 
@@ -23,7 +23,7 @@ def pipeline(
 ) -> CogVideoXPipeline:
     """A CogVideoX pipeline with random weights, for clips of `NUM_FRAMES` × `SIDE` × `SIDE` pixels.
 
-    The VAE divides height, width and time by 4, and the transformer joins 2 × 2 latents to a patch: 7 latent frames of
+    The VAE divides height, width and time by 4, and a patch of the transformer has 2 × 2 latents: 7 latent frames of
     12 × 12 patches.
 
     Args:
@@ -31,7 +31,7 @@ def pipeline(
         layers: blocks of the transformer.
         heads: attention heads of a block.
         head_dim: channels of a head.
-        vae_channels: of the VAE's three resolutions, even.
+        vae_channels: channels of the VAE at each resolution, even numbers.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -83,7 +83,7 @@ def pipeline(
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """A tokenizer in T5's manner: the world's words are whole pieces, and all else falls into single characters."""
+    """A tokenizer like that of T5. Each word of the world is one token, other words are split into characters."""
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
     pieces += [(f"▁{word}", -1.0) for word in WORDS]
     pieces += [(character, -10.0) for character in "▁" + string.ascii_lowercase + string.digits + string.punctuation]

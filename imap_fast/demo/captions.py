@@ -1,4 +1,4 @@
-"""What the demo world can say: its words, its sentences, and the names of the things in it."""
+"""The language of the demo world: its words, its captions, and the names of objects and motions."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MOTIONS = (
     *("bounces", "spins", "grows", "flashes"),
 )
 REST = "rests"
-# When a motion lasts: all the clip, or a part at its start, in its middle or at its end.
+# The part of the clip in which a motion is active: all of it, its start, its middle or its end.
 SPANS = ("throughout", "first", "between", "last")
 
-# Every word of every caption: the vocabulary that the tokenizer knows as whole pieces.
+# Every word of every caption. The tokenizer has one token for each.
 WORDS = (
     *(*COLOURS, *SHAPES, *TEXTURES, *SIZES, *BACKGROUNDS, CLUTTERED, "background"),
     *("slides", "left", "right", "up", "down", "bounces", "spins", "grows", "flashes"),
@@ -31,15 +31,15 @@ WORDS = (
 )
 
 
-class Told(NamedTuple):
-    """What a caption can tell of one object.
+class ObjectDescription(NamedTuple):
+    """What captions can say about one object.
 
     Attributes:
-        name: "red circle".
+        name: colour and shape: "red circle".
         texture: of `TEXTURES`.
         size: of `SIZES`.
         motion: of `MOTIONS`, or "rests".
-        span: of `SPANS`, when the motion lasts.
+        span: of `SPANS`, the part of the clip in which the motion is active.
     """
 
     name: str
@@ -49,55 +49,55 @@ class Told(NamedTuple):
     span: str
 
     @property
-    def deed(self) -> str:
-        """What it does, in order: "rests then slides left"."""
+    def action(self) -> str:
+        """The motion and the rest before or after it, in temporal order: "rests then slides left"."""
         before = [REST] if self.span in ("between", "last") else []
         after = [REST] if self.span in ("first", "between") else []
         return " then ".join([*before, self.motion, *after])
 
-    def at_a_moment(self, moving: bool) -> Told:
-        """What can be told of a moment of the clip, in which its motion lasts or does not."""
+    def at_moment(self, moving: bool) -> ObjectDescription:
+        """The description of a single moment of the clip: the motion alone, or "rests" if it is not active."""
         return self._replace(motion=self.motion if moving else REST, span="throughout")
 
 
-def caption(rng: np.random.Generator, things: Sequence[Told], background: str) -> str:
-    """One sentence about a scene, its wording drawn by `rng`.
+def caption(rng: np.random.Generator, objects: Sequence[ObjectDescription], background: str) -> str:
+    """One sentence about a scene, in words that `rng` draws.
 
-    Six captions in ten tell everything that happens; the others name a part of the scene, down to a bare "red circle"
-    or "slides left", so that the text encoder meets the short phrases that a user asks for as concepts.
+    Six captions in ten describe everything that happens. The others name a part of the scene, down to "red circle" or
+    "slides left" alone, so that the text encoder sees the short phrases that users give as concepts.
 
     Args:
-        rng: where the draw comes from; the same state gives the same sentence.
-        things: the objects, those that move first.
-        background: "dark", or "cluttered dark".
+        rng: the source of randomness. The same state gives the same sentence.
+        objects: the objects, moving ones first.
+        background: "dark" or "cluttered dark", for example.
     """
     if rng.random() < 0.6:
-        clauses = [f"{article(_described(rng, thing))} {_deed(rng, thing)}" for thing in things]
+        clauses = [f"{article(_noun_phrase(rng, each))} {_verb_phrase(rng, each)}" for each in objects]
         if len(clauses) > 1 and rng.random() < 0.3:
             clauses.reverse()
-        sentence = _joined(clauses, rng.choice(["while", "as"]) if clauses[1:] else "")
+        sentence = _join_clauses(clauses, rng.choice(["while", "as"]) if clauses[1:] else "")
         return sentence + (f" on {article(background)} background" if rng.random() < 0.5 else "")
-    movers = [thing for thing in things if thing.motion != REST]
-    one = things[rng.integers(len(things))]
-    names = [thing.name for thing in things]
+    moving = [each for each in objects if each.motion != REST]
+    one = objects[int(rng.integers(len(objects)))]
+    names = [each.name for each in objects]
     partial = [
         one.name,
         article(one.name),
-        article(_described(rng, one)),
+        article(_noun_phrase(rng, one)),
         f"{background} background with {article(one.name)}",
         " and ".join(article(name) for name in rng.permutation(names)),
-        " and ".join(f"a {'resting' if thing.motion == REST else 'moving'} {thing.name}" for thing in things),
+        " and ".join(f"a {'resting' if each.motion == REST else 'moving'} {each.name}" for each in objects),
     ]
-    if movers:
-        mover = movers[rng.integers(len(movers))]
-        partial += [f"{mover.name} {mover.motion}", f"{mover.name} {mover.deed}", mover.motion, mover.deed]
-        partial += [" while ".join(thing.motion for thing in movers)]
+    if moving:
+        mover = moving[rng.integers(len(moving))]
+        partial += [f"{mover.name} {mover.motion}", f"{mover.name} {mover.action}", mover.motion, mover.action]
+        partial += [" while ".join(each.motion for each in moving)]
     return str(rng.choice(partial))
 
 
-def full_caption(things: Sequence[Told]) -> str:
-    """All that happens in a scene, always in the same words."""
-    return _joined([f"{article(thing.name)} {thing.deed}" for thing in things], "while")
+def full_caption(objects: Sequence[ObjectDescription]) -> str:
+    """One sentence about everything that happens in a scene, without randomness."""
+    return _join_clauses([f"{article(each.name)} {each.action}" for each in objects], "while")
 
 
 def article(name: str) -> str:
@@ -105,17 +105,18 @@ def article(name: str) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def _joined(clauses: Sequence[str], conjunction: str) -> str:
+def _join_clauses(clauses: Sequence[str], conjunction: str) -> str:
     first, *others = clauses
     return f"{first} {conjunction} {' and '.join(others)}" if others else first
 
 
-def _described(rng: np.random.Generator, thing: Told) -> str:
-    """The name, with its texture or its size now and then."""
-    texture = thing.texture if rng.random() < 0.25 else ""
-    size = thing.size if thing.size != "medium" and rng.random() < 0.15 else ""
-    return " ".join(word for word in (size, texture, thing.name) if word)
+def _noun_phrase(rng: np.random.Generator, description: ObjectDescription) -> str:
+    """The name, sometimes with texture or size before it."""
+    texture = description.texture if rng.random() < 0.25 else ""
+    size = description.size if description.size != "medium" and rng.random() < 0.15 else ""
+    return " ".join(word for word in (size, texture, description.name) if word)
 
 
-def _deed(rng: np.random.Generator, thing: Told) -> str:
-    return "stays still" if thing.motion == REST and rng.random() < 0.3 else thing.deed
+def _verb_phrase(rng: np.random.Generator, description: ObjectDescription) -> str:
+    """The action, sometimes "stays still" instead of "rests"."""
+    return "stays still" if description.motion == REST and rng.random() < 0.3 else description.action

@@ -1,4 +1,4 @@
-"""How the demo model is written: half-precision weights, and beside them the settings and the log of its training."""
+"""The export of the demo model: weights in fp16, with the settings and the log of its training in the same folder."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ LOG = "training.csv"
 def export(
     pipe: CogVideoXPipeline, folder: Path, *, settings: dict[str, Any], logs: dict[str, list[dict[str, float]]]
 ) -> None:
-    """Writes a folder that `CogVideoXPipeline.from_pretrained` loads; the old one is replaced when it is complete.
+    """Write a folder that `CogVideoXPipeline.from_pretrained` loads.
+
+    An old folder is replaced once the new one is complete. Other entries of its training.json are kept.
 
     Args:
-        pipe: weights are stored in half precision, the text encoder's in full.
-        folder: where to; other notes in an old folder's training.json are kept.
-        settings: JSON-able, for training.json.
-        logs: rows of each stage, numbers by name, for training.csv.
+        pipe: VAE and transformer are stored in fp16, the text encoder in its own dtype.
+        folder: the folder to write.
+        settings: of the training, as JSON values, for training.json.
+        logs: the rows of each training stage, `{column: value}`, for training.csv.
 
     Raises:
         OSError: the folder cannot be written.
@@ -42,10 +44,10 @@ def export(
             pipe.scheduler,
         )
         half.save_pretrained(unfinished)
-        # transformers 5 has a new name for this class and knows the old one, which transformers 4 knows too.
+        # transformers 5 writes a new name of this class. Version 4 can load only the old name, version 5 both.
         for name in ("model_index.json", "tokenizer/tokenizer_config.json"):
-            file = unfinished / name
-            file.write_text(file.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast"))
+            config = unfinished / name
+            config.write_text(config.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast"))
         old = json.loads((folder / RECORD).read_text()) if (folder / RECORD).exists() else {}
         (unfinished / RECORD).write_text(json.dumps(old | {"settings": settings}, indent=2) + "\n")
         with (unfinished / LOG).open("w", newline="") as file:

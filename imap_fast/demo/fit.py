@@ -1,4 +1,4 @@
-"""A training loop that can be stopped at any moment and goes on from its last checkpoint as if it never had been."""
+"""A training loop that resumes from its last checkpoint and reaches the same weights as an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -30,30 +30,32 @@ def fit(
     measure: Callable[[], dict[str, float]] = dict,
     on_save: Callable[[Log], None] | None = None,
 ) -> Log:
-    """Trains with AdamW under a warmed-up cosine rate, gradients clipped to norm 1.
+    """Train modules in place, with AdamW, a cosine learning rate with warm-up, and gradients clipped to norm 1.
 
-    `loss_at` must draw all its randomness from the step it is given: then a resumed run takes the very steps that an
-    uninterrupted one takes.
+    The randomness of `loss_at` must depend on the step alone. Then a resumed run makes the same steps as an
+    uninterrupted one.
 
     Args:
-        modules: what is trained, by name; left at the state of the last step.
-        loss_at: the scalar loss of a step, counted from 0.
-        steps: where training ends.
-        rates: the highest learning rate of each module.
-        checkpoint: a safetensors file; read if it exists, written every `save_every` steps and at the end.
-        save_every: steps from one checkpoint to the next.
-        measure: called before each checkpoint; what it returns goes into the log.
+        modules: the modules to train, by name.
+        loss_at: returns the scalar loss of a step, counted from 0.
+        steps: number of steps, including those of the checkpoint.
+        rates: the highest learning rate of each module, by name.
+        checkpoint: a safetensors file. It is read if it exists, and written every `save_every` steps and at the end.
+        save_every: steps between two checkpoints.
+        measure: returns further columns of the log; called before each checkpoint.
         on_save: called with the log after each checkpoint.
 
     Returns:
-        The log: one `{"step": …, "loss": …}`, the mean loss since the last row, every 25 steps, and what was measured.
+        The log: every 25 steps a row `{"step": …, "loss": …}` with the mean loss since the last one, and a row for each
+        measurement.
 
     Raises:
-        FloatingPointError: if the loss stops being finite.
+        FloatingPointError: the loss is not finite.
     """
-    groups = [{"params": list(modules[name].parameters()), "lr": rate} for name, rate in rates.items()]
+    weights = {name: list(modules[name].parameters()) for name in rates}
+    groups = [{"params": weights[name], "lr": rate} for name, rate in rates.items()]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01)
-    parameters = [parameter for group in groups for parameter in group["params"]]
+    parameters = [parameter for of_module in weights.values() for parameter in of_module]
     start, log = _load(checkpoint, modules, optimizer) if checkpoint.exists() else (0, [])
     recent: list[float] = []
     began = time.monotonic()
@@ -67,12 +69,12 @@ def fit(
         optimizer.step()
         recent.append(loss.item())
         if not math.isfinite(recent[-1]):
-            raise FloatingPointError(f"the loss is {recent[-1]} at step {step}: train with lower rates than {rates}.")
+            raise FloatingPointError(f"the loss is {recent[-1]} at step {step}; use lower learning rates than {rates}")
         done = step + 1
         if done % LOG_EVERY == 0:
             log.append({"step": done, "loss": round(sum(recent) / len(recent), 5)})
             pace = (time.monotonic() - began) / (done - start)
-            print(f"step {done} of {steps}, loss {log[-1]['loss']:.4f}, {pace:.2f} s a step", flush=True)
+            print(f"step {done} of {steps}, loss {log[-1]['loss']:.4f}, {pace:.2f} s per step", flush=True)
             recent.clear()
         if done % save_every == 0 or done == steps:
             if measured := measure():
@@ -85,33 +87,33 @@ def fit(
 
 
 def _save(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, step: int, log: Log) -> None:
-    """Writes weights, optimizer state, step and log to one safetensors file, whole or not at all."""
+    """Write weights, optimizer state, step and log to one safetensors file; the write is atomic."""
     tensors = {f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-    # Cloned, because the text encoder knows its embedding by two names and safetensors takes no shared memory.
+    # safetensors refuses tensors that share memory, and the text encoder has its embedding under two names.
     tensors = {name: value.clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
     with atomic_write(path) as unfinished:
         save_file(tensors, unfinished, {"step": str(step), "log": json.dumps(log)})
 
 
 def _load(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> tuple[int, Log]:
-    """Restores what `_save` wrote; returns the step and the log."""
+    """Load a checkpoint into modules and optimizer, and return its step and its log."""
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         metadata = file.metadata()
     for name, module in modules.items():
-        module.load_state_dict(_under(f"{name}.", tensors))
+        module.load_state_dict(_with_prefix(f"{name}.", tensors))
     indices = sorted({int(name.split(".")[1]) for name in tensors if name.startswith("optimizer.")})
     optimizer.load_state_dict(
         {
-            "state": {index: _under(f"optimizer.{index}.", tensors) for index in indices},
+            "state": {index: _with_prefix(f"optimizer.{index}.", tensors) for index in indices},
             "param_groups": optimizer.state_dict()["param_groups"],
         }
     )
     return int(metadata["step"]), json.loads(metadata["log"])
 
 
-def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors whose name has the prefix, named without it."""
+def _with_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin with the prefix, by the rest of their names."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

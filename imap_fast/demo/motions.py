@@ -1,4 +1,4 @@
-"""How the demo world's objects move, and when: every motion has a beginning and an end."""
+"""The motions of the demo world's objects. Every motion has a beginning and an end."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from imap_fast.demo.captions import REST
 
 
 @dataclass(frozen=True)
-class Course:
-    """What one object does in each of `T` frames.
+class Trajectory:
+    """Position, size, angle and brightness of one object in each of `T` frames.
 
     Attributes:
-        moving: bool `[T]`, whether its motion lasts.
-        centre: `[T, 2]` (x, y) in fractions of the side.
-        growth: `[T]`, its radius over the radius at the start.
-        angle: `[T]` in radians, clockwise.
-        light: `[T]`, the share of its colour's brightness.
+        moving: bool `[T]`, the frames in which the motion is active.
+        centre: `[T, 2]`, (x, y) in fractions of the side.
+        growth: `[T]`, radius relative to that of the first frame.
+        angle: `[T]`, in radians, clockwise.
+        light: `[T]`, brightness relative to that of the colour.
     """
 
     moving: np.ndarray
@@ -28,16 +28,16 @@ class Course:
     light: np.ndarray
 
 
-def draw_course(rng: np.random.Generator, motion: str, span: str, num_frames: int) -> Course:
-    """A course that an object with this motion may take.
+def draw_trajectory(rng: np.random.Generator, motion: str, span: str, num_frames: int) -> Trajectory:
+    """A random trajectory of an object.
 
     Args:
-        rng: where the draw comes from.
+        rng: the source of randomness.
         motion: of `captions.MOTIONS`, or "rests".
-        span: of `captions.SPANS`, when the motion lasts.
+        span: of `captions.SPANS`, the part of the clip in which the motion is active.
         num_frames: `T`.
     """
-    moving = _lasts(rng, span, num_frames) if motion != REST else np.zeros(num_frames, bool)
+    moving = _moving_frames(rng, span, num_frames) if motion != REST else np.zeros(num_frames, bool)
     # From 0 before the motion to 1 after it.
     progress = np.clip((np.cumsum(moving) - 1) / max(moving.sum() - 1, 1), 0, 1)
     centre = np.broadcast_to(rng.uniform(0.1, 0.9, 2), (num_frames, 2))
@@ -55,16 +55,19 @@ def draw_course(rng: np.random.Generator, motion: str, span: str, num_frames: in
         growth = 1 + rng.uniform(0.6, 0.9) * progress
     elif motion == "flashes":
         light = np.where(moving & (np.cumsum(moving) % 4 < 2), 0.35, 1.0)
-    return Course(moving, centre, growth, angle, light)
+    return Trajectory(moving, centre, growth, angle, light)
 
 
-def _lasts(rng: np.random.Generator, span: str, num_frames: int) -> np.ndarray:
-    """Bool `[T]`: a third to two thirds of the clip, where the span says."""
+def _moving_frames(rng: np.random.Generator, span: str, num_frames: int) -> np.ndarray:
+    """The frames in which a motion is active, bool `[T]`.
+
+    These are all frames, or about a third to two thirds of them in the part of the clip that `span` names.
+    """
     if span == "throughout":
         return np.ones(num_frames, bool)
     length = max(round(num_frames * rng.uniform(0.35, 0.65)), 1)
     rest = num_frames - length
-    between = rng.integers(rest // 3, rest - rest // 3 + 1)
+    between = int(rng.integers(rest // 3, rest - rest // 3 + 1))
     start = {"first": 0, "between": between, "last": rest}[span]
     frame = np.arange(num_frames)
     return (start <= frame) & (frame < start + length)

@@ -1,4 +1,4 @@
-"""The demo: a clip that the shipped model never saw, explained, and every map measured against the truth."""
+"""The demo: a clip that the shipped model was not trained on, its maps, and their AUC against exact masks."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from diffusers import CogVideoXPipeline
 
 from imap_fast.demo import world
 from imap_fast.demo.score import concept_masks, score
-from imap_fast.demo.shipped import MODEL, chosen
+from imap_fast.demo.shipped import MODEL, best_settings
 from imap_fast.explaining.explain import explain
 from imap_fast.files import atomic_write
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.video import Clip
 
-SEED = 197  # of the held-out scene shown: two objects, both named in the caption
+SEED = 197  # a held-out scene of two objects, both named in the caption
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo made.
+    """The results of the demo.
 
     Attributes:
-        caption: of the clip, as given to the model.
-        files: what was written, by name: clip, maps, overlay, grid, scores.
-        auc: of each concept's map against the exact mask, `{concept: {map: AUC}}`; 0.5 is chance, 1 is perfect.
+        caption: the prompt that the model was given.
+        files: the written files by name: clip, maps, overlay, grid, scores.
+        auc: AUC of each map against the exact mask, `{concept: {map: AUC}}`. 0.5 is chance, 1 is perfect.
     """
 
     caption: str
@@ -35,14 +35,14 @@ class Demo:
 
 
 def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
-    """Renders a held-out clip, reads it back from its mp4, explains it with the shipped model, and writes all there is.
+    """Render a held-out clip, explain its .mp4 with the shipped model, and write the results.
 
-    The layers and the step read were chosen on other scenes (`imap_fast.demo.validate`).
+    The layers and the step that are read were chosen on other scenes (`imap_fast.demo.validate`).
 
     Args:
-        output: folder for clip.mp4, maps.npz, overlay.mp4, grid.png and scores.json; made if missing.
-        seed: which held-out scene.
-        backend: see `imap_fast.trace`.
+        output: folder for clip.mp4, maps.npz, overlay.mp4, grid.png and scores.json; created if missing.
+        seed: of the held-out scene.
+        backend: of the kernels, as in `imap_fast.trace`.
 
     Raises:
         OSError: the folder cannot be written.
@@ -67,7 +67,7 @@ def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
         files["clip"],
         scene.caption,
         list(masks),
-        **chosen(),
+        **best_settings(),
         maps=MAP_NAMES,
         backend=backend,
     )

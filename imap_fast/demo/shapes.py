@@ -1,4 +1,4 @@
-"""How the demo world's shapes look: outlines that are smooth to the subpixel, and textures that turn with them."""
+"""The shapes of the demo world: antialiased outlines, and textures that turn with the object."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import numpy as np
 def draw(
     shape: str, texture: str, side: int, centre: np.ndarray, radius: np.ndarray, angle: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One object in every frame of a clip.
+    """Draw one object in every frame of a clip.
 
     Args:
         shape: of `captions.SHAPES`.
         texture: of `captions.TEXTURES`.
         side: of the picture, in pixels.
-        centre: `[T, 2]` (x, y) in pixels.
-        radius: `[T]`, half the shape's width in pixels, about.
-        angle: `[T]` in radians, clockwise.
+        centre: `[T, 2]`, (x, y) in pixels.
+        radius: `[T]`, about half the width of the shape, in pixels.
+        angle: `[T]`, in radians, clockwise.
 
     Returns:
-        How much of each pixel the shape covers, fp64 `[T, side, side]` in [0, 1], and its texture's shade there, from 0
-        (the object's colour) to 1 (its shaded colour).
+        Two fp64 arrays `[T, side, side]` in [0, 1]: the share of each pixel that the shape covers, and the shade of its
+        texture there, from 0 (the colour of the object) to 1 (its shaded colour).
     """
     coverage, shade = np.zeros((2, len(centre), side, side))
     for frame, ((cx, cy), r, turn) in enumerate(zip(centre, radius, angle, strict=True)):
-        # Beyond its own box the shape covers nothing.
+        # The shape covers no pixel outside of this box.
         left, top = (min(max(int(c - 1.3 * r), 0), side) for c in (cx, cy))
         right, bottom = (min(max(int(c + 1.3 * r) + 2, 0), side) for c in (cx, cy))
         box = np.s_[frame, top:bottom, left:right]
@@ -37,7 +37,7 @@ def draw(
 
 
 def _signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Distance from each point to the outline of the unit shape, negative inside."""
+    """The distance of each point to the outline of the unit shape, negative inside."""
     if shape == "circle":
         return np.hypot(x, y) - 0.95
     corners = _CORNERS[shape]
@@ -53,7 +53,7 @@ def _signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _texture_distance(texture: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Distance from each point of the unit shape to the texture's shaded parts, negative inside them."""
+    """The distance of each point of the unit shape to the shaded parts of its texture, negative inside them."""
     if texture == "striped":
         return np.abs((x + 0.25) % 0.8 - 0.4) - 0.2
     if texture == "dotted":
@@ -61,17 +61,17 @@ def _texture_distance(texture: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.ones_like(x)
 
 
-def _on_circle(angles: np.ndarray, radii: np.ndarray | float = 1.0, below: float = 0.0) -> np.ndarray:
-    """Points `[n, 2]` at these angles (degrees, clockwise from the top) about a centre so far below the origin."""
+def _on_circle(angles: np.ndarray, radii: np.ndarray | float = 1.0, centre_y: float = 0.0) -> np.ndarray:
+    """Points `[n, 2]` at these angles (degrees, clockwise from the top) around (0, `centre_y`); y points down."""
     angles = np.radians(angles)
-    return np.stack([radii * np.sin(angles), below - radii * np.cos(angles)], axis=1)
+    return np.stack([radii * np.sin(angles), centre_y - radii * np.cos(angles)], axis=1)
 
 
-_ARM = 0.33  # half the width of the cross's arms
+_ARM = 0.33  # half the width of an arm of the cross
 _CORNERS = {
     "square": 0.85 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]),
-    "triangle": _on_circle(np.arange(3) * 120.0, 1.1, below=0.2),
-    "star": _on_circle(np.arange(10) * 36.0, np.where(np.arange(10) % 2, 0.5, 1.12), below=0.05),
+    "triangle": _on_circle(np.arange(3) * 120.0, 1.1, centre_y=0.2),
+    "star": _on_circle(np.arange(10) * 36.0, np.where(np.arange(10) % 2, 0.5, 1.12), centre_y=0.05),
     "diamond": np.array([(0, -1.1), (0.8, 0), (0, 1.1), (-0.8, 0)]),
     "cross": np.concatenate(
         [[(x, y), (y, -x), (-x, -y), (-y, x)] for x, y in [(-_ARM, -1.0), (_ARM, -1.0), (_ARM, -_ARM)]]

@@ -1,4 +1,4 @@
-"""The model that ships: where it lies, and what is best read of it."""
+"""The model that ships with the package: its folder, and the settings that suit it best."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ MODEL = Path(__file__).parent / "model"
 RECORD = "training.json"
 
 
-def chosen() -> dict[str, Any]:
-    """`layers`, `steps` and `top_k` with which its maps find their concepts best; see `imap_fast.demo.validate`."""
-    note = json.loads((MODEL / RECORD).read_text())["chosen"]
-    return {name: note[name] for name in ("layers", "steps", "top_k")}
+def best_settings() -> dict[str, Any]:
+    """`layers`, `steps` and `top_k` whose maps find concepts best, as chosen by `imap_fast.demo.validate`."""
+    record = json.loads((MODEL / RECORD).read_text())["chosen"]
+    return {name: record[name] for name in ("layers", "steps", "top_k")}

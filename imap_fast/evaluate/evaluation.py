@@ -1,4 +1,4 @@
-"""What an evaluation found."""
+"""`Evaluation`: the result of an evaluation."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from imap_fast.metrics.bootstrap import Estimate, estimate
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scores of every clip, and what they come to.
+    """The scores of every clip, with means and confidence intervals.
 
     Attributes:
-        rows: of each clip, see `imap_fast.evaluate.localization.Row`; none of a clip without truths.
-        failed: the clips that could not be evaluated, and why.
-        settings: how the maps were made, as JSON holds it.
+        rows: the rows of each clip, by its name; see `imap_fast.evaluate.localization.Row`. A clip without ground truth
+            has none.
+        failed: the reason for each clip that could not be evaluated, by its name.
+        settings: of the maps, as JSON values.
     """
 
     rows: dict[str, list[Row]]
@@ -32,11 +33,11 @@ class Evaluation:
 
     @property
     def measured(self) -> int:
-        """How many clips have truths."""
+        """The number of clips with ground truth."""
         return sum(bool(rows) for rows in self.rows.values())
 
     def estimates(self) -> dict[str, dict[str, dict[str, Estimate]]]:
-        """Each measure's mean over concepts, with its confidence interval: `{kind: {measure: {method: estimate}}}`."""
+        """The mean over concepts of each measure, with its confidence interval: `{kind: {measure: {method: …}}}`."""
         return {
             kind: {
                 measure: {method: self._estimate(kind, measure, method) for method in self.methods}
@@ -54,22 +55,22 @@ class Evaluation:
         )
 
     def worst(self, count: int, method: str = "imap", measure: str = "spacetime_auc") -> dict[str, float]:
-        """The clips with the lowest mean of a measure over their concepts, the worst first, and that mean."""
+        """The clips with the lowest mean of a measure over their concepts, by name. The worst clip comes first."""
         means = {}
         for clip, rows in self.rows.items():
-            told = [row[measure] for row in rows if row["method"] == method and row.get(measure, float("nan")) >= 0]
-            if told:
-                means[clip] = fmean(told)
+            values = [row[measure] for row in rows if row["method"] == method and row.get(measure, float("nan")) >= 0]
+            if values:
+                means[clip] = fmean(values)
         return dict(sorted(means.items(), key=lambda item: item[1])[:count])
 
     def record(self) -> dict[str, Any]:
-        """All of it but the single clips' scores, as JSON holds it; None for what was left out."""
+        """Everything except the scores of single clips, as JSON values, with None for NaN."""
         return {
             "clips": {"measured": self.measured, "unmasked": len(self.rows) - self.measured, "failed": self.failed},
             "settings": self.settings,
             "metrics": {
                 kind: {
-                    measure: {method: without_nan(asdict(found)) for method, found in by_method.items()}
+                    measure: {method: without_nan(asdict(estimate)) for method, estimate in by_method.items()}
                     for measure, by_method in measures.items()
                 }
                 for kind, measures in self.estimates().items()

@@ -1,4 +1,4 @@
-"""What is evaluated: clips, and the truth about them."""
+"""What is evaluated: clips with their ground truth."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any
 
 import numpy as np
 
-from imap_fast.video import Clip
-from imap_fast.video.resize import kept_window
+from imap_fast.video.clip import Clip
+from imap_fast.video.crop import kept_window
 
 BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
-class Truth:
-    """Where a concept is, in the annotated frames of a clip.
+class GroundTruth:
+    """Where a concept is in the annotated frames of a clip.
 
     Attributes:
         label: the concept.
-        mask: bool `[n, H, W]`; of a motion, of what moves, and empty while it does not.
-        lasts: of a motion, the frames during which it lasts, bool `[n]`; of an object, None.
+        mask: bool `[n, H, W]`. The mask of a motion covers the moving object, and is empty while nothing moves.
+        active: the frames in which a motion happens, bool `[n]`. None for an object.
     """
 
     label: str
     mask: np.ndarray
-    lasts: np.ndarray | None = None
+    active: np.ndarray | None = None
 
     @property
     def kind(self) -> str:
         """`"object"` or `"motion"`."""
-        return "object" if self.lasts is None else "motion"
+        return "object" if self.active is None else "motion"
 
 
 @dataclass(frozen=True)
@@ -40,40 +40,52 @@ class Example:
     """A clip to evaluate maps on.
 
     Attributes:
-        video: a clip, or without truths a file.
-        caption: what it shows.
+        video: a clip. A file if there is no ground truth.
+        caption: what the video shows.
         concepts: what to look for.
-        truths: of some concepts, each once; none where nothing is known.
-        annotated: the numbers of the frames whose truth is known, ascending, int64 `[n]`.
+        truths: ground truth of some concepts, each once. Empty if there is none.
+        annotated: the numbers of the annotated frames, ascending, int64 `[n]`.
     """
 
     video: Clip | Path
     caption: str
     concepts: tuple[str, ...]
-    truths: tuple[Truth, ...] = ()
+    truths: tuple[GroundTruth, ...] = ()
     annotated: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
-    def seen_at(self, height: int, width: int) -> Example:
-        """The part of the picture that a model of this size sees, in the pixels of the video."""
+    @property
+    def clip(self) -> Clip:
+        """The video of an example with ground truth.
+
+        Raises:
+            TypeError: the video is a file.
+        """
+        if not isinstance(self.video, Clip):
+            raise TypeError(f"{self.video} is a file; an example with ground truth needs a Clip")
+        return self.video
+
+    def cropped_to(self, height: int, width: int) -> Example:
+        """The part of the video and of the masks that a model of this size sees, in the pixels of the video."""
         if not self.truths:
             return self
-        rows, columns = kept_window(*self.video.frames.shape[1:3], height, width)
+        source_height, source_width = self.clip.frames.shape[1:3]
+        rows, columns = kept_window(source_height, source_width, height, width)
         truths = tuple(replace(truth, mask=truth.mask[:, rows, columns]) for truth in self.truths)
-        return replace(self, video=Clip(self.video.frames[:, rows, columns], self.video.fps), truths=truths)
+        return replace(self, video=Clip(self.clip.frames[:, rows, columns], self.clip.fps), truths=truths)
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Clips by name, each read when it is its turn.
+    """Clips by name. Each is read when it is needed.
 
     Attributes:
-        source: what clips are read from, as JSON holds it.
-        clips: a function for each clip that reads it; one that cannot raises ValueError or OSError.
+        source: where the clips come from, as JSON values.
+        clips: a function that reads the clip, for each clip. It raises ValueError or OSError if it cannot.
     """
 
     source: Mapping[str, Any]
     clips: Mapping[str, Callable[[], Example]]
 
     def first(self, count: int | None) -> DataSet:
-        """The first so many clips; all with None."""
+        """The data set with its first `count` clips. None: all."""
         return replace(self, clips=dict(list(self.clips.items())[:count]))

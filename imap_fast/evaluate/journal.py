@@ -1,4 +1,4 @@
-"""The clips that an evaluation is done with, one JSON line each, so that it goes on after any end."""
+"""The journal of an evaluation: one JSON line for each finished clip, so that an evaluation can resume."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ CLIPS = "clips.jsonl"
 
 
 class Journal:
-    """A file of finished clips: what was asked for, then a line for each.
+    """A file with the options of an evaluation, and then a line for each finished clip.
 
-    A line that a dying process left without its end is dropped, and its clip evaluated again.
+    An incomplete last line is dropped, and its clip is evaluated again.
 
     Args:
-        folder: holds it; made if missing.
-        asked: what decides the rows, as JSON holds it.
-        anew: whether clips of another run, and of this one, are forgotten.
+        folder: of the file; created if missing.
+        options: what determines the rows, as JSON values.
+        overwrite: whether to discard the clips of an earlier evaluation.
 
     Attributes:
-        rows: of each clip that is done.
+        rows: the rows of each finished clip, by its name.
 
     Raises:
-        ValueError: the folder holds clips of a run that was asked for something else, or cannot be written.
+        ValueError: the folder holds clips of an evaluation with other options, or it cannot be written.
     """
 
-    def __init__(self, folder: str | os.PathLike, asked: dict[str, Any], *, anew: bool = False) -> None:
+    def __init__(self, folder: str | os.PathLike, options: dict[str, Any], *, overwrite: bool = False) -> None:
         self.path = Path(folder) / CLIPS
         self.rows: dict[str, list[Row]] = {}
-        self._lines = [json.dumps({"asked": asked}) + "\n"]
+        self._lines = [json.dumps({"options": options}) + "\n"]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            if self.path.exists() and not anew:
+            if self.path.exists() and not overwrite:
                 self._read()
         except OSError as error:
             raise ValueError(f"{folder} cannot be written ({error.strerror}); give another folder") from error
@@ -45,21 +45,21 @@ class Journal:
     def _read(self) -> None:
         lines = [line for line in self.path.read_text("utf-8").splitlines(keepends=True) if line.endswith("\n")]
         try:
-            asked, *clips = map(json.loads, lines)
-            before = asked["asked"]
+            header, *clips = map(json.loads, lines)
+            before = header["options"]
             self.rows = {clip["clip"]: [_with_nan(row) for row in clip["rows"]] for clip in clips}
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{self.path} is damaged ({error}); remove it and run again") from error
-        refuse_other_options(self.path.parent, before, json.loads(self._lines[0])["asked"])
+        refuse_other_options(self.path.parent, before, json.loads(self._lines[0])["options"])
         self._lines = lines
 
     def add(self, clip: str, rows: list[Row]) -> None:
-        """Notes that a clip is done."""
+        """Record a finished clip."""
         self.rows[clip] = rows
         line = json.dumps({"clip": clip, "rows": [without_nan(row) for row in rows]}, allow_nan=False) + "\n"
-        if self._lines:  # without the line that was cut off, or of another run
-            with atomic_write(self.path) as unfinished:
-                unfinished.write_text("".join([*self._lines, line]), "utf-8")
+        if self._lines:  # the file is rewritten once, without incomplete lines and without other evaluations
+            with atomic_write(self.path) as temporary:
+                temporary.write_text("".join([*self._lines, line]), "utf-8")
             self._lines = []
         else:
             with self.path.open("a", encoding="utf-8") as file:
@@ -67,10 +67,10 @@ class Journal:
 
 
 def without_nan(row: Row) -> Row:
-    """A row as JSON holds it: None for NaN."""
+    """A row as JSON values, with None for NaN."""
     return {name: None if value != value else value for name, value in row.items()}
 
 
 def _with_nan(row: Row) -> Row:
-    told = {"concept", "kind", "method"}
-    return {name: float("nan") if value is None and name not in told else value for name, value in row.items()}
+    text = {"concept", "kind", "method"}
+    return {name: float("nan") if value is None and name not in text else value for name, value in row.items()}

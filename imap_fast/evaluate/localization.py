@@ -1,4 +1,4 @@
-"""How well the maps of a clip find its concepts: in space, in time, in both, and all concepts at once."""
+"""How well the maps of a clip find its concepts: in space, in time, in both, and as a segmentation."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from imap_fast.evaluate.example import BACKGROUND, Example, Truth
+from imap_fast.evaluate.example import BACKGROUND, Example, GroundTruth
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.metrics.overlap import iou, mean_iou, otsu_threshold
 from imap_fast.metrics.ranking import auc, best_iou, pointing
 
 Row = dict[str, Any]
-"""What one method scores on one concept: `concept`, `kind`, `method`, and the measures of that kind; NaN: left out."""
+"""The scores of one method on one concept: `concept`, `kind`, `method`, and the measures of the kind. NaN: not
+defined."""
 
 IN_SPACE = ("spatial_auc", "spatial_iou_best", "spatial_iou_otsu", "pointing")
 IN_TIME = ("temporal_auc",)
@@ -25,34 +26,34 @@ MEASURES = {
     "motion": (*IN_SPACE, *IN_TIME, *IN_SPACE_AND_TIME),
     "segmentation": ("mean_iou",),
 }
-"""By the kind of a row; "segmentation" is of all objects and the background at once, where that is asked for."""
+"""The measures of each kind of row. "segmentation" is one row for all objects and the background together."""
 
 
 def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Example) -> list[Row]:
-    """The scores of every method on every concept whose truth is known, in the annotated frames, at their resolution.
+    """The scores of every method on every concept with ground truth, in the annotated frames, at their resolution.
 
     Args:
-        methods: by name, maps of the example's clip and which of them.
-        example: whose frames the maps were read from.
+        methods: the maps of the clip, and the name of one of them, for each method.
+        example: the clip.
 
     Raises:
-        ValueError: no annotated frame is among those read, or a map holds values that are not finite.
+        ValueError: no annotated frame was read, or a map has values that are not finite.
     """
-    rows = []
+    rows: list[Row] = []
     for method, (maps, name) in methods.items():
         num_frames = maps.settings["video"]["num_frames"]
         annotated = example.annotated[example.annotated < num_frames]
         if not len(annotated):
             raise ValueError(
-                f"the first {num_frames} frames were read, and annotation begins with frame {example.annotated[0]}"
+                f"the first {num_frames} frames were read, and annotations begin at frame {example.annotated[0]}"
             )
-        size = example.video.frames.shape[1:3]
-        saliency = maps.upsample(num_frames, *size, map=name)[:, annotated].numpy()
+        height, width = example.clip.frames.shape[1:3]
+        saliency = maps.upsample(num_frames, height, width, map=name)[:, annotated].numpy()
         if not np.isfinite(saliency).all():
-            raise ValueError(f"the map {name} holds values that are not finite; try another dtype")
+            raise ValueError(f"the map {name} has values that are not finite; try another dtype")
         by_label = dict(zip(maps.labels_of(name), saliency, strict=True))
         for truth in example.truths:
-            row = {"concept": truth.label, "kind": truth.kind, "method": method}
+            row: Row = {"concept": truth.label, "kind": truth.kind, "method": method}
             rows.append(row | _scores(by_label[truth.label], truth))
         objects = [truth for truth in example.truths if truth.kind == "object"]
         if objects and BACKGROUND in by_label:
@@ -61,22 +62,22 @@ def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Examp
     return rows
 
 
-def _scores(saliency: np.ndarray, truth: Truth) -> dict[str, float]:
-    """The measures of one concept, whose map at the annotated frames is fp32 `[n, H, W]`."""
+def _scores(saliency: np.ndarray, truth: GroundTruth) -> dict[str, float]:
+    """The measures of one concept from its map at the annotated frames, fp32 `[n, H, W]`."""
     mask = truth.mask[: len(saliency)]
     scores = _in_space(saliency, mask)
-    if truth.lasts is not None:
-        lasts = truth.lasts[: len(saliency)]
-        told = 0 < lasts.sum() < len(lasts)
-        scores["temporal_auc"] = auc(saliency.mean((1, 2)), lasts) if told else nan
-    told = 0 < mask.sum() < mask.size
-    scores["spacetime_auc"] = auc(saliency, mask) if told else nan
-    scores["spacetime_iou_best"] = best_iou(saliency, mask) if told else nan
+    if truth.active is not None:
+        active = truth.active[: len(saliency)]
+        is_defined = 0 < active.sum() < len(active)
+        scores["temporal_auc"] = auc(saliency.mean((1, 2)), active) if is_defined else nan
+    is_defined = 0 < mask.sum() < mask.size
+    scores["spacetime_auc"] = auc(saliency, mask) if is_defined else nan
+    scores["spacetime_iou_best"] = best_iou(saliency, mask) if is_defined else nan
     return scores
 
 
 def _in_space(saliency: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-    """Means over the frames with a mask, neither empty nor full, each frame by itself."""
+    """Means over the frames whose mask is neither empty nor full."""
     frames = [(values, inside) for values, inside in zip(saliency, mask, strict=True) if 0 < inside.sum() < inside.size]
     if not frames:
         return dict.fromkeys(IN_SPACE, nan)
@@ -88,8 +89,8 @@ def _in_space(saliency: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     }
 
 
-def _segmentation(saliency: dict[str, np.ndarray], objects: list[Truth]) -> float:
-    """Each pixel to the object, or the background, whose map is highest there."""
+def _segmentation(saliency: dict[str, np.ndarray], objects: list[GroundTruth]) -> float:
+    """Mean IoU if each pixel is assigned to the object, or the background, with the highest map."""
     labels = [BACKGROUND, *(truth.label for truth in objects)]
     predicted = np.stack([saliency[label] for label in labels]).argmax(0)
     truth = np.zeros_like(predicted)

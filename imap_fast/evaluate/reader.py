@@ -1,4 +1,4 @@
-"""The clips of a data set, all explained in the same way."""
+"""Explains the clips of a data set, all with the same settings."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ from imap_fast.version import versions
 
 
 class Reader:
-    """Explains examples; see `imap_fast.evaluate.evaluate` for its arguments and errors."""
+    """Explains examples. Arguments and errors are those of `imap_fast.evaluate.evaluate`."""
 
-    def __init__(self, pipe: object, seed: int, explain_arguments: dict[str, Any]) -> None:
+    def __init__(self, pipe: Any, seed: int, explain_arguments: dict[str, Any]) -> None:
         self.pipe, self.seed = pipe, seed
         self.adapter = adapter_for(pipe)
         self.map_names = [name for name in MAP_NAMES if self.adapter.has_concept_stream or name != "concept_attention"]
-        # Never entered: it tells the settings, and what is wrong with them, before the first clip is read.
+        # Never entered: it checks the settings before the first clip is read.
         explainer = Explainer(pipe, "", ["one", "another"], maps=self.map_names, **explain_arguments)
         self.settings, self.steps, self.forward = explainer.tracer.settings, explainer.steps, explainer.forward
-        # Where the model's own are read, that is said once.
+        # Explicit layers, so that a warning about default layers comes only once.
         self.arguments = {**explain_arguments, "layers": self.settings.layers}
 
-    def fitted(self, example: Example) -> Example:
-        """The part of an example that the model sees, and the concepts that it can be asked for."""
+    def prepared(self, example: Example) -> Example:
+        """The part of an example that the model sees, with the concepts that it can look for."""
         if self.settings.match == "prompt":
-            # The background is no word of the prompt.
+            # The background is not a word of the prompt.
             example = replace(example, concepts=tuple(each for each in example.concepts if each != BACKGROUND))
-        return example.seen_at(self.forward.height, self.forward.width)
+        return example.cropped_to(self.forward.height, self.forward.width)
 
     def maps(self, example: Example) -> SaliencyMaps:
-        """All maps of an example, from one pass."""
+        """All maps of an example, from one forward pass."""
         return self._explain(example, maps=self.map_names)
 
     def maps_of_random_heads(self, example: Example, name: str) -> SaliencyMaps:
-        """`imap` of an example, its heads drawn by chance; the draw follows from the seed and the example's name."""
+        """`imap` of an example with random heads. They depend on the seed and the name of the example."""
         rng = np.random.default_rng(list(f"{self.seed} {name}".encode()))
         heads = [rng.choice(self.adapter.num_heads, self.settings.top_k, replace=False) for _ in self.settings.layers]
         return self._explain(example, maps=("imap",), motion_heads=heads)
 
     def _explain(self, example: Example, **maps: Sequence) -> SaliencyMaps:
         generator = torch.Generator().manual_seed(self.seed)
-        asked = {**self.arguments, **maps, "generator": generator}
-        return explain(self.pipe, example.video, example.caption, list(example.concepts), **asked)
+        arguments = {**self.arguments, **maps, "generator": generator}
+        return explain(self.pipe, example.video, example.caption, list(example.concepts), **arguments)
 
     def record(self) -> dict[str, Any]:
-        """How maps are made, as JSON holds it."""
+        """The settings of the maps, as JSON values."""
         return {
             **asdict(self.settings),
             "steps": self.steps,

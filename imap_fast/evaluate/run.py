@@ -1,4 +1,4 @@
-"""The clips of a data set through a pipeline, and their maps against the truth."""
+"""`evaluate`: explains the clips of a data set, and measures their maps."""
 
 from __future__ import annotations
 
@@ -13,39 +13,42 @@ from imap_fast.evaluate.reader import Reader
 from imap_fast.maps.saliency_maps import SaliencyMaps
 
 RANDOM_HEADS = "random_heads"
-"""The method that is `imap` but for its motion heads, which are drawn by chance, anew for each clip."""
+"""A method like `imap`, but with random motion heads, drawn for each clip."""
 
 UNREADABLE = (ValueError, OSError, SyntaxError)
-"""What a broken clip raises; the last is Pillow's word for a broken PNG."""
+"""The errors of a damaged clip. Pillow raises SyntaxError for a damaged PNG."""
 
 
 def evaluate(
-    pipe: object,
+    pipe: Any,
     dataset: DataSet,
     *,
     journal: Journal | None = None,
     seed: int = 0,
-    explained: Callable[[str, Example, SaliencyMaps], None] = lambda name, example, maps: None,
-    clip_done: Callable[[], None] = lambda: None,
+    on_unmasked: Callable[[str, Example, SaliencyMaps], None] = lambda name, example, maps: None,
+    on_clip_done: Callable[[], None] = lambda: None,
     **explain_arguments: Any,
 ) -> Evaluation:
-    """Measures where and when the maps find their concepts, and with what confidence.
+    """Measure where and when the maps find their concepts, with confidence intervals.
 
-    Every map that the architecture gives is measured, read in one pass of each clip, and `imap` with heads drawn by
-    chance, in a second pass. `imap_fast.evaluate.localization` says what is measured. A clip that is broken is noted
-    in `failed` and does not stop the others.
+    All maps of the architecture are read in one pass of each clip, and `imap` with random heads in a second pass.
+    `imap_fast.evaluate.localization` describes the measures. A damaged clip is reported in `failed`, and does not stop
+    the others.
 
     Args:
         pipe: as in `imap_fast.explain`.
         dataset: see `imap_fast.evaluate.datasets`.
-        journal: where clips are noted as they are done; those noted before are not repeated. None: in memory.
-        seed: of the noise, and of the heads drawn by chance.
-        explained: is told of each clip without truths, its name, itself and its maps: nothing else is made of them.
-        clip_done: is called after each clip, done now or before.
-        explain_arguments: any other argument of `imap_fast.explain`, but `maps`, `motion_heads` and `folder`.
+        journal: records finished clips, and skips those that are recorded. None: nothing is recorded.
+        seed: of the noise and of the random heads.
+        on_unmasked: called with the name, the example and the maps of each clip without ground truth.
+        on_clip_done: called after each clip, also after those that are skipped.
+        explain_arguments: any other argument of `imap_fast.explain` except `maps`, `motion_heads` and `folder`.
+
+    Returns:
+        The scores of all clips.
 
     Raises:
-        TypeError, ValueError: arguments that are not possible with this pipeline.
+        TypeError, ValueError: arguments that are impossible with this pipeline.
     """
     reader = Reader(pipe, seed, explain_arguments)
     rows: dict[str, list[Row]] = {}
@@ -53,23 +56,23 @@ def evaluate(
     for name, read in dataset.clips.items():
         if journal is not None and name in journal.rows:
             rows[name] = journal.rows[name]
-            clip_done()
+            on_clip_done()
             continue
         try:
-            example = reader.fitted(read())
+            example = reader.prepared(read())
             maps = reader.maps(example)
-            found = []
+            scores: list[Row] = []
             if example.truths:
                 methods = {each: (maps, each) for each in maps.maps}
                 methods[RANDOM_HEADS] = reader.maps_of_random_heads(example, name), "imap"
-                found = localization(methods, example)
+                scores = localization(methods, example)
         except UNREADABLE as error:
             failed[name] = str(error)
         else:
             if not example.truths:
-                explained(name, example, maps)
-            rows[name] = found
+                on_unmasked(name, example, maps)
+            rows[name] = scores
             if journal is not None:
-                journal.add(name, found)
-        clip_done()
+                journal.add(name, scores)
+        on_clip_done()
     return Evaluation(rows, failed, reader.record())

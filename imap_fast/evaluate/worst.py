@@ -1,4 +1,4 @@
-"""The clips where the maps are worst, to look at."""
+"""Pictures of the clips with the worst maps."""
 
 from __future__ import annotations
 
@@ -17,32 +17,34 @@ if TYPE_CHECKING:
 
 
 def worst_figures(
-    pipe: object, dataset: DataSet, clips: Iterable[str], *, seed: int = 0, **explain_arguments: Any
+    pipe: Any, dataset: DataSet, clips: Iterable[str], *, seed: int = 0, **explain_arguments: Any
 ) -> Iterator[tuple[str, Figure]]:
-    """Each clip's `imap` over its frames, with the outlines of the masks; explained once more, to the same bits.
+    """Yield the name of each clip with a figure: `imap` over its frames, with the outlines of the masks.
+
+    The clips are explained again, which gives the same bits.
 
     Args:
-        pipe: as in `imap_fast.evaluate.evaluate`, like the others.
-        dataset: that was evaluated.
-        clips: names in it, such as those of `Evaluation.worst`.
+        pipe: as in `imap_fast.evaluate.evaluate`.
+        dataset: the evaluated one.
+        clips: names of clips, such as those of `Evaluation.worst`.
         seed: of the noise.
         explain_arguments: those of the evaluation.
     """
     reader = Reader(pipe, seed, explain_arguments)
     for name in clips:
-        example = reader.fitted(dataset.clips[name]())
+        example = reader.prepared(dataset.clips[name]())
         maps = reader.maps(example)
         num_frames = maps.settings["video"]["num_frames"]
-        clip = Clip(example.video.frames[:num_frames], example.video.fps)
+        clip = Clip(example.clip.frames[:num_frames], example.clip.fps)
         labels, values = maps.select(None, "imap")
         source = maps.source_video(clip)
         yield name, grid_figure(source, labels, values, maps.frame_times(num_frames), _outlines(example))
 
 
 def _outlines(example: Example) -> dict[str, np.ndarray]:
-    """Each concept's mask in every frame, bool `[T, H, W]`; empty where a frame is not annotated."""
+    """The mask of each concept in every frame, bool `[T, H, W]`. It is empty in frames without annotation."""
     outlines = {}
     for truth in example.truths:
-        outlines[truth.label] = np.zeros(example.video.frames.shape[:3], bool)
+        outlines[truth.label] = np.zeros(example.clip.frames.shape[:3], bool)
         outlines[truth.label][example.annotated] = truth.mask
     return outlines

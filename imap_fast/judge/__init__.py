@@ -1,12 +1,4 @@
-"""Saliency maps scored by a multimodal language model, by the five criteria of the paper.
-
-The paper (arXiv 2603.02919) has such a model score maps for spatial localization, temporal localization, prompt
-relevance, sparseness and object shape. The criteria are the paper's, and the scale, whole numbers from 1 to 5, is that
-of its published code; the rubric's wording, the contact sheets and the way of asking are ours. So scores compare
-between maps that were judged alike, here and by one model, and not with the paper's table.
-
-The judge is not told which method made a map.
-"""
+"""The judge: a multimodal language model scores saliency maps by the five criteria of the paper."""
 
 from imap_fast.judge.answer import Verdict, read_answer
 from imap_fast.judge.ask import ask

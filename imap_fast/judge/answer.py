@@ -1,4 +1,4 @@
-"""A judge's answer: text → a score and a reason for each criterion."""
+"""Parses the answer of the judge: a score and a reason for each criterion."""
 
 from json import JSONDecoder
 from typing import Any, TypedDict
@@ -7,37 +7,38 @@ from imap_fast.judge.rubric import CRITERIA, SCALE
 
 
 class Verdict(TypedDict):
-    """By one criterion."""
+    """The score and the reason for one criterion."""
 
     score: int
     reason: str
 
 
 def read_answer(text: str) -> dict[str, Verdict] | None:
-    """The first JSON object in `text` that scores every criterion, by criterion; None where there is none.
+    """The first JSON object in `text` that scores every criterion, by criterion. None if there is none.
 
-    Prose around the object, such as a model without structured output writes, is passed over.
+    Text around the object is ignored: models without structured output write some.
     """
-    place = text.find("{")
-    while place >= 0:
+    start = text.find("{")
+    while start >= 0:
         try:
-            found, _ = JSONDecoder().raw_decode(text, place)
+            value, _ = JSONDecoder().raw_decode(text, start)
         except (ValueError, RecursionError):
-            found = None
-        if _is_judgement(found):
-            return {name: {"score": found[name]["score"], "reason": _line(found[name]["reason"])} for name in CRITERIA}
-        place = text.find("{", place + 1)
+            value = None
+        if _is_judgement(value):
+            return {name: {"score": value[name]["score"], "reason": _line(value[name]["reason"])} for name in CRITERIA}
+        start = text.find("{", start + 1)
     return None
 
 
-def _is_judgement(found: Any) -> bool:
-    return isinstance(found, dict) and all(_is_verdict(found.get(name)) for name in CRITERIA)
+def _is_judgement(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_verdict(value.get(name)) for name in CRITERIA)
 
 
-def _is_verdict(found: Any) -> bool:
-    if not isinstance(found, dict) or not isinstance(found.get("reason"), str):
+def _is_verdict(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("reason"), str):
         return False
-    return type(found.get("score")) is int and found["score"] in SCALE  # true is an int, too, and 4.0 in the scale
+    # `type`, because True is an int, too, and 4.0 is in the range.
+    return type(value.get("score")) is int and value["score"] in SCALE
 
 
 def _line(text: str) -> str:

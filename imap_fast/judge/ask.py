@@ -1,4 +1,4 @@
-"""One question → one judgement: from the answers kept, or from the endpoint."""
+"""Gets the judgement of a question, from the cache or from the endpoint."""
 
 from imap_fast.judge.answer import Verdict, read_answer
 from imap_fast.judge.cache import Answers
@@ -6,17 +6,17 @@ from imap_fast.judge.endpoint import Endpoint
 from imap_fast.judge.question import Question
 
 TRIES = 3
-"""Answers that are waited for until one can be read."""
+"""The number of requests until an answer can be parsed."""
 
 
 def ask(question: Question, endpoint: Endpoint, answers: Answers) -> dict[str, Verdict] | None:
-    """The judgement by criterion; None where no answer could be read.
+    """The judgement by criterion. None if no answer could be parsed.
 
-    A new judgement is kept in `answers` before it is returned.
+    A new judgement is saved in `answers` before it is returned.
 
     Raises:
-        EndpointError: of `Endpoint.complete`.
-        OSError: the answer cannot be kept.
+        EndpointError: see `Endpoint.complete`.
+        OSError: the answer cannot be saved.
     """
     judgement = answers.get(endpoint.url, question.body)
     if judgement is not None:
@@ -24,6 +24,6 @@ def ask(question: Question, endpoint: Endpoint, answers: Answers) -> dict[str, V
     for _ in range(TRIES):
         judgement = read_answer(endpoint.complete(question.body))
         if judgement is not None:
-            answers.keep(endpoint.url, question.body, judgement)
+            answers.save(endpoint.url, question.body, judgement)
             return judgement
     return None

@@ -1,4 +1,4 @@
-"""Where the judge is: any server that speaks OpenAI's chat completions."""
+"""The connection to the judge: any server with OpenAI's chat completions API."""
 
 import json
 from contextlib import suppress
@@ -11,46 +11,46 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
 TIMEOUT = 10.0, 300.0
-"""Seconds: to connect, and between two parts of an answer."""
+"""Seconds to connect, and seconds between two parts of an answer."""
 
 TRIES = 6
-"""Of one request. The waits between them double, from 2 seconds on, unless the server says how long to wait."""
+"""The number of tries for a request. The waits double from 2 seconds on, unless the server sets them."""
 
-LONGEST_WAIT = 120.0
-"""Seconds, whatever the server says."""
+MAX_WAIT = 120.0
+"""The longest wait between two tries, in seconds, also if the server sets a longer one."""
 
 RETRIED = (408, 429, *range(500, 600))
-"""Statuses that another try may change."""
+"""HTTP statuses that are retried."""
 
 OPTIONAL = ("response_format", "temperature")
-"""Members of a request that some servers do not know, and that an answer can be had without."""
+"""Fields of a request that some servers reject. The request is then sent without them."""
 
 MALFORMED = (ValueError, RecursionError, LookupError, TypeError)
-"""What is raised by looking for a member in what is no JSON, or has another form."""
+"""The errors of reading a field from a reply that is not JSON, or has another structure."""
 
-LONGEST_MESSAGE = 500
-"""Characters of a server's complaint."""
+MAX_MESSAGE = 500
+"""The largest number of characters of a server's error message."""
 
 
 class EndpointError(OSError):
-    """The endpoint cannot be reached, refuses, or keeps failing."""
+    """The endpoint cannot be reached, refuses a request, or failed at every try."""
 
 
 class _Retry(Retry):
     def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
-        given = super().get_retry_after(response)
-        return None if given is None else min(given, LONGEST_WAIT)
+        wait = super().get_retry_after(response)
+        return None if wait is None else min(wait, MAX_WAIT)
 
 
 class Endpoint:
     """A connection to one server. Nothing is sent before `complete`.
 
     Args:
-        url: up to and with the version, such as `https://api.openai.com/v1`.
-        key: sent as a bearer token, and nowhere else; None for a server that wants none.
+        url: with the version, such as `https://api.openai.com/v1`.
+        key: sent as a bearer token, and never elsewhere. None for a server without keys.
 
     Raises:
-        ValueError: a URL that is none, or that holds a password or a query; a key that cannot be sent.
+        ValueError: no HTTP URL, a URL with a password or a query, or a key that cannot be sent.
     """
 
     def __init__(self, url: str, key: str | None) -> None:
@@ -58,14 +58,14 @@ class Endpoint:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"{url!r} is no endpoint; write it like https://api.openai.com/v1")
         if parts.username or parts.password:
-            raise ValueError("the endpoint holds a name or a password; give it without, and a key as OPENAI_API_KEY")
+            raise ValueError("the endpoint has a user name or password; remove it, and set a key as OPENAI_API_KEY")
         if key is not None and not (key.isascii() and key.isprintable() and key == key.strip() != ""):
-            raise ValueError("OPENAI_API_KEY is empty, or has blanks or other characters that no key has; set it again")
+            raise ValueError("OPENAI_API_KEY is empty, or has blanks or other invalid characters; set it again")
         self.url = url.rstrip("/")
         self._key = key
-        self._left_out: set[str] = set()
+        self._rejected: set[str] = set()
         self._session = requests.Session()
-        # Always set: the library would look for a password in ~/.netrc.
+        # Always set, because requests would otherwise read a password from ~/.netrc.
         self._session.auth = self._authorize
         retry = _Retry(
             total=TRIES - 1,
@@ -79,7 +79,7 @@ class Endpoint:
             self._session.mount(scheme, HTTPAdapter(max_retries=retry))
 
     def complete(self, body: dict[str, Any]) -> str:
-        """Send a request and return the text of the answer; empty where the server's reply holds none.
+        """Send a request and return the text of the answer. It is empty if the reply holds none.
 
         Raises:
             EndpointError: the server cannot be reached, refuses the request, or failed at every try.
@@ -87,12 +87,12 @@ class Endpoint:
         response = self._post(body)
         if response.status_code == 400:
             message = self._message(response)
-            unknown = {name for name in OPTIONAL if name in message} - self._left_out
+            unknown = {name for name in OPTIONAL if name in message} - self._rejected
             if unknown:
-                self._left_out |= unknown
+                self._rejected |= unknown
                 return self.complete(body)
         if response.status_code != 200:
-            raise EndpointError(self._complaint(response))
+            raise EndpointError(self._error(response))
         try:
             text = json.loads(self._text(response))["choices"][0]["message"]["content"]
         except MALFORMED:
@@ -100,7 +100,7 @@ class Endpoint:
         return text if isinstance(text, str) else ""
 
     def _post(self, body: dict[str, Any]) -> requests.Response:
-        sent = {name: value for name, value in body.items() if name not in self._left_out}
+        sent = {name: value for name, value in body.items() if name not in self._rejected}
         try:
             return self._session.post(f"{self.url}/chat/completions", json=sent, timeout=TIMEOUT, allow_redirects=False)
         except requests.RequestException as error:
@@ -113,7 +113,7 @@ class Endpoint:
         return request
 
     def _text(self, response: requests.Response) -> str:
-        """What the server sent, without the key, which it may repeat."""
+        """The text of a reply, without the key, which a server may repeat."""
         text = response.content.decode("utf-8", "replace")
         return text if self._key is None else text.replace(self._key, "…")
 
@@ -121,10 +121,10 @@ class Endpoint:
         text = self._text(response)
         with suppress(*MALFORMED):
             text = str(json.loads(text)["error"]["message"])
-        return " ".join(text.split())[:LONGEST_MESSAGE]
+        return " ".join(text.split())[:MAX_MESSAGE]
 
-    def _complaint(self, response: requests.Response) -> str:
-        complaint = f"{self.url} answered {response.status_code} {response.reason}: {self._message(response)}"
+    def _error(self, response: requests.Response) -> str:
+        message = f"{self.url} answered {response.status_code} {response.reason}: {self._message(response)}"
         if response.status_code in (401, 403):
-            complaint += "; check OPENAI_API_KEY" if self._key else "; set OPENAI_API_KEY"
-        return complaint
+            message += "; check OPENAI_API_KEY" if self._key else "; set OPENAI_API_KEY"
+        return message

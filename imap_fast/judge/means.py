@@ -1,4 +1,4 @@
-"""Judgements → a map's mean by each criterion."""
+"""Means of judgements, by map and criterion."""
 
 from collections.abc import Iterable
 from statistics import fmean
@@ -8,13 +8,13 @@ from imap_fast.judge.rubric import CRITERIA
 
 
 def means(judged: Iterable[tuple[str, dict[str, Verdict]]]) -> dict[str, dict[str, float]]:
-    """The mean over concepts and runs by each criterion, and `overall`, the mean of those five.
+    """The mean over concepts and runs of each criterion, and `overall`, the mean of the five.
 
     Args:
-        judged: the name of a map, and a judgement of it.
+        judged: pairs of the name of a map and a judgement.
 
     Returns:
-        by map, in the order in which they first come; `judged` among the means is how many judgements there are.
+        the means by map, in order of first appearance. `judged` is the number of judgements.
     """
     by_map: dict[str, list[dict[str, Verdict]]] = {}
     for name, judgement in judged:

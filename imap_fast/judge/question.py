@@ -1,4 +1,4 @@
-"""One run → one request to the judge for each concept of each map."""
+"""The requests of a run: one for each concept of each map."""
 
 import json
 from base64 import b64encode
@@ -14,14 +14,14 @@ from imap_fast.maps.saliency_maps import SaliencyMaps
 
 @dataclass(frozen=True)
 class Question:
-    """What the judge is asked of one concept in one map.
+    """A request to judge one concept in one map.
 
     Attributes:
         concept: the label, as the user wrote it.
-        map: its name, which the judge is not told.
+        map: name of the map. It is not part of the request.
         size: width and height of the contact sheet, in pixels.
         sheet: the contact sheet, a JPEG.
-        body: of the request, for `/chat/completions`.
+        body: of the request to `/chat/completions`.
     """
 
     concept: str
@@ -32,15 +32,15 @@ class Question:
 
 
 def questions(maps: SaliencyMaps, video: Path, model: str) -> Iterator[Question]:
-    """Ask of every concept in every map of one run.
+    """Yield a question for every concept in every map of one run.
 
     Args:
         maps: of one video.
         video: its file.
-        model: the judge, by the name that its endpoint knows.
+        model: name of the judge at its endpoint.
 
     Raises:
-        FileNotFoundError, ValueError: of `ContactSheets`.
+        FileNotFoundError, ValueError: see `ContactSheets`.
     """
     sheets, prompt = ContactSheets(maps, video), maps.settings.get("prompt")
     for name in maps.maps:
@@ -52,14 +52,14 @@ def questions(maps: SaliencyMaps, video: Path, model: str) -> Iterator[Question]
 
 
 def _body(model: str, data: dict[str, Any], picture: bytes) -> dict[str, Any]:
-    # As it is written, not as \u escapes, which models read less well; half a surrogate pair cannot be sent at all.
-    quoted = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace").decode()
-    shown = {"url": f"data:image/jpeg;base64,{b64encode(picture).decode()}", "detail": "high"}
+    # No \u escapes, which models read less well. A lone surrogate cannot be encoded, and is replaced.
+    text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace").decode()
+    image = {"url": f"data:image/jpeg;base64,{b64encode(picture).decode()}", "detail": "high"}
     return {
         "model": model,
         "messages": [
             {"role": "system", "content": RUBRIC},
-            {"role": "user", "content": [{"type": "text", "text": quoted}, {"type": "image_url", "image_url": shown}]},
+            {"role": "user", "content": [{"type": "text", "text": text}, {"type": "image_url", "image_url": image}]},
         ],
         "response_format": RESPONSE_FORMAT,
         "temperature": 0,

@@ -1,9 +1,14 @@
-"""What the judge is told: five criteria, a scale, and the form of an answer."""
+"""The rubric: five criteria, a scale, and the format of an answer.
+
+The criteria are those of the paper (arXiv 2603.02919), and the scale is that of its published code. The wording of the
+rubric, the contact sheets and the requests are our own. So scores can be compared between maps that one model judged
+here, but not with the table of the paper. The judge does not know which method made a map.
+"""
 
 from typing import Any
 
 SCALE = range(1, 6)
-"""Scores that can be given; the best is the last."""
+"""The possible scores. The last one is the best."""
 
 CRITERIA = {
     "spatial_localization": """\
@@ -22,7 +27,7 @@ most of the picture, costs points.""",
 The hot region has the extent and the outline of the thing that it marks, rather than being a blob, a fragment or a
 block that only touches it.""",
 }
-"""The paper's five criteria, in our words."""
+"""The five criteria of the paper, in our words."""
 
 _LISTED = "\n".join(f"- {name}: {meaning}" for name, meaning in CRITERIA.items())
 
@@ -69,4 +74,4 @@ RESPONSE_FORMAT: dict[str, Any] = {
         },
     },
 }
-"""The form of an answer, for endpoints that can hold a model to it."""
+"""The format of an answer, for endpoints that support structured output."""

@@ -1,4 +1,4 @@
-"""Contact sheets: frames of a video, evenly spaced, each above itself under one concept's heat."""
+"""Contact sheets: evenly spaced frames of a video, each above the same frame under the heatmap of a concept."""
 
 import math
 from io import BytesIO
@@ -13,35 +13,36 @@ from imap_fast.render.heatmap import apply_scales, heat_scales, overlay_heat, pa
 from imap_fast.render.spacing import evenly_spaced
 from imap_fast.render.text import text_strip
 from imap_fast.upsampling.interpolate import Neighbours, neighbours
-from imap_fast.video import read_clip, resize_and_crop
+from imap_fast.video.read import read_clip
+from imap_fast.video.resize import resize_and_crop
 
 FRAMES, COLUMNS = 8, 4
 
 CELL_AREA = 64_000
-"""Pixels of one picture: the sheet of a clip of 480 × 720 is then 1280 × 910, six tiles by OpenAI's rule."""
+"""Pixels of one frame. The sheet of a clip of 480 × 720 is then 1280 × 910, six tiles by the rule of OpenAI."""
 
 LABEL_HEIGHT, SEAM, GAP = 26, 3, 8
 BACKGROUND, LABEL = "#ffffff", "#44444c"
 
 QUALITY = 90
-"""Of the JPEG; as a PNG a sheet would weigh several times as much."""
+"""Quality of the JPEG. A PNG would be several times as large."""
 
 
 class ContactSheets:
-    """The contact sheets of one run. Its video is read once.
+    """The contact sheets of one run, whose video is read once.
 
-    Neither the concept nor the map's name is written on a sheet.
+    A sheet shows neither the concept nor the name of the map as text.
 
     Args:
         maps: of one video.
-        video: the file that they were read from, or that was generated with them.
+        video: the file that the maps were read from, or that was generated with them.
 
     Attributes:
         frames: the numbers of the frames shown.
 
     Raises:
-        FileNotFoundError: there is no such video.
-        ValueError: a file that is no video, or another one than the maps'.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is no video, or not the video of the maps.
     """
 
     def __init__(self, maps: SaliencyMaps, video: Path) -> None:
@@ -67,11 +68,11 @@ class ContactSheets:
         self._above = [np.concatenate([label, still, seam]) for label, still in zip(labels, stills, strict=True)]
 
     def sheet(self, concept: str, map: str) -> Image.Image:
-        """One map's sheet, RGB: a row of frames, the same frames under heat, and so on with the later frames.
+        """The sheet of one concept in one map, RGB: a row of frames, the same frames under the heatmap, and so on.
 
         Raises:
-            AttributeError: there is no such map.
-            KeyError: there is no such concept.
+            AttributeError: an unknown map.
+            KeyError: an unknown concept.
         """
         _, values = self.maps.select([concept], map)
         before, after, weight = self._neighbours
@@ -83,14 +84,14 @@ class ContactSheets:
         height, width = cells[0].shape[:2]
         columns, rows = min(COLUMNS, len(cells)), math.ceil(len(cells) / COLUMNS)
         sheet = Image.new("RGB", (columns * (width + GAP) + GAP, rows * (height + GAP) + GAP), BACKGROUND)
-        for place, cell in enumerate(cells):
-            row, column = divmod(place, COLUMNS)
+        for number, cell in enumerate(cells):
+            row, column = divmod(number, COLUMNS)
             sheet.paste(Image.fromarray(cell), (GAP + column * (width + GAP), GAP + row * (height + GAP)))
         return sheet
 
 
 def jpeg(sheet: Image.Image) -> bytes:
-    """A sheet as it is sent."""
+    """A sheet as a JPEG."""
     content = BytesIO()
     sheet.save(content, "JPEG", quality=QUALITY)
     return content.getvalue()

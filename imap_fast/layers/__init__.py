@@ -1,1 +1,1 @@
-"""Which layers of a checkpoint to read, where none are published."""
+"""`choose_layers`: which layers of a checkpoint to read, if none are published."""

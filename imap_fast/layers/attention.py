@@ -1,4 +1,4 @@
-"""The attention of every block, met as it is called."""
+"""Observes the attention calls of every block."""
 
 from __future__ import annotations
 
@@ -16,46 +16,48 @@ if TYPE_CHECKING:
     from imap_fast.models.adapter import Adapter
 
 
-class AttentionCalls(TorchFunctionMode):
-    """Meets calls of torch's attention, and shows the first one of each block in which tokens attend to themselves.
+class AttentionObserver(TorchFunctionMode):
+    """Observes the first self-attention call of each block.
 
-    In CogVideoX and HunyuanVideo these are text and visual tokens together, in Wan the visual ones.
+    Its tokens are the text and visual ones in CogVideoX and HunyuanVideo, and the visual ones in Wan.
 
     Args:
-        see: takes `(layer, query, key, **options)`, see `second_eigenvalues`.
+        observe: called with `(layer, query, key, **options)`; see `second_eigenvalues`.
     """
 
-    def __init__(self, see: Callable[..., None]) -> None:
+    def __init__(self, observe: Callable[..., None]) -> None:
         super().__init__()
-        self.see = see
+        self.observe = observe
         self._layer: int | None = None
 
     def block_begins(self, layer: int, *_: object) -> None:
-        """Pre-hook of a block."""
+        """Forward pre-hook of a block."""
         self._layer = layer
 
     def __torch_function__(self, func, types, args=(), kwargs=None) -> Any:
         if func is F.scaled_dot_product_attention and self._layer is not None:
-            self._show(*args, **(kwargs or {}))
+            self._observe_self_attention(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
-    def _show(self, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, **options: Any) -> None:
+    def _observe_self_attention(
+        self, query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, **options: Any
+    ) -> None:
         if query.shape[-2] == key.shape[-2]:
             layer, self._layer = self._layer, None
-            self.see(layer, query, key, attn_mask=attn_mask, **options)
+            self.observe(layer, query, key, attn_mask=attn_mask, **options)
 
 
 @contextmanager
-def shown_attention(adapter: Adapter, see: Callable[..., None]) -> Iterator[None]:
-    """Shows each block's queries and keys to `see` as they enter the attention call; see `AttentionCalls`.
+def observed_attention(adapter: Adapter, observe: Callable[..., None]) -> Iterator[None]:
+    """Call `observe` with the queries and keys of each block inside the `with` block; see `AttentionObserver`.
 
-    Compiled models run uncompiled meanwhile.
+    Compiled models run uncompiled during that time.
     """
-    calls = AttentionCalls(see)
+    observer = AttentionObserver(observe)
     with ExitStack() as exits:
         for transformer in adapter.transformers:
             for layer, block in enumerate(getattr(transformer, adapter.block_lists[0])):
-                exits.callback(block.register_forward_pre_hook(partial(calls.block_begins, layer)).remove)
+                exits.callback(block.register_forward_pre_hook(partial(observer.block_begins, layer)).remove)
         exits.enter_context(torch.compiler.set_stance("force_eager"))
-        exits.enter_context(calls)
+        exits.enter_context(observer)
         yield

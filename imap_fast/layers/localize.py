@@ -1,4 +1,4 @@
-"""How well each layer, and each of its heads, finds what the truth is known of."""
+"""Measures how well each single layer, and each single head, finds concepts with known masks."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from imap_fast.tracing.tracer import Tracer
 from imap_kernels import frame_separation, gram_column, motion_heads, qk_match
 
 
-class LayersApart(Tracer):
-    """A trace of one video that measures each layer and each head by itself, and keeps no maps.
+class SingleLayerTracer(Tracer):
+    """A trace of one video that measures each layer and each head alone, and keeps no maps.
 
     Args:
-        asked: what to look for, and how.
-        masks: where concepts are, bool `[T, H, W]`, of the frames that the model is given.
+        tracer: its adapter, settings and concepts are used.
+        masks: where concepts are, bool `[T, H, W]`, in the frames that the model gets.
 
     Attributes:
-        head_scores: by layer, each head's separation score, fp32 `[A]`.
-        auc: by layer, the AUC of `imap`, of `gramcol`, and of each head's own Gram columns against the patches inside:
-            fp64 `[2 + A]`, the mean over concepts that are in some patches and not in all.
+        head_scores: the separation score of each head, fp32 `[A]`, by layer.
+        auc: AUC of `imap`, of `gramcol`, and of the Gram columns of each head, fp64 `[2 + A]`, by layer. It is the mean
+            over the concepts that are in some patches, but not in all.
     """
 
-    def __init__(self, asked: Tracer, masks: Mapping[str, np.ndarray]) -> None:
-        super().__init__(asked.adapter, asked.settings, asked.concepts, guided=False)
+    def __init__(self, tracer: Tracer, masks: Mapping[str, np.ndarray]) -> None:
+        super().__init__(tracer.adapter, tracer.settings, tracer.concepts, guided=False)
         self.masks = masks
         self.head_scores: dict[int, Tensor] = {}
         self.auc: dict[int, Tensor] = {}
@@ -40,18 +40,19 @@ class LayersApart(Tracer):
         """The patches of each concept, bool `[F · H · W]`, by its row in the maps.
 
         Raises:
-            ValueError: none of the concepts is in some patches and not in all.
+            ValueError: no concept is in some patches, but not in all.
         """
         time = self.adapter.temporal_compression, self.adapter.patch_size[0]
+        labels = self.concepts.labels or ()
         patches = {
-            self.concepts.labels.index(label): patches_inside(mask, self.running_maps.grid, *time)
+            labels.index(label): patches_inside(mask, self.running_maps.grid, *time)
             for label, mask in self.masks.items()
         }
-        found = {row: inside for row, inside in patches.items() if 0 < inside.mean() < 1}
-        if not found:
-            named = ", ".join(self.masks) or "no concept"
-            raise ValueError(f"masks of {named}: none has patches both inside and outside; give another video")
-        return found
+        usable = {row: inside for row, inside in patches.items() if 0 < inside.mean() < 1}
+        if not usable:
+            names = ", ".join(self.masks) or "no concept"
+            raise ValueError(f"masks of {names}: none has patches both inside and outside; give another video")
+        return usable
 
     def _read_layer(
         self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
@@ -61,10 +62,10 @@ class LayersApart(Tracer):
         chosen = motion_heads(scores, score=settings.head_score, top_k=settings.top_k)
         share = torch.zeros_like(scores).index_fill_(0, chosen, 1 / settings.top_k)
         surrogates = qk_match(query, text.key, frames=frames, backend=settings.backend)
-        of_heads = []
+        head_auc = []
         imap, gramcol = torch.zeros_like(self.running_maps.contrast_sum[0])
         for head in range(len(features)):
-            # One at a time: maps of all heads would be as large as what a trace never keeps.
+            # One head at a time: a trace never keeps the maps of all heads.
             only, own = slice(head, head + 1), torch.zeros_like(gramcol)
             gram_column(
                 features[only],
@@ -75,28 +76,29 @@ class LayersApart(Tracer):
                 normalize=settings.normalize,
                 backend=settings.backend,
             )
-            of_heads.append(self._mean_auc(own))
+            head_auc.append(self._mean_auc(own))
             imap += share[head] * own
             gramcol += own
-        found = [self._mean_auc(imap), self._mean_auc(gramcol), *of_heads]
-        self.head_scores[layer], self.auc[layer] = scores.cpu(), torch.tensor(found, dtype=torch.float64)
+        auc = [self._mean_auc(imap), self._mean_auc(gramcol), *head_auc]
+        self.head_scores[layer], self.auc[layer] = scores.cpu(), torch.tensor(auc, dtype=torch.float64)
 
-    def _mean_auc(self, one: Tensor) -> float:
-        """Of one map `[K, N]`, the mean over concepts."""
-        values = self.concepts.select(one[None], self._counts["gramcol"])[0].cpu().numpy()
+    def _mean_auc(self, rows: Tensor) -> float:
+        """The mean AUC over concepts of one map, `[K, N]`."""
+        values = self.concepts.select(rows[None], self._counts["gramcol"])[0].cpu().numpy()
         return float(np.mean([auc(values[row], inside) for row, inside in self.inside.items()]))
 
 
 def patches_inside(
     mask: np.ndarray, grid: tuple[int, int, int], temporal_compression: int, patch_size_t: int
 ) -> np.ndarray:
-    """The patches of which a mask covers at least half, over the frames that a latent frame stands for.
+    """The patches of which a mask covers at least half, on average over the video frames of their latent frame.
 
     Args:
         mask: bool `[T, height, width]`.
         grid: `(F, H, W)`, latent frames and patches.
-        temporal_compression: frames in a latent frame of the VAE, which has the first frame for itself.
-        patch_size_t: latent frames of the VAE in one of the grid; where they do not fill it, padding stands in front.
+        temporal_compression: video frames in a latent frame of the VAE. The first latent frame has only one.
+        patch_size_t: latent frames of the VAE in a latent frame of the grid. If they do not fill it, padding is in
+            front.
 
     Returns:
         bool `[F · H · W]`.
@@ -104,6 +106,6 @@ def patches_inside(
     covered = F.adaptive_avg_pool2d(torch.from_numpy(mask).float(), grid[1:])
     latent = (torch.arange(len(mask)) + temporal_compression - 1) // temporal_compression
     padding = grid[0] * patch_size_t - 1 - int(latent[-1])
-    place = (latent + padding) // patch_size_t
-    total = torch.zeros(grid).index_add_(0, place, covered)
-    return (total / place.bincount(minlength=grid[0])[:, None, None] >= 0.5).flatten().numpy()
+    index = (latent + padding) // patch_size_t
+    total = torch.zeros(grid).index_add_(0, index, covered)
+    return (total / index.bincount(minlength=grid[0])[:, None, None] >= 0.5).flatten().numpy()

@@ -1,4 +1,4 @@
-"""A mean over clips, and how far it can be trusted."""
+"""Confidence intervals of means over clips, by the bootstrap."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,20 @@ import numpy as np
 
 RESAMPLES = 2000
 INTERVAL = 2.5, 97.5
-"""Percentiles."""
+"""The percentiles of the resampled means at the ends of the interval."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its 95 % confidence interval; NaN where there is nothing to tell it from.
+    """A mean with its 95 % confidence interval.
 
     Attributes:
-        mean: over all values.
-        low, high: the interval; NaN of a single clip.
-        values, clips: how many there are.
-        left_out: how many values were NaN.
+        mean: over all values; NaN if there are none.
+        low: lower end of the interval; NaN for a single clip.
+        high: upper end of the interval; NaN for a single clip.
+        values: the number of values.
+        clips: the number of clips with values.
+        left_out: the number of values that were NaN.
     """
 
     mean: float
@@ -30,13 +32,13 @@ class Estimate:
 
 
 def estimate(values: Sequence[Sequence[float]], *, seed: int = 0) -> Estimate:
-    """The mean of all values, with the percentile bootstrap over whole clips.
+    """The mean of all values, with an interval by the percentile bootstrap over clips.
 
-    A clip's values are not independent of each other, so clips are drawn, not values.
+    The values of a clip are not independent, so whole clips are resampled.
 
     Args:
-        values: of each clip, as many as it has; NaN is left out.
-        seed: of the draw.
+        values: the values of each clip. NaN is ignored.
+        seed: of the resampling.
     """
     clips = [np.asarray(clip, np.float64) for clip in values]
     counts = np.array([np.isfinite(clip).sum() for clip in clips])

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from PIL import Image
 
 from imap_fast.video.write import write_mp4
@@ -55,7 +54,7 @@ class Clip:
         """
         if isinstance(video, Clip):
             return video
-        if isinstance(video, torch.Tensor):
+        if hasattr(video, "detach"):  # a tensor; torch is not imported, because it is slow to load
             tensor = video.detach().cpu()
             frames = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
         elif isinstance(video, np.ndarray):

@@ -1,8 +1,8 @@
 """Saliency kernels: tensors in, tensors out, one folder per operation.
 
-In each folder `reference.py` is the equation in PyTorch, `triton.py` the fused kernel, and `__init__.py` the operation:
-its checks, its registration with `torch.library` and its dispatch. Importing this package compiles nothing and does not
-need Triton.
+In each folder, `reference.py` is the equation in PyTorch, `triton.py` is the fused kernel, and `__init__.py` is the
+operation: its checks, its registration with `torch.library`, and its dispatch. Importing this package compiles nothing
+and does not need Triton.
 """
 
 from imap_kernels.concept_attention import concept_attention

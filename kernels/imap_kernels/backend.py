@@ -1,4 +1,4 @@
-"""Which implementation of an operation runs: the equation in PyTorch, or the fused Triton kernel."""
+"""The choice of the implementation of an operation: the equation in PyTorch, or the fused Triton kernel."""
 
 import functools
 import importlib
@@ -18,18 +18,18 @@ def triton_is_installed() -> bool:
 
 
 def interpreting() -> bool:
-    """Whether Triton was asked to interpret its kernels on the CPU (`TRITON_INTERPRET=1`)."""
+    """Whether Triton interprets its kernels on the CPU (`TRITON_INTERPRET=1`)."""
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def resolve(backend: str, device: torch.device, dtype: torch.dtype = torch.float32) -> str:
-    """Turn `backend` into `"triton"` or `"reference"` for tensors of `dtype` on `device`.
+    """Resolve `backend` to `"triton"` or `"reference"` for tensors of `dtype` on `device`.
 
-    `"auto"` is the environment variable `IMAP_BACKEND` where it is set, else Triton on CUDA where Triton is installed,
-    else the reference. Triton's kernels accumulate in fp32, so fp64 is the reference's.
+    `"auto"` is the environment variable `IMAP_BACKEND` if it is set. Otherwise it is Triton on CUDA if Triton is
+    installed, and the reference elsewhere. Triton's kernels accumulate in fp32, so fp64 needs the reference.
 
     Raises:
-        ValueError: an unknown backend, or Triton where it cannot run.
+        ValueError: an unknown backend, or Triton cannot run here.
     """
     name = backend
     if name == "auto":
@@ -56,5 +56,11 @@ def resolve(backend: str, device: torch.device, dtype: torch.dtype = torch.float
 
 
 def implementation(operation: str, backend: str, like: torch.Tensor) -> ModuleType:
-    """The module that computes `operation` (a folder of this package) of a tensor `like`; imported at first use."""
+    """The module that computes an operation for tensors like `like`. It is imported at first use.
+
+    Args:
+        operation: name of a folder of this package.
+        backend: `"auto"`, `"triton"` or `"reference"`.
+        like: has the dtype and device.
+    """
     return importlib.import_module(f"imap_kernels.{operation}.{resolve(backend, like.device, like.dtype)}")

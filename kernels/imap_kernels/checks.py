@@ -1,4 +1,4 @@
-"""Checks of tensors: shapes, dtypes and devices; never values, which would synchronize with the device."""
+"""Checks of the shapes, dtypes and devices of tensors. Values are never checked: that would synchronize the device."""
 
 import torch
 
@@ -12,8 +12,8 @@ def check_features(**tensors: torch.Tensor) -> tuple[int, int]:
         heads and head dim.
 
     Raises:
-        TypeError: a dtype that the kernels do not compute in, or two dtypes.
-        ValueError: a wrong number of dimensions, an empty dimension, or sizes or devices that differ.
+        TypeError: a dtype that the kernels do not support, or different dtypes.
+        ValueError: a wrong number of dimensions, an empty dimension, or different sizes or devices.
     """
     (first, reference), *_ = tensors.items()
     for name, tensor in tensors.items():
@@ -35,7 +35,7 @@ def check_features(**tensors: torch.Tensor) -> tuple[int, int]:
 
 
 def check_frames(name: str, features: torch.Tensor, frames: int) -> int:
-    """Check that the rows of `features` are whole frames; returns the patches in a frame."""
+    """Check that the rows of `features` are complete frames, and return the number of patches in a frame."""
     tokens = features.shape[1]
     if frames < 1 or tokens % frames:
         raise ValueError(
@@ -46,7 +46,7 @@ def check_frames(name: str, features: torch.Tensor, frames: int) -> int:
 
 
 def check_float32(name: str, tensor: torch.Tensor, shape: tuple[int | None, ...], reference: torch.Tensor) -> None:
-    """Check that `tensor` is fp32, has `shape` (`None`: any size) and lies on the device of `reference`."""
+    """Check that `tensor` is fp32, has `shape` (`None`: any size), and is on the device of `reference`."""
     if tensor.dtype != torch.float32:
         raise TypeError(f"{name} is {tensor.dtype}; it must be float32")
     fits = len(shape) == tensor.dim() and all(
@@ -59,6 +59,6 @@ def check_float32(name: str, tensor: torch.Tensor, shape: tuple[int | None, ...]
 
 
 def check_device(name: str, tensor: torch.Tensor, other: str, reference: torch.Tensor) -> None:
-    """Check that two tensors lie on one device."""
+    """Check that two tensors are on the same device."""
     if tensor.device != reference.device:
         raise ValueError(f"{name} is on {tensor.device} but {other} on {reference.device}; move them to one device")

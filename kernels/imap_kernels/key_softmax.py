@@ -1,4 +1,4 @@
-"""The softmax over text keys in Triton: of a tile that holds all keys, and of stored maps."""
+"""The softmax over text keys in Triton, for a tile with all keys and for stored maps."""
 
 import torch
 import triton
@@ -14,11 +14,11 @@ def softmax_over_keys(maps, count, valid):
 
 
 def add_softmax(maps: torch.Tensor, multiplicity: torch.Tensor, out: torch.Tensor) -> None:
-    """Add the softmax over the keys of `maps` to `out`, of its first keys.
+    """Add the softmax over the keys of `maps` to `out`, for the first keys.
 
     Args:
         maps: fp32 `[maps, keys, tokens]`, contiguous.
-        multiplicity: fp32 `[keys]`, how many equal text keys each one stands for.
+        multiplicity: fp32 `[keys]`, how many equal text keys each one represents.
         out: fp32 `[maps, concepts, tokens]`, `concepts ≤ keys`.
     """
     count, keys, tokens = maps.shape
@@ -31,7 +31,7 @@ def add_softmax(maps: torch.Tensor, multiplicity: torch.Tensor, out: torch.Tenso
 def _add_softmax(
     maps, multiplicity, out, keys, concepts, tokens, key_stride, out_map, out_concept, out_token, BLOCK_N: tl.constexpr
 ):
-    """A lane is a token: it goes through the keys for the largest and the sum, then again for the values."""
+    """Each lane is a token. It goes through the keys once for the maximum and the sum, and again for the values."""
     n = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
     m = tl.program_id(1).to(tl.int64)
     maps += m * keys * tokens

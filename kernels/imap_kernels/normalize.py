@@ -1,4 +1,4 @@
-"""What is done to a layer's maps before they are added to the running ones."""
+"""The normalization of the maps of a layer before they are added to the running maps."""
 
 import torch
 
@@ -16,7 +16,7 @@ def normalize_keys(maps: torch.Tensor, multiplicity: torch.Tensor, normalize: st
 
     Args:
         maps: `[..., keys, tokens]`, fp32 or fp64.
-        multiplicity: fp32 `[keys]`, how many equal text keys each one stands for.
+        multiplicity: fp32 `[keys]`, how many equal text keys each one represents.
         normalize: `"none"` or `"softmax"`.
     """
     if normalize == "none":

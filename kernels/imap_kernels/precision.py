@@ -1,8 +1,8 @@
-"""The precision that the references compute in."""
+"""The precision of the references."""
 
 import torch
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
-    """fp32 for tensors of fp32, fp16 and bf16; fp64 for those of fp64, so that one can ask what rounding does."""
+    """fp32 for fp32, fp16 and bf16. fp64 for fp64, so that rounding errors can be measured."""
     return torch.promote_types(dtype, torch.float32)

@@ -10,7 +10,7 @@ from imap_fast import SaliencyMaps, explain
 from imap_fast.app.models import Models
 from imap_fast.demo import world
 from imap_fast.demo.build import NUM_FRAMES
-from imap_fast.demo.shipped import MODEL, chosen
+from imap_fast.demo.shipped import MODEL, best_settings
 from imap_fast.video import Clip
 from tests.report.contrast import MEASURE_TEXT
 from tests.report.driving import PHONE
@@ -70,7 +70,7 @@ def test_a_clip_goes_in_and_its_report_comes_out(app, open_app, clip, scene, tmp
     model = Models(["demo"]).load("demo")
     steps = model.explained_steps
     expected = explain(model.pipe, clip, scene.caption, list(maps.labels), steps=steps, **model.trace_arguments)
-    assert maps.layers == expected.layers == tuple(chosen()["layers"])
+    assert maps.layers == expected.layers == tuple(best_settings()["layers"])
     torch.testing.assert_close(maps.maps, expected.maps)
     assert set(maps.maps) == {"imap", "gramcol", "cross_attention", "concept_attention"}
 

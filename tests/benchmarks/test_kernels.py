@@ -44,7 +44,7 @@ def test_targets_are_ratios_of_the_same_run():
 
 
 def test_bytes_are_the_fewest_that_can_move():
-    # METHOD, fact 6: q once and o once are 67 MB each on 2B; everything else is small beside them.
+    # docs/method.md, "Exact shortcuts", 6: q and o are 67 MB each on 2B, and everything else is small.
     video = 30 * 13 * 1350 * 64 * 2
     for operation in ("qk_match", "frame_separation", "gram_column"):
         assert video <= Case(operation, TARGET, TARGET_KEYS, "triton").bytes_moved() < 1.05 * video

@@ -1,4 +1,4 @@
-"""The model that ships: small, loadable, trained, and validated."""
+"""The shipped model: small, loadable, trained and validated."""
 
 import json
 
@@ -22,7 +22,7 @@ def test_it_is_small_and_holds_no_pickle():
     assert {file.suffix for file in files} <= {".json", ".csv", ".safetensors"}
 
 
-def test_its_record_says_how_it_was_made_and_what_to_read(pipe):
+def test_its_record_has_the_settings_of_its_training_and_the_best_to_read(pipe):
     record = json.loads((MODEL / "training.json").read_text())
     assert record["settings"]["clip_steps"] > 0
     assert set(record["chosen"]["layers"]) <= set(range(pipe.transformer.config.num_layers))
@@ -31,7 +31,7 @@ def test_its_record_says_how_it_was_made_and_what_to_read(pipe):
     assert len((MODEL / "training.csv").read_text().splitlines()) > 10
 
 
-def test_the_vae_gives_a_scene_back(pipe):
+def test_the_vae_reconstructs_a_scene(pipe):
     clip = pixels(world.sample(0, "held_out"))[None]
     with torch.no_grad():
         decoded = pipe.vae.decode(pipe.vae.encode(clip).latent_dist.mean).sample

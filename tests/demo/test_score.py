@@ -1,4 +1,4 @@
-"""Maps against masks."""
+"""The AUC of maps against exact masks."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from imap_fast.demo.score import concept_masks, score
 from imap_fast.maps.saliency_maps import SaliencyMaps
 
 
-def test_concepts_cover_the_picture_once():
+def test_the_masks_of_objects_and_background_partition_the_picture():
     scene = next(
         scene for scene in map(world.sample, range(99)) if [o.moving.any() for o in scene.objects] == [1, 1, 0]
     )
@@ -18,7 +18,7 @@ def test_concepts_cover_the_picture_once():
     assert (sum(masks[name].astype(int) for name in (*labels, "background")) == 1).all()
 
 
-def test_a_motion_is_where_its_object_is_while_it_lasts():
+def test_the_mask_of_a_motion_is_that_of_its_object_while_it_moves():
     scene = next(scene for scene in map(world.sample, range(99)) if scene.objects[0].span == "between")
     moving = scene.objects[0]
     mask = concept_masks(scene)[moving.motion]
@@ -27,10 +27,10 @@ def test_a_motion_is_where_its_object_is_while_it_lasts():
     np.testing.assert_array_equal(mask[moving.moving], moving.mask[moving.moving])
 
 
-def test_a_map_of_the_truth_scores_high_and_its_opposite_low():
+def test_the_ground_truth_as_a_map_scores_high_and_its_negative_low():
     scene = next(scene for scene in map(world.sample, range(99)) if len(scene.objects) > 1)
     masks = concept_masks(scene)
-    # Latent frame 0 shows video frame 0, and latent frame i the four frames from 4i − 3 on.
+    # Latent frame 0 encodes video frame 0, and latent frame i the four frames from 4i − 3 on.
     truth = torch.stack(
         [
             torch.cat([values[:1], values[1:].unflatten(0, (-1, 4)).mean(1)])

@@ -1,4 +1,4 @@
-"""The training command: it learns, it resumes to the bit, and what it exports is a pipeline."""
+"""The training command: the loss falls, a resumed run is bit-exact, and the exported folder is a pipeline."""
 
 import csv
 import dataclasses
@@ -11,9 +11,9 @@ from diffusers import CogVideoXPipeline
 
 from imap_fast.demo import build, world
 from imap_fast.demo import train as train_module
-from imap_fast.demo.captions import Told
+from imap_fast.demo.captions import ObjectDescription
 from imap_fast.demo.fit import fit
-from imap_fast.demo.train import EncodedScenes, Facts, Settings, train, velocity_loss
+from imap_fast.demo.train import EncodedScenes, SceneDescription, Settings, train, velocity_loss
 from imap_fast.demo.validate import validate
 from imap_fast.maps.names import MAP_NAMES
 
@@ -24,13 +24,13 @@ def tiny_pipeline(layers=2):
     return build.pipeline(seed=1, layers=layers, head_dim=4, vae_channels=(2, 4, 4))
 
 
-def test_every_caption_is_known_words_and_fits():
+def test_captions_are_words_of_the_vocabulary_and_fit_the_text_length():
     tokenizer = build.tokenizer()
     for seed in range(30):
         ids = tokenizer(world.sample(seed, side=32).caption).input_ids
         assert tokenizer.unk_token_id not in ids
         assert len(ids) <= build.TEXT_LENGTH
-        assert all(piece.startswith("▁") for piece in tokenizer.convert_ids_to_tokens(ids)[:-1]), "a word fell apart"
+        assert all(piece.startswith("▁") for piece in tokenizer.convert_ids_to_tokens(ids)[:-1]), "a word was split"
 
 
 @pytest.mark.parametrize("text", ["", "Ein roter Kreis!", "赤い円", "🟥" * 50, "\n\t", "a" * 300])
@@ -61,7 +61,7 @@ def test_fit_learns(tmp_path):
     assert log[-1]["loss"] < 1e-3 * log[0]["loss"]
 
 
-def test_fit_keeps_what_was_measured(tmp_path):
+def test_fit_logs_measurements(tmp_path):
     def run(steps: int):
         line, saved = torch.nn.Linear(1, 1), []
         log = fit(
@@ -85,7 +85,7 @@ def test_fit_keeps_what_was_measured(tmp_path):
     assert saved == [3]
 
 
-def test_fit_stops_at_a_loss_that_is_no_number(tmp_path):
+def test_fit_stops_at_a_loss_that_is_nan(tmp_path):
     line = torch.nn.Linear(1, 1)
     with pytest.raises(FloatingPointError, match="nan at step 0"):
         fit(
@@ -126,7 +126,7 @@ def test_a_stopped_run_resumes_to_the_same_weights(tmp_path):
     assert any(not torch.equal(untrained[key], value) for key, value in whole.transformer.state_dict().items())
 
 
-def test_the_exported_folder_is_a_pipeline_and_its_record(tmp_path):
+def test_the_exported_folder_is_a_pipeline_with_its_record(tmp_path):
     trained = tiny_pipeline()
     train(trained, TINY, tmp_path / "work", tmp_path / "model")
     loaded = CogVideoXPipeline.from_pretrained(tmp_path / "model")
@@ -139,61 +139,61 @@ def test_the_exported_folder_is_a_pipeline_and_its_record(tmp_path):
     assert rows[0][:2] == ["stage", "step"]
     assert {"imap objects", "imap motions", "cross_attention objects"} <= set(rows[0])
     assert [row[:2] for row in rows[1:]] == [["transformer", "4"]]
-    assert not list(tmp_path.glob(".*")), "a half-written folder was left"
+    assert not list(tmp_path.glob(".*")), "an incomplete folder was left"
 
 
-def test_validation_notes_what_the_best_map_finds_best(tmp_path, monkeypatch):
+def test_validation_records_the_settings_whose_best_map_is_best(tmp_path, monkeypatch):
     train(tiny_pipeline(layers=3), TINY, tmp_path / "work", tmp_path / "model")
-    asked = []
+    tried = []
 
     def aucs(pipe, scenes, names, *, layers, steps, top_k=5):
         assert [len(scene.objects) > 1 for scene in scenes] == [True] * 3
-        asked.append((*layers, "at", *steps, top_k if names == ("imap",) else "all"))
+        tried.append((*layers, "at", *steps, top_k if names == ("imap",) else "all"))
         found = {name: dict.fromkeys(("objects", "among objects", "motions", "when"), 0.6) for name in names}
         if layers == [0, 2] and steps == [40]:
-            # The highest sum of what each finds best, though not of their means, nor of when motions last.
+            # The highest sum of the best AUC of objects and of motions, but not the highest mean, and not in "when".
             found[names[-1]] = {"objects": 0.9, "among objects": 0.0, "motions": 0.9, "when": 0.0}
             if "imap" in found:
                 found["imap"]["motions"] = 0.7 if top_k == 2 else 0.1
         elif layers == [0]:
             found[names[-1]]["when"] = 1.0
         elif layers == [1] and "imap" not in found:
-            # Higher by less than a hundredth, and `imap` finds less.
+            # The sum is higher by less than a hundredth, and that of `imap` is lower.
             found[names[-1]] |= {"objects": 0.9, "motions": 0.904}
         return found
 
     monkeypatch.setattr("imap_fast.demo.validate.mean_auc", aucs)
-    note = validate(tmp_path / "model", scenes=3, steps=(30, 40))
-    assert set(asked) == {
+    entry = validate(tmp_path / "model", scenes=3, steps=(30, 40))
+    assert set(tried) == {
         (*layers, "at", step, k)
         for layers in [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
         for step in (30, 40)
         for k in ("all", 1, 2, 5)
     }
-    assert len(asked) == len(set(asked))
-    assert (note["layers"], note["steps"], note["top_k"]) == ([0, 2], [40], 2)
-    assert note["validation"]["scenes"] == 3
-    assert note["validation"]["mean_auc"]["imap"]["motions"] == 0.7
+    assert len(tried) == len(set(tried))
+    assert (entry["layers"], entry["steps"], entry["top_k"]) == ([0, 2], [40], 2)
+    assert entry["validation"]["scenes"] == 3
+    assert entry["validation"]["mean_auc"]["imap"]["motions"] == 0.7
     record = json.loads((tmp_path / "model" / "training.json").read_text())
-    assert record["chosen"] == note
+    assert record["chosen"] == entry
     assert record["settings"]["clip_steps"] == 2
 
 
 def test_validation_measures_with_the_real_maps(tmp_path):
     train(tiny_pipeline(), TINY, tmp_path / "work", tmp_path / "model")
-    note = validate(tmp_path / "model", scenes=2, steps=(40,))
-    assert set(note["validation"]["mean_auc"]) == set(MAP_NAMES)
-    for row in note["validation"]["mean_auc"].values():
+    entry = validate(tmp_path / "model", scenes=2, steps=(40,))
+    assert set(entry["validation"]["mean_auc"]) == set(MAP_NAMES)
+    for row in entry["validation"]["mean_auc"].values():
         assert set(row) == {"objects", "among objects", "motions", "when"}
         assert all(0 < value < 1 for value in row.values())
 
 
-def test_a_known_start_stays_clean_and_counts_nothing():
-    """What the transformer sees, and that the loss has nothing to say of the frame that was given away."""
+def test_a_clean_start_has_no_noise_and_no_weight_in_the_loss():
     pipe = tiny_pipeline()
-    things = [Told("red circle", "plain", "small", "slides left", "last")]
-    nowhere = torch.zeros(1, 7, 24, 24).half()
-    scenes = EncodedScenes(torch.randn(1, 7, 8, 24, 24).half(), nowhere, nowhere, [Facts(things, [[True] * 7], "dark")])
+    things = [ObjectDescription("red circle", "plain", "small", "slides left", "last")]
+    nothing = torch.zeros(1, 7, 24, 24).half()
+    description = SceneDescription(things, [[True] * 7], "dark")
+    scenes = EncodedScenes(torch.randn(1, 7, 8, 24, 24).half(), nothing, nothing, [description])
     seen = []
     pipe.transformer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
     settings = dataclasses.replace(TINY, still_steps=0, still_share=0.0, start_share=1.0)
@@ -213,28 +213,29 @@ def test_a_known_start_stays_clean_and_counts_nothing():
     assert loss(100.0) > 10 * loss(0.0)
 
 
-def test_a_latent_frame_alone_is_told_as_what_happens_just_then(monkeypatch):
+def test_the_caption_of_a_still_describes_that_moment(monkeypatch):
     pipe = tiny_pipeline()
-    things = [Told("red circle", "plain", "small", "slides left", "last")]
+    things = [ObjectDescription("red circle", "plain", "small", "slides left", "last")]
     moves = [False, True, False, True, True, False, True]
-    nowhere, seen = torch.zeros(1, 7, 24, 24).half(), []
-    # Each latent frame holds its own number.
+    nothing, seen = torch.zeros(1, 7, 24, 24).half(), []
+    # Every value of a latent frame is the index of the frame.
     latents = torch.arange(7.0).half().expand(1, 8, 24, 24, 7).movedim(-1, 1)
-    scenes = EncodedScenes(latents, nowhere, nowhere, [Facts(things, [moves], "dark")])
-    monkeypatch.setattr(train_module, "caption", lambda _, things, background: seen.append(things[0].deed) or "")
+    scenes = EncodedScenes(latents, nothing, nothing, [SceneDescription(things, [moves], "dark")])
+    monkeypatch.setattr(train_module, "caption", lambda _, things, background: seen.append(things[0].action) or "")
     monkeypatch.setattr(pipe.scheduler, "add_noise", lambda clean, *_: seen.append(clean[:, 0, 0, 0, 0]) or clean)
     settings = dataclasses.replace(TINY, still_batch=40, caption_dropout=0.0)
     velocity_loss(pipe, scenes, settings, 0)
-    *deeds, frames = seen
-    assert set(frames.tolist()) == {1, 2, 3, 4, 5, 6}, "all but the first, which shows no motion"
-    assert deeds == ["slides left" if moves[int(frame)] else "rests" for frame in frames]
+    *actions, frames = seen
+    assert set(frames.tolist()) == {1, 2, 3, 4, 5, 6}, "all except the first, which shows no motion"
+    assert actions == ["slides left" if moves[int(frame)] else "rests" for frame in frames]
 
 
-def test_later_steps_see_latent_frames_alone_again(monkeypatch):
+def test_some_later_steps_train_on_stills(monkeypatch):
     pipe, seen = tiny_pipeline(), []
-    nowhere = torch.zeros(1, 7, 24, 24).half()
-    facts = Facts([Told("red circle", "plain", "small", "rests", "throughout")], [[False] * 7], "dark")
-    scenes = EncodedScenes(torch.zeros(1, 7, 8, 24, 24).half(), nowhere, nowhere, [facts])
+    nothing = torch.zeros(1, 7, 24, 24).half()
+    objects = [ObjectDescription("red circle", "plain", "small", "rests", "throughout")]
+    description = SceneDescription(objects, [[False] * 7], "dark")
+    scenes = EncodedScenes(torch.zeros(1, 7, 8, 24, 24).half(), nothing, nothing, [facts])
     pipe.transformer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].shape[:2]))
     settings = dataclasses.replace(TINY, still_steps=1, still_share=0.5)
     for step in range(12):
@@ -243,18 +244,19 @@ def test_later_steps_see_latent_frames_alone_again(monkeypatch):
     assert {tuple(shape) for shape in seen[1:]} == {(3, 1), (2, 7)}
 
 
-def test_objects_and_motion_weigh_more():
+def test_objects_and_moving_objects_have_larger_weights():
     pipe = tiny_pipeline()
-    things = [Told("red circle", "plain", "small", "rests", "throughout")]
+    things = [ObjectDescription("red circle", "plain", "small", "rests", "throughout")]
     objects, motion = torch.zeros(2, 1, 7, 24, 24).half()
     objects[:, :, :12], motion[:, :, :6] = 1, 1
-    scenes = EncodedScenes(torch.zeros(1, 7, 8, 24, 24).half(), objects, motion, [Facts(things, [[True] * 7], "dark")])
+    description = SceneDescription(things, [[True] * 7], "dark")
+    scenes = EncodedScenes(torch.zeros(1, 7, 8, 24, 24).half(), objects, motion, [description])
     settings = dataclasses.replace(
         TINY, still_steps=0, still_share=0.0, start_share=0.0, object_weight=3.0, motion_weight=5.0
     )
     errors = []
     for rows in (slice(0, 6), slice(6, 12), slice(12, 24)):
-        # Velocity is what the noise says, and 1 more in one part of the picture.
+        # The correct velocity, plus 1 in one part of the picture.
         def predict(noisy, text, timestep, rows=rows):
             zeros = torch.zeros_like(noisy)
             velocity = pipe.scheduler.get_velocity(zeros, noise_of(noisy, timestep), timestep)

@@ -1,4 +1,4 @@
-"""The demo world tells the truth about itself."""
+"""The ground truth of the demo world: masks, motions and captions agree with the frames."""
 
 from itertools import pairwise
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imap_fast.demo import world
-from imap_fast.demo.captions import COLOURS, MOTIONS, SHAPES, WORDS, Told, caption, full_caption
+from imap_fast.demo.captions import COLOURS, MOTIONS, SHAPES, WORDS, ObjectDescription, caption, full_caption
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def scenes():
     return [world.sample(seed, side=48) for seed in range(80)]
 
 
-def test_a_seed_is_a_scene():
+def test_split_and_seed_determine_the_scene():
     first, again, other = world.sample(5), world.sample(5), world.sample(6)
     np.testing.assert_array_equal(first.frames, again.frames)
     assert (first.caption, [thing.label for thing in first.objects]) == (
@@ -26,7 +26,7 @@ def test_a_seed_is_a_scene():
 
 
 @pytest.mark.parametrize(("num_frames", "side"), [(25, 96), (5, 64), (9, 51)])
-def test_masks_are_where_the_colours_are(num_frames, side):
+def test_masks_cover_the_colours(num_frames, side):
     for seed in range(6):
         scene = world.sample(seed, num_frames=num_frames, side=side)
         assert scene.frames.shape == (num_frames, side, side, 3)
@@ -34,7 +34,7 @@ def test_masks_are_where_the_colours_are(num_frames, side):
         for thing in scene.objects:
             assert thing.mask.shape == scene.frames.shape[:3]
             assert thing.mask.any((1, 2)).all(), "an object left the picture"
-            # Textures and flashes darken a colour; what is left of it when its brightness is taken out is its own.
+            # Textures and flashes darken a colour, so colours are compared at full brightness.
             bright = scene.frames / np.maximum(scene.frames.max(-1, keepdims=True), 1)
             own = np.array(world._RGB[thing.colour]) / max(world._RGB[thing.colour])
             near = np.abs(bright - own).max(-1) < 0.1
@@ -44,7 +44,7 @@ def test_masks_are_where_the_colours_are(num_frames, side):
         assert sum(thing.mask.sum() for thing in scene.objects) == anything.sum(), "objects overlap"
 
 
-def test_objects_that_move_come_first_and_no_word_is_true_of_two(scenes):
+def test_moving_objects_come_first_and_no_two_objects_share_a_word(scenes):
     assert {sum(thing.moving.any() for thing in scene.objects) for scene in scenes} == {1, 2}
     assert {len(scene.objects) for scene in scenes} == {1, 2, 3}
     for scene in scenes:
@@ -56,7 +56,7 @@ def test_objects_that_move_come_first_and_no_word_is_true_of_two(scenes):
             assert len(set(words)) == len(words)
 
 
-def test_a_motion_lasts_when_its_span_says(scenes):
+def test_a_motion_is_active_in_its_span(scenes):
     for thing in (thing for scene in scenes for thing in scene.objects if thing.moving.any()):
         begins, ends = bool(thing.moving[0]), bool(thing.moving[-1])
         assert (begins, ends) == {
@@ -70,8 +70,7 @@ def test_a_motion_lasts_when_its_span_says(scenes):
             assert 0.3 <= thing.moving.mean() <= 0.7
 
 
-def test_nothing_moves_but_while_its_motion_lasts():
-    """Pixels of the picture, not what the scene says: what differs from frame to frame lies on what moves."""
+def test_pixels_change_only_while_a_motion_is_active():
     for scene in map(world.sample, range(12)):
         changed = (scene.frames[1:] != scene.frames[:-1]).any(-1)
         for thing in scene.objects:
@@ -85,7 +84,7 @@ def test_nothing_moves_but_while_its_motion_lasts():
 
 
 @pytest.mark.parametrize(("motion", "axis", "sign"), [("left", 1, -1), ("right", 1, 1), ("up", 0, -1), ("down", 0, 1)])
-def test_a_slide_goes_where_its_word_says(scenes, motion, axis, sign):
+def test_a_slide_goes_in_its_direction(scenes, motion, axis, sign):
     masks = [o.mask for scene in scenes for o in scene.objects if o.motion == f"slides {motion}"]
     assert len(masks) > 5
     for mask in masks:
@@ -95,7 +94,7 @@ def test_a_slide_goes_where_its_word_says(scenes, motion, axis, sign):
         assert abs(way[1 - axis]) < 0.02
 
 
-def test_the_other_motions_do_what_they_say(scenes):
+def test_the_other_motions_move_as_named(scenes):
     def of(motion):
         return [(scene.frames, o) for scene in scenes for o in scene.objects if o.motion == motion]
 
@@ -123,33 +122,33 @@ def test_held_out_combinations_are_never_trained_on(scenes):
         return names, {(thing.shape, thing.motion) for thing in objects if thing.moving.any()}
 
     for shown in (scenes, [world.sample(seed, "validation", side=32) for seed in range(40)]):
-        names, deeds = seen(shown)
+        names, motions = seen(shown)
         assert names.isdisjoint(world.HELD_OUT_NAMES)
-        assert deeds.isdisjoint(world.HELD_OUT_DEEDS)
-    names, deeds = seen(world.sample(seed, "held_out", side=32) for seed in range(40))
+        assert motions.isdisjoint(world.HELD_OUT_MOTIONS)
+    names, motions = seen(world.sample(seed, "held_out", side=32) for seed in range(40))
     assert names <= world.HELD_OUT_NAMES
-    assert deeds <= world.HELD_OUT_DEEDS
-    # Each part of a held-out combination is known from others.
+    assert motions <= world.HELD_OUT_MOTIONS
+    # Each part of a held-out combination occurs in other combinations of the training split.
     known = {(colour, shape) for colour in COLOURS for shape in SHAPES} - world.HELD_OUT_NAMES
     assert [set(part) for part in zip(*known, strict=True)] == [set(COLOURS), set(SHAPES)]
-    known = {(shape, motion) for shape in SHAPES for motion in MOTIONS} - world.HELD_OUT_DEEDS
+    known = {(shape, motion) for shape in SHAPES for motion in MOTIONS} - world.HELD_OUT_MOTIONS
     assert [set(part) for part in zip(*known, strict=True)] == [set(SHAPES), set(MOTIONS)]
 
 
-def test_captions_say_what_is_there(scenes):
+def test_captions_describe_the_scene(scenes):
     for scene in scenes:
         words = scene.caption.split()
         assert set(words) <= set(WORDS)
         named = {(a, b) for a, b in pairwise(words) if a in COLOURS}
         assert named <= {(thing.colour, thing.shape) for thing in scene.objects}
         assert " a o" not in f" {scene.caption}", "an orange …"
-    told = " | ".join(scene.caption for scene in scenes)
+    captions = " | ".join(scene.caption for scene in scenes)
     for phrase in ("rests then slides", "then rests", "striped", "cluttered", "background", "while", "stays still"):
-        assert phrase in told
+        assert phrase in captions
 
 
 @pytest.mark.parametrize(
-    ("span", "deed"),
+    ("span", "action"),
     [
         ("throughout", "spins"),
         ("first", "spins then rests"),
@@ -157,15 +156,15 @@ def test_captions_say_what_is_there(scenes):
         ("last", "rests then spins"),
     ],
 )
-def test_a_deed_is_told_in_order(span, deed):
-    assert Told("red star", "plain", "small", "spins", span).deed == deed
+def test_an_action_is_in_temporal_order(span, action):
+    assert ObjectDescription("red star", "plain", "small", "spins", span).action == action
 
 
-def test_a_full_caption_tells_all_that_happens():
+def test_a_full_caption_describes_everything():
     things = [
-        Told("orange star", "striped", "small", "spins", "between"),
-        Told("blue cross", "dotted", "large", "grows", "first"),
-        Told("red circle", "plain", "large", "rests", "throughout"),
+        ObjectDescription("orange star", "striped", "small", "spins", "between"),
+        ObjectDescription("blue cross", "dotted", "large", "grows", "first"),
+        ObjectDescription("red circle", "plain", "large", "rests", "throughout"),
     ]
     assert full_caption(things) == (
         "an orange star rests then spins then rests while a blue cross grows then rests and a red circle rests"
@@ -174,21 +173,21 @@ def test_a_full_caption_tells_all_that_happens():
     assert full_caption(things[2:]) == "a red circle rests"
 
 
-def test_a_moment_is_told_without_before_and_after():
+def test_the_caption_of_a_moment_has_no_before_and_after():
     things = [
-        Told("red star", "plain", "small", "spins", "last"),
-        Told("blue cross", "dotted", "large", "grows", "first"),
+        ObjectDescription("red star", "plain", "small", "spins", "last"),
+        ObjectDescription("blue cross", "dotted", "large", "grows", "first"),
     ]
-    moment = [things[0].at_a_moment(False), things[1].at_a_moment(True)]
-    assert [thing.deed for thing in moment] == ["rests", "grows"]
-    told = " | ".join(caption(np.random.default_rng(seed), moment, "dark") for seed in range(60))
-    assert "spins" not in told
-    assert "then" not in told
-    assert "blue cross grows" in told
-    resting = [thing.at_a_moment(False) for thing in things]
-    told = " | ".join(caption(np.random.default_rng(seed), resting, "dark") for seed in range(60))
-    assert "grows" not in told
-    assert "rests" in told
+    moment = [things[0].at_moment(False), things[1].at_moment(True)]
+    assert [thing.action for thing in moment] == ["rests", "grows"]
+    captions = " | ".join(caption(np.random.default_rng(seed), moment, "dark") for seed in range(60))
+    assert "spins" not in captions
+    assert "then" not in captions
+    assert "blue cross grows" in captions
+    resting = [thing.at_moment(False) for thing in things]
+    captions = " | ".join(caption(np.random.default_rng(seed), resting, "dark") for seed in range(60))
+    assert "grows" not in captions
+    assert "rests" in captions
 
 
 @pytest.mark.parametrize("wrong", [{"split": "test"}, {"side": 8}, {"num_frames": 0}])

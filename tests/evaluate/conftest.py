@@ -16,4 +16,4 @@ def demo_pipeline() -> CogVideoXPipeline:
 @pytest.fixture(scope="session")
 def chosen() -> dict[str, list[int]]:
     """The layers and the step that suit the demo's model."""
-    return shipped.chosen()
+    return shipped.best_settings()

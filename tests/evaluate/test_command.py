@@ -36,9 +36,9 @@ def test_the_demo_world_is_measured_told_and_not_repeated(evaluate, tmp_path, mo
         assert told in said
     record = json.loads((tmp_path / "out" / "results.json").read_text())
     assert record["clips"] == {"measured": 2, "unmasked": 0, "failed": {}}
-    assert record["asked"]["model"] == "demo"
-    assert record["settings"]["layers"] == record["asked"]["layers"]
-    assert record["asked"]["versions"].keys() == {"imap-fast", "torch", "diffusers"}
+    assert record["options"]["model"] == "demo"
+    assert record["settings"]["layers"] == record["options"]["layers"]
+    assert record["options"]["versions"].keys() == {"imap-fast", "torch", "diffusers"}
     for kind, measures in MEASURES.items():
         assert set(record["metrics"][kind]) == set(measures)
     shown = record["metrics"]["object"]["spatial_auc"]

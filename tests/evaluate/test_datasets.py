@@ -24,7 +24,7 @@ def test_the_demo_world_knows_objects_and_motions():
     assert shown.concepts == (*kinds, "background")
     for truth in shown.truths:
         if truth.kind == "motion":
-            np.testing.assert_array_equal(truth.mask.any((1, 2)), truth.lasts)
+            np.testing.assert_array_equal(truth.mask.any((1, 2)), truth.active)
 
 
 @pytest.mark.parametrize("resolutions", [("480p",), ("1080p", "480p"), ("1080p", "Full-Resolution")])

@@ -72,7 +72,7 @@ def test_every_concept_of_the_demo_world_is_a_word_of_its_prompt(demo_pipeline, 
 
 def test_random_heads_are_others_in_each_clip_and_the_same_again(demo_pipeline, chosen, found):
     reader = Reader(demo_pipeline, 0, chosen)
-    example = reader.fitted(demo_world(1).clips["held_out-0"]())
+    example = reader.prepared(demo_world(1).clips["held_out-0"]())
     first, again, other = (reader.maps_of_random_heads(example, name) for name in ("a", "a", "b"))
     assert torch.equal(first.imap, again.imap)
     assert not torch.equal(first.selected_heads, other.selected_heads)
@@ -107,7 +107,7 @@ def test_a_clip_done_before_is_not_repeated_and_a_broken_one_stops_no_other(
     (first, read_first), (second, read_second) = demo_world(CLIPS).clips.items()
     dataset = DataSet({}, {first: read_first, "broken": broken, second: read_second})
     with pytest.raises(KeyboardInterrupt):
-        evaluate(demo_pipeline, dataset, journal=Journal(tmp_path, chosen), clip_done=break_off, **chosen)
+        evaluate(demo_pipeline, dataset, journal=Journal(tmp_path, chosen), on_clip_done=break_off, **chosen)
     with (tmp_path / "clips.jsonl").open("a") as file:
         file.write('{"clip": "broken", "ro')
     explained = []
@@ -153,7 +153,7 @@ def test_masks_are_cut_as_the_model_cuts_the_picture(davis_clips):
     """The clip is 16 × 24 and the model's picture square: its middle is what is seen, and judged."""
     reader = Reader(tiny_pipeline(), 0, {"layers": [1], "top_k": 2, "height": 32, "width": 32})
     whole = davis_clips.clips["bear"]()
-    seen = reader.fitted(whole)
+    seen = reader.prepared(whole)
     np.testing.assert_array_equal(seen.video.frames, whole.video.frames[:, :, 4:20])
     np.testing.assert_array_equal(seen.truths[0].mask, whole.truths[0].mask[:, :, 4:20])
     found = evaluate(tiny_pipeline(), davis_clips, layers=[1], top_k=2, height=32, width=32)
@@ -176,7 +176,7 @@ def test_a_list_without_masks_gives_maps_and_no_measures(tmp_path):
     dataset = video_list(write_json(tmp_path / "list.json", [record, {**record, "video_path": "gone.mp4"}]))
     heard = {}
     found = evaluate(
-        tiny_pipeline(), dataset, layers=[1], top_k=2, explained=lambda name, shown, maps: heard.update({name: maps})
+        tiny_pipeline(), dataset, layers=[1], top_k=2, on_unmasked=lambda name, shown, maps: heard.update({name: maps})
     )
     assert found.rows == {"0000-cat.mp4": []}
     assert found.measured == 0

@@ -38,7 +38,7 @@ def test_another_run_is_refused_by_its_difference_unless_it_begins_anew(tmp_path
     Journal(tmp_path, ASKED).add("a", [ROW])
     with pytest.raises(ValueError, match=r"layers was \[1, 2\] and is \[3\]"):
         Journal(tmp_path, ASKED | {"layers": [3]})
-    journal = Journal(tmp_path, ASKED | {"layers": [3]}, anew=True)
+    journal = Journal(tmp_path, ASKED | {"layers": [3]}, overwrite=True)
     assert journal.rows == {}
     assert list(Journal(tmp_path, ASKED).rows) == ["a"], "kept until there is something new"
     journal.add("b", [ROW])

@@ -5,7 +5,7 @@ from math import isnan
 import numpy as np
 import pytest
 
-from imap_fast.evaluate.example import Truth
+from imap_fast.evaluate.example import GroundTruth
 from imap_fast.evaluate.localization import IN_SPACE, MEASURES, localization
 from imap_fast.metrics.ranking import auc
 from tests.evaluate.truth import FRAMES, HEIGHT, WIDTH, example, maps_of, square
@@ -18,11 +18,11 @@ def rows_of(maps, shown):
 
 
 def slides(lasts=LASTS):
-    return Truth("slides", square() & lasts[:, None, None], lasts)
+    return GroundTruth("slides", square() & lasts[:, None, None], lasts)
 
 
 def test_maps_of_the_truth_score_one_and_their_opposite_zero():
-    shown = example(Truth("square", square()), slides())
+    shown = example(GroundTruth("square", square()), slides())
     truth = {"square": square(), "slides": shown.truths[1].mask, "background": ~square()}
     found = rows_of(maps_of(**truth), shown)
     assert {row["kind"] for row in found.values()} == set(MEASURES)
@@ -36,7 +36,7 @@ def test_maps_of_the_truth_score_one_and_their_opposite_zero():
 
 def test_an_object_is_followed_in_space_and_a_motion_in_time():
     """A map that is the object's all the time finds the motion in space alone, one that flickers in time alone."""
-    shown = example(Truth("square", square()), slides())
+    shown = example(GroundTruth("square", square()), slides())
     flicker = np.broadcast_to(LASTS[:, None, None], square().shape)
     in_space = rows_of(maps_of(square=square(), slides=square(), background=~square()), shown)["slides"]
     in_time = rows_of(maps_of(square=square(), slides=flicker, background=~square()), shown)["slides"]
@@ -53,21 +53,23 @@ def test_an_object_is_followed_in_space_and_a_motion_in_time():
 def test_frames_are_judged_one_by_one_in_space_and_together_in_space_and_time():
     """Where frames differ in brightness only their own thresholds part them."""
     brightness = np.arange(FRAMES)[:, None, None] * 10
-    found = rows_of(maps_of(square=square() + brightness, background=~square()), example(Truth("square", square())))
+    found = rows_of(
+        maps_of(square=square() + brightness, background=~square()), example(GroundTruth("square", square()))
+    )
     assert found["square"]["spatial_iou_best"] == found["square"]["spatial_iou_otsu"] == 1
     assert found["square"]["spacetime_iou_best"] < 0.5
 
 
 @pytest.mark.parametrize("mask", [square(0, 0), np.ones_like(square())], ids=["empty", "full"])
 def test_an_object_that_is_nowhere_or_everywhere_is_left_out(mask):
-    found = rows_of(maps_of(square=square(), background=~square()), example(Truth("square", mask)))
+    found = rows_of(maps_of(square=square(), background=~square()), example(GroundTruth("square", mask)))
     assert all(isnan(found["square"][measure]) for measure in MEASURES["object"])
 
 
 def test_frames_without_the_object_do_not_count_in_space():
     mask = square(0, 2)
     mask[4] = True
-    found = rows_of(maps_of(square=square(), background=~square()), example(Truth("square", mask)))["square"]
+    found = rows_of(maps_of(square=square(), background=~square()), example(GroundTruth("square", mask)))["square"]
     assert found["spatial_auc"] == 1
     assert found["spacetime_auc"] == pytest.approx(auc(square().astype(float), mask))
 
@@ -81,16 +83,16 @@ def test_a_motion_that_lasts_always_or_never_has_no_time(lasts):
 
 def test_only_annotated_frames_that_were_read_count():
     values = np.where(np.isin(np.arange(FRAMES), [1, 3])[:, None, None], square(), ~square())
-    shown = example(Truth("square", square()[[1, 3, 5]]), annotated=[1, 3, 5])
+    shown = example(GroundTruth("square", square()[[1, 3, 5]]), annotated=[1, 3, 5])
     found = rows_of(maps_of(square=values[:5], background=~values[:5]), shown)
     assert found["square"]["spatial_auc"] == found["square"]["spacetime_auc"] == found[None]["mean_iou"] == 1
-    late = example(Truth("square", square()[[5]]), annotated=[5])
+    late = example(GroundTruth("square", square()[[5]]), annotated=[5])
     with pytest.raises(ValueError, match="first 5 frames were read, and annotation begins with frame 5"):
         rows_of(maps_of(square=values[:5], background=~values[:5]), late)
 
 
 def test_one_frame_has_space_and_no_time():
-    shown = example(Truth("slides", square()[[2]], np.array([True])), annotated=[2])
+    shown = example(GroundTruth("slides", square()[[2]], np.array([True])), annotated=[2])
     found = rows_of(maps_of(slides=square(), background=~square()), shown)["slides"]
     assert [found[measure] for measure in IN_SPACE] == [1, 1, 1, 1]
     assert isnan(found["temporal_auc"])
@@ -99,7 +101,7 @@ def test_one_frame_has_space_and_no_time():
 
 def test_segmentation_gives_each_pixel_to_the_highest_map():
     left, right = square(0, 3), square(3, 6)
-    shown = example(Truth("left", left), Truth("right", right))
+    shown = example(GroundTruth("left", left), GroundTruth("right", right))
     maps = maps_of(left=left * 2.0, right=(left | right) * 1.0, background=np.full(left.shape, 0.5))
     assert rows_of(maps, shown)[None]["mean_iou"] == 1
     mixed = maps_of(left=left * 1.0, right=(left | right) * 2.0, background=np.full(left.shape, 0.5))
@@ -107,11 +109,11 @@ def test_segmentation_gives_each_pixel_to_the_highest_map():
 
 
 def test_without_a_background_there_is_no_segmentation():
-    assert None not in rows_of(maps_of(square=square()), example(Truth("square", square())))
+    assert None not in rows_of(maps_of(square=square()), example(GroundTruth("square", square())))
 
 
 def test_values_that_are_not_finite_are_no_map():
     values = square().astype(np.float32)
     values[2, 3, 4] = np.nan
     with pytest.raises(ValueError, match="not finite; try another dtype"):
-        rows_of(maps_of(square=values, background=~square()), example(Truth("square", square())))
+        rows_of(maps_of(square=values, background=~square()), example(GroundTruth("square", square())))

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from imap_fast.evaluate.example import BACKGROUND, Example, Truth
+from imap_fast.evaluate.example import BACKGROUND, Example
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.video import Clip
 
@@ -18,7 +18,7 @@ def square(begin: int = 0, end: int = FRAMES) -> np.ndarray:
     return mask
 
 
-def example(*truths: Truth, annotated: range | list[int] = range(FRAMES)) -> Example:
+def example(*truths: GroundTruth, annotated: range | list[int] = range(FRAMES)) -> Example:
     clip = Clip(np.zeros((FRAMES, HEIGHT, WIDTH, 3), np.uint8))
     concepts = (*(truth.label for truth in truths), BACKGROUND)
     return Example(clip, "a square slides", concepts, truths, np.array(list(annotated)))

@@ -3,7 +3,7 @@
 import pytest
 
 from imap_fast.judge import Endpoint, EndpointError
-from imap_fast.judge.endpoint import LONGEST_WAIT, TRIES
+from imap_fast.judge.endpoint import MAX_WAIT, TRIES
 from tests.judge.conftest import KEY
 from tests.judge.stand_in import SILENCE, completion, failure
 
@@ -26,7 +26,7 @@ def test_without_a_key_none_is_sent_not_even_from_netrc(server, tmp_path, monkey
     assert "Authorization" not in server.requests[0]["headers"]
 
 
-@pytest.mark.parametrize(("told", "waited"), [("7", 7), ("86400", LONGEST_WAIT)])
+@pytest.mark.parametrize(("told", "waited"), [("7", 7), ("86400", MAX_WAIT)])
 def test_a_busy_server_says_how_long_to_wait(server, waits, told, waited):
     server.replies = [failure(429, Retry_After=told), completion("fine")]
     assert Endpoint(server.url, KEY).complete(BODY) == "fine"

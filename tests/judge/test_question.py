@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from imap_fast.judge import questions
-from imap_fast.judge.estimate import CHARACTERS, image_tokens, tokens_in
+from imap_fast.judge.estimate import CHARACTERS_PER_TOKEN, image_tokens, tokens_in
 from imap_fast.judge.rubric import RESPONSE_FORMAT, RUBRIC
 from tests.render import synthetic
 from tests.report import moving
@@ -88,6 +88,6 @@ def test_tokens_of_a_picture_follow_the_rule_of_tiles(size, tokens):
 
 
 def test_tokens_of_a_request_grow_with_its_text(asked):
-    short, long = asked(["s", "s" + 4 * CHARACTERS * "s"])[:2]
+    short, long = asked(["s", "s" + 4 * CHARACTERS_PER_TOKEN * "s"])[:2]
     assert tokens_in(long) - tokens_in(short) == 4
-    assert tokens_in(short) > image_tokens(*short.size) + len(RUBRIC) / CHARACTERS
+    assert tokens_in(short) > image_tokens(*short.size) + len(RUBRIC) / CHARACTERS_PER_TOKEN

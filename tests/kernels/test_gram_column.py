@@ -14,7 +14,7 @@ SHAPES = [(1, 1, 31, 2, 64), (3, 2, 17, 4, 96), (2, 3, 67, 17, 64), (2, 1, 13, 3
 
 
 def brute_force(features, index, repeats, head_weights, normalize):
-    """METHOD steps 2, 3 and 5 in fp64 with every padding key spelled out: maps `[maps, keys, tokens]`."""
+    """The steps of docs/method.md in fp64, with every padding key as a row: maps `[maps, keys, tokens]`."""
     spelled = torch.repeat_interleave(torch.arange(len(repeats)), repeats.long().cpu())
     first = torch.searchsorted(spelled, torch.arange(len(repeats)))
     frames = index.shape[2]

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from imap_fast.layers.attention import shown_attention
+from imap_fast.layers.attention import observed_attention
 from imap_fast.layers.eigenvalue import second_eigenvalues
 from imap_fast.models.registry import adapter_for
 from tests.layers.test_eigenvalue import dense
@@ -30,7 +30,7 @@ def test_each_layer_is_shown_once_and_the_output_is_the_same(architecture, model
     seen = []
     with torch.no_grad():
         before = model(**inputs).sample
-        with shown_attention(adapter_for(model), lambda layer, query, key, **_: seen.append((layer, query, key))):
+        with observed_attention(adapter_for(model), lambda layer, query, key, **_: seen.append((layer, query, key))):
             during = model(**inputs).sample
     assert torch.equal(before, during)
     assert [layer for layer, _, _ in seen] == [0, 1, 2]
@@ -42,7 +42,10 @@ def test_each_layer_is_shown_once_and_the_output_is_the_same(architecture, model
 def test_they_are_the_queries_and_keys_that_make_the_output(architecture, model, inputs, monkeypatch):
     """Of the calls over these rows the first three are the layers'; HunyuanVideo has more blocks behind."""
     shown, called, stock = [], [], F.scaled_dot_product_attention
-    with torch.no_grad(), shown_attention(adapter_for(model), lambda *call, **options: shown.append((call, options))):
+    with (
+        torch.no_grad(),
+        observed_attention(adapter_for(model), lambda *call, **options: shown.append((call, options))),
+    ):
         model(**inputs)
 
     def call(query, key, value, attn_mask=None, **options):
@@ -66,7 +69,7 @@ def test_its_second_eigenvalue_is_that_of_the_matrix(architecture):
     def see(layer, query, key, attn_mask, **options):
         found.append((second_eigenvalues(query, key, attn_mask=attn_mask, **options), dense(query, key, attn_mask)))
 
-    with torch.no_grad(), shown_attention(adapter_for(model), see):
+    with torch.no_grad(), observed_attention(adapter_for(model), see):
         model(**architecture.draw(batch=2, padding=7))
     assert len(found) == 3
     for iterated, solved in found:
@@ -76,7 +79,7 @@ def test_its_second_eigenvalue_is_that_of_the_matrix(architecture):
 def test_no_tokens_by_tokens_tensor_comes_into_being(model, inputs):
     found = []
     with torch.no_grad(), Watch() as watch:
-        with shown_attention(
+        with observed_attention(
             adapter_for(model), lambda _, *call, **options: found.append(second_eigenvalues(*call, **options))
         ):
             model(**inputs)
@@ -89,7 +92,7 @@ def test_the_watch_would_find_it(model, inputs, monkeypatch):
     with (
         torch.no_grad(),
         Watch() as watch,
-        shown_attention(adapter_for(model), lambda _, *call, **o: second_eigenvalues(*call, **o)),
+        observed_attention(adapter_for(model), lambda _, *call, **o: second_eigenvalues(*call, **o)),
     ):
         model(**inputs)
     assert any(tensor.startswith(("tokens ×", "rows ×")) for tensor in watch.found)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from imap_fast.video import resize_and_crop
-from imap_fast.video.resize import kept_window
+from imap_fast.video.crop import kept_window
 from tests.video.media import draw_frames
 
 

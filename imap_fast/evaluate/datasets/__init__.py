@@ -1,4 +1,4 @@
-"""The data sets that can be evaluated on, a file for each form in which they come."""
+"""The data sets, one file for each format."""
 
 from pathlib import Path
 
@@ -13,23 +13,23 @@ __all__ = ["demo_world", "open_dataset", "palette_masks", "video_list"]
 def open_dataset(
     data: str, *, captions: Path | None = None, videos: Path | None = None, clips: int | None = None
 ) -> DataSet:
-    """The data set behind a name on the command line.
+    """The data set that an argument of the command line names.
 
     Args:
         data: `"demo"`, a folder of frames and palette masks, or a JSON list of videos.
         captions: see `palette_masks`.
         videos: see `video_list`.
-        clips: how many at most, the first ones. None: all; of the demo world, which has no end, its usual number.
+        clips: the number of clips, from the first one on. None: all; the default of `demo_world` for the demo.
 
     Raises:
-        ValueError: nothing that can be read, or an option that it does not take.
+        ValueError: no such data set, or an option that it does not support.
     """
     path = Path(data)
     is_folder, is_list = data != "demo" and path.is_dir(), path.suffix.lower() == ".json"
     if captions is not None and not is_folder:
-        raise ValueError(f"captions are for a folder of frames and masks, and {data} is none; leave them out")
+        raise ValueError(f"captions are for a folder of frames and masks, and {data} is none; omit them")
     if videos is not None and not is_list:
-        raise ValueError(f"videos says where those of a JSON list are, and {data} is none; leave it out")
+        raise ValueError(f"videos is the folder of the videos in a JSON list, and {data} is none; omit it")
     if data == "demo":
         return demo_world() if clips is None else demo_world(clips)
     if is_folder:

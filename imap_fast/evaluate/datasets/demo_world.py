@@ -1,4 +1,4 @@
-"""Clips of the demo's world, which the shipped model never saw, with exact masks of objects and motions."""
+"""Clips of the demo world that the demo model was not trained on, with exact masks of objects and motions."""
 
 from functools import partial
 
@@ -6,16 +6,19 @@ import numpy as np
 
 from imap_fast.demo import world
 from imap_fast.demo.captions import full_caption
-from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, Truth
-from imap_fast.video import Clip
+from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
+from imap_fast.video.clip import Clip
 
 SPLIT = "held_out"
 
 
 def demo_world(clips: int = 200) -> DataSet:
-    """The first `clips` held-out scenes: of combinations that the shipped model was not trained on.
+    """The first held-out scenes. Their combinations of words are not in the training data of the demo model.
 
-    Captions tell all that happens, so that every concept is also a word of the prompt (`match="prompt"`).
+    Captions describe everything that happens, so every concept is also a word of the prompt (`match="prompt"`).
+
+    Args:
+        clips: the number of scenes.
     """
     return DataSet({"data": "demo", "split": SPLIT}, {f"{SPLIT}-{seed}": partial(_read, seed) for seed in range(clips)})
 
@@ -23,8 +26,8 @@ def demo_world(clips: int = 200) -> DataSet:
 def _read(seed: int) -> Example:
     scene = world.sample(seed, SPLIT)
     movers = [thing for thing in scene.objects if thing.moving.any()]
-    truths = [Truth(thing.label, thing.mask) for thing in scene.objects]
-    truths += [Truth(thing.motion, thing.motion_mask, thing.moving) for thing in movers]
+    truths = [GroundTruth(thing.label, thing.mask) for thing in scene.objects]
+    truths += [GroundTruth(thing.motion, thing.motion_mask, thing.moving) for thing in movers]
     concepts = (*(truth.label for truth in truths), BACKGROUND)
-    caption = full_caption([thing.told for thing in scene.objects])
+    caption = full_caption([thing.description for thing in scene.objects])
     return Example(Clip(scene.frames, scene.fps), caption, concepts, tuple(truths), np.arange(len(scene.frames)))

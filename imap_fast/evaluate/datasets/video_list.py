@@ -1,7 +1,7 @@
-"""JSON lists of videos, as the method's authors write them: `video_path`, `caption`, `concepts`, `object`.
+"""JSON lists of videos in the format of the authors: `video_path`, `caption`, `concepts`, `object`.
 
-There are no masks in them, so nothing to measure, unless beside the videos `masks/<video's name>/<frame>.png` shows
-where the `object` is in the frames of those numbers: wherever a pixel is not 0.
+A list has no masks, and then nothing is measured. Optional masks of the `object` are files next to the videos,
+`masks/<name of the video>/<number of the frame>.png`. Pixels other than 0 belong to the object.
 """
 
 import hashlib
@@ -13,22 +13,23 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, Truth
-from imap_fast.video import Clip, read_clip
+from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
+from imap_fast.video.clip import Clip
+from imap_fast.video.read import read_clip
 
 MASKS = "masks"
 
 
 def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
-    """The videos of a list, which says what to look for in each.
+    """The videos of a list, with the concepts to look for.
 
     Args:
-        path: a JSON list of `{"video_path": …, "caption": …, "concepts": […], "object": …}`; `object`, one of the
-            concepts or one more, may be missing.
-        videos: the folder that `video_path` starts from. None: that of the list.
+        path: a JSON list of `{"video_path": …, "caption": …, "concepts": […], "object": …}`. `object` is optional, and
+            may be one of the concepts.
+        videos: the folder to which `video_path` is relative. None: the folder of the list.
 
     Raises:
-        ValueError: no such list, or a record without one of these.
+        ValueError: the file is no such list, or a record is incomplete.
     """
     try:
         records = json.loads(path.read_text("utf-8"))
@@ -40,7 +41,7 @@ def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
     clips = {}
     for number, record in enumerate(records):
         _check(path, number, record)
-        # Videos may be named twice, with other concepts.
+        # The number makes names unique: a video may occur twice, with other concepts.
         clips[f"{number:04d}-{Path(record['video_path']).name}"] = partial(_read, root, record)
     digest = hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
     return DataSet({"data": str(path), "records": digest, "videos": str(root)}, clips)
@@ -50,12 +51,12 @@ _LIKE = '[{"video_path": "cat.mp4", "caption": "a cat jumps", "concepts": ["cat"
 
 
 def _check(path: Path, number: int, record: Any) -> None:
-    texts = {}
+    texts: dict[Any, Any] = {}
     if isinstance(record, dict) and isinstance(record.get("concepts"), list):
         texts = {name: record.get(name) for name in ("video_path", "caption")}
         texts |= dict(enumerate(record["concepts"])) | {"object": record.get("object", "-")}
     if len(texts) < 4 or not all(isinstance(text, str) and text.strip() for text in texts.values()):
-        raise ValueError(f"{path}: record {number} is not like those of {_LIKE}")
+        raise ValueError(f"{path}: record {number} is incomplete; write records like {_LIKE}")
 
 
 def _read(root: Path, record: dict[str, Any]) -> Example:
@@ -69,14 +70,14 @@ def _read(root: Path, record: dict[str, Any]) -> Example:
     masks = {_number(file, clip): file for file in folder.glob("*.png")}
     if not masks:
         raise ValueError(f"{folder} holds no .png mask; remove it, or name masks by the number of their frame")
-    truth = Truth(record["object"].strip(), np.stack([_mask(masks[number], clip) for number in sorted(masks)]))
+    truth = GroundTruth(record["object"].strip(), np.stack([_mask(masks[number], clip) for number in sorted(masks)]))
     concepts = tuple(dict.fromkeys((*concepts, BACKGROUND)))
     return Example(clip, record["caption"], concepts, (truth,), np.array(sorted(masks)))
 
 
 def _number(file: Path, clip: Clip) -> int:
     if not file.stem.isdecimal() or int(file.stem) >= len(clip.frames):
-        raise ValueError(f"{file} is named after no frame; the video's have the numbers 0 to {len(clip.frames) - 1}")
+        raise ValueError(f"{file} is not named by a frame; the frames of the video are 0 to {len(clip.frames) - 1}")
     return int(file.stem)
 
 

@@ -1,4 +1,4 @@
-"""Concept attention: the concept stream's rows attend to themselves and to the visual tokens (METHOD, "Text keys")."""
+"""Concept attention: concept rows attend to themselves and to visual tokens (docs/method.md, "Text keys")."""
 
 import torch
 
@@ -17,11 +17,11 @@ def concept_attention(
     multiplicity: torch.Tensor,
     backend: str = "auto",
 ) -> torch.Tensor:
-    """Attention of the concept rows over `[concept rows ; visual rows]` (METHOD, "Text keys" and facts 1 and 2).
+    """Attention of the concept rows over `[concept rows ; visual rows]` (docs/method.md, "Exact shortcuts", 1 and 2).
 
-    `softmax(query · [key ; visual_key]ᵀ / √d + [log multiplicity ; 0]) · [value ; visual_value]`: the bias counts
-    concept row `c` `multiplicity[c]` times, so that one padding row stands for all. Accumulated in fp32 (fp64 for
-    fp64); no gradient is kept.
+    `softmax(query · [key ; visual_key]ᵀ / √d + [log multiplicity ; 0]) · [value ; visual_value]`. The bias counts
+    concept row `c` `multiplicity[c]` times, so that one row represents all padding. Sums are in fp32 (fp64 for fp64).
+    No gradient is recorded.
 
     Args:
         query: of the concept rows, `[heads, keys, head dim]`, any strides; fp32, fp16, bf16, or fp64 for the
@@ -30,14 +30,14 @@ def concept_attention(
         value: of the concept rows, like `query`.
         visual_key: of the visual tokens, `[heads, visual tokens, head dim]`, same dtype.
         visual_value: of the visual tokens, like `visual_key`.
-        multiplicity: fp32 `[keys]`, how many equal rows each concept row stands for; 0 leaves a row out.
+        multiplicity: fp32 `[keys]`, how many equal rows each concept row represents; 0 ignores a row.
         backend: `"auto"`, `"triton"` or `"reference"`.
 
     Returns:
         `[heads, keys, head dim]` in the dtype of `query`.
 
     Raises:
-        ValueError, TypeError: shapes, dtypes or devices that do not fit, or a backend that cannot run here.
+        ValueError, TypeError: shapes, dtypes or devices that do not agree, or a backend that cannot run here.
     """
     check_features(query=query, key=key, value=value, visual_key=visual_key, visual_value=visual_value)
     for name, rows, other, expected in (

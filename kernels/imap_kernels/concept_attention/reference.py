@@ -1,4 +1,4 @@
-"""The concept stream's attention as its equation."""
+"""Concept attention as its equation."""
 
 import torch
 import torch.nn.functional as F
@@ -15,18 +15,19 @@ def concept_attention(
     visual_value: torch.Tensor,
     multiplicity: torch.Tensor,
 ) -> torch.Tensor:
-    """Softmax attention of a few rows over `[concept rows ; visual rows]`, a few heads at a time."""
+    """Softmax attention over `[concept rows ; visual rows]`, a few heads at a time."""
     concepts, dtype = query.shape[1], accumulation_dtype(query.dtype)
-    counted = multiplicity.to(dtype).log()
-    bias = torch.cat([counted, counted.new_zeros(visual_key.shape[1])]).expand(concepts, -1)
+    log_count = multiplicity.to(dtype).log()
+    bias = torch.cat([log_count, log_count.new_zeros(visual_key.shape[1])]).expand(concepts, -1)
     queries, *parts = (few_heads(rows, like=visual_key) for rows in (query, key, value, visual_key, visual_value))
-    # All parts in the same memory: were each given its own, the process would keep that of many.
+    # All parts share one buffer. With a buffer for each part, the allocator would keep several of them.
     shape = 2, len(queries[0]), bias.shape[1], query.shape[2]
     memory = torch.empty(shape, dtype=dtype, device=query.device)
     output = []
     for q, k, v, visual_k, visual_v in zip(queries, *parts, strict=True):
         keys = torch.cat([k, visual_k], dim=1, out=memory[0, : len(q)])
         values = torch.cat([v, visual_v], dim=1, out=memory[1, : len(q)])
-        # As a batch of one: without a batch PyTorch has no fused attention.
-        output.append(F.scaled_dot_product_attention(*(rows[None] for rows in (q.to(dtype), keys, values)), bias)[0])
+        # A batch of one, because PyTorch has no fused attention without a batch.
+        attended = F.scaled_dot_product_attention(q.to(dtype)[None], keys[None], values[None], bias)
+        output.append(attended[0])
     return torch.cat(output).to(query.dtype)

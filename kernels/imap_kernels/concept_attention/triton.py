@@ -7,7 +7,7 @@ import triton.language as tl
 from imap_kernels.tile import inner_products, load_rows
 from imap_kernels.tuning import block, computable, tuned
 
-# Programs that fill a GPU: the visual tokens are split until there are as many, or parts get too small to pay.
+# The number of programs that fill a GPU. The visual tokens are split until there are that many, or parts are too small.
 PROGRAMS = 384
 SMALLEST_PART = 256
 QUERY_TILE = 64
@@ -22,7 +22,7 @@ def concept_attention(
     visual_value: torch.Tensor,
     multiplicity: torch.Tensor,
 ) -> torch.Tensor:
-    """Attention over parts of the visual tokens, the concept rows with the first, then their weighted mean."""
+    """Attention over each part of the visual tokens, the first with the concept rows, then their weighted mean."""
     output = torch.empty_like(query, memory_format=torch.contiguous_format)
     query, key, value, visual_key, visual_value = computable(query, key, value, visual_key, visual_value)
     heads, keys, dim = query.shape
@@ -136,7 +136,7 @@ def _part_attention(
     asked = load_rows(query + head * query_head, row, row < keys, query_row, query_dim, DIM, BLOCK_D)
     output = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
     total = tl.zeros([BLOCK_Q], tl.float32)
-    # Below any score, yet finite: a tile of rows that all count zero times must not make NaN of infinities.
+    # Below any score, but finite: with −inf, a tile whose rows all have multiplicity 0 would give NaN.
     peak = tl.full([BLOCK_Q], -1e30, tl.float32)
 
     key += head * key_head

@@ -1,4 +1,4 @@
-"""Frame separation: how well each head tells the frames apart, and the heads that do it best (METHOD step 4)."""
+"""Frame separation: how well each head separates the frames, and the best heads (docs/method.md, "Motion heads")."""
 
 import torch
 
@@ -10,22 +10,22 @@ SCORES = ("chi", "fisher", "dbi", "silhouette")
 
 @torch.no_grad()
 def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi", backend: str = "auto") -> torch.Tensor:
-    """A separation score of every head's features, the frame index as the cluster label (METHOD step 4).
+    """The separation score of the features of each head, with the frame index as cluster label.
 
-    With `m_f` the mean of frame `f`, `m` that of all tokens, `S_b = Σ_f P (m_f - m)(m_f - m)ᵀ` and
-    `S_w = Σ_f Σ_p (x - m_f)(x - m_f)ᵀ`:
+    See docs/method.md, "Motion heads". With `m_f` the mean of frame `f`, `m` that of all tokens, `S_b = Σ_f P (m_f -
+    m)(m_f - m)ᵀ` and `S_w = Σ_f Σ_p (x - m_f)(x - m_f)ᵀ`:
 
     - `chi` (Calinski–Harabasz): `tr(S_b) (N - F) / (tr(S_w) (F - 1))`,
     - `fisher`: `tr(S_b) / tr(S_w)`,
     - `dbi` (Davies–Bouldin, lower is better): mean over frames of `max_j (s_i + s_j) / |m_i - m_j|`,
     - `silhouette`: Euclidean, on the `min(5000, N)` tokens that scikit-learn draws with `random_state=0`.
 
-    Values are scikit-learn's, a head whose tokens do not scatter within their frames included (`chi` 1, and `fisher` in
-    proportion). One frame, or one patch in a frame, leaves nothing to separate: every score is 0 there.
+    The values are those of scikit-learn, also for a head without scatter within its frames (`chi` is 1, and `fisher` in
+    proportion). With one frame, or one patch in a frame, there is nothing to separate, and every score is 0.
 
     Args:
         features: attention output `[heads, frames · patches, head dim]`, frame-major, any strides; fp32, fp16, bf16,
-            or fp64 for the reference.
+            or fp64 with the reference.
         frames: latent frames.
         score: `"chi"`, `"fisher"`, `"dbi"` or `"silhouette"`.
         backend: `"auto"`, `"triton"` or `"reference"`.
@@ -34,7 +34,7 @@ def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi",
         fp32 `[heads]`.
 
     Raises:
-        ValueError, TypeError: an unknown score, shapes or dtypes that do not fit, or a backend that cannot run here.
+        ValueError, TypeError: an unknown score, shapes or dtypes that do not agree, or a backend that cannot run here.
     """
     heads, _ = check_features(features=features)
     patches = check_frames("features", features, frames)
@@ -46,15 +46,15 @@ def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi",
 
 @torch.no_grad()
 def motion_heads(scores: torch.Tensor, *, score: str, top_k: int) -> torch.Tensor:
-    """The `top_k` heads that separate the frames best (METHOD step 4), found on the device without synchronization.
+    """The `top_k` heads that separate the frames best, chosen on the device without synchronization.
 
     Args:
         scores: `[..., heads]`, from `frame_separation`.
-        score: which score they are; `dbi` is better when lower, the others when higher.
-        top_k: how many heads.
+        score: name of the score. Lower is better for `dbi`, higher for the others.
+        top_k: the number of heads.
 
     Returns:
-        int64 `[..., top_k]`, best first; the lowest head among equals; NaN comes last.
+        int64 `[..., top_k]`, best first. The lowest head comes first among equals, and NaN comes last.
 
     Raises:
         ValueError: an unknown score, or a `top_k` that is not between 1 and the number of heads.

@@ -1,4 +1,4 @@
-"""How well the features of a head separate the frames: scikit-learn's clustering scores, the frame index as label."""
+"""The clustering scores of scikit-learn, with the frame index as label, as their equations."""
 
 from collections.abc import Iterator
 
@@ -16,9 +16,9 @@ def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.T
 
 
 def centred(features: torch.Tensor, frames: int) -> Iterator[torch.Tensor]:
-    """A few heads after the others, in the same memory: `[heads, frames, patches, head dim]`, less their mean.
+    """Yield a few heads at a time in one buffer, `[heads, frames, patches, head dim]`, minus their mean.
 
-    In real features that is not small against their spread.
+    The mean of real features is not small compared with their spread, and would cost digits.
     """
     parts = few_heads(features, like=features)
     memory = torch.empty(parts[0].shape, dtype=accumulation_dtype(features.dtype), device=features.device)
@@ -28,7 +28,7 @@ def centred(features: torch.Tensor, frames: int) -> Iterator[torch.Tensor]:
 
 
 def chi(x: torch.Tensor) -> torch.Tensor:
-    """Calinski–Harabasz: `tr(S_b) / (F - 1)` over `tr(S_w) / (N - F)`; 1 where nothing scatters within a frame."""
+    """Calinski–Harabasz: `tr(S_b) / (F - 1)` over `tr(S_w) / (N - F)`; 1 without scatter within frames."""
     _, frames, patches, _ = x.shape
     frame_mean = x.mean(2, keepdim=True)
     between = patches * (frame_mean - frame_mean.mean(1, keepdim=True)).square().sum((1, 2, 3))
@@ -38,13 +38,13 @@ def chi(x: torch.Tensor) -> torch.Tensor:
 
 
 def fisher(x: torch.Tensor) -> torch.Tensor:
-    """`tr(S_b) / tr(S_w)`, which is `chi · (F - 1) / (N - F)` and so orders heads alike."""
+    """`tr(S_b) / tr(S_w) = chi · (F - 1) / (N - F)`, which orders heads like `chi`."""
     _, frames, patches, _ = x.shape
     return chi(x) * (frames - 1) / (frames * patches - frames)
 
 
 def dbi(x: torch.Tensor) -> torch.Tensor:
-    """Davies–Bouldin: from each frame's mean and the mean distance of its tokens to it."""
+    """Davies–Bouldin, from the mean of each frame and the mean distance of its tokens to it."""
     frame_mean = x.mean(2)
     return davies_bouldin(frame_mean, spread=(x - frame_mean[:, :, None]).norm(dim=-1).mean(2))
 
@@ -55,7 +55,7 @@ def silhouettes(x: torch.Tensor) -> torch.Tensor:
 
 
 def davies_bouldin(frame_mean: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
-    """The mean over frames of `max_j (s_i + s_j) / |m_i - m_j|`; 0 where all spreads, or all distances, vanish.
+    """The mean over frames of `max_j (s_i + s_j) / |m_i - m_j|`; 0 if all spreads, or all distances, are zero.
 
     Args:
         frame_mean: `m`, `[..., frames, head dim]`.
@@ -63,5 +63,5 @@ def davies_bouldin(frame_mean: torch.Tensor, spread: torch.Tensor) -> torch.Tens
     """
     distance = torch.cdist(frame_mean, frame_mean, compute_mode="donot_use_mm_for_euclid_dist")
     similarity = (spread[..., :, None] + spread[..., None, :]) / torch.where(distance == 0, torch.inf, distance)
-    vanishes = (spread <= 1e-8).all(-1) | (distance <= 1e-8).flatten(-2).all(-1)
-    return torch.where(vanishes, 0.0, similarity.amax(-1).mean(-1))
+    is_zero = (spread <= 1e-8).all(-1) | (distance <= 1e-8).flatten(-2).all(-1)
+    return torch.where(is_zero, 0.0, similarity.amax(-1).mean(-1))

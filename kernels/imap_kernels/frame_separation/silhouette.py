@@ -1,4 +1,4 @@
-"""The silhouette score of one head, on the tokens that scikit-learn would sample."""
+"""The silhouette score of one head, on the sample of tokens that scikit-learn draws."""
 
 import functools
 
@@ -11,7 +11,7 @@ CHUNK = 512
 
 @functools.lru_cache(maxsize=8)
 def sampled_tokens(tokens: int, device: torch.device) -> torch.Tensor:
-    """Tokens that `silhouette_score(..., sample_size=min(5000, N), random_state=0)` draws, int64 `[min(5000, N)]`."""
+    """The sample of `silhouette_score(..., sample_size=min(5000, N), random_state=0)`, int64 `[min(5000, N)]`."""
     order = numpy.random.RandomState(0).permutation(tokens)[:SAMPLE]
     return torch.from_numpy(order).to(device)
 
@@ -19,8 +19,8 @@ def sampled_tokens(tokens: int, device: torch.device) -> torch.Tensor:
 def silhouette(x: torch.Tensor) -> torch.Tensor:
     """Mean of `(b - a) / max(a, b)` over the sampled tokens of `x [frames, patches, head dim]`.
 
-    `a` is the mean distance to the other tokens of the own frame, `b` the smallest mean distance to those of another
-    frame. A token alone in its frame counts 0. At most `512 × 5000` distances exist at a time.
+    `a` is the mean distance to the other tokens of the same frame, and `b` the smallest mean distance to the tokens of
+    another frame. A token alone in its frame counts 0. At most `512 × 5000` distances exist at a time.
     """
     frames, patches, _ = x.shape
     index = sampled_tokens(frames * patches, x.device)

@@ -8,12 +8,12 @@ from imap_kernels.frame_separation import reference
 from imap_kernels.tile import load_rows
 from imap_kernels.tuning import block, computable, tuned
 
-# Patches of a frame that one program holds in registers.
+# The number of patches of a frame that one program holds in registers.
 PART_ROWS = 128
 
 
 def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.Tensor:
-    """Moments of every part of every frame, then the score from the moments; `silhouette` is the reference's."""
+    """Moments of every part of every frame, then the score from the moments. `silhouette` uses the reference."""
     if score == "silhouette":
         return reference.frame_separation(features, frames, score)
     (features,) = computable(features)

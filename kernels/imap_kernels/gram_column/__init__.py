@@ -1,4 +1,4 @@
-"""GramCol: the Gram column of each text-surrogate token, contrasted and added to the maps (METHOD steps 2, 3 and 5)."""
+"""GramCol: the Gram column of each text-surrogate token, its contrast, and its sum into the maps (docs/method.md)."""
 
 import torch
 
@@ -18,27 +18,26 @@ def gram_column(
     normalize: str = "none",
     backend: str = "auto",
 ) -> None:
-    """Add one layer's maps to the running ones, in place (METHOD steps 2, 3 and 5: "GramCol", "Contrast", "Maps").
+    """Add the maps of one layer to the running maps, in place.
 
-    `g[h, c, f, p] = o[h, f, i*[h, c, f]] · o[h, f, p]`, then `z = (g - mean_c g) / (std_c g + 1e-6)` over the text keys
-    (unbiased std, key `c` counted `multiplicity[c]` times), then
-    `out[m, c] += normalize_c(Σ_h head_weights[m, h] · z[h, c])`. Accumulated in fp32 (fp64 for fp64), in one order:
-    same bits every run.
+    See docs/method.md, "GramCol", "Contrast" and "Maps of a layer". `g[h, c, f, p] = o[h, f, i*[h, c, f]] · o[h, f,
+    p]`, then `z = (g - mean_c g) / (std_c g + 1e-6)` over the text keys (unbiased std, key `c` counted
+    `multiplicity[c]` times), then `out[m, c] += normalize_c(Σ_h head_weights[m, h] · z[h, c])`. Sums are in fp32 (fp64
+    for fp64), in a fixed order: same bits every run.
 
     Args:
         features: attention output `[heads, frames · patches, head dim]`, frame-major, any strides; fp32, fp16, bf16,
-            or fp64 for the reference.
+            or fp64 with the reference.
         surrogate_index: int64 `[heads, keys, frames]`, from `qk_match`.
-        multiplicity: fp32 `[keys]`, how many equal text keys each one stands for; 0 leaves a key out.
-        head_weights: fp32 `[maps, heads]` for one map or two; a row of ones makes `gramcol`, a row of `1/k` at the
-            motion heads `imap`.
-            A head of weight 0 adds nothing to that map, not even its NaN.
+        multiplicity: fp32 `[keys]`, how many equal text keys each one represents; 0 ignores a key.
+        head_weights: fp32 `[maps, heads]` for one map or two. A row of ones gives `gramcol`, and a row of `1/k` at the
+            motion heads gives `imap`. A head of weight 0 adds nothing to that map, not even its NaN.
         out: fp32 `[maps, concepts, frames · patches]`, the running maps of the first `concepts ≤ keys` keys.
         normalize: `"none"`, or `"softmax"` over the text keys of this layer's maps.
         backend: `"auto"`, `"triton"` or `"reference"`.
 
     Raises:
-        ValueError, TypeError: shapes, dtypes or devices that do not fit, or a backend that cannot run here.
+        ValueError, TypeError: shapes, dtypes or devices that do not agree, or a backend that cannot run here.
     """
     heads, _ = check_features(features=features)
     if surrogate_index.dtype != torch.int64:

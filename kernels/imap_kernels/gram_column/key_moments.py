@@ -1,4 +1,4 @@
-"""Mean and deviation over text keys that no single tile holds."""
+"""Mean and standard deviation over more text keys than one tile holds."""
 
 import torch
 import triton
@@ -8,7 +8,7 @@ from imap_kernels.gram_column.tile import first_key, surrogates, weights_of
 from imap_kernels.tile import inner_products, load_rows
 from imap_kernels.tuning import block, tuned
 
-# Text keys that a tile can hold; more are taken tile by tile.
+# The number of text keys that a tile holds. More keys take several tiles.
 KEY_TILE = 64
 
 

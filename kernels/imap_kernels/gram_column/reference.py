@@ -1,4 +1,4 @@
-"""GramCol and its contrast over the text keys as their equations."""
+"""GramCol and its contrast over the text keys, as their equations."""
 
 import torch
 
@@ -15,14 +15,14 @@ def gram_column(
     out: torch.Tensor,
     normalize: str,
 ) -> None:
-    """Add the head-weighted contrast of one layer to `out`, head by head; weight 0 adds nothing, not even a NaN."""
+    """Add the weighted contrast of one layer to `out`, head by head. Weight 0 adds nothing, not even NaN."""
     heads, keys, frames = surrogate_index.shape
     dtype = accumulation_dtype(features.dtype)
     features = features.unflatten(1, (frames, -1))
     head, frame = (torch.arange(count, device=out.device) for count in (heads, frames))
     surrogates = features[head[:, None, None], frame[:, None], surrogate_index.transpose(1, 2)].to(dtype)
-    # Of a weighted mean, and of an unbiased variance. A single text key has nothing to contrast with: its deviation is
-    # zero, and the clamp keeps its variance so.
+    # The weights of the mean and of the unbiased variance. The deviation of a single text key is zero, and the clamp
+    # keeps its variance zero.
     multiplicity = multiplicity.to(dtype)
     total = multiplicity.sum()
     share, spread = multiplicity / total, multiplicity / (total - 1).clamp(min=1)
@@ -36,23 +36,23 @@ def gram_column(
 
 
 def deviation(surrogates: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Surrogates `o[f, i*[c, f]]` less their mean over the text keys, `[heads, frames, keys, head dim]`.
+    """Surrogates `o[f, i*[c, f]]` minus their mean over the text keys, `[heads, frames, keys, head dim]`.
 
-    `share [keys]` is a key's weight in the mean. `g[c, f, p] = o[f, i*[c, f]] · o[f, p]` is linear in the surrogates,
-    so `g - mean g` is made from their deviations. They are measured from the first key's, so that equal keys contrast
-    to exactly zero, not to their rounding.
+    `share [keys]` is the weight of each key in the mean. `g[c, f, p] = o[f, i*[c, f]] · o[f, p]` is linear in the
+    surrogates, so `g - mean g` follows from their deviations. Surrogates are first taken relative to the one of the
+    first key, so that equal keys give a contrast of exactly zero, without rounding errors.
     """
     surrogates = surrogates - surrogates[:, :, :1]
     return surrogates - (share @ surrogates)[:, :, None]
 
 
 def contrast(deviation: torch.Tensor, feature: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
-    """`z = (g - mean g) / (std g + 1e-6)` of one head over the text keys (METHOD steps 1 to 3).
+    """`z = (g - mean g) / (std g + 1e-6)` of one head over the text keys (docs/method.md, "Contrast").
 
     Args:
         deviation: of the surrogates, `[frames, keys, head dim]`.
         feature: `o[f, p]`, `[frames, patches, head dim]`.
-        spread: `[keys]`, a key's weight in the variance, of its squared deviation.
+        spread: `[keys]`, the weight of the squared deviation of each key in the variance.
 
     Returns:
         `[frames, keys, patches]`.

@@ -1,4 +1,4 @@
-"""Parts that both kernels of GramCol share."""
+"""Functions that both kernels of GramCol use."""
 
 import triton
 import triton.language as tl
@@ -8,7 +8,7 @@ from imap_kernels.tile import load_rows
 
 @triton.jit
 def weights_of(head_weights, head, weight_map, weight_head, MAPS: tl.constexpr):
-    """The weights of `head` in the first and the last map, which is the first where there is one."""
+    """The weights of `head` in the first and the last map. They are the same map if there is only one."""
     pointer = head_weights + head * weight_head
     return tl.load(pointer), tl.load(pointer + (MAPS - 1) * weight_map)
 
@@ -34,5 +34,5 @@ def surrogates(
 
 @triton.jit
 def first_key(column, BLOCK_K: tl.constexpr):
-    """The first key's column, from which columns are measured: equal ones then contrast to zero, not to rounding."""
+    """The column of the first key. Columns relative to it give a contrast of exactly zero for equal keys."""
     return tl.sum(tl.where(tl.arange(0, BLOCK_K)[None, :] == 0, column, 0.0), axis=1)

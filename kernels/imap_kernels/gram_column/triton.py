@@ -1,4 +1,4 @@
-"""GramCol, contrast and accumulation in one kernel where a tile holds all text keys, else in two."""
+"""GramCol, contrast and accumulation in one kernel if a tile holds all text keys, and in two kernels otherwise."""
 
 import torch
 import triton
@@ -19,7 +19,7 @@ def gram_column(
     out: torch.Tensor,
     normalize: str,
 ) -> None:
-    """One program per frame and tile of patches goes through the heads, and adds to `out` once.
+    """One program for each frame and tile of patches goes through the heads, and adds to `out` once.
 
     More than 64 text keys take several programs, to which a kernel of its own first gives the moments over all keys;
     and a softmax then needs this layer's maps of all keys stored.
@@ -47,7 +47,7 @@ def _accumulate(
     out: torch.Tensor,
     softmax: bool = False,
 ) -> None:
-    """Add the maps of `out.shape[1]` keys; `moments` is `None` where one tile of keys holds all of them."""
+    """Add the maps of `out.shape[1]` keys; `moments` is `None` if one tile holds all keys."""
     heads, tokens, dim = features.shape
     keys, frames = surrogate_index.shape[1:]
     patches = tokens // frames
@@ -84,7 +84,7 @@ def _accumulate(
 
 @tuned(
     [
-        # Indices load before the rows that they name, so that two stages hold one tile.
+        # Indices are loaded before their rows, so that two pipeline stages hold one tile.
         triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=8),
         triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=8),
         triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=4),

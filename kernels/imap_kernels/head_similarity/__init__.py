@@ -1,4 +1,4 @@
-"""Head similarity: rows of text against visual features, summed over heads (METHOD, "Two baselines")."""
+"""Head similarity: text rows against visual features, summed over heads (docs/method.md, "Baselines")."""
 
 import torch
 
@@ -18,23 +18,23 @@ def head_similarity(
     normalize: str = "none",
     backend: str = "auto",
 ) -> None:
-    """Add one layer's baseline map to the running one, in place (METHOD step 5, "Two baselines").
+    """Add the baseline map of one layer to the running map, in place (docs/method.md, "Baselines").
 
     `out[c, n] += normalize_c(scale · Σ_h rows[h, c] · features[h, n])`. Cross-attention: text keys against visual
-    queries, `scale` one over the heads. ConceptAttention (arXiv 2502.04320): the concepts' attention output against the
-    visual one, `scale` 1. Accumulated in fp32 (fp64 for fp64).
+    queries, with `scale` one over the number of heads. ConceptAttention (arXiv 2502.04320): the attention output of the
+    concepts against that of visual tokens, with `scale` 1. Sums are in fp32 (fp64 for fp64).
 
     Args:
-        rows: `[heads, keys, head dim]`, any strides; fp32, fp16, bf16, or fp64 for the reference.
+        rows: `[heads, keys, head dim]`, any strides; fp32, fp16, bf16, or fp64 with the reference.
         features: `[heads, visual tokens, head dim]`, same dtype.
-        multiplicity: fp32 `[keys]`, how many equal text keys each one stands for in the softmax.
+        multiplicity: fp32 `[keys]`, how many equal text keys each one represents in the softmax.
         out: fp32 `[concepts, visual tokens]`, the running map of the first `concepts ≤ keys` keys.
         scale: factor of the sum over heads.
         normalize: `"none"`, or `"softmax"` over the text keys of this layer's map.
         backend: `"auto"`, `"triton"` or `"reference"`.
 
     Raises:
-        ValueError, TypeError: shapes, dtypes or devices that do not fit, or a backend that cannot run here.
+        ValueError, TypeError: shapes, dtypes or devices that do not agree, or a backend that cannot run here.
     """
     check_features(rows=rows, features=features)
     keys = rows.shape[1]

@@ -1,4 +1,4 @@
-"""The two baselines' maps as their equation."""
+"""The maps of the two baselines as their equation."""
 
 import torch
 

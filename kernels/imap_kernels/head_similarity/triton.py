@@ -19,7 +19,7 @@ def head_similarity(
     scale: float,
     normalize: str,
 ) -> None:
-    """One program per tile of tokens and keys; a softmax over more than 64 keys stores this layer's map first."""
+    """One program for each tile of tokens and keys. A softmax over more than 64 keys first stores the layer's map."""
     rows, features = computable(rows, features)
     keys, tokens = rows.shape[1], features.shape[1]
     if normalize == "none" or keys <= KEY_TILE:

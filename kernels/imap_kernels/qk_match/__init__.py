@@ -1,4 +1,4 @@
-"""QK-matching: where each text key peaks in each frame (METHOD step 1)."""
+"""QK-matching: the patch that matches a text key best in each frame (docs/method.md, "QK-matching")."""
 
 import torch
 
@@ -8,10 +8,10 @@ from imap_kernels.checks import check_features, check_frames
 
 @torch.no_grad()
 def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: str = "auto") -> torch.Tensor:
-    """The patch of every frame that every text key matches best, in every head (METHOD step 1, "QK-matching").
+    """The patch that matches each text key best, in each frame and head (docs/method.md, "QK-matching").
 
-    `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`, dot products in fp32 (fp64 for fp64), the lowest index among
-    equals.
+    `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`. Dot products are in fp32 (fp64 for fp64). Of equal patches, the
+    one with the lowest index is taken.
 
     Args:
         query: visual queries `[heads, frames · patches, head dim]`, frame-major, any strides; fp32, fp16, bf16, or
@@ -24,7 +24,7 @@ def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: st
         int64 `[heads, keys, frames]`, the patch index within the frame.
 
     Raises:
-        ValueError, TypeError: shapes, dtypes or devices that do not fit, or a backend that cannot run here.
+        ValueError, TypeError: shapes, dtypes or devices that do not agree, or a backend that cannot run here.
     """
     check_features(query=query, key=key)
     check_frames("query", query, frames)

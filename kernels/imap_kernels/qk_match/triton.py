@@ -11,7 +11,7 @@ KEY_TILE = 64
 
 
 def qk_match(query: torch.Tensor, key: torch.Tensor, frames: int) -> torch.Tensor:
-    """One program per head, frame and tile of text keys; the tiles vary fastest, so they share `query` in cache."""
+    """One program for each head, frame and tile of text keys. Tiles vary fastest: they share `query` in the cache."""
     heads, tokens, dim = query.shape
     keys = key.shape[1]
     index = torch.empty(heads, keys, frames, dtype=torch.int64, device=query.device)

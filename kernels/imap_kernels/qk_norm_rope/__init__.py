@@ -1,4 +1,4 @@
-"""QK norm and RoPE of a layer's queries and keys, in the memory where their projections left them."""
+"""QK norm and RoPE of the queries and keys of a layer, in place."""
 
 import torch
 
@@ -18,26 +18,26 @@ def qk_norm_rope(
     text: int = 0,
     backend: str = "auto",
 ) -> None:
-    """Normalizes every row of `query` and `key` over the head dim, and turns the visual rows, all in place.
+    """Normalize the rows of `query` and `key` over the head dim, and rotate the visual rows, in place.
 
-    `y = (x − mean x) / √(var x + eps) · weight + bias`, as `torch.nn.LayerNorm` has it. Then, for the rows behind the
-    `text` ones, rotary position embedding over neighbouring pairs as diffusers has it (Su et al. 2021, equation 34):
-    `z[2i] = y[2i] · cos[2i] − y[2i+1] · sin[2i]`, `z[2i+1] = y[2i+1] · cos[2i+1] + y[2i] · sin[2i+1]`. All of it in
-    fp32 (fp64 for fp64), rounded once.
+    `y = (x − mean x) / √(var x + eps) · weight + bias`, as in `torch.nn.LayerNorm`. The rows after the `text` rows also
+    get the rotary position embedding over neighbouring pairs, as in diffusers (Su et al. 2021, equation 34):
+    `z[2i] = y[2i] · cos[2i] − y[2i+1] · sin[2i]`, `z[2i+1] = y[2i+1] · cos[2i+1] + y[2i] · sin[2i+1]`. Everything is
+    computed in fp32 (fp64 for fp64), and rounded once.
 
     Args:
-        query: `[batch, heads, text + tokens, head dim]`, any strides; fp32, fp16, bf16, or fp64 for the reference;
+        query: `[batch, heads, text + tokens, head dim]`, any strides; fp32, fp16, bf16, or fp64 with the reference;
             overwritten.
-        key: the same.
+        key: like `query`.
         query_norm: weight and bias `[head dim]`, fp32, fp16, bf16 or fp64.
         key_norm: the same for `key`.
         eps: added to the variance.
-        rotary: cosines and sines, fp32 `[tokens, head dim]` each; None turns nothing.
-        text: rows in front that are not turned.
+        rotary: cosines and sines, fp32 `[tokens, head dim]` each. None: no rotation.
+        text: the number of text rows in front, which are not rotated.
         backend: `"auto"`, `"triton"` or `"reference"`.
 
     Raises:
-        ValueError, TypeError: shapes, dtypes or devices that do not fit, or a backend that cannot run here.
+        ValueError, TypeError: shapes, dtypes or devices that do not agree, or a backend that cannot run here.
     """
     if query.dim() != 4 or 0 in query.shape or key.shape != query.shape:
         raise ValueError(
@@ -46,7 +46,7 @@ def qk_norm_rope(
         )
     rows, dim = query.shape[2:]
     if dim % 2:
-        raise ValueError(f"query has a head dim of {dim}; it must be even, for pairs are turned")
+        raise ValueError(f"query has a head dim of {dim}; it must be even, because RoPE rotates pairs")
     for name, tensor in (("query", query), ("key", key)):
         if tensor.dtype not in FEATURE_DTYPES or tensor.dtype != query.dtype:
             raise TypeError(f"{name} is {tensor.dtype}; cast both to float64, float32, float16 or bfloat16")
@@ -57,10 +57,10 @@ def qk_norm_rope(
                 raise ValueError(f"{name} has shape {list(vector.shape)}; weight and bias are [{dim}], the head dim")
             check_device(name, vector, "query", query)
     if not 0 <= text <= rows:
-        raise ValueError(f"text={text} rows of {rows} are not possible; name how many rows in front are text")
+        raise ValueError(f"text={text} rows of {rows} are not possible; give the number of text rows in front")
     cosine, sine = rotary if rotary is not None else (None, None)
-    if rotary is not None:
-        for name, table in (("cosine", cosine), ("sine", sine)):
+    for name, table in (("cosine", cosine), ("sine", sine)):
+        if table is not None:
             check_float32(name, table, (rows - text, dim), query)
     _qk_norm_rope(query, key, *query_norm, *key_norm, eps, cosine, sine, text, backend)
 

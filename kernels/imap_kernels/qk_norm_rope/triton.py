@@ -8,7 +8,7 @@ from imap_kernels.tuning import block
 
 HEADS = 16
 TILE = 2048
-"""Heads and entries of a tile. Not tuned: to time candidates, q and k would have to be kept beside their results."""
+"""The numbers of heads and entries in a tile. Not tuned: the timing of candidates would need copies of q and k."""
 
 
 def qk_norm_rope(
@@ -20,7 +20,7 @@ def qk_norm_rope(
     rotary: tuple[torch.Tensor, torch.Tensor] | None,
     text: int,
 ) -> None:
-    """One program per tile of rows and heads: a row's heads lie side by side and share its angles."""
+    """One program for each tile of rows and heads. The heads of a row are adjacent in memory and share its angles."""
     batch, heads, rows, dim = query.shape
     cosine, sine = rotary or (None, None)
     block_d = block(dim)
@@ -78,13 +78,13 @@ def _norm_rope(
     BLOCK_R: tl.constexpr,
     BLOCK_H: tl.constexpr,
 ):
-    """`y = (x − mean x) / √(var x + eps) · weight + bias`; behind the text rows `z = y · cos + turn(y) · sin`."""
+    """`y = (x − mean x) / √(var x + eps) · weight + bias`; after the text rows `z = y · cos + rotate(y) · sin`."""
     row = (tl.program_id(0) * BLOCK_R + tl.arange(0, BLOCK_R)).to(tl.int64)
     head = (tl.program_id(1) * BLOCK_H + tl.arange(0, BLOCK_H)).to(tl.int64)
     d = tl.arange(0, BLOCK_D)
     cos, sin = None, None
     if cosine is not None:
-        # A text row is turned by no angle.
+        # A text row is rotated by zero.
         visual = ((row >= text) & (row < rows))[:, None] & (d < DIM)[None, :]
         token = (row - text)[:, None]
         cos = tl.load(cosine + token * cosine_row + d[None, :] * cosine_dim, mask=visual, other=1.0)
@@ -100,7 +100,7 @@ def _norm_rope(
 
 @triton.jit
 def _offsets(row, head, d, row_stride, head_stride, dim_stride):
-    """Where the entries of a tile `[rows, heads, head dim]` lie."""
+    """The addresses of the entries of a tile `[rows, heads, head dim]`."""
     return row[:, None, None] * row_stride + head[None, :, None] * head_stride + d[None, None, :] * dim_stride
 
 
@@ -119,7 +119,7 @@ def _tile(
     BLOCK_R: tl.constexpr,
     BLOCK_H: tl.constexpr,
 ):
-    """Norm and turn of the tile that lies `at` these addresses."""
+    """Normalize and rotate the tile at these addresses."""
     x = tl.load(at, mask=mask, other=0.0).to(tl.float32)
     mean = tl.sum(x, axis=2) / DIM
     centred = tl.where(mask, x - mean[:, :, None], 0.0)

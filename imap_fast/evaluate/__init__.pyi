@@ -1,0 +1,8 @@
+from .datasets import demo_world as demo_world
+from .datasets import palette_masks as palette_masks
+from .datasets import video_list as video_list
+from .evaluation import Evaluation as Evaluation
+from .journal import Journal as Journal
+from .run import evaluate as evaluate
+
+__all__ = ["Evaluation", "Journal", "demo_world", "evaluate", "palette_masks", "video_list"]
