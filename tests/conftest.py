@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import CogVideoXPipeline
+from hypothesis import HealthCheck, settings
 
 from benchmarks import flops
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.tiny import tiny_pipeline
 
+# No example is too slow, however busy the machine is.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE = 10 * 60 * 1000  # milliseconds that a page may take for anything: a machine can be slow
 OFFLINE = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
@@ -58,9 +64,12 @@ def browser() -> Iterator[object]:
     with driver.sync_playwright() as playwright:
         try:
             # Without its sandbox, which root cannot have; the pages are our own.
-            browser = playwright.chromium.launch(executable_path=installed, args=[*OFFLINE, "--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=installed, args=[*OFFLINE, "--no-sandbox"], timeout=PATIENCE
+            )
         except driver.Error as error:
             pytest.skip(f"no Chromium to test pages in; install one ({error.message.splitlines()[0]})")
+        driver.expect.set_options(timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -72,6 +81,7 @@ def new_page(browser):
 
     def open_it(*, viewport, scheme):
         context = browser.new_context(viewport=viewport, color_scheme=scheme)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
