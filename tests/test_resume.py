@@ -140,6 +140,7 @@ def run_and_kill(pipeline, video: Path, folder: Path, fatal: tuple[str, int]) ->
     assert os.WTERMSIG(status) == signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_killed_at_random_events_it_ends_with_the_same_bytes(pipeline, video, in_one_go, tmp_path, monkeypatch) -> None:
     with monkeypatch.context() as patched:
         whole = Events().count(patched)
@@ -163,6 +164,7 @@ class Killed(BaseException):
     """What SIGKILL is to a process."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["write_frames", "write_state"])
 @pytest.mark.parametrize("call", [1, 4, 12])
 def test_cut_off_between_any_two_writes(function, call, pipeline, video, in_one_go, tmp_path, monkeypatch) -> None:
@@ -182,6 +184,7 @@ def test_cut_off_between_any_two_writes(function, call, pipeline, video, in_one_
     assert contents(tmp_path) == contents(in_one_go)
 
 
+@pytest.mark.slow
 def test_several_windows_in_a_forward_are_the_same_and_go_on(video, tmp_path, monkeypatch) -> None:
     pipeline = in_fp64(tiny_pipeline())
     together, alone = explain(pipeline, video, tmp_path / "whole", windows_per_batch=3), explain(pipeline, video, None)
@@ -299,6 +302,7 @@ def test_loading_maps_the_file_and_leaves_it_alone(in_one_go: Path) -> None:
     assert SaliencyMaps.load(in_one_go).imap.abs().max() > 0
 
 
+@pytest.mark.slow
 def test_a_run_is_saved_and_shown_like_any_maps(in_one_go: Path, video: Path, tmp_path: Path) -> None:
     maps = SaliencyMaps.load(in_one_go)
     for suffix in (".npz", ".safetensors"):

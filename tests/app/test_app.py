@@ -18,6 +18,8 @@ from tests.report.test_page import INJECT
 
 expect = pytest.importorskip("playwright.sync_api", reason="pip install playwright to test pages in a browser").expect
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "</script><img src=x onerror=alert(1)>${7*7}{{value}}"
 
 

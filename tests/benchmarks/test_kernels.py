@@ -12,6 +12,7 @@ from benchmarks.kernels import SALIENCY, TARGET, TARGET_KEYS, cases, main, rows
 from benchmarks.shapes import LAYERS
 
 
+@pytest.mark.slow
 def test_runs_and_writes_its_rows(tmp_path):
     output = tmp_path / "results" / "kernels.json"
     command = [sys.executable, "-m", "benchmarks.kernels", "--tiny", "--keys", "3", "5", "--output", str(output)]

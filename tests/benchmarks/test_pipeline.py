@@ -50,6 +50,7 @@ def test_every_variant_makes_its_step() -> None:
     assert torch.equal(found[-1][0]["hidden_states"][0], steps.inputs["hidden_states"][1]), "the conditional half"
 
 
+@pytest.mark.slow
 def test_a_traced_step_reads_the_published_layers_of_a_published_model() -> None:
     with torch.device("meta"):
         steps = Steps.of(MODELS["5b"], "meta", torch.bfloat16, concepts=8)
@@ -109,6 +110,7 @@ def test_ratios_are_of_one_run_and_memory_is_over_stock() -> None:
     assert values["traced_seconds_2b"] == 1.0
 
 
+@pytest.mark.slow
 def test_a_run_is_told_by_the_step_and_read_in_every_one(monkeypatch: pytest.MonkeyPatch) -> None:
     tracers, trace = [], imap_fast.trace
     monkeypatch.setattr(imap_fast, "trace", lambda *a, **k: tracers.append(trace(*a, **k)) or tracers[-1])
@@ -133,10 +135,12 @@ def test_memory_is_not_told_where_no_allocator_tells_it() -> None:
     assert names == {"stock_seconds_tiny", "traced_seconds_tiny", "step_ratio_tiny"}
 
 
+@pytest.mark.slow
 def test_a_traced_full_size_step_is_counted() -> None:
     assert 1 < step_flops(MODELS["2b"], 8) < 1.001
 
 
+@pytest.mark.slow
 def test_the_command_writes_rows_and_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(pipeline.MODELS, "2b-block", MODELS["tiny"])
     monkeypatch.setattr(

@@ -34,6 +34,7 @@ def compiled():
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", SHARED_BYTES)
 def test_no_kernel_spills(arch, compiled):
     rows = [row for row in compiled if row["arch"] == arch]

@@ -18,6 +18,7 @@ def shown(tmp_path_factory):
     return run(tmp_path_factory.mktemp("demo") / "new" / "folder", backend="reference")
 
 
+@pytest.mark.slow
 def test_it_writes_everything(shown):
     assert sorted(file.name for file in shown.files["clip"].parent.iterdir()) == [
         "clip.mp4",
@@ -35,6 +36,7 @@ def test_it_writes_everything(shown):
     assert json.loads(shown.files["scores"].read_text()) == {"caption": shown.caption, "auc": shown.auc}
 
 
+@pytest.mark.slow
 def test_it_asks_for_objects_motion_and_background_in_all_four_maps(shown):
     scene = world.sample(SEED, "held_out")
     maps = SaliencyMaps.load(shown.files["maps"])
@@ -45,11 +47,13 @@ def test_it_asks_for_objects_motion_and_background_in_all_four_maps(shown):
     assert all(set(row) == set(MAP_NAMES) for row in shown.auc.values())
 
 
+@pytest.mark.slow
 def test_the_maps_find_what_they_are_named_after(shown):
     for thing in world.sample(SEED, "held_out").objects:
         assert max(shown.auc[thing.label].values()) > 0.8
 
 
+@pytest.mark.slow
 def test_other_scenes_can_be_shown(tmp_path):
     other = run(tmp_path, seed=SEED + 1, backend="reference")
     assert other.caption == world.sample(SEED + 1, "held_out").caption

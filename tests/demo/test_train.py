@@ -106,6 +106,7 @@ def test_fit_stops_at_a_loss_that_is_no_number(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_a_stopped_run_resumes_to_the_same_weights(trained, tmp_path):
     (whole, _), stopped, resumed = trained, tiny_pipeline(), tiny_pipeline()
 
@@ -134,6 +135,7 @@ def test_a_stopped_run_resumes_to_the_same_weights(trained, tmp_path):
     assert any(not torch.equal(untrained[key], value) for key, value in whole.transformer.state_dict().items())
 
 
+@pytest.mark.slow
 def test_the_exported_folder_is_a_pipeline_and_its_record(trained):
     pipe, folder = trained
     loaded = CogVideoXPipeline.from_pretrained(folder / "model")
@@ -149,6 +151,7 @@ def test_the_exported_folder_is_a_pipeline_and_its_record(trained):
     assert not list(folder.glob(".*")), "a half-written folder was left"
 
 
+@pytest.mark.slow
 def test_validation_notes_what_the_best_map_finds_best(tmp_path, monkeypatch):
     train(tiny_pipeline(layers=3), TINY, tmp_path / "work", tmp_path / "model")
     asked = []
@@ -186,6 +189,7 @@ def test_validation_notes_what_the_best_map_finds_best(tmp_path, monkeypatch):
     assert record["settings"]["clip_steps"] == 2
 
 
+@pytest.mark.slow
 def test_validation_measures_with_the_real_maps(trained, tmp_path, monkeypatch):
     shutil.copytree(trained[1] / "model", tmp_path / "model")
     monkeypatch.setattr("imap_fast.demo.validate.TOP_K", (2,))

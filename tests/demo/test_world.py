@@ -25,6 +25,7 @@ def test_a_seed_is_a_scene():
     assert (first.frames != world.sample(5, "validation").frames).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("num_frames", "side"), [(25, 96), (5, 64), (9, 51)])
 def test_masks_are_where_the_colours_are(num_frames, side):
     for seed in range(6):
@@ -44,6 +45,7 @@ def test_masks_are_where_the_colours_are(num_frames, side):
         assert sum(thing.mask.sum() for thing in scene.objects) == anything.sum(), "objects overlap"
 
 
+@pytest.mark.slow
 def test_objects_that_move_come_first_and_no_word_is_true_of_two(scenes):
     assert {sum(thing.moving.any() for thing in scene.objects) for scene in scenes} == {1, 2}
     assert {len(scene.objects) for scene in scenes} == {1, 2, 3}
@@ -116,6 +118,7 @@ def test_the_other_motions_do_what_they_say(scenes):
     assert all(len(of(motion)) > 2 for motion in ("grows", "flashes", "bounces", "spins"))
 
 
+@pytest.mark.slow
 def test_held_out_combinations_are_never_trained_on(scenes):
     def seen(scenes):
         objects = [thing for scene in scenes for thing in scene.objects]

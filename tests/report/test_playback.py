@@ -19,6 +19,8 @@ from tests.render.synthetic import make_maps
 from tests.report import moving
 from tests.report.driving import PHONE, await_frame, picture, scrub, show_heat
 
+pytestmark = pytest.mark.slow
+
 # Where the white square begins in the upper half, and where the hot spot in the lower half, in frames of `moving`.
 SEEN = f"""() => {{
   const canvas = document.querySelector("#stage canvas"), scale = canvas.width / {moving.WIDTH};
