@@ -2,14 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# A file's tests stay together, as what they share does; files come in turn, the slowest not last.
+WORKERS := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint clean
+.PHONY: demo test check lint clean
 
 demo: $(INSTALLED)  ## render a clip, explain it with the model that ships, show where its words are
 	$(BIN)/imap-fast demo --output outputs/demo --overwrite
 
 test: lint  ## every test, on the CPU: Triton's kernels are interpreted
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
+
+check: lint  ## the tests that are quick, in a minute
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,37 +1,68 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use.
+
+The process that hands tests out to workers reads this file, too: what takes seconds to import is imported where it is
+used.
+"""
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from diffusers import CogVideoXPipeline
+from hypothesis import HealthCheck, settings
 
-from benchmarks import flops
-from tests.architectures import ARCHITECTURES, Architecture
-from tests.tiny import tiny_pipeline
+if TYPE_CHECKING:
+    from diffusers import CogVideoXPipeline
 
+    from tests.architectures import Architecture
+
+gc.disable()  # until all is imported: it would be looked through again and again
+# No example is too slow, however busy the machine is.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
+NAMES = ("cogvideox", "hunyuan_video", "wan")  # of the architectures
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE = 10 * 60 * 1000  # milliseconds that a page may take for anything: a machine can be slow
 OFFLINE = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
-@pytest.fixture(params=ARCHITECTURES)
+def pytest_collection_finish() -> None:
+    """Leaves what was imported to itself."""
+    gc.enable()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Takes it back: at the end, extensions complain of what is not freed."""
+    gc.unfreeze()
+
+
+@pytest.fixture(params=NAMES)
 def architecture(request: pytest.FixtureRequest) -> Architecture:
     """Each architecture in turn."""
+    from tests.architectures import ARCHITECTURES
+
+    assert tuple(ARCHITECTURES) == NAMES
     return ARCHITECTURES[request.param]
 
 
 @pytest.fixture
 def pipeline() -> CogVideoXPipeline:
+    from tests.tiny import tiny_pipeline
+
     return tiny_pipeline()
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny pipeline as `save_pretrained` leaves it."""
+    from tests.tiny import tiny_pipeline
+
     folder = tmp_path_factory.mktemp("tiny")
     tiny_pipeline().save_pretrained(folder)
     return folder
@@ -40,12 +71,16 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fresh_compiler() -> None:
     """Forgets what was compiled before: all of diffusers' models share one wrapper, and its recompilations are few."""
+    import torch
+
     torch.compiler.reset()
 
 
 @pytest.fixture
 def operations_in_view() -> Iterator[None]:
     """Operations of the kernels show their insides to a `TorchDispatchMode`."""
+    from benchmarks import flops
+
     with flops.operations_in_view():
         yield
 
@@ -58,9 +93,12 @@ def browser() -> Iterator[object]:
     with driver.sync_playwright() as playwright:
         try:
             # Without its sandbox, which root cannot have; the pages are our own.
-            browser = playwright.chromium.launch(executable_path=installed, args=[*OFFLINE, "--no-sandbox"])
+            browser = playwright.chromium.launch(
+                executable_path=installed, args=[*OFFLINE, "--no-sandbox"], timeout=PATIENCE
+            )
         except driver.Error as error:
             pytest.skip(f"no Chromium to test pages in; install one ({error.message.splitlines()[0]})")
+        driver.expect.set_options(timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -72,6 +110,7 @@ def new_page(browser):
 
     def open_it(*, viewport, scheme):
         context = browser.new_context(viewport=viewport, color_scheme=scheme)
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: message.type == "error" and complaints.append(message.text))

@@ -93,11 +93,13 @@ def test_explain_for_machines_prints_one_object(explain, tmp_path, capsys):
     assert set(SaliencyMaps.load(tmp_path / "out" / "maps.npz").maps) == {"gramcol", "cross_attention"}
 
 
+@pytest.mark.slow
 def test_explain_by_the_words_of_the_prompt(explain, tmp_path):
     assert explain(match="prompt", concepts=None) == 0
     assert "</s>" in SaliencyMaps.load(tmp_path / "out" / "maps.npz").labels
 
 
+@pytest.mark.slow
 def test_one_concept_gets_a_background_unless_it_shall_not(explain, tmp_path, capsys):
     assert explain(concepts="circle") == 0
     assert "'background' was added" in capsys.readouterr().err
@@ -106,6 +108,7 @@ def test_one_concept_gets_a_background_unless_it_shall_not(explain, tmp_path, ca
     assert SaliencyMaps.load(tmp_path / "alone" / "maps.npz").labels == ("circle",)
 
 
+@pytest.mark.slow
 def test_generate_writes_the_video_too(tiny_folder, tmp_path, capsys):
     arguments = ["--model", tiny_folder, "--prompt", "a cat", "--concepts", "cat,dog", "--output", tmp_path / "new/out"]
     arguments += ["--num-inference-steps", 2, "--num-frames", 9, "--layers", "1", "--top-k", 2, "--seed", 3, "--json"]
@@ -131,6 +134,7 @@ def test_generate_writes_the_video_too(tiny_folder, tmp_path, capsys):
     assert np.abs(difference).mean() < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", [tiny_wan, tiny_hunyuan_video])
 def test_other_architectures_are_generated_and_explained(architecture, video, tmp_path, capsys):
     model, out = tmp_path / "model", tmp_path / "out"

@@ -16,6 +16,7 @@ from tests.video.media import draw_frames
 video, explain = test_cli.video, test_cli.explain
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_what_the_same_command_goes_on_from(explain, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patched:
         ends_while_drawing(OSError(28, "No space left on device"), patched)
@@ -30,6 +31,7 @@ def test_a_full_disk_leaves_what_the_same_command_goes_on_from(explain, tmp_path
     assert names(tmp_path / "out") == RESULTS
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_repeated_and_another_run_is_refused(explain, tmp_path, monkeypatch, capsys):
     assert explain() == 0
     before = (tmp_path / "out" / "maps.npz").read_bytes()
@@ -46,6 +48,7 @@ def test_what_is_done_is_not_repeated_and_another_run_is_refused(explain, tmp_pa
     assert (tmp_path / "out" / "maps.npz").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_refuses_other_settings(explain, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patched:
         ends_while_drawing(KeyboardInterrupt(), patched)
@@ -70,6 +73,7 @@ def folder(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_many_videos_load_the_model_once_and_survive_a_broken_one(tiny_folder, folder, video, tmp_path, capsys):
     (tmp_path / "concepts.txt").write_text("cat, or dog\n\nred grass\n")
     options = {"model": tiny_folder, "prompt": "a cat", "concepts-file": tmp_path / "concepts.txt", "layers": "0-2"}

@@ -101,6 +101,7 @@ def test_it_is_a_trace_of_the_noised_latents(name: str) -> None:
         assert torch.equal(values, getattr(tracer.maps, each)[: len(values)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in PIPELINES if kind != "control"])
 def test_every_pipeline_explains_and_is_left_as_it_was(kind: str) -> None:
     name, make, _ = PIPELINES[kind]

@@ -49,6 +49,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["reference", "triton"])
 @pytest.mark.parametrize("fused", [False, True], ids=["apart", "fused-projections"])
 def test_every_block_is_fast_and_nothing_else_changes(calls: list, backend: str, fused: bool) -> None:
@@ -104,6 +105,7 @@ def test_gradients_flow_by_stock_arithmetic(calls: list) -> None:
     assert transformer.transformer_blocks[0].attn1.to_q.weight.grad.norm() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_compiler")
 def test_a_compiled_model_is_fast_without_a_graph_break() -> None:
     for backend in ("reference", "triton"):

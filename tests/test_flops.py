@@ -45,6 +45,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_eight_concepts_cost_at_most_one_percent(name: str) -> None:
     make, guided, least = MODELS[name]

@@ -94,6 +94,7 @@ def test_the_text_is_encoded_once(pipeline) -> None:
     assert encoded == [ARGUMENTS[1], ARGUMENTS[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in PIPELINES if kind != "control"])
 def test_every_pipeline_explains_long_videos(kind: str) -> None:
     """Windows that pass together give the maps that each gives alone."""
@@ -110,6 +111,7 @@ def test_every_pipeline_explains_long_videos(kind: str) -> None:
     assert_close(batched.head_scores, alone.head_scores, 1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in PIPELINES if kind != "control"])
 def test_only_the_transformers_batch_rounds(kind: str) -> None:
     """What a window gives the transformer has the same bits, in whatever batch it passes."""

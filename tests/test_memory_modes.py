@@ -145,6 +145,7 @@ def published(name: str) -> dict[str, torch.nn.Module]:
     return {part: module.to(peak_memory.HALF) for part, module in parts.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_block_is_reckoned_as_it_runs_on_tensors_without_data(name: str, monkeypatch) -> None:
     parts, clip_size = published(name), PUBLISHED[name][1]
@@ -170,6 +171,7 @@ def test_a_block_is_reckoned_as_it_runs_on_tensors_without_data(name: str, monke
     assert reckoned == pytest.approx(live.peak, rel=0.1)
 
 
+@pytest.mark.slow
 def test_peaks_of_the_published_2b() -> None:
     predicted = peak_memory.predicted_peaks(published("2b"), 49, 480, 720)
     assert list(predicted) == list(modes.MODES)

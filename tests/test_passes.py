@@ -51,6 +51,7 @@ def forwards(transformer: nn.Module) -> list[None]:
     return ran
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", GUIDED)
 def test_only_the_conditional_pass_is_read(kind: str) -> None:
     name, make, call = GUIDED[kind]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import signal
-import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from imap_fast.explaining import checkpoint
 from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.video import Clip
+from imap_fast.windows import Stitch
 from tests.assertions import assert_close
 from tests.precision import in_fp64
 from tests.test_explain import ARGUMENTS, READ, clip
@@ -66,37 +70,102 @@ def test_disk_and_memory_hold_the_same(pipeline, video: Path, in_one_go: Path) -
     assert np.load(in_one_go / "imap.npy").shape == (20, 2, 2, 3)
 
 
-def run_and_kill(pipeline, video: Path, folder: Path, seconds: float) -> None:
-    """The run in a process of its own, killed after so many seconds."""
+class Events:
+    """Counts what happens in a run. A process that meets its `fatal` event, a kind and a number, is killed there."""
+
+    KINDS = (
+        "window passed",  # nothing of it is written
+        "array written",
+        "byte of an array",
+        "byte of a state",
+        "state to replace",  # its temporary file is whole
+        "state replaced",
+    )
+
+    def __init__(self, fatal: tuple[str, int] | None = None) -> None:
+        self.counted, self.fatal = Counter(), fatal
+
+    def happened(self, kind: str, times: int = 1) -> None:
+        self.counted[kind] += times
+        if self.fatal == (kind, self.counted[kind]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def count(self, patched: pytest.MonkeyPatch) -> Events:
+        """Counts until `patched` is undone."""
+
+        def before(function: Callable, kind: str) -> Callable:
+            return lambda *arguments: (self.happened(kind), function(*arguments))[1]
+
+        def after(function: Callable, kind: str) -> Callable:
+            return lambda *arguments: (function(*arguments), self.happened(kind))[0]
+
+        def opened(path: Path, mode: str = "r", *rest: object, **named: object) -> IO:
+            return File(self, path, mode) if mode in ("wb", "r+b") else stock(path, mode, *rest, **named)
+
+        stock = Path.open
+        patched.setattr(Path, "open", opened)
+        patched.setattr(Stitch, "add", before(Stitch.add, "window passed"))
+        patched.setattr(checkpoint, "write_frames", after(checkpoint.write_frames, "array written"))
+        patched.setattr(os, "replace", before(os.replace, "state to replace"))
+        patched.setattr(checkpoint, "write_state", after(checkpoint.write_state, "state replaced"))
+        return self
+
+
+class File(io.FileIO):
+    """A file without a buffer, which ends with the last byte before the fatal one, and with that."""
+
+    def __init__(self, events: Events, path: Path, mode: str) -> None:
+        super().__init__(path, mode)
+        self.events, self.kind = events, "byte of an array" if path.suffix == ".npy" else "byte of a state"
+
+    def write(self, content: bytes) -> int:
+        kind, number = self.events.fatal or (None, 0)
+        last = number - self.events.counted[kind] if kind == self.kind else None
+        written = super().write(memoryview(content).cast("B")[:last])
+        self.events.happened(self.kind, written)
+        return written
+
+
+def run_and_kill(pipeline, video: Path, folder: Path, fatal: tuple[str, int]) -> None:
+    """The run in a process of its own, killed at an event."""
     child = os.fork()
     if child == 0:
-        torch.set_num_threads(1)  # the parent's other threads are not here
-        explain(pipeline, video, folder)
-        os._exit(0)
-    time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+        try:
+            torch.set_num_threads(1)  # the parent's other threads are not here
+            Events(fatal).count(pytest.MonkeyPatch())
+            explain(pipeline, video, folder)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), f"it ended before {fatal}"
+    assert os.WTERMSIG(status) == signal.SIGKILL
 
 
-def test_killed_at_ten_random_moments_it_ends_with_the_same_bytes(pipeline, video, in_one_go, tmp_path) -> None:
-    began = time.perf_counter()
-    explain(pipeline, video, tmp_path / "timed")
-    whole = time.perf_counter() - began
-    draw, windows = random.Random(11), []
-    for moment in range(10):
-        folder = tmp_path / str(moment)
-        run_and_kill(pipeline, video, folder, draw.uniform(0, whole))
-        if (folder / checkpoint.STATE).exists():
-            windows.append(checkpoint.read_state(folder).windows)
-        explain(pipeline, video, folder)
-        assert contents(folder) == contents(in_one_go)
-    assert len(set(windows)) > 1  # it was cut off in different places
+@pytest.mark.slow
+def test_killed_at_random_events_it_ends_with_the_same_bytes(pipeline, video, in_one_go, tmp_path, monkeypatch) -> None:
+    with monkeypatch.context() as patched:
+        whole = Events().count(patched)
+        explain(pipeline, video, tmp_path / "counted")
+    assert set(whole.counted) == set(Events.KINDS)
+    draw, places = random.Random(29), []
+    for kind in Events.KINDS:
+        for number in draw.sample(range(1, whole.counted[kind] + 1), 2):
+            folder = tmp_path / f"{kind} {number}"
+            run_and_kill(pipeline, video, folder, (kind, number))
+            left = contents(folder)
+            windows = checkpoint.read_state(folder).windows if checkpoint.STATE in left else None
+            # The temporary file has another name each time.
+            places.append((windows, *sorted((Path(name).suffix, len(content)) for name, content in left.items())))
+            explain(pipeline, video, folder)
+            assert contents(folder) == contents(in_one_go), (kind, number)
+    assert len(set(places)) >= 10  # it was interrupted in different places
 
 
 class Killed(BaseException):
     """What SIGKILL is to a process."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["write_frames", "write_state"])
 @pytest.mark.parametrize("call", [1, 4, 12])
 def test_cut_off_between_any_two_writes(function, call, pipeline, video, in_one_go, tmp_path, monkeypatch) -> None:
@@ -116,6 +185,7 @@ def test_cut_off_between_any_two_writes(function, call, pipeline, video, in_one_
     assert contents(tmp_path) == contents(in_one_go)
 
 
+@pytest.mark.slow
 def test_several_windows_in_a_forward_are_the_same_and_go_on(video, tmp_path, monkeypatch) -> None:
     pipeline = in_fp64(tiny_pipeline())
     together, alone = explain(pipeline, video, tmp_path / "whole", windows_per_batch=3), explain(pipeline, video, None)
@@ -233,6 +303,7 @@ def test_loading_maps_the_file_and_leaves_it_alone(in_one_go: Path) -> None:
     assert SaliencyMaps.load(in_one_go).imap.abs().max() > 0
 
 
+@pytest.mark.slow
 def test_a_run_is_saved_and_shown_like_any_maps(in_one_go: Path, video: Path, tmp_path: Path) -> None:
     maps = SaliencyMaps.load(in_one_go)
     for suffix in (".npz", ".safetensors"):

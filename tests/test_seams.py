@@ -17,7 +17,9 @@ from imap_fast.explaining.blending import Blender
 from imap_fast.metrics.ranking import auc
 from imap_fast.video import Clip
 
-SCENES = range(4)
+pytestmark = pytest.mark.slow
+
+SCENES = range(2)
 OVERLAP, STRIDE = 2, 5  # latent frames
 FRAMES = 65  # three windows
 

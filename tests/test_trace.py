@@ -37,6 +37,7 @@ def state(pipeline) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PIPELINES)
 def test_every_pipeline_is_read_and_left_as_it_was(kind: str) -> None:
     name, make, call = PIPELINES[kind]
@@ -120,6 +121,7 @@ def test_a_foreign_attention_processor_is_refused(architecture: Architecture) ->
     assert state(pipeline) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [{"guidance_scale": 1.0}, {"guidance_scale": 6.0}, {"use_dynamic_cfg": True}], ids=str)
 @pytest.mark.parametrize("scheduler", [None, CogVideoXDPMScheduler])
 def test_guidance_and_schedulers(pipeline, call: dict, scheduler: type | None) -> None:
@@ -186,6 +188,7 @@ def test_chosen_layers_average_to_the_whole(architecture: Architecture) -> None:
     assert_close(gramcol([0, 1, 2]), (gramcol([1]) + 2 * gramcol([0, 2])) / 3, 1e-5)
 
 
+@pytest.mark.slow
 def test_lora_changes_the_maps_and_its_scale_is_honoured(architecture: Architecture) -> None:
     pipeline = in_fp64(architecture.pipeline())
 

@@ -159,6 +159,7 @@ def test_a_sequentially_offloaded_model_is_read(architecture: Architecture) -> N
     assert_close(traced(architecture, transformer, inputs).imap, expected, 1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_compiler")
 def test_a_compiled_model_is_read_without_a_graph_break(architecture: Architecture) -> None:
     transformer = in_fp64(architecture.transformer(num_layers=2))

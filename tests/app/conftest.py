@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,9 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from imap_fast.demo.shipped import MODEL
+from tests.conftest import PATIENCE
 from tests.report.driving import DESKTOP
-
-COMMAND = "import sys; from imap_fast.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,19 @@ class RunningApp:
     address: str
     folder: Path
 
+    @contextmanager
+    def held_up(self) -> Iterator[None]:
+        """The app makes no step of a video until the block ends."""
+        hold = self.folder / "hold"
+        hold.touch()
+        try:
+            yield
+        finally:
+            hold.unlink()
+
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+def app(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     """On the demo's model, by its name and by its folder, with videos up to 1 MiB; told to end, it leaves nothing."""
     if find_spec("gradio") is None:
         pytest.skip("pip install 'imap-fast[app]' to test the app")
@@ -37,13 +47,16 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
         environment = {"GRADIO_SERVER_PORT": str(free.getsockname()[1]), "TMPDIR": str(folder)}
     arguments = ["app", "--model", "demo", "--model", str(MODEL), "--max-upload", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *arguments], env=os.environ | environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.app.serving", *arguments],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     address = process.stdout.readline().split()[0]
     yield RunningApp(address, folder)
     kept = [path.name for path in folder.iterdir()]
     process.terminate()
-    rest, _ = process.communicate(timeout=30)
+    rest, _ = process.communicate(timeout=PATIENCE / 1000)
     assert (process.returncode, rest) == (0, "")
     assert [name.rpartition("-")[0] for name in kept] == ["imap-fast-app"]
     assert list(folder.iterdir()) == []

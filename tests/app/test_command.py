@@ -15,12 +15,14 @@ def test_without_gradio_one_line_says_what_to_install(monkeypatch, capsys):
     assert capsys.readouterr().err == "imap-fast: the app needs Gradio: pip install 'imap-fast[app]'\n"
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_there_is_wrong_use(capsys):
     pytest.importorskip("gradio", reason="pip install 'imap-fast[app]' to test the app")
     assert main(["app", "--model", "./nowhere"]) == 2
     assert "--model ./nowhere: no such folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_wrong_use(tiny_folder, tmp_path, monkeypatch, capsys):
     pytest.importorskip("gradio", reason="pip install 'imap-fast[app]' to test the app")
     monkeypatch.setattr(os, "environ", os.environ.copy())

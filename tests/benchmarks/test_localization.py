@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from benchmarks.localization import MATCHES, main
 from benchmarks.readme import MEASURED, localization
 
 
+@pytest.mark.slow
 def test_it_writes_every_measure_of_every_method(tmp_path, capsys) -> None:
     path = tmp_path / "localization.json"
     main(["--clips", "2", "--output", str(path)])

@@ -31,6 +31,7 @@ def test_its_record_has_the_settings_of_its_training_and_the_best_to_read(pipe):
     assert len((MODEL / "training.csv").read_text().splitlines()) > 10
 
 
+@pytest.mark.slow
 def test_the_vae_reconstructs_a_scene(pipe):
     clip = pixels(world.sample(0, "held_out"))[None]
     with torch.no_grad():
@@ -39,6 +40,7 @@ def test_the_vae_reconstructs_a_scene(pipe):
     assert (decoded - clip).abs().mean() < 0.05, "of pixels in [−1, 1]"
 
 
+@pytest.mark.slow
 def test_it_generates_a_clip_of_the_same_size_with_guidance(pipe):
     pipe.set_progress_bar_config(disable=True)
     video = pipe(

@@ -19,6 +19,7 @@ def demo(tmp_path_factory):
     return run(tmp_path_factory.mktemp("demo") / "new" / "folder", backend="reference")
 
 
+@pytest.mark.slow
 def test_it_writes_everything(demo):
     assert sorted(file.name for file in demo.files["clip"].parent.iterdir()) == [
         "clip.mp4",
@@ -36,6 +37,7 @@ def test_it_writes_everything(demo):
     assert json.loads(demo.files["scores"].read_text()) == {"caption": demo.caption, "auc": demo.auc}
 
 
+@pytest.mark.slow
 def test_all_four_maps_have_objects_motions_and_background(demo):
     scene = world.sample(SEED, "held_out")
     maps = SaliencyMaps.load(demo.files["maps"])
@@ -46,11 +48,13 @@ def test_all_four_maps_have_objects_motions_and_background(demo):
     assert all(set(row) == set(MAP_NAMES) for row in demo.auc.values())
 
 
+@pytest.mark.slow
 def test_the_best_map_finds_each_object(demo):
     for thing in world.sample(SEED, "held_out").objects:
         assert max(demo.auc[thing.label].values()) > 0.8
 
 
+@pytest.mark.slow
 def test_other_scenes_can_be_explained(tmp_path):
     other = run(tmp_path, seed=SEED + 1, backend="reference")
     assert other.caption == world.sample(SEED + 1, "held_out").caption

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -22,6 +23,14 @@ TINY = Settings(vae_steps=2, scenes=2, still_steps=2, still_batch=3, clip_steps=
 
 def tiny_pipeline(layers=2):
     return build.pipeline(seed=1, layers=layers, head_dim=4, vae_channels=(2, 4, 4))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A trained pipeline, and the folder of its training and export. Tests do not change either."""
+    pipe, folder = tiny_pipeline(), tmp_path_factory.mktemp("trained")
+    train(pipe, TINY, folder / "work", folder / "model")
+    return pipe, folder
 
 
 def test_captions_are_words_of_the_vocabulary_and_fit_the_text_length():
@@ -97,9 +106,9 @@ def test_fit_stops_at_a_loss_that_is_nan(tmp_path):
         )
 
 
-def test_a_stopped_run_resumes_to_the_same_weights(tmp_path):
-    whole, stopped, resumed = tiny_pipeline(), tiny_pipeline(), tiny_pipeline()
-    train(whole, TINY, tmp_path / "whole", tmp_path / "model")
+@pytest.mark.slow
+def test_a_stopped_run_resumes_to_the_same_weights(trained, tmp_path):
+    (whole, _), stopped, resumed = trained, tiny_pipeline(), tiny_pipeline()
 
     class Stop(Exception):
         pass
@@ -126,22 +135,23 @@ def test_a_stopped_run_resumes_to_the_same_weights(tmp_path):
     assert any(not torch.equal(untrained[key], value) for key, value in whole.transformer.state_dict().items())
 
 
-def test_the_exported_folder_is_a_pipeline_with_its_record(tmp_path):
-    trained = tiny_pipeline()
-    train(trained, TINY, tmp_path / "work", tmp_path / "model")
-    loaded = CogVideoXPipeline.from_pretrained(tmp_path / "model")
+@pytest.mark.slow
+def test_the_exported_folder_is_a_pipeline_with_its_record(trained):
+    pipe, folder = trained
+    loaded = CogVideoXPipeline.from_pretrained(folder / "model")
     for name in ("vae", "transformer", "text_encoder"):
         for key, value in getattr(loaded, name).state_dict().items():
-            torch.testing.assert_close(value, getattr(trained, name).state_dict()[key], rtol=1e-3, atol=1e-5)
-    assert loaded.vae.config.scaling_factor == trained.vae.config.scaling_factor != 1.0
-    assert json.loads((tmp_path / "model" / "training.json").read_text())["settings"]["clip_steps"] == 2
-    rows = list(csv.reader((tmp_path / "model" / "training.csv").open()))
+            torch.testing.assert_close(value, getattr(pipe, name).state_dict()[key], rtol=1e-3, atol=1e-5)
+    assert loaded.vae.config.scaling_factor == pipe.vae.config.scaling_factor != 1.0
+    assert json.loads((folder / "model" / "training.json").read_text())["settings"]["clip_steps"] == 2
+    rows = list(csv.reader((folder / "model" / "training.csv").open()))
     assert rows[0][:2] == ["stage", "step"]
     assert {"imap objects", "imap motions", "cross_attention objects"} <= set(rows[0])
     assert [row[:2] for row in rows[1:]] == [["transformer", "4"]]
-    assert not list(tmp_path.glob(".*")), "an incomplete folder was left"
+    assert not list(folder.glob(".*")), "an incomplete folder was left"
 
 
+@pytest.mark.slow
 def test_validation_records_the_settings_whose_best_map_is_best(tmp_path, monkeypatch):
     train(tiny_pipeline(layers=3), TINY, tmp_path / "work", tmp_path / "model")
     tried = []
@@ -179,8 +189,10 @@ def test_validation_records_the_settings_whose_best_map_is_best(tmp_path, monkey
     assert record["settings"]["clip_steps"] == 2
 
 
-def test_validation_measures_with_the_real_maps(tmp_path):
-    train(tiny_pipeline(), TINY, tmp_path / "work", tmp_path / "model")
+@pytest.mark.slow
+def test_validation_measures_with_the_real_maps(trained, tmp_path, monkeypatch):
+    shutil.copytree(trained[1] / "model", tmp_path / "model")
+    monkeypatch.setattr("imap_fast.demo.validate.TOP_K", (2,))
     entry = validate(tmp_path / "model", scenes=2, steps=(40,))
     assert set(entry["validation"]["mean_auc"]) == set(MAP_NAMES)
     for row in entry["validation"]["mean_auc"].values():

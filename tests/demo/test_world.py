@@ -25,6 +25,7 @@ def test_split_and_seed_determine_the_scene():
     assert (first.frames != world.sample(5, "validation").frames).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("num_frames", "side"), [(25, 96), (5, 64), (9, 51)])
 def test_masks_cover_the_colours(num_frames, side):
     for seed in range(6):
@@ -44,6 +45,7 @@ def test_masks_cover_the_colours(num_frames, side):
         assert sum(thing.mask.sum() for thing in scene.objects) == anything.sum(), "objects overlap"
 
 
+@pytest.mark.slow
 def test_moving_objects_come_first_and_no_two_objects_share_a_word(scenes):
     assert {sum(thing.moving.any() for thing in scene.objects) for scene in scenes} == {1, 2}
     assert {len(scene.objects) for scene in scenes} == {1, 2, 3}
@@ -115,6 +117,7 @@ def test_the_other_motions_move_as_named(scenes):
     assert all(len(of(motion)) > 2 for motion in ("grows", "flashes", "bounces", "spins"))
 
 
+@pytest.mark.slow
 def test_held_out_combinations_are_never_trained_on(scenes):
     def seen(scenes):
         objects = [thing for scene in scenes for thing in scene.objects]

@@ -8,6 +8,7 @@ import pytest
 from imap_fast.metrics.bootstrap import estimate
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_true_mean_as_often_as_they_say():
     rng, covered = np.random.default_rng(0), 0
     for seed in range(500):

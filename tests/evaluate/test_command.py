@@ -27,6 +27,7 @@ def evaluate(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_the_demo_world_is_measured_told_and_not_repeated(evaluate, tmp_path, monkeypatch, capsys):
     assert evaluate(clips=2) == 0
     said, complained = capsys.readouterr()
@@ -55,6 +56,7 @@ def test_the_demo_world_is_measured_told_and_not_repeated(evaluate, tmp_path, mo
     assert "seed was 0 and is 1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_more_clips_add_to_those_that_are_done(evaluate, tmp_path, capsys):
     assert evaluate(clips=1, worst=0) == 0
     first = (tmp_path / "out" / "clips.jsonl").read_text()
@@ -65,6 +67,7 @@ def test_more_clips_add_to_those_that_are_done(evaluate, tmp_path, capsys):
     assert not (tmp_path / "out" / "clips.jsonl").read_text().startswith(first)
 
 
+@pytest.mark.slow
 def test_what_was_done_is_kept_after_an_interruption(evaluate, tmp_path, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt

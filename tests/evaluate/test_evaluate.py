@@ -34,6 +34,7 @@ def found(demo_pipeline, chosen) -> Evaluation:
     return evaluate(demo_pipeline, demo_world(CLIPS), **chosen)
 
 
+@pytest.mark.slow
 def test_every_method_is_measured_on_every_concept(found):
     assert found.methods == METHODS
     assert found.failed == {}
@@ -45,6 +46,7 @@ def test_every_method_is_measured_on_every_concept(found):
             assert concepts == [*(truth.label for truth in shown.truths), None]
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_maps(found, demo_pipeline, chosen):
     scene = world.sample(1, "held_out")
     thing = scene.objects[0]
@@ -61,6 +63,7 @@ def test_scores_are_those_of_the_maps(found, demo_pipeline, chosen):
         assert row["spatial_auc"] == pytest.approx(np.mean([auc(*each) for each in frames if each[1].any()]))
 
 
+@pytest.mark.slow
 def test_every_concept_of_the_demo_world_is_a_word_of_its_prompt(demo_pipeline, chosen):
     found = evaluate(demo_pipeline, demo_world(CLIPS), match="prompt", **chosen)
     assert found.failed == {}
@@ -70,6 +73,7 @@ def test_every_concept_of_the_demo_world_is_a_word_of_its_prompt(demo_pipeline, 
         assert {row["concept"] for row in rows if row["method"] == "gramcol"} == asked
 
 
+@pytest.mark.slow
 def test_random_heads_are_others_in_each_clip_and_the_same_again(demo_pipeline, chosen, found):
     reader = Reader(demo_pipeline, 0, chosen)
     example = reader.prepared(demo_world(1).clips["held_out-0"]())
@@ -82,6 +86,7 @@ def test_random_heads_are_others_in_each_clip_and_the_same_again(demo_pipeline, 
     assert not torch.equal(first.selected_heads, another_seed.selected_heads)
 
 
+@pytest.mark.slow
 def test_estimates_are_means_over_concepts_with_what_was_left_out(found):
     rows = [row for clip in found.rows.values() for row in clip if row["method"] == "gramcol"]
     for kind, measures in found.estimates().items():
@@ -95,6 +100,7 @@ def test_estimates_are_means_over_concepts_with_what_was_left_out(found):
     json.dumps(found.record(), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_a_clip_done_before_is_not_repeated_and_a_broken_one_stops_no_other(
     demo_pipeline, chosen, found, tmp_path, monkeypatch
 ):
@@ -128,6 +134,7 @@ def test_settings_that_are_not_possible_are_no_broken_clip(demo_pipeline):
         evaluate(demo_pipeline, demo_world(1), steps=[99])
 
 
+@pytest.mark.slow
 def test_the_worst_clips_are_drawn_with_outlines(demo_pipeline, chosen, found):
     worst = found.worst(1)
     means = {

@@ -25,6 +25,7 @@ def test_auc_is_scikit_learns(levels):
     assert auc(scores, inside) == pytest.approx(roc_auc_score(inside.ravel(), scores.ravel()), abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", LEVELS)
 def test_the_best_iou_is_the_best_of_all_thresholds(levels):
     scores, inside = draw(levels)

@@ -38,11 +38,13 @@ class StandIn:
     Attributes:
         replies: in turn; the last one again and again.
         requests: path, headers and body of each request.
+        silent: whether a request is left without a reply.
     """
 
     url: str
     replies: list[dict[str, Any]] = field(default_factory=lambda: [completion(judgement())])
     requests: list[dict[str, Any]] = field(default_factory=list)
+    silent: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
@@ -56,6 +58,7 @@ def stand_in() -> Iterator[StandIn]:
             server.requests.append({"path": self.path, "headers": dict(self.headers), "body": body})
             reply = server.replies.pop(0) if len(server.replies) > 1 else server.replies[0]
             if reply.get("silent"):
+                server.silent.set()
                 stopping.wait()
                 return
             content = reply["raw"] if "raw" in reply else json.dumps(reply["json"]).encode()

@@ -103,7 +103,7 @@ def test_what_was_cut_off_goes_on(judge, server, run, tmp_path):
 
 
 def test_a_server_that_says_nothing_is_told_of_in_one_line(judge, server, run, waits, monkeypatch, caplog):
-    monkeypatch.setattr("imap_fast.judge.endpoint.TIMEOUT", (5, 0.1))
+    monkeypatch.setattr("imap_fast.judge.endpoint.TIMEOUT", (600, 0.1))
     server.replies = [SILENCE]
     code, said, complained = judge(run)
     assert (code, said, caplog.text) == (1, "", "")

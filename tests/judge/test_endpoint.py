@@ -1,9 +1,10 @@
 """How an endpoint is spoken to, and what happens when it does not answer as it should."""
 
 import pytest
+from urllib3.connection import HTTPConnection
 
 from imap_fast.judge import Endpoint, EndpointError
-from imap_fast.judge.endpoint import MAX_WAIT, TRIES
+from imap_fast.judge.endpoint import MAX_WAIT, TIMEOUT, TRIES
 from tests.judge.conftest import KEY
 from tests.judge.stand_in import SILENCE, completion, failure
 
@@ -49,12 +50,25 @@ def test_a_server_that_does_not_recover_is_quoted(server, waits):
     assert waits == [2, 4, 8, 16]
 
 
-def test_silence_is_asked_again_and_then_told(server, waits, monkeypatch):
-    monkeypatch.setattr("imap_fast.judge.endpoint.TIMEOUT", (5, 2))  # long enough for a busy machine to answer
+def test_silence_is_asked_again(server, monkeypatch):
+    patience, get_response = [], HTTPConnection.getresponse
+
+    def silence_ends_at_once(connection):
+        patience.append(connection.timeout)
+        if len(patience) == 1:
+            assert server.silent.wait(600)
+            raise TimeoutError
+        return get_response(connection)
+
+    monkeypatch.setattr(HTTPConnection, "getresponse", silence_ends_at_once)
     server.replies = [SILENCE, completion("fine")]
     assert Endpoint(server.url, KEY).complete(BODY) == "fine"
-    monkeypatch.setattr("imap_fast.judge.endpoint.TIMEOUT", (5, 0.1))
-    server.replies, waits[:] = [SILENCE], []
+    assert patience == [TIMEOUT[1]] * 2
+
+
+def test_a_server_that_stays_silent_is_told(server, waits, monkeypatch):
+    monkeypatch.setattr("imap_fast.judge.endpoint.TIMEOUT", (600, 0.1))
+    server.replies = [SILENCE]
     with pytest.raises(EndpointError, match=r"gave no answer: .*timed out"):
         Endpoint(server.url, KEY).complete(BODY)
     assert waits == [2, 4, 8, 16]

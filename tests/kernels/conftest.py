@@ -3,7 +3,7 @@
 import pytest
 
 
-@pytest.fixture(scope="session", params=["reference", "triton"])
+@pytest.fixture(scope="session", params=["reference", pytest.param("triton", marks=pytest.mark.slow)])
 def backend(request) -> str:
     """Every implementation of an operation."""
     return request.param

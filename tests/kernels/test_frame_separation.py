@@ -59,6 +59,7 @@ def test_mean_far_larger_than_the_spread(backend, mean, score):
     assert_close(scores, scikit_learn(features, 4, score), 1e-4)
 
 
+@pytest.mark.slow
 def test_silhouette_samples_the_tokens_that_scikit_learn_does(backend):
     features = draw_features(2, 3, 1901, 4, seed=3)[1:].clone()
     # What it leaves out lies elsewhere, so that the sample tells itself from all tokens.

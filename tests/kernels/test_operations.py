@@ -33,6 +33,7 @@ def draw_layer():
     return query, features, draw_rows(4, 5, 16, seed=3), maps, baseline
 
 
+@pytest.mark.slow
 def test_no_graph_break_under_compile(backend):
     eager, compiled = draw_layer(), draw_layer()
     scores = layer(*eager, backend)
@@ -43,6 +44,7 @@ def test_no_graph_break_under_compile(backend):
         assert_close(result, expected, 1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["concept_attention", "frame_separation", "gram_column", "head_similarity", "qk_match", "qk_norm_rope"]
 )
@@ -97,6 +99,7 @@ def test_triton_on_the_cpu_needs_the_interpreter(monkeypatch):
         frame_separation(query, frames=3)
 
 
+@pytest.mark.slow
 def test_works_where_triton_is_not_installed():
     script = """
 import sys

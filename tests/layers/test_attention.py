@@ -76,6 +76,7 @@ def test_its_second_eigenvalue_is_that_of_the_matrix(architecture):
         assert abs(iterated.numpy() - solved).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_no_tokens_by_tokens_tensor_comes_into_being(model, inputs):
     found = []
     with torch.no_grad(), Watch() as watch:
@@ -87,6 +88,7 @@ def test_no_tokens_by_tokens_tensor_comes_into_being(model, inputs):
     assert [tensor for tensor in watch.found if not tensor.startswith("heads")] == []
 
 
+@pytest.mark.slow
 def test_the_watch_would_find_it(model, inputs, monkeypatch):
     monkeypatch.setattr("imap_fast.layers.eigenvalue.F.pad", lambda vector, padding: vector)
     with (

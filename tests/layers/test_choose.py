@@ -48,6 +48,7 @@ def test_without_masks_the_half_with_the_largest_second_eigenvalue(architecture,
     assert (choice.auc, choice.head_scores, choice.head_auc, choice.correlation) == ({}, None, None, None)
 
 
+@pytest.mark.slow
 def test_with_masks_each_layer_and_head_is_as_if_it_were_read_alone(architecture, frames, masks):
     pipeline, known = in_fp64(architecture.pipeline()), {"height": HEIGHT, "width": WIDTH}
     if architecture.prompt_only:

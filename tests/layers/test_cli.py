@@ -18,9 +18,10 @@ def video(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_the_demo_is_measured_on_clips_of_its_own(tmp_path, capsys):
     drawn = tmp_path / "layers.png"
-    asked = ["layers", "--model", "demo", "--clips", "2"]
+    asked = ["layers", "--model", "demo", "--clips", "1"]
     assert main([*asked, "--output", str(drawn)]) == 0
     told = capsys.readouterr().out
     assert main([*asked, "--json"]) == 0

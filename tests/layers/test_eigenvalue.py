@@ -55,6 +55,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_it_agrees_with_a_dense_solver(case):
     query, key = CASES[case]()

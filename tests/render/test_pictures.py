@@ -132,6 +132,7 @@ def test_a_grid_of_one_frame():
     assert len([axes for axes in make_maps(grid=(1, 2, 2)).grid_figure().axes if axes.images]) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["chi", "fisher", "dbi", "silhouette"])
 def test_the_chosen_heads_are_ringed(score):
     maps = make_maps(head_score=score)

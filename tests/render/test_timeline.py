@@ -65,6 +65,7 @@ def test_what_cannot_be_shown_is_refused():
         make_maps(videos=2).timeline()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 @pytest.mark.parametrize("figure", ["grid_figure", "timeline", "heads"])
 def test_every_figure_can_be_kept_in_every_form(figure, suffix, recwarn):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.report import moving
-from tests.report.driving import DESKTOP, await_frame
+from tests.report.driving import DESKTOP, NOTE_WORK, await_frame
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +24,7 @@ def open_page(new_page):
     def open_it(path, *, viewport=DESKTOP, scheme="light"):
         page = new_page(viewport=viewport, scheme=scheme)
         page.on("request", lambda request: requests.append(request.url))
+        page.add_init_script(NOTE_WORK)
         page.goto(path.as_uri())
         await_frame(page, 0)
         return page

@@ -60,6 +60,7 @@ def test_what_explain_leaves_is_enough(tiny_folder, tmp_path, capsys):
     assert {"command", "model", "seed", "dtype", "imap-fast", "torch", "diffusers"} <= dict(content["run"]).keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["clip.mp4", "video.mp4"])
 def test_a_video_that_the_run_made_is_found(run, tmp_path, name):
     (tmp_path / "film.mp4").rename(run / name)

@@ -116,6 +116,7 @@ print(many - few, sys.platform)
 """
 
 
+@pytest.mark.slow
 def test_a_report_of_2000_frames_takes_hardly_more_memory_than_one_of_200(tmp_path):
     for frames in (201, 2001):
         clip = Clip(np.broadcast_to(np.uint8(90), (frames, 96, 160, 3)))

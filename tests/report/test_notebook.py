@@ -23,6 +23,7 @@ class Tags(HTMLParser):
         self.found.append((tag, sorted(name for name, _ in attributes)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("videos", [None, 2])
 def test_it_is_a_player_and_the_grid(tmp_path, videos):
     html = make_maps(grid=(3, 4, 6), videos=videos)._repr_html_()

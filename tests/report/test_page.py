@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from imap_fast.render.heatmap import heat
+from tests.conftest import PATIENCE
 from tests.render.synthetic import make_maps
 from tests.report import moving
 from tests.report.contrast import FIELDS_AND_LINES, MEASURE_LINES, MEASURE_TEXT
@@ -124,6 +125,7 @@ def test_labels_stay_text_and_nothing_overflows(open_page, tmp_path, viewport):
 
 def test_a_script_that_did_not_come_with_the_page_does_not_run(browser, report):
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
     page.goto(report.as_uri())
     refused = page.evaluate(INJECT)
     assert refused == "script-src-elem"

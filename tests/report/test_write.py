@@ -70,6 +70,7 @@ def test_the_planes_are_the_heat_in_8_bits(page):
         np.testing.assert_array_equal(plane, np.rint(heat(values[None]).numpy() * 255).ravel())
 
 
+@pytest.mark.slow
 def test_labels_stay_text(tmp_path):
     maps = make_maps(HOSTILE, grid=(2, 3, 4), prompt=HOSTILE[0], model="<b>")
     maps.report(tmp_path / "report.html", draw_frames(5, 24, 32, seed=1), {"seed": "</script>"})
@@ -82,6 +83,7 @@ def test_labels_stay_text(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
 
 
+@pytest.mark.slow
 def test_49_frames_and_8_concepts_stay_under_5_megabytes_beside_the_video(tmp_path):
     noise = torch.randn(8, 13, 30, 45, generator=torch.Generator().manual_seed(0))  # which compresses worst
     labels = tuple(f"concept {i}" for i in range(8))
@@ -127,6 +129,7 @@ def test_without_a_video_the_maps_are_shown_on_a_plain_ground(tmp_path):
     assert told["title"] == "alpaca, running, grass"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("labels", "prompt", "title"),
     [

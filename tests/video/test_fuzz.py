@@ -29,6 +29,7 @@ def damaged(content: bytes, draw: random.Random) -> bytes:
     return bytes(changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["h264.mp4", "vp9.webm", "h264.mkv", "picture.gif", "mpeg4.avi", "av1.webm"])
 def test_damaged_files(name: str, tmp_path: Path) -> None:
     seconds = [number / 10 for number in range(10)]
