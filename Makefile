@@ -2,29 +2,32 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# A file's tests stay together, as what they share does; files come in turn, the slowest not last.
+# The tests of a file run in one process, because they share fixtures. Files are started in order.
 WORKERS := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check lint clean
 
-demo: $(INSTALLED)  ## render a clip, explain it with the model that ships, show where its words are
+demo: $(INSTALLED)  ## render a clip, explain it with the model of this package, show where its words are
 	$(BIN)/imap-fast demo --output outputs/demo --overwrite
 
 test: lint  ## every test, on the CPU: Triton's kernels are interpreted
 	$(BIN)/python -m pytest $(WORKERS)
 
-check: lint  ## the tests that are quick, in a minute
+check: lint  ## the quick tests: less than a minute
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
-lint: $(INSTALLED)
+lint: $(INSTALLED)  ## style, import contracts, types, docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir outputs/site
 
 $(INSTALLED): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip --constraint constraints.txt
-	$(BIN)/pip install --quiet --editable '.[test]' --constraint constraints.txt
+	$(BIN)/pip install --quiet --editable '.[test,lint]' --constraint constraints.txt
 	touch $@
 
 clean:

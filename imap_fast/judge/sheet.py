@@ -12,7 +12,7 @@ from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.render.heatmap import apply_scales, heat_scales, overlay_heat, pale
 from imap_fast.render.spacing import evenly_spaced
 from imap_fast.render.text import text_strip
-from imap_fast.upsampling.interpolate import Neighbours, neighbours
+from imap_fast.upsampling.interpolate import neighbours
 from imap_fast.video.read import read_clip
 from imap_fast.video.resize import resize_and_crop
 
@@ -51,7 +51,7 @@ class ContactSheets:
         height, width = (max(1, round(side * scale)) for side in (source.height, source.width))
         self.maps, self.frames = maps, evenly_spaced(source.num_frames, FRAMES)
         times = maps.frame_times(source.num_frames)
-        self._neighbours = Neighbours(*(each[self.frames] for each in neighbours(times, source.num_frames)))
+        self._neighbours = neighbours(times, source.num_frames).select(self.frames)
         stills = [
             resize_and_crop(frame[None], height, width)[0]
             for number, (frame, _) in enumerate(source.frames())

@@ -59,15 +59,16 @@ def grid_of_stills(
 ) -> Figure:
     """The grid of a video, made from the frames `grid_frames(num_frames)` alone, uint8 `[n, H, W, 3]`."""
     columns = grid_frames(num_frames)
-    shown = Neighbours(*(each[columns] for each in neighbours(times, num_frames)))
+    shown = neighbours(times, num_frames).select(columns)
     # Only the latent frames next to those shown are read: values may be on disk.
     needed = torch.cat([shown.before, shown.after]).unique()
     heat = apply_scales(values[:, needed], heat_scales(values))
-    positions = (torch.searchsorted(needed, each) for each in (shown.before, shown.after))
-    heat = between(heat, Neighbours(*positions, shown.weight))
+    before, after = torch.searchsorted(needed, shown.before), torch.searchsorted(needed, shown.after)
+    heat = between(heat, Neighbours(before, after, shown.weight))
     backdrop = pale(stills)
     rows = [stills, *(overlay_heat(backdrop, concept) for concept in heat)]
-    masks = {row: outlines[label][columns] for row, label in enumerate(labels, 1) if label in (outlines or {})}
+    outlines = outlines or {}
+    masks = {row: outlines[label][columns] for row, label in enumerate(labels, 1) if label in outlines}
     return _draw(rows, ("video", *labels), [f"frame {frame}" for frame in columns], masks)
 
 

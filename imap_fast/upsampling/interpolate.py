@@ -1,5 +1,6 @@
 """Interpolation of maps, in time between latent frames and in space between patches."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,6 +21,10 @@ class Neighbours(NamedTuple):
     before: Tensor
     after: Tensor
     weight: Tensor
+
+    def select(self, frames: Sequence[int]) -> "Neighbours":
+        """The neighbours of some video frames, by their numbers."""
+        return Neighbours(self.before[frames], self.after[frames], self.weight[frames])
 
 
 def neighbours(times: Tensor, num_frames: int) -> Neighbours:

@@ -247,7 +247,7 @@ def test_some_later_steps_train_on_stills(monkeypatch):
     nothing = torch.zeros(1, 7, 24, 24).half()
     objects = [ObjectDescription("red circle", "plain", "small", "rests", "throughout")]
     description = SceneDescription(objects, [[False] * 7], "dark")
-    scenes = EncodedScenes(torch.zeros(1, 7, 8, 24, 24).half(), nothing, nothing, [facts])
+    scenes = EncodedScenes(torch.zeros(1, 7, 8, 24, 24).half(), nothing, nothing, [description])
     pipe.transformer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].shape[:2]))
     settings = dataclasses.replace(TINY, still_steps=1, still_share=0.5)
     for step in range(12):

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from imap_fast.evaluate.example import BACKGROUND, Example
+from imap_fast.evaluate.example import BACKGROUND, Example, GroundTruth
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.video import Clip
 

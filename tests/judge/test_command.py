@@ -200,7 +200,8 @@ def test_the_video_that_a_run_names_is_found_and_a_lost_one_told(judge, run, tmp
     code, _, complained = judge(run, "--overwrite")
     assert code == 2
     assert (
-        f"film.mp4, the video of this run, no longer exists; restore it, or copy it to {run / 'video.mp4'}" in complained
+        f"film.mp4, the video of this run, no longer exists; restore it, or copy it to {run / 'video.mp4'}"
+        in complained
     )
 
 

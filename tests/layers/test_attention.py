@@ -8,7 +8,7 @@ from imap_fast.layers.attention import observed_attention
 from imap_fast.layers.eigenvalue import second_eigenvalues
 from imap_fast.models.registry import adapter_for
 from tests.layers.test_eigenvalue import dense
-from tests.test_memory import FRAMES, HEADS, HEIGHT, TEXT, TOKENS, WIDTH, Watch
+from tests.tracing.test_memory import FRAMES, HEADS, HEIGHT, TEXT, TOKENS, WIDTH, Watch
 
 
 def rows(architecture):

@@ -18,13 +18,13 @@ import torch
 import imap_fast
 from imap_fast import SaliencyMaps
 from imap_fast.explaining import checkpoint
+from imap_fast.explaining.blending import Blender
 from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.video import Clip
-from imap_fast.windows import Stitch
 from tests.assertions import assert_close
+from tests.explaining.test_explain import ARGUMENTS, READ, clip
 from tests.precision import in_fp64
-from tests.test_explain import ARGUMENTS, READ, clip
 from tests.tiny import tiny_pipeline
 
 
@@ -104,7 +104,7 @@ class Events:
 
         stock = Path.open
         patched.setattr(Path, "open", opened)
-        patched.setattr(Stitch, "add", before(Stitch.add, "window passed"))
+        patched.setattr(Blender, "add", before(Blender.add, "window passed"))
         patched.setattr(checkpoint, "write_frames", after(checkpoint.write_frames, "array written"))
         patched.setattr(os, "replace", before(os.replace, "state to replace"))
         patched.setattr(checkpoint, "write_state", after(checkpoint.write_state, "state replaced"))

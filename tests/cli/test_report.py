@@ -72,10 +72,7 @@ def test_a_video_that_the_run_made_is_found(run, tmp_path, name):
 def test_a_moved_video_is_asked_for(run, tmp_path, capsys):
     (tmp_path / "film.mp4").rename(tmp_path / "moved.mp4")
     assert main(["report", str(run)]) == 2
-    assert (
-        "film.mp4, the video of this run, no longer exists; give its path with --video"
-        in capsys.readouterr().err
-    )
+    assert "film.mp4, the video of this run, no longer exists; give its path with --video" in capsys.readouterr().err
     assert not (run / "report.html").exists()
     assert main(["report", str(run), "--video", str(tmp_path / "moved.mp4")]) == 0
 

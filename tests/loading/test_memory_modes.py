@@ -13,17 +13,16 @@ from rich.console import Console
 from transformers import T5Config, T5EncoderModel
 
 import imap_fast
+from imap_fast.cli import main
 from imap_fast.doctor import peak_memory
 from imap_fast.explaining import memory
-from imap_fast.loading import modes, placement, quantization
-from imap_fast.cli import main
-from imap_fast.loading import pipeline
 from imap_fast.explaining.explainer import Explainer
+from imap_fast.loading import modes, pipeline, placement, quantization
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
+from tests.explaining.test_explain import ARGUMENTS, READ, clip
 from tests.pipelines import PIPELINES, PROMPT
 from tests.precision import in_fp64
-from tests.test_explain import ARGUMENTS, READ, clip
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
 
 CPU = torch.device("cpu")

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import imap_fast
-from imap_fast.tracing import running_maps
 from imap_fast.maps.names import CONTRASTED, MAP_NAMES
+from imap_fast.tracing import running_maps
 from tests.assertions import assert_close
 from tests.device import DEVICE
 from tests.golden_case import NAMES, GoldenCase

@@ -8,8 +8,8 @@ import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
 from transformers import T5Config, T5EncoderModel
 
-from imap_fast.doctor import diagnosis
 from imap_fast.cli import main
+from imap_fast.doctor import diagnosis
 
 
 def test_it_tells_people_and_machines(capsys):

@@ -10,10 +10,10 @@ from accelerate import cpu_offload
 from torch import nn
 
 import imap_fast
-from imap_fast.tracing import running_maps
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.registry import adapter_for
+from imap_fast.tracing import running_maps
 from imap_fast.tracing.trace import Tracer
 from tests.architectures import ARCHITECTURES, TEXT, Architecture
 from tests.assertions import assert_close

@@ -16,9 +16,9 @@ from imap_fast.models.registry import adapter_for
 from imap_fast.video import Clip
 from tests.architectures import ARCHITECTURES
 from tests.assertions import assert_close
+from tests.explaining.test_explain import ARGUMENTS, READ, ROTARY, clip
 from tests.pipelines import PIPELINES, PROMPT
 from tests.precision import in_fp64
-from tests.test_explain import ARGUMENTS, READ, ROTARY, clip
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
 
 

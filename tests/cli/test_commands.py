@@ -12,8 +12,8 @@ from rich.console import Console
 
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main
-from imap_fast.loading import pipeline
 from imap_fast.cli.progress import progress, windows_progress
+from imap_fast.loading import pipeline
 from imap_fast.video import Clip, read_clip
 from tests import tiny_hunyuan_video, tiny_wan
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
