@@ -13,12 +13,12 @@ BACKENDS = ("auto", "triton", "reference")
 
 @functools.cache
 def triton_is_installed() -> bool:
-    """Whether `import triton` would find a package."""
+    """Return whether the package triton is installed. Nothing is imported."""
     return importlib.util.find_spec("triton") is not None
 
 
 def interpreting() -> bool:
-    """Whether Triton interprets its kernels on the CPU (`TRITON_INTERPRET=1`)."""
+    """Return whether Triton interprets its kernels on the CPU (`TRITON_INTERPRET=1`)."""
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
@@ -29,7 +29,7 @@ def resolve(backend: str, device: torch.device, dtype: torch.dtype = torch.float
     installed, and the reference elsewhere. Triton's kernels accumulate in fp32, so fp64 needs the reference.
 
     Raises:
-        ValueError: an unknown backend, or Triton cannot run here.
+        ValueError: an unknown backend, or a backend that cannot run here.
     """
     name = backend
     if name == "auto":
@@ -56,11 +56,11 @@ def resolve(backend: str, device: torch.device, dtype: torch.dtype = torch.float
 
 
 def implementation(operation: str, backend: str, like: torch.Tensor) -> ModuleType:
-    """The module that computes an operation for tensors like `like`. It is imported at first use.
+    """Import the module that computes an operation for tensors like `like`.
 
     Args:
         operation: name of a folder of this package.
         backend: `"auto"`, `"triton"` or `"reference"`.
-        like: has the dtype and device.
+        like: a tensor with the dtype and device of the inputs.
     """
     return importlib.import_module(f"imap_kernels.{operation}.{resolve(backend, like.device, like.dtype)}")

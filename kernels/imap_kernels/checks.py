@@ -9,10 +9,10 @@ def check_features(**tensors: torch.Tensor) -> tuple[int, int]:
     """Check that every tensor is `[heads, rows, head dim]` with the heads, head dim, dtype and device of the first.
 
     Returns:
-        heads and head dim.
+        The number of heads, and the head dim.
 
     Raises:
-        TypeError: a dtype that the kernels do not support, or different dtypes.
+        TypeError: a dtype that the operations do not support, or different dtypes.
         ValueError: a wrong number of dimensions, an empty dimension, or different sizes or devices.
     """
     (first, reference), *_ = tensors.items()
@@ -35,7 +35,7 @@ def check_features(**tensors: torch.Tensor) -> tuple[int, int]:
 
 
 def check_frames(name: str, features: torch.Tensor, frames: int) -> int:
-    """Check that the rows of `features` are complete frames, and return the number of patches in a frame."""
+    """Check that the rows of `features` fill all frames, and return the number of patches in a frame."""
     tokens = features.shape[1]
     if frames < 1 or tokens % frames:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Iterates over heads. The references take a few heads at a time, so that small models need few calls."""
+"""Iteration over heads. With a few heads at a time, the references need few calls on small models."""
 
 from collections.abc import Iterator
 
@@ -7,16 +7,21 @@ import torch
 from imap_kernels.precision import accumulation_dtype
 
 ELEMENTS = 2**20
-"""The number of elements of a few heads together: 4 MiB in fp32."""
+"""The largest number of elements in a part of several heads: 4 MiB in fp32."""
 
 
 def few_heads(rows: torch.Tensor, *, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Split `rows [heads, ...]` into parts of as many heads as `like [heads, ...]` has in `ELEMENTS`, at least one."""
+    """Split rows into parts of as many heads as have at most `ELEMENTS` elements in `like`, and at least one head.
+
+    Args:
+        rows: `[heads, ...]`.
+        like: `[heads, ...]`, for example the largest of several tensors that are split alike.
+    """
     return rows.split(max(1, ELEMENTS // max(1, like[0].numel())))
 
 
 def each_head(rows: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Yield the heads of `rows [heads, ...]` in the accumulation dtype. A head is valid until the next one is yielded.
+    """Yield the heads of `rows [heads, ...]` in the accumulation dtype. A head is valid until the next one.
 
     All heads share one buffer. With a buffer for each head, the allocator would keep several of them.
     """

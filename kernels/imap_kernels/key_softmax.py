@@ -7,18 +7,18 @@ import triton.language as tl
 
 @triton.jit
 def softmax_over_keys(maps, count, valid):
-    """`exp(x[n, k]) / Σ_j count[j] · exp(x[n, j])` of a tile `[tokens, keys]`, over its `valid` keys."""
+    """Compute `exp(x[n, k]) / Σ_j count[j] · exp(x[n, j])` of a tile `[tokens, keys]`, over its `valid` keys."""
     maps = tl.where(valid[None, :], maps, float("-inf"))
     weight = tl.exp(maps - tl.max(maps, axis=1)[:, None])
     return weight / tl.sum(count[None, :] * weight, axis=1)[:, None]
 
 
 def add_softmax(maps: torch.Tensor, multiplicity: torch.Tensor, out: torch.Tensor) -> None:
-    """Add the softmax over the keys of `maps` to `out`, for the first keys.
+    """Add to `out` the softmax over the keys of `maps`, for the first `concepts` keys.
 
     Args:
         maps: fp32 `[maps, keys, tokens]`, contiguous.
-        multiplicity: fp32 `[keys]`, how many equal text keys each one represents.
+        multiplicity: fp32 `[keys]`, the number of equal text keys that each one represents.
         out: fp32 `[maps, concepts, tokens]`, `concepts ≤ keys`.
     """
     count, keys, tokens = maps.shape
@@ -31,7 +31,7 @@ def add_softmax(maps: torch.Tensor, multiplicity: torch.Tensor, out: torch.Tenso
 def _add_softmax(
     maps, multiplicity, out, keys, concepts, tokens, key_stride, out_map, out_concept, out_token, BLOCK_N: tl.constexpr
 ):
-    """Each lane is a token. It goes through the keys once for the maximum and the sum, and again for the values."""
+    """Add the softmax with a lane for each token, which reads the keys once for the sum and once for the values."""
     n = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
     m = tl.program_id(1).to(tl.int64)
     maps += m * keys * tokens

@@ -12,12 +12,12 @@ def check_normalize(normalize: str) -> None:
 
 
 def normalize_keys(maps: torch.Tensor, multiplicity: torch.Tensor, normalize: str) -> torch.Tensor:
-    """`"none"`: the maps; `"softmax"`: `exp(x[k]) / Σ_j multiplicity[j] · exp(x[j])` over the text keys.
+    """Normalize maps over the text keys. `"softmax"` is `exp(x[k]) / Σ_j multiplicity[j] · exp(x[j])`.
 
     Args:
         maps: `[..., keys, tokens]`, fp32 or fp64.
-        multiplicity: fp32 `[keys]`, how many equal text keys each one represents.
-        normalize: `"none"` or `"softmax"`.
+        multiplicity: fp32 `[keys]`, the number of equal text keys that each one represents.
+        normalize: `"none"`, which returns the same maps, or `"softmax"`.
     """
     if normalize == "none":
         return maps

@@ -6,7 +6,7 @@ import triton.language as tl
 
 @triton.jit
 def load_rows(pointer, rows, valid, row_stride, dim_stride, DIM: tl.constexpr, BLOCK_D: tl.constexpr):
-    """Rows of a strided matrix as a tile `[rows, BLOCK_D]`. Entries that are not `valid` or beyond `DIM` are zero."""
+    """Load rows of a strided matrix as a tile `[rows, BLOCK_D]`. Invalid rows and columns from `DIM` are zero."""
     d = tl.arange(0, BLOCK_D)[None, :]
     mask = valid[:, None] & (d < DIM)
     return tl.load(pointer + rows[:, None] * row_stride + d * dim_stride, mask=mask, other=0.0)
@@ -14,5 +14,5 @@ def load_rows(pointer, rows, valid, row_stride, dim_stride, DIM: tl.constexpr, B
 
 @triton.jit
 def inner_products(rows, columns):
-    """`rows [R, d] · columns [C, d]ᵀ` in fp32. fp32 inputs are not rounded to TF32."""
+    """Compute `rows [R, d] · columns [C, d]ᵀ` in fp32. fp32 inputs are not rounded to TF32."""
     return tl.dot(rows, tl.trans(columns), input_precision="ieee")

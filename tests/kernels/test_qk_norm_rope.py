@@ -136,6 +136,6 @@ def test_says_what_does_not_fit():
     refused(TypeError, "query is torch.int64", query=query.long(), key=key.long())
     refused(TypeError, "key is torch.float16", key=key.half())
     refused(ValueError, r"key_norm has shape \[1\]", key_norm=(torch.ones(1), torch.ones(1)))
-    refused(ValueError, "text=9 rows of 8 are not possible", text=9)
+    refused(ValueError, "text is 9, but there are 8 rows", text=9)
     refused(ValueError, r"cosine has shape \[4, 8\]; expected \[5, 8\]", rotary=(cosine[1:], sine[1:]))
     refused(TypeError, "sine is torch.float64", rotary=(cosine, sine.double()))

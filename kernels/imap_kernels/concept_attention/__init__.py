@@ -1,4 +1,4 @@
-"""Concept attention: concept rows attend to themselves and to visual tokens (docs/method.md, "Text keys")."""
+"""Concept attention: concept rows attend to concept rows and visual tokens (docs/method.md, "Text keys")."""
 
 import torch
 
@@ -17,20 +17,20 @@ def concept_attention(
     multiplicity: torch.Tensor,
     backend: str = "auto",
 ) -> torch.Tensor:
-    """Attention of the concept rows over `[concept rows ; visual rows]` (docs/method.md, "Exact shortcuts", 1 and 2).
+    """Compute the attention of concept rows over `[concept rows ; visual rows]` (docs/method.md, "Exact shortcuts").
 
-    `softmax(query · [key ; visual_key]ᵀ / √d + [log multiplicity ; 0]) · [value ; visual_value]`. The bias counts
-    concept row `c` `multiplicity[c]` times, so that one row represents all padding. Sums are in fp32 (fp64 for fp64).
-    No gradient is recorded.
+    `softmax(query · [key ; visual_key]ᵀ / √d + [log multiplicity ; 0]) · [value ; visual_value]`. With the
+    bias, concept row `c` counts `multiplicity[c]` times, so one row can represent all padding. Sums are in fp32 (fp64
+    for fp64). No gradient is recorded.
 
     Args:
-        query: of the concept rows, `[heads, keys, head dim]`, any strides; fp32, fp16, bf16, or fp64 for the
+        query: queries of the concept rows, `[heads, keys, head dim]`, any strides; fp32, fp16, bf16, or fp64 with the
             reference.
-        key: of the concept rows, like `query`.
-        value: of the concept rows, like `query`.
-        visual_key: of the visual tokens, `[heads, visual tokens, head dim]`, same dtype.
-        visual_value: of the visual tokens, like `visual_key`.
-        multiplicity: fp32 `[keys]`, how many equal rows each concept row represents; 0 ignores a row.
+        key: keys of the concept rows, like `query`.
+        value: values of the concept rows, like `query`.
+        visual_key: keys of the visual tokens, `[heads, visual tokens, head dim]`, same dtype.
+        visual_value: values of the visual tokens, like `visual_key`.
+        multiplicity: fp32 `[keys]`, the number of equal rows that each concept row represents; 0 ignores a row.
         backend: `"auto"`, `"triton"` or `"reference"`.
 
     Returns:
@@ -69,5 +69,13 @@ def _concept_attention(
 
 
 @_concept_attention.register_fake
-def _(query, key, value, visual_key, visual_value, multiplicity, backend) -> torch.Tensor:
+def _(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    visual_key: torch.Tensor,
+    visual_value: torch.Tensor,
+    multiplicity: torch.Tensor,
+    backend: str,
+) -> torch.Tensor:
     return query.new_empty(query.shape)

@@ -15,7 +15,7 @@ def concept_attention(
     visual_value: torch.Tensor,
     multiplicity: torch.Tensor,
 ) -> torch.Tensor:
-    """Softmax attention over `[concept rows ; visual rows]`, a few heads at a time."""
+    """Compute softmax attention over `[concept rows ; visual rows]`, a few heads at a time."""
     concepts, dtype = query.shape[1], accumulation_dtype(query.dtype)
     log_count = multiplicity.to(dtype).log()
     bias = torch.cat([log_count, log_count.new_zeros(visual_key.shape[1])]).expand(concepts, -1)

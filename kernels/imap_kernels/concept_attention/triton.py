@@ -7,7 +7,7 @@ import triton.language as tl
 from imap_kernels.tile import inner_products, load_rows
 from imap_kernels.tuning import block, computable, tuned
 
-# The number of programs that fill a GPU. The visual tokens are split until there are that many, or parts are too small.
+# The visual tokens are split into parts until this number of programs fills a GPU, or until parts would be too small.
 PROGRAMS = 384
 SMALLEST_PART = 256
 QUERY_TILE = 64
@@ -22,7 +22,10 @@ def concept_attention(
     visual_value: torch.Tensor,
     multiplicity: torch.Tensor,
 ) -> torch.Tensor:
-    """Attention over each part of the visual tokens, the first with the concept rows, then their weighted mean."""
+    """Compute attention over each part of the visual tokens, then the weighted mean of the parts.
+
+    The first part also contains the concept rows.
+    """
     output = torch.empty_like(query, memory_format=torch.contiguous_format)
     query, key, value, visual_key, visual_value = computable(query, key, value, visual_key, visual_value)
     heads, keys, dim = query.shape
@@ -73,7 +76,7 @@ def concept_attention(
 
 @triton.jit
 def _attend(output, total, peak, query, key, value, bias, scale):
-    """One step of online softmax attention, in base 2: `output` and `total` are weighted by `2 ** (score - peak)`."""
+    """Add keys and values to an online softmax in base 2. `output` and `total` have weights `2 ** (score - peak)`."""
     score = inner_products(query, key) * scale + bias[None, :]
     highest = tl.maximum(peak, tl.max(score, axis=1))
     shrink = tl.exp2(peak - highest)
@@ -126,17 +129,17 @@ def _part_attention(
     BLOCK_Q: tl.constexpr,
     BLOCK_N: tl.constexpr,
 ):
-    """Attention of a tile of concept rows over a part of the visual tokens: its output, and log2 of its summed weights.
+    """Store the attention output of concept rows over a part of the visual tokens, and log2 of the sum of weights.
 
-    The first part also attends to the concept rows, each counted `multiplicity` times by a bias.
+    The first part also contains the concept rows. A bias counts each of them `multiplicity` times.
     """
     head, part = tl.program_id(1).to(tl.int64), tl.program_id(2)
     row = tl.program_id(0) * BLOCK_Q + tl.arange(0, BLOCK_Q)
     lane = tl.arange(0, BLOCK_N)
-    asked = load_rows(query + head * query_head, row, row < keys, query_row, query_dim, DIM, BLOCK_D)
+    q = load_rows(query + head * query_head, row, row < keys, query_row, query_dim, DIM, BLOCK_D)
     output = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
     total = tl.zeros([BLOCK_Q], tl.float32)
-    # Below any score, but finite: with −inf, a tile whose rows all have multiplicity 0 would give NaN.
+    # Finite, but less than any score: −inf would give NaN in a tile whose keys all have multiplicity 0.
     peak = tl.full([BLOCK_Q], -1e30, tl.float32)
 
     key += head * key_head
@@ -147,7 +150,7 @@ def _part_attention(
         bias = tl.where(count > 0.0, tl.log2(tl.maximum(count, 1e-30)), float("-inf"))
         k = load_rows(key, c, c < keys, key_row, key_dim, DIM, BLOCK_D)
         v = load_rows(value, c, c < keys, value_row, value_dim, DIM, BLOCK_D)
-        output, total, peak = _attend(output, total, peak, asked, k, v, bias, scale)
+        output, total, peak = _attend(output, total, peak, q, k, v, bias, scale)
 
     first = part.to(tl.int64) * rows
     count = tl.minimum(rows, tokens - part * rows)
@@ -158,7 +161,7 @@ def _part_attention(
         bias = tl.where(n < count, 0.0, float("-inf"))
         k = load_rows(visual_key, n, n < count, visual_key_token, visual_key_dim, DIM, BLOCK_D)
         v = load_rows(visual_value, n, n < count, visual_value_token, visual_value_dim, DIM, BLOCK_D)
-        output, total, peak = _attend(output, total, peak, asked, k, v, bias, scale)
+        output, total, peak = _attend(output, total, peak, q, k, v, bias, scale)
 
     position = (head * tl.num_programs(2) + part) * keys + row
     d = tl.arange(0, BLOCK_D)[None, :]
@@ -168,7 +171,7 @@ def _part_attention(
 
 @triton.jit
 def _merge_parts(mean, weight, output, keys, parts, DIM: tl.constexpr, BLOCK_D: tl.constexpr, BLOCK_S: tl.constexpr):
-    """The mean of the parts' outputs of one row and head, weighted by their summed weights."""
+    """Store the output of one row and head: the mean over the parts, weighted by their sums of weights."""
     row, head = tl.program_id(0), tl.program_id(1)
     part = tl.arange(0, BLOCK_S)
     position = (head * parts + part) * keys + row

@@ -1,4 +1,4 @@
-"""Frame separation: how well each head separates the frames, and the best heads (docs/method.md, "Motion heads")."""
+"""Frame separation: a score for how well each head separates the frames (docs/method.md, "Motion heads")."""
 
 import torch
 
@@ -10,18 +10,19 @@ SCORES = ("chi", "fisher", "dbi", "silhouette")
 
 @torch.no_grad()
 def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi", backend: str = "auto") -> torch.Tensor:
-    """The separation score of the features of each head, with the frame index as cluster label.
+    """Compute the separation score of each head, with the frame index as cluster label.
 
-    See docs/method.md, "Motion heads". With `m_f` the mean of frame `f`, `m` that of all tokens, `S_b = Σ_f P (m_f -
-    m)(m_f - m)ᵀ` and `S_w = Σ_f Σ_p (x - m_f)(x - m_f)ᵀ`:
+    See docs/method.md, "Motion heads". `m_f` is the mean of frame `f`, `m` the mean of all tokens, and `r_f` the mean
+    distance of the tokens of frame `f` to `m_f`. The scatter between frames is `S_b = Σ_f P (m_f - m)(m_f - m)ᵀ`, and
+    within frames `S_w = Σ_f Σ_p (x - m_f)(x - m_f)ᵀ`.
 
     - `chi` (Calinski–Harabasz): `tr(S_b) (N - F) / (tr(S_w) (F - 1))`,
     - `fisher`: `tr(S_b) / tr(S_w)`,
-    - `dbi` (Davies–Bouldin, lower is better): mean over frames of `max_j (s_i + s_j) / |m_i - m_j|`,
+    - `dbi` (Davies–Bouldin, lower is better): mean over frames of `max_j (r_i + r_j) / |m_i - m_j|`,
     - `silhouette`: Euclidean, on the `min(5000, N)` tokens that scikit-learn draws with `random_state=0`.
 
-    The values are those of scikit-learn, also for a head without scatter within its frames (`chi` is 1, and `fisher` in
-    proportion). With one frame, or one patch in a frame, there is nothing to separate, and every score is 0.
+    The values are those of scikit-learn. A head without scatter within its frames has a `chi` of 1, and `fisher` in
+    proportion. With one frame, or one patch in a frame, every score is 0.
 
     Args:
         features: attention output `[heads, frames · patches, head dim]`, frame-major, any strides; fp32, fp16, bf16,
@@ -46,7 +47,7 @@ def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi",
 
 @torch.no_grad()
 def motion_heads(scores: torch.Tensor, *, score: str, top_k: int) -> torch.Tensor:
-    """The `top_k` heads that separate the frames best, chosen on the device without synchronization.
+    """Choose the `top_k` heads that separate the frames best, on the device and without synchronization.
 
     Args:
         scores: `[..., heads]`, from `frame_separation`.
@@ -54,7 +55,7 @@ def motion_heads(scores: torch.Tensor, *, score: str, top_k: int) -> torch.Tenso
         top_k: the number of heads.
 
     Returns:
-        int64 `[..., top_k]`, best first. The lowest head comes first among equals, and NaN comes last.
+        int64 `[..., top_k]`, best first. Of equal heads, the one with the lowest index is first. NaN is last.
 
     Raises:
         ValueError: an unknown score, or a `top_k` that is not between 1 and the number of heads.

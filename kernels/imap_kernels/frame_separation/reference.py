@@ -10,15 +10,15 @@ from imap_kernels.precision import accumulation_dtype
 
 
 def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.Tensor:
-    """One score per head."""
+    """Compute the score of each head."""
     measure = {"chi": chi, "fisher": fisher, "dbi": dbi, "silhouette": silhouettes}[score]
     return torch.cat([measure(x) for x in centred(features, frames)]).float()
 
 
 def centred(features: torch.Tensor, frames: int) -> Iterator[torch.Tensor]:
-    """Yield a few heads at a time in one buffer, `[heads, frames, patches, head dim]`, minus their mean.
+    """Yield a few heads at a time, minus the mean of each head, `[heads, frames, patches, head dim]`.
 
-    The mean of real features is not small compared with their spread, and would cost digits.
+    The features of real models have a large mean, which would cost digits. All parts share one buffer.
     """
     parts = few_heads(features, like=features)
     memory = torch.empty(parts[0].shape, dtype=accumulation_dtype(features.dtype), device=features.device)
@@ -28,7 +28,7 @@ def centred(features: torch.Tensor, frames: int) -> Iterator[torch.Tensor]:
 
 
 def chi(x: torch.Tensor) -> torch.Tensor:
-    """Calinski–Harabasz: `tr(S_b) / (F - 1)` over `tr(S_w) / (N - F)`; 1 without scatter within frames."""
+    """Compute Calinski–Harabasz: `tr(S_b) / (F - 1)` over `tr(S_w) / (N - F)`; 1 without scatter within frames."""
     _, frames, patches, _ = x.shape
     frame_mean = x.mean(2, keepdim=True)
     between = patches * (frame_mean - frame_mean.mean(1, keepdim=True)).square().sum((1, 2, 3))
@@ -38,28 +38,28 @@ def chi(x: torch.Tensor) -> torch.Tensor:
 
 
 def fisher(x: torch.Tensor) -> torch.Tensor:
-    """`tr(S_b) / tr(S_w) = chi · (F - 1) / (N - F)`, which orders heads like `chi`."""
+    """Compute `tr(S_b) / tr(S_w) = chi · (F - 1) / (N - F)`, which orders heads like `chi`."""
     _, frames, patches, _ = x.shape
     return chi(x) * (frames - 1) / (frames * patches - frames)
 
 
 def dbi(x: torch.Tensor) -> torch.Tensor:
-    """Davies–Bouldin, from the mean of each frame and the mean distance of its tokens to it."""
+    """Compute Davies–Bouldin from the mean of each frame and the mean distance of its tokens to it."""
     frame_mean = x.mean(2)
     return davies_bouldin(frame_mean, spread=(x - frame_mean[:, :, None]).norm(dim=-1).mean(2))
 
 
 def silhouettes(x: torch.Tensor) -> torch.Tensor:
-    """The silhouette score of each head."""
+    """Compute the silhouette score of each head."""
     return torch.stack([silhouette(head) for head in x])
 
 
 def davies_bouldin(frame_mean: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
-    """The mean over frames of `max_j (s_i + s_j) / |m_i - m_j|`; 0 if all spreads, or all distances, are zero.
+    """Compute the mean over frames of `max_j (r_i + r_j) / |m_i - m_j|`; 0 if all spreads, or all distances, are zero.
 
     Args:
         frame_mean: `m`, `[..., frames, head dim]`.
-        spread: `s`, `[..., frames]`.
+        spread: `r`, the mean distance of the tokens of a frame to `m`, `[..., frames]`.
     """
     distance = torch.cdist(frame_mean, frame_mean, compute_mode="donot_use_mm_for_euclid_dist")
     similarity = (spread[..., :, None] + spread[..., None, :]) / torch.where(distance == 0, torch.inf, distance)

@@ -11,16 +11,16 @@ CHUNK = 512
 
 @functools.lru_cache(maxsize=8)
 def sampled_tokens(tokens: int, device: torch.device) -> torch.Tensor:
-    """The sample of `silhouette_score(..., sample_size=min(5000, N), random_state=0)`, int64 `[min(5000, N)]`."""
+    """Draw the sample of `silhouette_score(..., sample_size=min(5000, N), random_state=0)`: int64 `[min(5000, N)]`."""
     order = numpy.random.RandomState(0).permutation(tokens)[:SAMPLE]
     return torch.from_numpy(order).to(device)
 
 
 def silhouette(x: torch.Tensor) -> torch.Tensor:
-    """Mean of `(b - a) / max(a, b)` over the sampled tokens of `x [frames, patches, head dim]`.
+    """Compute the mean of `(b - a) / max(a, b)` over the sampled tokens of `x [frames, patches, head dim]`.
 
-    `a` is the mean distance to the other tokens of the same frame, and `b` the smallest mean distance to the tokens of
-    another frame. A token alone in its frame counts 0. At most `512 × 5000` distances exist at a time.
+    `a` is the mean distance to the other sampled tokens of the frame, and `b` the smallest mean distance to those of
+    another frame. The only sampled token of a frame counts 0. At most `512 × 5000` distances are in memory.
     """
     frames, patches, _ = x.shape
     index = sampled_tokens(frames * patches, x.device)

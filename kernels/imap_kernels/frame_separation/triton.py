@@ -13,7 +13,7 @@ PART_ROWS = 128
 
 
 def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.Tensor:
-    """Moments of every part of every frame, then the score from the moments. `silhouette` uses the reference."""
+    """Compute the moments of the parts of each frame, and the score from them. `silhouette` uses the reference."""
     if score == "silhouette":
         return reference.frame_separation(features, frames, score)
     (features,) = computable(features)
@@ -42,11 +42,11 @@ def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.T
 
 
 def part_moments(features: torch.Tensor, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Moments of every frame, in parts of at most 128 patches.
+    """Compute the moments of every frame, in parts of at most 128 patches.
 
     Returns:
-        The means, measured from the head's first token, `[heads, frames, parts, head dim]`, and the sums of squared
-        distances to them, `[heads, frames, parts]`, both fp32.
+        The means, relative to the first token of the head, fp32 `[heads, frames, parts, head dim]`, and the sums of
+        squared distances to them, fp32 `[heads, frames, parts]`.
     """
     heads, tokens, dim = features.shape
     patches = tokens // frames
@@ -68,7 +68,7 @@ def part_moments(features: torch.Tensor, frames: int) -> tuple[torch.Tensor, tor
 
 
 def merge_parts(mean: torch.Tensor, patches: int) -> torch.Tensor:
-    """Mean of every frame from those of its parts: fp32 `[heads, frames, head dim]`."""
+    """Compute the mean of every frame from the means of its parts: fp32 `[heads, frames, head dim]`."""
     parts = mean.shape[2]
     rows = triton.cdiv(patches, parts)
     count = torch.full((parts, 1), rows, device=mean.device)
@@ -77,7 +77,7 @@ def merge_parts(mean: torch.Tensor, patches: int) -> torch.Tensor:
 
 
 def frame_spread(features: torch.Tensor, frame_mean: torch.Tensor) -> torch.Tensor:
-    """Mean distance of a frame's tokens to their mean (of `merge_parts`): fp32 `[heads, frames]`."""
+    """Compute the mean distance of the tokens of a frame to the mean from `merge_parts`: fp32 `[heads, frames]`."""
     heads, tokens, dim = features.shape
     frames = frame_mean.shape[1]
     patches = tokens // frames
@@ -108,10 +108,10 @@ def _load_part(
     BLOCK_D: tl.constexpr,
     BLOCK_P: tl.constexpr,
 ):
-    """One part of a frame in fp32, measured from the head's first token; which of its rows are there, and how many.
+    """Load a part of a frame in fp32, relative to the first token of the head, with the mask and number of its rows.
 
-    So measured, a mean far from zero costs no digits. Programs that run side by side read the heads of one token, which
-    lie side by side in the models' layout.
+    Relative to a token, features with a large mean lose no digits. Adjacent programs read adjacent heads of the same
+    tokens, and these are adjacent in the memory layout of the models.
     """
     head, part, frame = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     rows = tl.cdiv(patches, tl.num_programs(1))
@@ -140,7 +140,7 @@ def _part_moments(
     BLOCK_D: tl.constexpr,
     BLOCK_P: tl.constexpr,
 ):
-    """Mean `m` and `Σ ‖x - m‖²` of a part of a frame, which is read once and held in registers."""
+    """Store the mean `m` and `Σ ‖x - m‖²` of a part of a frame, which is read once and stays in registers."""
     x, valid, count = _load_part(features, patches, feature_head, feature_token, feature_dim, DIM, BLOCK_D, BLOCK_P)
     mean = tl.sum(tl.where(valid[:, None], x, 0.0), axis=0) / count
     deviation = tl.where(valid[:, None], x - mean[None, :], 0.0)
@@ -167,7 +167,7 @@ def _part_distance(
     BLOCK_D: tl.constexpr,
     BLOCK_P: tl.constexpr,
 ):
-    """`Σ ‖x - m‖` of a part of a frame, with `m` the mean of the frame."""
+    """Store `Σ ‖x - m‖` of a part of a frame. `m` is the mean of the frame."""
     x, valid, _ = _load_part(features, patches, feature_head, feature_token, feature_dim, DIM, BLOCK_D, BLOCK_P)
     head, part, frame = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     d = tl.arange(0, BLOCK_D)
@@ -191,10 +191,10 @@ def _variance_ratio(
     BLOCK_D: tl.constexpr,
     BLOCK_F: tl.constexpr,
 ):
-    """`tr(S_b) (N - F) / (tr(S_w) (F - 1))` of a head from the moments of its frames' parts.
+    """Store `tr(S_b) (N - F) / (tr(S_w) (F - 1))` of a head, from the moments of the parts of its frames.
 
-    Moments are merged as Welford's running ones are: first the parts of a frame, for `tr(S_w)`, then the frames, for
-    `tr(S_b)`. A lane is a frame, and sees every `BLOCK_F`-th; lanes are merged at the end.
+    Moments are merged with Welford's method: first the parts of each frame, for `tr(S_w)`, then the frames, for
+    `tr(S_b)`. Each lane merges every `BLOCK_F`-th frame. The lanes are merged at the end.
     """
     head = tl.program_id(0)
     rows = tl.cdiv(patches, parts)

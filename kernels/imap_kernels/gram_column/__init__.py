@@ -1,4 +1,4 @@
-"""GramCol: the Gram column of each text-surrogate token, its contrast, and its sum into the maps (docs/method.md)."""
+"""GramCol: the Gram columns of text-surrogate tokens, and their contrast (docs/method.md, "GramCol")."""
 
 import torch
 
@@ -23,15 +23,15 @@ def gram_column(
     See docs/method.md, "GramCol", "Contrast" and "Maps of a layer". `g[h, c, f, p] = o[h, f, i*[h, c, f]] · o[h, f,
     p]`, then `z = (g - mean_c g) / (std_c g + 1e-6)` over the text keys (unbiased std, key `c` counted
     `multiplicity[c]` times), then `out[m, c] += normalize_c(Σ_h head_weights[m, h] · z[h, c])`. Sums are in fp32 (fp64
-    for fp64), in a fixed order: same bits every run.
+    for fp64) and in a fixed order, so a repeated call gives the same bits.
 
     Args:
         features: attention output `[heads, frames · patches, head dim]`, frame-major, any strides; fp32, fp16, bf16,
             or fp64 with the reference.
         surrogate_index: int64 `[heads, keys, frames]`, from `qk_match`.
-        multiplicity: fp32 `[keys]`, how many equal text keys each one represents; 0 ignores a key.
+        multiplicity: fp32 `[keys]`, the number of equal text keys that each one represents; 0 ignores a key.
         head_weights: fp32 `[maps, heads]` for one map or two. A row of ones gives `gramcol`, and a row of `1/k` at the
-            motion heads gives `imap`. A head of weight 0 adds nothing to that map, not even its NaN.
+            motion heads gives `imap`. A head of weight 0 adds nothing to that map, even if it has NaN.
         out: fp32 `[maps, concepts, frames · patches]`, the running maps of the first `concepts ≤ keys` keys.
         normalize: `"none"`, or `"softmax"` over the text keys of this layer's maps.
         backend: `"auto"`, `"triton"` or `"reference"`.
@@ -76,5 +76,13 @@ def _gram_column(
 
 
 @_gram_column.register_fake
-def _(features, surrogate_index, multiplicity, head_weights, out, normalize, backend) -> None:
+def _(
+    features: torch.Tensor,
+    surrogate_index: torch.Tensor,
+    multiplicity: torch.Tensor,
+    head_weights: torch.Tensor,
+    out: torch.Tensor,
+    normalize: str,
+    backend: str,
+) -> None:
     pass

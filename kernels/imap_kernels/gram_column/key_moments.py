@@ -1,4 +1,4 @@
-"""Mean and standard deviation over more text keys than one tile holds."""
+"""Mean and standard deviation over text keys that do not fit into one tile."""
 
 import torch
 import triton
@@ -8,20 +8,20 @@ from imap_kernels.gram_column.tile import first_key, surrogates, weights_of
 from imap_kernels.tile import inner_products, load_rows
 from imap_kernels.tuning import block, tuned
 
-# The number of text keys that a tile holds. More keys take several tiles.
+# The number of text keys in a tile. More keys need several tiles.
 KEY_TILE = 64
 
 
 def key_moments(
     features: torch.Tensor, surrogate_index: torch.Tensor, multiplicity: torch.Tensor, head_weights: torch.Tensor
 ) -> torch.Tensor:
-    """Mean over the text keys, and `1 / (std + 1e-6)`, of every head and token: fp32 `[2, heads, tokens]`."""
+    """Compute the mean over text keys, and `1 / (std + 1e-6)`, of every head and token: fp32 `[2, heads, tokens]`."""
     heads, tokens, dim = features.shape
     keys, frames = surrogate_index.shape[1:]
     patches = tokens // frames
     moments = torch.empty(2, heads, tokens, device=features.device)
 
-    def grid(meta: dict) -> tuple[int, int, int]:
+    def grid(meta: dict[str, int]) -> tuple[int, int, int]:
         return triton.cdiv(patches, meta["BLOCK_P"]), frames, heads
 
     _moments_over_keys[grid](
@@ -77,7 +77,7 @@ def _moments_over_keys(
     BLOCK_K: tl.constexpr,
     BLOCK_P: tl.constexpr,
 ):
-    """`mean_c g` and `1 / (std_c g + 1e-6)` of a head and a tile of patches, merged over tiles of text keys."""
+    """Store `mean_c g` and `1 / (std_c g + 1e-6)` of a head and a tile of patches, merged over tiles of text keys."""
     frame, head = tl.program_id(1), tl.program_id(2).to(tl.int64)
     first, last = weights_of(head_weights, head, weight_map, weight_head, MAPS)
     if (first == 0.0) & (last == 0.0):

@@ -15,7 +15,7 @@ def gram_column(
     out: torch.Tensor,
     normalize: str,
 ) -> None:
-    """Add the weighted contrast of one layer to `out`, head by head. Weight 0 adds nothing, not even NaN."""
+    """Add the weighted contrast of one layer to `out`, head by head. Weight 0 adds nothing, even for NaN."""
     heads, keys, frames = surrogate_index.shape
     dtype = accumulation_dtype(features.dtype)
     features = features.unflatten(1, (frames, -1))
@@ -36,7 +36,7 @@ def gram_column(
 
 
 def deviation(surrogates: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Surrogates `o[f, i*[c, f]]` minus their mean over the text keys, `[heads, frames, keys, head dim]`.
+    """Subtract from the surrogates `o[f, i*[c, f]]`, `[heads, frames, keys, head dim]`, their mean over the text keys.
 
     `share [keys]` is the weight of each key in the mean. `g[c, f, p] = o[f, i*[c, f]] · o[f, p]` is linear in the
     surrogates, so `g - mean g` follows from their deviations. Surrogates are first taken relative to the one of the
@@ -47,10 +47,10 @@ def deviation(surrogates: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
 
 
 def contrast(deviation: torch.Tensor, feature: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
-    """`z = (g - mean g) / (std g + 1e-6)` of one head over the text keys (docs/method.md, "Contrast").
+    """Compute `z = (g - mean g) / (std g + 1e-6)` of one head over the text keys (docs/method.md, "Contrast").
 
     Args:
-        deviation: of the surrogates, `[frames, keys, head dim]`.
+        deviation: the surrogates minus their mean, `[frames, keys, head dim]`.
         feature: `o[f, p]`, `[frames, patches, head dim]`.
         spread: `[keys]`, the weight of the squared deviation of each key in the variance.
 

@@ -8,7 +8,7 @@ from imap_kernels.tile import load_rows
 
 @triton.jit
 def weights_of(head_weights, head, weight_map, weight_head, MAPS: tl.constexpr):
-    """The weights of `head` in the first and the last map. They are the same map if there is only one."""
+    """Load the weights of `head` in the first and the last map. These are the same map if there is only one."""
     pointer = head_weights + head * weight_head
     return tl.load(pointer), tl.load(pointer + (MAPS - 1) * weight_map)
 
@@ -27,12 +27,12 @@ def surrogates(
     DIM: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):
-    """The surrogate rows of the keys `k` in this frame, `[BLOCK_K, BLOCK_D]`."""
+    """Load the surrogate rows of the keys `k` in this frame, `[BLOCK_K, BLOCK_D]`."""
     patch = tl.load(head_index + k * index_key + frame * index_frame, mask=k < keys, other=0)
     return load_rows(frame_features, patch, k < keys, feature_token, feature_dim, DIM, BLOCK_D)
 
 
 @triton.jit
 def first_key(column, BLOCK_K: tl.constexpr):
-    """The column of the first key. Columns relative to it give a contrast of exactly zero for equal keys."""
+    """Select the column of the first key. Columns relative to it give a contrast of exactly zero for equal keys."""
     return tl.sum(tl.where(tl.arange(0, BLOCK_K)[None, :] == 0, column, 0.0), axis=1)

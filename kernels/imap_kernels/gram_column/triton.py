@@ -19,10 +19,10 @@ def gram_column(
     out: torch.Tensor,
     normalize: str,
 ) -> None:
-    """One program for each frame and tile of patches goes through the heads, and adds to `out` once.
+    """Add the maps of one layer to `out`, with a program for each frame, tile of patches and tile of text keys.
 
-    More than 64 text keys take several programs, to which a kernel of its own first gives the moments over all keys;
-    and a softmax then needs this layer's maps of all keys stored.
+    For more than 64 text keys, another kernel first computes the moments over all keys. A softmax over them also needs
+    a buffer with the maps of this layer for all keys.
     """
     (features,) = computable(features)
     keys = surrogate_index.shape[1]
@@ -47,13 +47,13 @@ def _accumulate(
     out: torch.Tensor,
     softmax: bool = False,
 ) -> None:
-    """Add the maps of `out.shape[1]` keys; `moments` is `None` if one tile holds all keys."""
+    """Add the maps of the first `out.shape[1]` keys. `moments` is None if one tile holds all keys."""
     heads, tokens, dim = features.shape
     keys, frames = surrogate_index.shape[1:]
     patches = tokens // frames
     block_k = block(keys, at_most=KEY_TILE)
 
-    def grid(meta: dict) -> tuple[int, int, int]:
+    def grid(meta: dict[str, int]) -> tuple[int, int, int]:
         return triton.cdiv(patches, meta["BLOCK_P"]), frames, triton.cdiv(out.shape[1], block_k)
 
     _add_maps[grid](
@@ -84,7 +84,7 @@ def _accumulate(
 
 @tuned(
     [
-        # Indices are loaded before their rows, so that two pipeline stages hold one tile.
+        # Indices are loaded before their rows, so one tile takes two pipeline stages.
         triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=8),
         triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=8),
         triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=4),
@@ -125,10 +125,10 @@ def _add_maps(
     BLOCK_A: tl.constexpr,
     BLOCK_P: tl.constexpr,
 ):
-    """`out[m, c] += normalize_c(Σ_h head_weights[m, h] · (g[h, c] - mean_c g[h]) / (std_c g[h] + 1e-6))`.
+    """Compute `out[m, c] += normalize_c(Σ_h head_weights[m, h] · (g[h, c] - mean_c g[h]) / (std_c g[h] + 1e-6))`.
 
-    The maps of a tile of patches and keys stay in registers while the program goes through the heads that some map
-    weighs, one after the other: no atomics, and the same bits every run.
+    The maps of a tile of patches and keys stay in registers while the program goes through the heads in order. Heads of
+    weight 0 in all maps are skipped. There are no atomics, so a repeated call gives the same bits.
     """
     frame = tl.program_id(1)
     p = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)

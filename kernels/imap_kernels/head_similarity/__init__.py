@@ -1,4 +1,4 @@
-"""Head similarity: text rows against visual features, summed over heads (docs/method.md, "Baselines")."""
+"""Head similarity: inner products of text rows and visual features, summed over heads (docs/method.md, "Baselines")."""
 
 import torch
 
@@ -20,16 +20,18 @@ def head_similarity(
 ) -> None:
     """Add the baseline map of one layer to the running map, in place (docs/method.md, "Baselines").
 
-    `out[c, n] += normalize_c(scale · Σ_h rows[h, c] · features[h, n])`. Cross-attention: text keys against visual
-    queries, with `scale` one over the number of heads. ConceptAttention (arXiv 2502.04320): the attention output of the
-    concepts against that of visual tokens, with `scale` 1. Sums are in fp32 (fp64 for fp64).
+    `out[c, n] += normalize_c(scale · Σ_h rows[h, c] · features[h, n])`. Sums are in fp32 (fp64 for fp64).
+
+    - Cross-attention: `rows` are text keys, `features` are visual queries, and `scale` is one over the number of heads.
+    - ConceptAttention (arXiv 2502.04320): `rows` are the attention output of the concepts, `features` that of the
+      visual tokens, and `scale` is 1.
 
     Args:
         rows: `[heads, keys, head dim]`, any strides; fp32, fp16, bf16, or fp64 with the reference.
         features: `[heads, visual tokens, head dim]`, same dtype.
-        multiplicity: fp32 `[keys]`, how many equal text keys each one represents in the softmax.
+        multiplicity: fp32 `[keys]`, the number of equal text keys that each one represents in the softmax.
         out: fp32 `[concepts, visual tokens]`, the running map of the first `concepts ≤ keys` keys.
-        scale: factor of the sum over heads.
+        scale: the factor of the sum over heads.
         normalize: `"none"`, or `"softmax"` over the text keys of this layer's map.
         backend: `"auto"`, `"triton"` or `"reference"`.
 
@@ -62,5 +64,13 @@ def _head_similarity(
 
 
 @_head_similarity.register_fake
-def _(rows, features, multiplicity, out, scale, normalize, backend) -> None:
+def _(
+    rows: torch.Tensor,
+    features: torch.Tensor,
+    multiplicity: torch.Tensor,
+    out: torch.Tensor,
+    scale: float,
+    normalize: str,
+    backend: str,
+) -> None:
     pass

@@ -8,6 +8,7 @@ from imap_kernels.key_softmax import add_softmax, softmax_over_keys
 from imap_kernels.tile import inner_products, load_rows
 from imap_kernels.tuning import block, computable, tuned
 
+# The largest number of text keys in a tile.
 KEY_TILE = 64
 
 
@@ -19,7 +20,10 @@ def head_similarity(
     scale: float,
     normalize: str,
 ) -> None:
-    """One program for each tile of tokens and keys. A softmax over more than 64 keys first stores the layer's map."""
+    """Add the map of one layer to `out`, with a program for each tile of tokens and keys.
+
+    A softmax over more than 64 keys needs a buffer with the map of this layer for all keys.
+    """
     rows, features = computable(rows, features)
     keys, tokens = rows.shape[1], features.shape[1]
     if normalize == "none" or keys <= KEY_TILE:
@@ -42,7 +46,7 @@ def _accumulate(
     tokens = features.shape[1]
     block_k = block(keys, at_most=KEY_TILE)
 
-    def grid(meta: dict) -> tuple[int, int]:
+    def grid(meta: dict[str, int]) -> tuple[int, int]:
         return triton.cdiv(tokens, meta["BLOCK_N"]), triton.cdiv(len(out), block_k)
 
     _add_similarity[grid](
@@ -101,7 +105,10 @@ def _add_similarity(
     BLOCK_K: tl.constexpr,
     BLOCK_N: tl.constexpr,
 ):
-    """`out[c, n] += normalize_c(scale · Σ_h rows[h, c] · features[h, n])`, a tile in registers through all heads."""
+    """Compute `out[c, n] += normalize_c(scale · Σ_h rows[h, c] · features[h, n])`.
+
+    A tile of the map stays in registers while the program goes through all heads.
+    """
     n = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
     k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
     token = n.to(tl.int64)

@@ -1,4 +1,4 @@
-"""QK-matching: the patch that matches a text key best in each frame (docs/method.md, "QK-matching")."""
+"""QK-matching: the patch of each frame that matches a text key best (docs/method.md, "QK-matching")."""
 
 import torch
 
@@ -8,14 +8,14 @@ from imap_kernels.checks import check_features, check_frames
 
 @torch.no_grad()
 def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: str = "auto") -> torch.Tensor:
-    """The patch that matches each text key best, in each frame and head (docs/method.md, "QK-matching").
+    """Find the patch that matches each text key best, in each head and frame (docs/method.md, "QK-matching").
 
     `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`. Dot products are in fp32 (fp64 for fp64). Of equal patches, the
     one with the lowest index is taken.
 
     Args:
         query: visual queries `[heads, frames · patches, head dim]`, frame-major, any strides; fp32, fp16, bf16, or
-            fp64 for the reference.
+            fp64 with the reference.
         key: text keys `[heads, keys, head dim]`, same dtype.
         frames: latent frames.
         backend: `"auto"`, `"triton"` or `"reference"`.

@@ -7,6 +7,6 @@ from imap_kernels.precision import accumulation_dtype
 
 
 def qk_match(query: torch.Tensor, key: torch.Tensor, frames: int) -> torch.Tensor:
-    """`i*[h, c, f] = argmax_p key[h, c] · query[h, f, p]`, head by head; `torch.argmax` gives the first maximum."""
+    """Compute `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`, head by head."""
     queries, keys = each_head(query.unflatten(1, (frames, -1))), key.to(accumulation_dtype(key.dtype))
     return torch.stack([(k @ q.mT).argmax(2).T for q, k in zip(queries, keys, strict=True)])

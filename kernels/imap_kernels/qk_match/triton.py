@@ -7,11 +7,12 @@ import triton.language as tl
 from imap_kernels.tile import inner_products, load_rows
 from imap_kernels.tuning import block, computable, tuned
 
+# The largest number of text keys in a tile.
 KEY_TILE = 64
 
 
 def qk_match(query: torch.Tensor, key: torch.Tensor, frames: int) -> torch.Tensor:
-    """One program for each head, frame and tile of text keys. Tiles vary fastest: they share `query` in the cache."""
+    """Launch a program for each head, frame and tile of text keys. Adjacent programs share queries in the cache."""
     heads, tokens, dim = query.shape
     keys = key.shape[1]
     index = torch.empty(heads, keys, frames, dtype=torch.int64, device=query.device)
@@ -60,10 +61,10 @@ def _peaks(
     BLOCK_K: tl.constexpr,
     BLOCK_P: tl.constexpr,
 ):
-    """`index[h, c, f] = argmax_p query[h, f, p] · key[h, c]`.
+    """Store `index[h, c, f] = argmax_p query[h, f, p] · key[h, c]`.
 
-    Every lane of the score tile keeps the best score it has seen and the first patch that reached it; the lanes are
-    compared once, at the end.
+    Each lane of the tile of scores keeps its best score and the first patch with that score. The lanes are compared
+    once, at the end.
     """
     head, frame = tl.program_id(1).to(tl.int64), tl.program_id(2)
     c = tl.program_id(0) * BLOCK_K + tl.arange(0, BLOCK_K)

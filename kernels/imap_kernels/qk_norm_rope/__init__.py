@@ -23,15 +23,15 @@ def qk_norm_rope(
     `y = (x − mean x) / √(var x + eps) · weight + bias`, as in `torch.nn.LayerNorm`. The rows after the `text` rows also
     get the rotary position embedding over neighbouring pairs, as in diffusers (Su et al. 2021, equation 34):
     `z[2i] = y[2i] · cos[2i] − y[2i+1] · sin[2i]`, `z[2i+1] = y[2i+1] · cos[2i+1] + y[2i] · sin[2i+1]`. Everything is
-    computed in fp32 (fp64 for fp64), and rounded once.
+    computed in fp32 (fp64 for fp64) and rounded once.
 
     Args:
         query: `[batch, heads, text + tokens, head dim]`, any strides; fp32, fp16, bf16, or fp64 with the reference;
             overwritten.
         key: like `query`.
         query_norm: weight and bias `[head dim]`, fp32, fp16, bf16 or fp64.
-        key_norm: the same for `key`.
-        eps: added to the variance.
+        key_norm: like `query_norm`, for `key`.
+        eps: the number that is added to the variance.
         rotary: cosines and sines, fp32 `[tokens, head dim]` each. None: no rotation.
         text: the number of text rows in front, which are not rotated.
         backend: `"auto"`, `"triton"` or `"reference"`.
@@ -42,7 +42,7 @@ def qk_norm_rope(
     if query.dim() != 4 or 0 in query.shape or key.shape != query.shape:
         raise ValueError(
             f"query has shape {list(query.shape)} and key {list(key.shape)}; pass both as one "
-            "[batch, heads, rows, head dim], no dimension empty"
+            "[batch, heads, rows, head dim] without empty dimensions"
         )
     rows, dim = query.shape[2:]
     if dim % 2:
@@ -57,7 +57,7 @@ def qk_norm_rope(
                 raise ValueError(f"{name} has shape {list(vector.shape)}; weight and bias are [{dim}], the head dim")
             check_device(name, vector, "query", query)
     if not 0 <= text <= rows:
-        raise ValueError(f"text={text} rows of {rows} are not possible; give the number of text rows in front")
+        raise ValueError(f"text is {text}, but there are {rows} rows; give the number of text rows, 0 to {rows}")
     cosine, sine = rotary if rotary is not None else (None, None)
     for name, table in (("cosine", cosine), ("sine", sine)):
         if table is not None:
@@ -85,5 +85,17 @@ def _qk_norm_rope(
 
 
 @_qk_norm_rope.register_fake
-def _(query, key, query_weight, query_bias, key_weight, key_bias, eps, cosine, sine, text, backend) -> None:
-    return None
+def _(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    query_weight: torch.Tensor,
+    query_bias: torch.Tensor,
+    key_weight: torch.Tensor,
+    key_bias: torch.Tensor,
+    eps: float,
+    cosine: torch.Tensor | None,
+    sine: torch.Tensor | None,
+    text: int,
+    backend: str,
+) -> None:
+    pass

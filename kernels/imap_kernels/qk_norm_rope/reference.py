@@ -15,7 +15,7 @@ def qk_norm_rope(
     rotary: tuple[torch.Tensor, torch.Tensor] | None,
     text: int,
 ) -> None:
-    """Head by head, so that only one head is in memory beside the rows."""
+    """Normalize and rotate in place, head by head, so that only one head is copied at a time."""
     dtype = accumulation_dtype(query.dtype)
     for rows, norm in ((query, query_norm), (key, key_norm)):
         weight, bias = (vector.to(dtype) for vector in norm)
@@ -27,6 +27,6 @@ def qk_norm_rope(
 
 
 def rotated(rows: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> torch.Tensor:
-    """`z = y · cos + rotate(y) · sin`, where `rotate` maps each pair `(a, b)` to `(−b, a)`."""
+    """Compute `z = y · cos + rotate(y) · sin`, where `rotate` maps each pair `(a, b)` to `(−b, a)`."""
     rotated_pairs = torch.stack([-rows[..., 1::2], rows[..., ::2]], dim=-1).flatten(-2)
     return rows * cosine + rotated_pairs * sine

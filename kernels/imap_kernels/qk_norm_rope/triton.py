@@ -6,9 +6,9 @@ import triton.language as tl
 
 from imap_kernels.tuning import block
 
+# The numbers of heads and entries in a tile. They are not tuned: timing would need copies of q and k, which change.
 HEADS = 16
 TILE = 2048
-"""The numbers of heads and entries in a tile. Not tuned: the timing of candidates would need copies of q and k."""
 
 
 def qk_norm_rope(
@@ -20,7 +20,7 @@ def qk_norm_rope(
     rotary: tuple[torch.Tensor, torch.Tensor] | None,
     text: int,
 ) -> None:
-    """One program for each tile of rows and heads. The heads of a row are adjacent in memory and share its angles."""
+    """Launch a program for each tile of rows and heads. The heads of a row share its angles."""
     batch, heads, rows, dim = query.shape
     cosine, sine = rotary or (None, None)
     block_d = block(dim)
@@ -78,7 +78,7 @@ def _norm_rope(
     BLOCK_R: tl.constexpr,
     BLOCK_H: tl.constexpr,
 ):
-    """`y = (x − mean x) / √(var x + eps) · weight + bias`; after the text rows `z = y · cos + rotate(y) · sin`."""
+    """Compute `y = (x − mean x) / √(var x + eps) · weight + bias`; after the text rows `y · cos + rotate(y) · sin`."""
     row = (tl.program_id(0) * BLOCK_R + tl.arange(0, BLOCK_R)).to(tl.int64)
     head = (tl.program_id(1) * BLOCK_H + tl.arange(0, BLOCK_H)).to(tl.int64)
     d = tl.arange(0, BLOCK_D)
@@ -100,7 +100,7 @@ def _norm_rope(
 
 @triton.jit
 def _offsets(row, head, d, row_stride, head_stride, dim_stride):
-    """The addresses of the entries of a tile `[rows, heads, head dim]`."""
+    """Compute the offsets of the entries of a tile `[rows, heads, head dim]`."""
     return row[:, None, None] * row_stride + head[None, :, None] * head_stride + d[None, None, :] * dim_stride
 
 
@@ -119,7 +119,7 @@ def _tile(
     BLOCK_R: tl.constexpr,
     BLOCK_H: tl.constexpr,
 ):
-    """Normalize and rotate the tile at these addresses."""
+    """Normalize and rotate the tile at the addresses `at`, in place."""
     x = tl.load(at, mask=mask, other=0.0).to(tl.float32)
     mean = tl.sum(x, axis=2) / DIM
     centred = tl.where(mask, x - mean[:, :, None], 0.0)
@@ -131,6 +131,6 @@ def _tile(
         even, odd = tl.split(tl.reshape(y, [BLOCK_R, BLOCK_H, BLOCK_D // 2, 2]))
         cos_even, cos_odd = tl.split(tl.reshape(cos, [BLOCK_R, 1, BLOCK_D // 2, 2]))
         sin_even, sin_odd = tl.split(tl.reshape(sin, [BLOCK_R, 1, BLOCK_D // 2, 2]))
-        turned = tl.join(even * cos_even - odd * sin_even, odd * cos_odd + even * sin_odd)
-        y = tl.reshape(turned, [BLOCK_R, BLOCK_H, BLOCK_D])
+        rotated = tl.join(even * cos_even - odd * sin_even, odd * cos_odd + even * sin_odd)
+        y = tl.reshape(rotated, [BLOCK_R, BLOCK_H, BLOCK_D])
     tl.store(at, y.to(at.dtype.element_ty), mask=mask)
