@@ -11,7 +11,7 @@ ELEMENTS = 2**20
 
 
 def few_heads(rows: torch.Tensor, *, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Split rows into parts of as many heads as have at most `ELEMENTS` elements in `like`, and at least one head.
+    """Split rows into parts of several heads: as many as fit into `ELEMENTS` elements of `like`, and at least one.
 
     Args:
         rows: `[heads, ...]`.
