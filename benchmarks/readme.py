@@ -51,11 +51,13 @@ def costs(results: Path = RESULTS) -> str:
     for path in sorted(results.glob("*.json")):
         report = json.loads(path.read_text())
         lines = []
-        for pattern, told in DESCRIPTIONS.items():
+        for pattern, description in DESCRIPTIONS.items():
             for row in report["rows"]:
                 found = re.match(pattern, row["name"])
                 if row["value"] is not None and found:
-                    lines.append(f"| {found.expand(told)} | {figure(row['value'], row['unit'])} | {row['shape']} |")
+                    lines.append(
+                        f"| {found.expand(description)} | {figure(row['value'], row['unit'])} | {row['shape']} |"
+                    )
         if lines:
             versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
             picture = path.with_suffix(".png")
@@ -74,11 +76,11 @@ def localization(results: Path = RESULTS) -> str:
         found = {tuple(row["name"].rsplit(" ", 1)): row for row in rows}
         methods = list(dict.fromkeys(method for _, method in found))
         lines = [f"| | {' | '.join(f'`{method}`' for method in methods)} |", "| --- |" + " --- |" * len(methods)]
-        for measure, told in MEASURED.items():
+        for measure, description in MEASURED.items():
             of_methods = [found[measure, method] for method in methods]
             # Without a background, there is no segmentation.
             if any(row["value"] is not None for row in of_methods):
-                lines.append(f"| {told} | {' | '.join(map(estimate, of_methods))} |")
+                lines.append(f"| {description} | {' | '.join(map(estimate, of_methods))} |")
         ending = f"Means over {shape}, with their 95 % confidence intervals; {report['date']}."
         tables.append("\n".join([*lines, "", ending]))
     return "\n\n".join(tables)

@@ -118,7 +118,7 @@ def test_an_answer_that_cannot_be_read_is_reported_and_the_others_count(judge, s
     missing, told = complained.splitlines()
     about = {"run": str(run), "concept": "square", "map": "imap"}
     assert missing == f"imap-fast: no readable answer for {json.dumps(about)}"
-    assert told == "imap-fast: 1 of 6 not judged; --overwrite asks again for those"
+    assert told == "imap-fast: 1 of 6 not judged; --overwrite tries them again"
     assert "gramcol" in said
     assert written(tmp_path)["unanswered"] == [about]
     assert written(tmp_path)["means"]["imap"]["judged"] == 2
@@ -131,7 +131,7 @@ def test_where_nothing_could_be_read_there_is_no_table_to_fail_on(judge, server,
     server.replies = [completion("no idea")]
     code, _, complained = judge(run)
     assert code == 1
-    assert complained.endswith("6 of 6 not judged; --overwrite asks again for those\n")
+    assert complained.endswith("6 of 6 not judged; --overwrite tries them again\n")
     assert written(tmp_path)["means"] == {}
 
 

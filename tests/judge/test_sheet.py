@@ -85,7 +85,7 @@ def test_another_video_is_refused(tmp_path, video):
     maps = synthetic.make_maps(grid=(33, 2, 2), temporal_compression=1, video=read)
     with pytest.raises(ValueError, match="shorter than the 33 frames"):
         ContactSheets(maps, video)
-    with pytest.raises(ValueError, match="give the video that was read"):
+    with pytest.raises(ValueError, match="give the video that the maps were read from"):
         ContactSheets(synthetic.make_maps(grid=(40, 2, 2)), video)
 
 

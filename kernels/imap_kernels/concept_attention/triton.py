@@ -126,14 +126,14 @@ def _part_attention(
     BLOCK_Q: tl.constexpr,
     BLOCK_N: tl.constexpr,
 ):
-    """Attention of a tile of concept rows over a part of the visual tokens: its output, and log2 of its summed weights.
+    """Attention of a tile of concept rows over a part of the visual tokens: the output, and log2 of the sum of weights.
 
     The first part also attends to the concept rows, each counted `multiplicity` times by a bias.
     """
     head, part = tl.program_id(1).to(tl.int64), tl.program_id(2)
     row = tl.program_id(0) * BLOCK_Q + tl.arange(0, BLOCK_Q)
     lane = tl.arange(0, BLOCK_N)
-    asked = load_rows(query + head * query_head, row, row < keys, query_row, query_dim, DIM, BLOCK_D)
+    queries = load_rows(query + head * query_head, row, row < keys, query_row, query_dim, DIM, BLOCK_D)
     output = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
     total = tl.zeros([BLOCK_Q], tl.float32)
     # Below any score, but finite: with −inf, a tile whose rows all have multiplicity 0 would give NaN.
@@ -147,7 +147,7 @@ def _part_attention(
         bias = tl.where(count > 0.0, tl.log2(tl.maximum(count, 1e-30)), float("-inf"))
         k = load_rows(key, c, c < keys, key_row, key_dim, DIM, BLOCK_D)
         v = load_rows(value, c, c < keys, value_row, value_dim, DIM, BLOCK_D)
-        output, total, peak = _attend(output, total, peak, asked, k, v, bias, scale)
+        output, total, peak = _attend(output, total, peak, queries, k, v, bias, scale)
 
     first = part.to(tl.int64) * rows
     count = tl.minimum(rows, tokens - part * rows)
@@ -158,7 +158,7 @@ def _part_attention(
         bias = tl.where(n < count, 0.0, float("-inf"))
         k = load_rows(visual_key, n, n < count, visual_key_token, visual_key_dim, DIM, BLOCK_D)
         v = load_rows(visual_value, n, n < count, visual_value_token, visual_value_dim, DIM, BLOCK_D)
-        output, total, peak = _attend(output, total, peak, asked, k, v, bias, scale)
+        output, total, peak = _attend(output, total, peak, queries, k, v, bias, scale)
 
     position = (head * tl.num_programs(2) + part) * keys + row
     d = tl.arange(0, BLOCK_D)[None, :]

@@ -45,7 +45,7 @@ def part_moments(features: torch.Tensor, frames: int) -> tuple[torch.Tensor, tor
     """Moments of every frame, in parts of at most 128 patches.
 
     Returns:
-        The means, measured from the head's first token, `[heads, frames, parts, head dim]`, and the sums of squared
+        The means relative to the first token of the head, `[heads, frames, parts, head dim]`, and the sums of squared
         distances to them, `[heads, frames, parts]`, both fp32.
     """
     heads, tokens, dim = features.shape
@@ -108,10 +108,10 @@ def _load_part(
     BLOCK_D: tl.constexpr,
     BLOCK_P: tl.constexpr,
 ):
-    """One part of a frame in fp32, measured from the head's first token; which of its rows are there, and how many.
+    """A part of a frame in fp32, relative to the first token of the head, with the mask and the number of its rows.
 
-    So measured, a mean far from zero costs no digits. Programs that run side by side read the heads of one token, which
-    lie side by side in the models' layout.
+    Relative to the first token, a mean far from zero costs no digits. Adjacent programs read the heads of one token,
+    which are adjacent in the memory layout of the models.
     """
     head, part, frame = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     rows = tl.cdiv(patches, tl.num_programs(1))
@@ -191,10 +191,10 @@ def _variance_ratio(
     BLOCK_D: tl.constexpr,
     BLOCK_F: tl.constexpr,
 ):
-    """`tr(S_b) (N - F) / (tr(S_w) (F - 1))` of a head from the moments of its frames' parts.
+    """`tr(S_b) (N - F) / (tr(S_w) (F - 1))` of a head, from the moments of the parts of its frames.
 
-    Moments are merged as Welford's running ones are: first the parts of a frame, for `tr(S_w)`, then the frames, for
-    `tr(S_b)`. A lane is a frame, and sees every `BLOCK_F`-th; lanes are merged at the end.
+    Moments are merged like Welford's running moments: the parts of a frame give `tr(S_w)`, and the frames give
+    `tr(S_b)`. Each lane takes every `BLOCK_F`-th frame, and the lanes are merged at the end.
     """
     head = tl.program_id(0)
     rows = tl.cdiv(patches, parts)

@@ -21,8 +21,8 @@ def gram_column(
 ) -> None:
     """One program for each frame and tile of patches goes through the heads, and adds to `out` once.
 
-    More than 64 text keys take several programs, to which a kernel of its own first gives the moments over all keys;
-    and a softmax then needs this layer's maps of all keys stored.
+    More than 64 text keys take several programs. Another kernel first computes the moments over all keys for them. A
+    softmax over more than 64 keys also stores the maps of the layer for all keys.
     """
     (features,) = computable(features)
     keys = surrogate_index.shape[1]
@@ -127,8 +127,8 @@ def _add_maps(
 ):
     """`out[m, c] += normalize_c(Σ_h head_weights[m, h] · (g[h, c] - mean_c g[h]) / (std_c g[h] + 1e-6))`.
 
-    The maps of a tile of patches and keys stay in registers while the program goes through the heads that some map
-    weighs, one after the other: no atomics, and the same bits every run.
+    The maps of a tile of patches and keys stay in registers while the program goes through the heads with a weight, in
+    order. There are no atomics, so every run gives the same bits.
     """
     frame = tl.program_id(1)
     p = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)

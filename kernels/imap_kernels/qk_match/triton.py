@@ -62,8 +62,8 @@ def _peaks(
 ):
     """`index[h, c, f] = argmax_p query[h, f, p] · key[h, c]`.
 
-    Every lane of the score tile keeps the best score it has seen and the first patch that reached it; the lanes are
-    compared once, at the end.
+    Each lane of the score tile keeps its best score and the first patch with that score. The lanes are compared once,
+    at the end.
     """
     head, frame = tl.program_id(1).to(tl.int64), tl.program_id(2)
     c = tl.program_id(0) * BLOCK_K + tl.arange(0, BLOCK_K)
