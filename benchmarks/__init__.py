@@ -1,1 +1,1 @@
-"""What the kernels cost: resources compiled for GPUs that need not be there, and times on one that is."""
+"""Benchmarks: time, memory and arithmetic of kernels and pipelines, and how well maps find their concepts."""

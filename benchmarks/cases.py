@@ -1,4 +1,4 @@
-"""What is timed: every operation of a layer's saliency, what it is compared with, and the bytes that it must move."""
+"""The benchmarked operations of a layer, the operations to compare with, and the bytes that each must move."""
 
 import importlib
 from collections.abc import Callable
@@ -15,14 +15,14 @@ COPY_BYTES = 2**29
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to time.
+    """One operation to time.
 
     Attributes:
         operation: one of `OPERATIONS`, `"attention"` (the layer's own call) or `"copy"` (device to device).
         layer: the sizes.
         keys: text keys.
-        variant: `"triton"`, `"reference"` or `"compiled"` (the reference under `torch.compile`); `"torch"` for what
-            is PyTorch's own.
+        variant: `"triton"`, `"reference"` or `"compiled"` (the reference under `torch.compile`). `"torch"` for
+            operations of PyTorch.
     """
 
     operation: str
@@ -39,7 +39,7 @@ class Case:
         return f"{self.layer.name} keys={self.keys}"
 
     def bytes_moved(self) -> int:
-        """The fewest bytes through device memory: bf16 inputs and maps read once, outputs and maps written once."""
+        """The minimum of bytes through device memory: bf16 inputs and maps read once, outputs and maps written once."""
         heads, keys, tokens = self.layer.heads, self.keys, self.layer.tokens
         visual = 2 * heads * tokens * self.layer.dim
         text = 2 * heads * keys * self.layer.dim
@@ -57,7 +57,7 @@ class Case:
         }[self.operation]
 
     def calls(self, *, sets: int, device: str, dtype: torch.dtype) -> list[Callable[[], object]]:
-        """The operation on `sets` sets of random inputs, to go through in turn so that no cache holds them."""
+        """The operation on each of `sets` random inputs. Calls in turn keep the inputs out of the caches."""
         if self.operation == "copy":
             source = torch.randint(256, (COPY_BYTES,), dtype=torch.uint8, device=device)
             destination = torch.empty_like(source)

@@ -1,4 +1,4 @@
-"""Arithmetic of a traced step over a stock one, counted on tensors without data."""
+"""FLOPs of a traced step relative to a stock one, counted on the meta device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.variants import Steps
 
 @contextmanager
 def operations_in_view() -> Iterator[None]:
-    """Lets every operation of `imap_kernels` call its implementation directly, which `torch.library` would hide."""
+    """Let every operation of `imap_kernels` call its implementation directly. `torch.library` would hide it."""
     with ExitStack() as stack:
         for name in OPERATIONS:
             module = sys.modules[f"imap_kernels.{name}"]
@@ -27,7 +27,7 @@ def operations_in_view() -> Iterator[None]:
 
 
 def step_flops(model: Model, concepts: int) -> float:
-    """FLOPs of a model's traced guided step, over those of its stock step."""
+    """FLOPs of a traced, guided step divided by those of a stock step."""
     steps = Steps.of(model, "meta", torch.bfloat16, concepts=concepts)
     counted = {}
     with operations_in_view():

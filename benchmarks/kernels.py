@@ -1,4 +1,4 @@
-"""Times of the saliency kernels beside a copy, the references and the layer's own attention call.
+"""Times of the saliency kernels, compared with a copy, the references and the attention call of the layer.
 
 `python -m benchmarks.kernels` on a machine with a GPU writes `benchmarks/results/kernels-<device>.json`.
 """
@@ -23,24 +23,24 @@ SALIENCY = ("qk_match", "frame_separation", "gram_column", "concept_attention")
 
 
 class Plugin:
-    """Hands the cases to `benchmarks/timing.py`, and takes the medians."""
+    """A pytest plugin that passes the cases to `benchmarks/timing.py`, and collects the medians."""
 
     def __init__(self, cases: list[Case]):
         self.cases = cases
         self.results: dict[Case, float] = {}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """One timed function per case."""
+        """Parametrize the timed function with the cases."""
         metafunc.parametrize("case", self.cases, ids=str)
 
     @pytest.fixture
     def medians(self) -> dict[Case, float]:
-        """Where the timed function leaves its result."""
+        """The dictionary that receives the results."""
         return self.results
 
 
 def cases(layers: Sequence[Layer], key_counts: Sequence[int], compare: bool) -> list[Case]:
-    """A copy; then for every layer its attention call and every operation, beside its references where `compare`."""
+    """A copy, then the attention call and every operation of each layer. With `compare`, also the references."""
     copy = Case("copy", layers[0], key_counts[0], "torch")
     attention = [Case("attention", layer, key_counts[0], "torch") for layer in layers]
     saliency = [
@@ -56,7 +56,7 @@ def cases(layers: Sequence[Layer], key_counts: Sequence[int], compare: bool) -> 
 
 
 def rows(medians: dict[Case, float]) -> list[dict[str, object]]:
-    """Times, bytes and bandwidths of every case, then the figures that have a target."""
+    """Times, bytes and bandwidths of every case, then the figures with a target."""
     bandwidth = {case: case.bytes_moved() / seconds for case, seconds in medians.items()}
     copy = next(value for case, value in bandwidth.items() if case.operation == "copy")
     table = []
@@ -85,7 +85,7 @@ def rows(medians: dict[Case, float]) -> list[dict[str, object]]:
 
 
 def extra_memory(layer: Layer, keys: int) -> int:
-    """Bytes that one layer's saliency allocates on the GPU at its peak, beside its inputs and the running maps."""
+    """Peak bytes that the saliency of a layer allocates on the GPU, without its inputs and the running maps."""
     t = draw(layer, keys, device="cuda", dtype=torch.bfloat16)
     maps = torch.zeros(2, keys, layer.tokens, device="cuda")
 
@@ -105,14 +105,14 @@ def extra_memory(layer: Layer, keys: int) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Time the cases that were asked for; 0 where all of them ran."""
+    """Time the requested cases, and return 0 if all of them ran."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layers", nargs="+", choices=LAYERS, default=list(LAYERS))
     parser.add_argument(
         "--keys", type=int, nargs="+", default=[9, 2, 33, TEXT_TOKENS], help="text keys, padding included"
     )
-    parser.add_argument("--compare", action="store_true", help="time the references too, at the first number of keys")
-    parser.add_argument("--tiny", action="store_true", help="a tiny layer, which Triton's interpreter can run on a CPU")
+    parser.add_argument("--compare", action="store_true", help="also time the references, at the first number of keys")
+    parser.add_argument("--tiny", action="store_true", help="a tiny layer, for Triton's interpreter on a CPU")
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/kernels-<device>.json")
     arguments = parser.parse_args(argv)
     gpu = torch.cuda.is_available()

@@ -1,4 +1,4 @@
-"""How well every map of the shipped model finds its concepts, in held-out clips of the demo's world.
+"""How well the maps of the demo model find their concepts in held-out clips of the demo world.
 
 `python -m benchmarks.localization` writes `benchmarks/results/localization.json`: the means that
 `imap-fast eval demo --model demo` prints, with `--match concepts` and with `--match prompt`, and their 95 % confidence
@@ -24,7 +24,7 @@ UNITS = {"auc": "AUC", "iou": "IoU", "pointing": "share of frames"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measure, and write it."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--output", type=Path, default=OUTPUT)

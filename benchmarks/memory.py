@@ -1,8 +1,8 @@
-"""Memory and time of `explain`, against the length of the video and under budgets of GPU memory.
+"""Memory and time of `explain`, by the length of the video and under budgets of GPU memory.
 
-`python -m benchmarks.memory` writes `benchmarks/results/memory-<device>.json`. On a CPU: the whole command, with the
-model that ships, on 100, 400 and 1,600 frames. On a GPU: models of full size with made-up weights under budgets that
-the allocator enforces, in every memory mode, and the mode that fits on longer and longer videos.
+`python -m benchmarks.memory` writes `benchmarks/results/memory-<device>.json`. On a CPU: the whole command with the
+demo model, on 100, 400 and 1,600 frames. On a GPU: full-size models with constant weights under budgets that the
+allocator enforces, in every memory mode, and the mode that fits with videos of increasing length.
 """
 
 import argparse
@@ -26,9 +26,9 @@ from imap_fast.video.write import write_timed_mp4
 CPU_FRAMES = (100, 400, 1600)
 GPU_FRAMES = (49, 200, 800, 2000)
 BUDGETS = (8, 12, 16, 24)
-"""GB of GPU memory."""
+"""Budgets of GPU memory, in GB."""
 
-# Transformer configurations as published, and pixels of the clip; all share one VAE and one T5-XXL.
+# The published transformer configurations, and the size of the clip. All models share one VAE and one T5-XXL.
 ROTARY = {"num_attention_heads": 48, "num_layers": 42, "use_rotary_positional_embeddings": True}
 MODELS = {
     "2b": ({"num_attention_heads": 30, "num_layers": 30}, (480, 720)),
@@ -43,7 +43,7 @@ T5_XXL = {"d_model": 4096, "d_ff": 10240, "num_layers": 24, "num_heads": 64, "vo
 
 
 def drawn(frames: int, height: int, width: int) -> Iterator[tuple[np.ndarray, float]]:
-    """A bright square that goes round on a grey ground, 8 frames a second."""
+    """Yield the frames of a bright square that moves in a circle, 8 frames a second."""
     side = min(height, width) // 4
     for number in range(frames):
         frame = np.full((height, width, 3), 90, np.uint8)
@@ -55,7 +55,7 @@ def drawn(frames: int, height: int, width: int) -> Iterator[tuple[np.ndarray, fl
 
 
 def full_size(name: str):
-    """A pipeline of published size on the CPU, whose weights are all one number: memory does not ask."""
+    """A pipeline of published size on the CPU. All weights are one number, because memory does not depend on them."""
     from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXPipeline, CogVideoXTransformer3DModel
     from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
@@ -76,7 +76,7 @@ def full_size(name: str):
 
 
 def measure_gpu(model: str, frames: int, mode: str, budget: int) -> dict[str, float] | None:
-    """Peak bytes on the GPU and seconds per window; None where the budget is too small."""
+    """Peak bytes on the GPU and seconds per window. None if the budget is too small."""
     from imap_fast.explaining.explainer import Explainer
     from imap_fast.loading.placement import place
 
@@ -97,13 +97,13 @@ def measure_gpu(model: str, frames: int, mode: str, budget: int) -> dict[str, fl
                 )
     except torch.OutOfMemoryError:
         return None
-    # The first window warms up, where there are others.
+    # The first window is a warm-up if there are others.
     seconds = float(np.diff(times)[-max(1, len(times) - 2) :].mean())
     return {"peak": torch.cuda.max_memory_allocated(), "seconds": seconds}
 
 
 def measure_cpu(model: str, frames: int) -> dict[str, float]:
-    """Peak bytes and processor seconds of the whole command, and the seconds per frame of its windows."""
+    """Peak bytes and CPU seconds of the whole command, and the seconds per frame of its windows."""
     from imap_fast.cli import main
 
     with tempfile.TemporaryDirectory() as folder:
@@ -121,14 +121,14 @@ def measure_cpu(model: str, frames: int) -> dict[str, float]:
 
 
 def in_a_process(*arguments: object) -> dict[str, float] | None:
-    """A measurement in a process of its own, which begins with nothing."""
+    """A measurement in a new process."""
     command = [sys.executable, "-m", "benchmarks.memory", "--measure", *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def cpu_rows(model: str, lengths: Sequence[int]) -> list[dict[str, object]]:
-    """Peak memory and time per frame at every length, and how they grow."""
+    """Peak memory and time per frame at every length, and their growth."""
     found = {frames: in_a_process(model, frames) for frames in lengths}
     shortest, middle, longest = lengths[0], lengths[-2], lengths[-1]
     rows = []
@@ -137,7 +137,7 @@ def cpu_rows(model: str, lengths: Sequence[int]) -> list[dict[str, object]]:
         rows.append({"name": "explain_peak_rss", "shape": shape, "value": figures["peak"], "unit": "B"})
         rows.append({"name": "explain_time_per_frame", "shape": shape, "value": figures["seconds"], "unit": "s"})
         if frames > shortest:
-            # Beyond the shortest, so without what a run costs once; and whatever else the machine has to do.
+            # Relative to the shortest video, which removes the fixed cost of a run. CPU seconds ignore other load.
             further = (figures["cpu"] - found[shortest]["cpu"]) / (frames - shortest)
             figures["further"] = further
             rows.append({"name": "explain_cpu_per_further_frame", "shape": shape, "value": further, "unit": "s"})
@@ -152,7 +152,7 @@ def cpu_rows(model: str, lengths: Sequence[int]) -> list[dict[str, object]]:
 
 
 def gpu_rows(lengths: Sequence[int]) -> list[dict[str, object]]:
-    """Which mode fits each budget, at what peak and pace; then the first that fits the least one against the length."""
+    """Peak and speed of each mode that fits a budget. Then, by length, of the first mode that fits the smallest one."""
     rows = []
 
     def measured(model: str, frames: int, mode: str, budget: int) -> bool:
@@ -176,7 +176,7 @@ def gpu_rows(lengths: Sequence[int]) -> list[dict[str, object]]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure what this machine can."""
+    """Measure what this machine supports."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="demo", help="on a CPU: a folder, or demo")
     parser.add_argument("--frames", type=int, nargs="+", help="lengths of the videos, three at least on a CPU")

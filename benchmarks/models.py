@@ -1,4 +1,4 @@
-"""Full-size CogVideoX transformers with random weights, on which neither time nor memory depends, and their inputs."""
+"""Full-size CogVideoX transformers with random weights, and their inputs. Time and memory do not depend on weights."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TEXT_WIDTH = 4096
 
 @dataclass(frozen=True)
 class Model:
-    """A transformer and the clip that it makes.
+    """A transformer and its clip.
 
     Attributes:
         name: of the checkpoint that has this configuration.
-        layers: the blocks that a trace reads; None for the published ones.
-        latents: latent frames, height and width of latents.
-        config: of the transformer, beside CogVideoX-2B's, which are diffusers' defaults.
+        layers: the blocks that a trace reads. None: the published ones.
+        latents: frames, height and width of the latents.
+        config: of the transformer, where it differs from CogVideoX-2B, the default of diffusers.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Model:
     layers: tuple[int, ...] | None = None
 
     def transformer(self, device: str, dtype: torch.dtype) -> CogVideoXTransformer3DModel:
-        """The transformer, made where it will run."""
+        """The transformer, created on its device."""
         default = torch.get_default_dtype()
         torch.set_default_dtype(dtype)
         try:
@@ -41,7 +41,7 @@ class Model:
             torch.set_default_dtype(default)
 
     def inputs(self, device: str, dtype: torch.dtype, *, batch: int = 2, frames: int | None = None) -> dict[str, Any]:
-        """Random arguments of a forward, by default of one guided video; `frames` are latent ones."""
+        """Random arguments of a forward pass, by default of one guided video. `frames` are latent frames."""
         _, height, width = self.latents
         frames = self.latents[0] if frames is None else frames
         generator = None if device == "meta" else torch.Generator(device).manual_seed(0)

@@ -1,4 +1,4 @@
-"""A denoising step with saliency beside one without: time, memory and arithmetic.
+"""Time, memory and arithmetic of a denoising step with saliency, compared with a stock step.
 
 `python -m benchmarks.pipeline --authors PATH` on a machine with a GPU measures full-size CogVideoX-2B, -5B and 1.5-5B
 with random weights; without a GPU, the demo model and one full-size block. PATH is a checkout of the method's published
@@ -31,7 +31,7 @@ from imap_fast.demo.build import LATENT_FRAMES
 from imap_fast.demo.shipped import MODEL, best_settings
 
 CONCEPTS = 8
-SWEPT_FRAMES = {49: 13, 81: 21, 161: 41, 321: 81}  # and the latent frames that they make
+SWEPT_FRAMES = {49: 13, 81: 21, 161: 41, 321: 81}  # and their latent frames
 SWEPT_CONCEPTS = (1, 2, 4, 8, 16, 32, 64, None)
 RUN_STEPS = 50  # of the demo's pipeline
 MIB = 2**20
@@ -39,14 +39,14 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Measured:
-    """Medians of one variant: seconds, and peak memory in MiB over what lay there before the step."""
+    """Medians of one variant: seconds, and peak memory in MiB above the memory before the step."""
 
     seconds: float
     memory: float
 
 
 def interleaved(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every call in every round, one after the other in each, after one round that is not counted."""
+    """Seconds of every call in every round. Each round runs the calls in turn. The first round is a warm-up."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for counted in (False, *[True] * rounds):
         for name, call in calls.items():
@@ -67,7 +67,7 @@ def _synchronize() -> None:
 def measure(steps: Steps, variants: Iterable[str], rounds: int) -> dict[str, Measured]:
     """Median time and peak memory of a model's step in several variants.
 
-    Memory is the GPU allocator's; on a CPU, where no allocator tells, it is left at 0 (see `peak_of_process`).
+    Memory is reported by the allocator of the GPU. On a CPU it is 0; see `peak_of_process`.
     """
     calls = {variant: steps.call(variant) for variant in variants}
     seconds = interleaved(calls, rounds)
@@ -75,7 +75,7 @@ def measure(steps: Steps, variants: Iterable[str], rounds: int) -> dict[str, Mea
     if steps.transformer.device.type == "cuda":
         for variant, call in calls.items():
             _synchronize()
-            gc.collect()  # or what an earlier call left would be counted, or freed on the way
+            gc.collect()  # so that garbage of an earlier call is not counted
             before = torch.cuda.memory_allocated()
             torch.cuda.reset_peak_memory_stats()
             call()
@@ -84,20 +84,20 @@ def measure(steps: Steps, variants: Iterable[str], rounds: int) -> dict[str, Mea
 
 
 def peak_of_process(model: str, variant: str, authors: Path | None) -> float:
-    """Peak resident MiB of a new process that makes one step on the CPU."""
+    """Peak resident MiB of a new process that runs one step on the CPU."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as one:
         return one.submit(_step_and_peak, model, variant, authors).result()
 
 
 def _step_and_peak(model: str, variant: str, authors: Path | None) -> float:
     Steps.of(MODELS[model], "cpu", torch.bfloat16, concepts=CONCEPTS, authors=authors).call(variant)()
-    # Not getrusage: what it says begins with the peak of the process that started this one.
+    # Not getrusage, whose peak starts with that of the parent process.
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(peak[1]) / 1024
 
 
 def rows_of(name: str, shape: str, measured: dict[str, Measured]) -> list[dict[str, object]]:
-    """Each variant's time and memory, and the ratios that have a target, all of one run."""
+    """Time and memory of each variant, and the ratios with a target, all from one run."""
     rows = []
     for variant, figures in measured.items():
         rows.append(row(f"{variant}_seconds_{name}", shape, figures.seconds, "s"))
@@ -118,9 +118,9 @@ def rows_of(name: str, shape: str, measured: dict[str, Measured]) -> list[dict[s
 
 
 def on_gpu(models: Sequence[str], authors: Path | None, rounds: int, sweep: bool) -> Iterator[list[dict[str, object]]]:
-    """Full-size models with random weights, then 2B over frames and over concepts; the rows of one after the other."""
+    """Yield the rows of each full-size model with random weights, then of 2B by frames and by concepts."""
     for name in models:
-        # The published code is made for 13 latent frames of 30 × 45 patches.
+        # The published code supports only 13 latent frames of 30 × 45 patches.
         fits = authors is not None and MODELS[name].latents == (13, 60, 90)
         variants = [variant for variant in VARIANTS if variant != "authors" or fits]
         steps = Steps.of(MODELS[name], "cuda", torch.bfloat16, concepts=CONCEPTS, authors=authors)
@@ -140,9 +140,9 @@ def on_gpu(models: Sequence[str], authors: Path | None, rounds: int, sweep: bool
 
 
 def on_cpu(authors: Path | None, rounds: int) -> list[dict[str, object]]:
-    """One full-size block of 2B in bf16, read as the last block of a trace is, and the demo model.
+    """One full-size block of 2B in bf16, read like the last block of a trace, and the demo model.
 
-    Behind the last block read concepts go nowhere, so that their own attention is left out there.
+    The concept stream ends at the last block read, so its attention is not computed there.
     """
     name, shape = "cpu_2b", "one CogVideoX-2B block, the last read, 2 × 17,776 tokens, 30 heads, bf16"
     variants = ["stock", "traced"] + (["authors"] if authors is not None else [])
@@ -163,9 +163,10 @@ def on_cpu(authors: Path | None, rounds: int) -> list[dict[str, object]]:
 
 
 def demo_rows(rounds: int) -> list[dict[str, object]]:
-    """The demo model's guided step, traced and not, and its explained step; by default layers, and by the demo's.
+    """The guided step of the demo model, stock and traced, and its `explain`, with default layers and with its best
+    ones.
 
-    First a step that opens its trace, then the mean one of a pipeline's whole run.
+    First the step that opens the trace, then the mean step of a whole run.
     """
     pipe = CogVideoXPipeline.from_pretrained(str(MODEL))
     pipe.set_progress_bar_config(disable=True)
@@ -191,9 +192,9 @@ def demo_rows(rounds: int) -> list[dict[str, object]]:
 
 
 def measure_runs(pipe: CogVideoXPipeline, layers: Sequence[int], rounds: int) -> dict[str, Measured]:
-    """Median time of a step in the demo pipeline's guided runs up to the latents; every step of a traced one is read.
+    """Median time of a step in guided runs of the demo pipeline, up to the latents. A trace reads every step.
 
-    A traced run opens its trace and encodes its concepts too.
+    A traced run also opens the trace and encodes the concepts.
     """
 
     def stock() -> None:
@@ -214,12 +215,12 @@ def measure_runs(pipe: CogVideoXPipeline, layers: Sequence[int], rounds: int) ->
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measure what this machine can, and write it."""
+    """Measure what this machine supports, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=("2b", "5b", "1.5-5b"), default=["2b", "5b", "1.5-5b"])
-    parser.add_argument("--authors", type=Path, help="a checkout of the published code; without it the row says so")
-    parser.add_argument("--rounds", type=int, default=5, help="of which the median is taken")
-    parser.add_argument("--no-sweep", action="store_true", help="leave out the sweeps over frames and concepts")
+    parser.add_argument("--authors", type=Path, help="a checkout of the published code")
+    parser.add_argument("--rounds", type=int, default=5, help="the number of rounds; results are medians")
+    parser.add_argument("--no-sweep", action="store_true", help="skip the sweeps over frames and concepts")
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/pipeline-<device>.json")
     arguments = parser.parse_args(argv)
     if arguments.authors is not None and not (arguments.authors / "imap" / "cogvideox").is_dir():
@@ -229,7 +230,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if torch.cuda.is_available():
         for found in on_gpu(arguments.models, arguments.authors, arguments.rounds, not arguments.no_sweep):
             rows += found
-            write(rows, path)  # a run that is cut short keeps what it has
+            write(rows, path)  # an interrupted run keeps its results so far
     else:
         rows += on_cpu(arguments.authors, arguments.rounds)
     rows += [

@@ -1,4 +1,4 @@
-"""The pipeline benchmark as a picture."""
+"""The plot of the pipeline benchmark."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NAMES = {
 
 
 def plot(rows: list[dict[str, object]], path: Path, device: str) -> None:
-    """Bars of every variant's seconds, a panel for each model; the number behind a bar is over stock.
+    """Bars with the seconds of every variant, one panel for each model. The number after a bar is relative to stock.
 
     Args:
-        rows: of `benchmarks.pipeline`.
+        rows: from `benchmarks.pipeline`.
         path: of the PNG.
         device: for the title.
     """

@@ -1,6 +1,6 @@
-"""The README's measured figures, out of `benchmarks/results`: `python -m benchmarks.readme` writes them in.
+"""The measured figures of the README. `python -m benchmarks.readme` writes them from `benchmarks/results`.
 
-A figure is never typed: a test fails where README and results differ.
+Figures are never typed: a test fails if README and results differ.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from benchmarks.record import RESULTS
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- {}: python -m benchmarks.readme -->", "<!-- /{} -->"
-# Names of rows, and what a reader is told, `\1` being the name's first group; in the order of the table.
-TOLD = {
+# Patterns of row names, and their descriptions in the order of the table. `\1` is the first group of the name.
+DESCRIPTIONS = {
     r"step_ratio_(?!2b_sweep)": "a step with saliency over a stock one",
     r"block_ratio_cpu_2b": "a block with saliency over a stock one",
     r"explain_over_stock_step_": "`explain`'s forward over a stock guided step",
@@ -46,16 +46,18 @@ MEASURED = {
 
 
 def costs(results: Path = RESULTS) -> str:
-    """The figures that have a name in `TOLD`, a table for each result file that holds any, in Markdown."""
+    """Markdown tables of the rows in `DESCRIPTIONS`, one for each result file that has some."""
     tables = []
     for path in sorted(results.glob("*.json")):
         report = json.loads(path.read_text())
         lines = []
-        for pattern, told in TOLD.items():
+        for pattern, description in DESCRIPTIONS.items():
             for row in report["rows"]:
                 found = re.match(pattern, row["name"])
                 if row["value"] is not None and found:
-                    lines.append(f"| {found.expand(told)} | {figure(row['value'], row['unit'])} | {row['shape']} |")
+                    lines.append(
+                        f"| {found.expand(description)} | {figure(row['value'], row['unit'])} | {row['shape']} |"
+                    )
         if lines:
             versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
             picture = path.with_suffix(".png")
@@ -67,25 +69,25 @@ def costs(results: Path = RESULTS) -> str:
 
 
 def localization(results: Path = RESULTS) -> str:
-    """How well maps find their concepts, a table for each shape: a row for each measure, a column for each method."""
+    """Markdown tables of localization, one for each shape: a row for each measure, a column for each method."""
     report = json.loads((results / "localization.json").read_text())
     tables = []
     for shape, rows in groupby(report["rows"], key=lambda row: row["shape"]):
         found = {tuple(row["name"].rsplit(" ", 1)): row for row in rows}
         methods = list(dict.fromkeys(method for _, method in found))
         lines = [f"| | {' | '.join(f'`{method}`' for method in methods)} |", "| --- |" + " --- |" * len(methods)]
-        for measure, told in MEASURED.items():
+        for measure, description in MEASURED.items():
             of_methods = [found[measure, method] for method in methods]
-            # Without a background, nothing is told of all at once.
+            # Without a background, there is no segmentation.
             if any(row["value"] is not None for row in of_methods):
-                lines.append(f"| {told} | {' | '.join(map(estimate, of_methods))} |")
+                lines.append(f"| {description} | {' | '.join(map(estimate, of_methods))} |")
         ending = f"Means over {shape}, with their 95 % confidence intervals; {report['date']}."
         tables.append("\n".join([*lines, "", ending]))
     return "\n\n".join(tables)
 
 
 def estimate(row: dict[str, float | None]) -> str:
-    """A mean with its confidence interval, where there are enough clips for them."""
+    """A mean with its confidence interval, if there are enough clips."""
     if row["value"] is None:
         return "–"
     interval = "" if row["low"] is None else f" ({row['low']:.2f}–{row['high']:.2f})"
@@ -93,7 +95,7 @@ def estimate(row: dict[str, float | None]) -> str:
 
 
 def figure(value: float, unit: str) -> str:
-    """A value with its unit, as a reader takes it in."""
+    """A value with its unit, rounded for reading."""
     if unit == "ratio":
         digits = 4 if abs(value - 1) < 0.005 else 3 if value < 0.1 else 2
         return f"{value:.{digits}f} ×"
@@ -106,7 +108,7 @@ SECTIONS = {"measured": costs, "localization": localization}
 
 
 def main() -> None:
-    """Write the sections into README.md, whole or not at all."""
+    """Write the sections into README.md, atomically."""
     text = README.read_text("utf-8")
     for name, section in SECTIONS.items():
         before, _, rest = text.partition(BEGIN.format(name))

@@ -1,4 +1,4 @@
-"""What was measured, as it is kept: rows with the device, the date and the versions."""
+"""The files of measurements: rows with the device, the date and the versions."""
 
 import datetime
 import json
@@ -14,12 +14,12 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def row(name: str, shape: str, value: float | None, unit: str) -> dict[str, object]:
-    """One figure; None where it could not be measured, and `shape` then says why."""
+    """One figure. `value` is None if it could not be measured, and `shape` then gives the reason."""
     return {"name": name, "shape": shape, "value": value, "unit": unit}
 
 
 def device_name() -> str:
-    """The GPU, or the kind of CPU and how many cores may be used."""
+    """The GPU, or the type of CPU and the number of usable cores."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores"
@@ -33,7 +33,7 @@ def result_path(benchmark: str) -> Path:
 
 
 def write(table: list[dict[str, object]], path: Path) -> None:
-    """Write the rows with device, date and versions, whole or not at all."""
+    """Write the rows with device, date and versions, atomically."""
     versions = {"python": platform.python_version(), "torch": torch.__version__, "diffusers": version("diffusers")}
     if torch.cuda.is_available():
         versions |= {"triton": version("triton"), "cuda": torch.version.cuda}

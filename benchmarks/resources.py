@@ -1,4 +1,4 @@
-"""Registers, spills, shared memory and occupancy of every kernel, compiled for GPUs that need not be there.
+"""Registers, spills, shared memory and occupancy of every kernel, compiled for GPUs that this machine may not have.
 
 `python -m benchmarks.resources --arch 80 89 90 100 --json`
 """
@@ -42,7 +42,9 @@ MODULES = (
 
 @dataclass(frozen=True)
 class Architecture:
-    """What one multiprocessor has (CUDA C++ Programming Guide, "Technical Specifications per Compute Capability")."""
+    """The limits of one multiprocessor (CUDA C++ Programming Guide, "Technical Specifications per Compute
+    Capability").
+    """
 
     warps: int
     programs: int
@@ -67,10 +69,10 @@ class Row:
         model: the model whose shapes it is compiled for.
         configuration: its compile-time constants, warps and pipeline stages.
         arch: compute capability, times ten.
-        registers: of a thread.
-        spills: bytes of a thread's registers that live in memory.
+        registers: registers of a thread.
+        spills: bytes of registers of a thread that are spilled to memory.
         shared_bytes: shared memory of a program.
-        occupancy: share of a multiprocessor's warps that can be resident.
+        occupancy: share of the warps of a multiprocessor that can be resident.
     """
 
     kernel: str
@@ -85,7 +87,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Launch:
-    """A kernel with the arguments that an operation launched it with."""
+    """A kernel with the arguments of a launch."""
 
     kernel: JITFunction
     arguments: dict[str, Any]
@@ -100,7 +102,7 @@ class Launch:
 
 @contextlib.contextmanager
 def recorded_launches() -> Iterator[list[Launch]]:
-    """Record the launches of every kernel, in every configuration it may be tuned to, instead of making them."""
+    """Record the launches of every kernel in each of its configurations, without running them."""
     launches: list[Launch] = []
 
     def recorder(kernel: KernelInterface):
@@ -127,7 +129,7 @@ def recorded_launches() -> Iterator[list[Launch]]:
 
 
 def launches_of(layer: Layer) -> list[Launch]:
-    """Every launch of one layer: eight concepts and prompt mode, with and without softmax, with and without RoPE."""
+    """The launches of one layer: with eight concepts and with a prompt, with and without softmax and RoPE."""
     from imap_kernels.concept_attention.triton import concept_attention
     from imap_kernels.frame_separation.triton import frame_separation
     from imap_kernels.gram_column.triton import gram_column
@@ -154,7 +156,7 @@ def launches_of(layer: Layer) -> list[Launch]:
 
 
 def source(launch: Launch) -> ASTSource:
-    """The kernel specialized to its arguments as a launch specializes it: to ones, and to multiples of 16."""
+    """The kernel, specialized to its arguments like a launch: to ones, and to multiples of 16."""
     signature, constants, attributes = {}, {}, {}
     for position, parameter in enumerate(launch.kernel.params):
         value = launch.arguments[parameter.name]
@@ -195,7 +197,7 @@ def measure(launch: Launch, model: str, arch: int) -> Row:
 
 
 def read_resources(cubin: bytes) -> tuple[int, int]:
-    """Registers of a thread, and bytes of its stack and local memory, which hold what was spilled."""
+    """Registers of a thread, and bytes of its stack and local memory, which hold spilled registers."""
     tool = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(cubin)
@@ -208,9 +210,9 @@ def read_resources(cubin: bytes) -> tuple[int, int]:
 
 
 def occupancy(arch: Architecture, warps: int, registers: int, shared_bytes: int) -> float:
-    """Share of a multiprocessor's warps that programs of this size fill.
+    """The share of the warps of a multiprocessor that programs of this size fill.
 
-    Registers are given to a warp in steps of 256, and every program takes 1 KiB of shared memory for the system.
+    Registers are allocated to a warp in steps of 256. The system takes 1 KiB of shared memory for each program.
     """
     registers_of_warp = -(-registers * 32 // 256) * 256
     programs = min(
@@ -223,7 +225,7 @@ def occupancy(arch: Architecture, warps: int, registers: int, shared_bytes: int)
 
 
 def measure_all(architectures: list[int]) -> list[Row]:
-    """Rows of every distinct kernel of every model for every architecture."""
+    """A row for each distinct kernel of each model and architecture."""
     rows = []
     for model, layer in MODELS.items():
         distinct = {source(launch).hash() + launch.configuration: launch for launch in launches_of(layer)}
@@ -232,7 +234,7 @@ def measure_all(architectures: list[int]) -> list[Row]:
 
 
 def main() -> None:
-    """Print the rows; exit with 1 where a kernel spills."""
+    """Print the rows. The exit code is 1 if a kernel spills."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", type=int, nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES))
     parser.add_argument("--json", action="store_true", help="print rows as JSON")

@@ -1,4 +1,4 @@
-"""The layers that are measured, and tensors laid out as diffusers hands them over."""
+"""The benchmarked layers, and tensors with the memory layout of diffusers."""
 
 from dataclasses import dataclass
 
@@ -45,12 +45,15 @@ LAYERS = {
 
 @dataclass(frozen=True)
 class LayerTensors:
-    """One video's tensors in a layer: `[heads, rows, dim]` views of `[1, text + tokens, heads, dim]`, text in front.
+    """The tensors of one video in a layer: `[heads, rows, dim]` views of `[1, text + tokens, heads, dim]`, text first.
 
     Attributes:
-        query, key, value, output: of the visual tokens.
+        query: of the visual tokens, like `key`, `value` and `output`.
+        key: of the visual tokens.
+        value: of the visual tokens.
+        output: attention output.
         text: of the concepts or the prompt, `[heads, keys, dim]`.
-        multiplicity: fp32 `[keys]`; the last key stands for the padding.
+        multiplicity: fp32 `[keys]`. The last key represents the padding.
         head_weights: fp32 `[2, heads]`, for `gramcol` and `imap` with five motion heads.
     """
 
@@ -64,7 +67,7 @@ class LayerTensors:
 
 
 def draw(layer: Layer, keys: int, *, device: str, dtype: torch.dtype, seed: int = 0) -> LayerTensors:
-    """Normal random tensors of `layer` with `keys` text keys on `device` (`"meta"`: shapes and strides alone)."""
+    """Normal random tensors of `layer` with `keys` text keys on `device` (`"meta"`: only shapes and strides)."""
     generator = None if device == "meta" else torch.Generator(device).manual_seed(seed)
 
     def rows(count: int) -> torch.Tensor:
@@ -81,7 +84,7 @@ def draw(layer: Layer, keys: int, *, device: str, dtype: torch.dtype, seed: int 
 
 
 def draw_projections(layer: Layer, *, device: str, dtype: torch.dtype, seed: int = 0) -> dict[str, object]:
-    """Arguments of `qk_norm_rope` for one video: text rows and all, as the layer's projections leave them."""
+    """Arguments of `qk_norm_rope` for one video, text rows included, in the layout of the projections."""
     generator = None if device == "meta" else torch.Generator(device).manual_seed(seed)
 
     def normal(*shape: int, dtype: torch.dtype = dtype) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The timed function, which `benchmarks.kernels` runs under pytest-benchmark with one case after the other."""
+"""The timed function. `benchmarks.kernels` runs it under pytest-benchmark for each case."""
 
 import time
 from collections.abc import Callable
@@ -9,21 +9,21 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.cases import Case
 
-# More than any cache holds, and enough launches between two synchronizations to hide their cost.
+# More bytes than any cache holds, and enough launches between two synchronizations to hide their cost.
 ROTATED_BYTES = 2**29
 LAUNCHES = 20
 ROUNDS = 15
 
 
 def synchronized_clock() -> float:
-    """Seconds, once the device has done all that it was given."""
+    """The time in seconds after all work of the device is done."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
 def in_turn(calls: list[Callable[[], object]], launches: int) -> Callable[[], None]:
-    """`launches` calls in turn."""
+    """A function that makes `launches` calls in turn."""
 
     def loop() -> None:
         for launch in range(launches):
@@ -33,7 +33,7 @@ def in_turn(calls: list[Callable[[], object]], launches: int) -> Callable[[], No
 
 
 def captured(loop: Callable[[], None]) -> Callable[[], object]:
-    """What `loop` launches as one CUDA graph, so without gaps for Python."""
+    """The launches of `loop` as one CUDA graph, without gaps for Python."""
     loop()
     torch.cuda.synchronize()
     graph = torch.cuda.CUDAGraph()
@@ -50,7 +50,7 @@ def test_time(benchmark: BenchmarkFixture, case: Case, medians: dict[Case, float
     launches = (2 if case.operation == "attention" else LAUNCHES) if gpu else 1
     calls = case.calls(sets=sets, device="cuda" if gpu else "cpu", dtype=torch.bfloat16)
     run = in_turn(calls, launches)
-    # A copy is slower inside a graph: on an H100 2.4 TB/s, and 3.0 alone. Kernels are held to the faster one.
+    # A copy is slower in a graph: 2.4 TB/s on an H100, and 3.0 alone. Kernels are compared with the faster one.
     if gpu and case.operation != "copy":
         run = captured(run)
     benchmark.pedantic(run, rounds=ROUNDS if gpu else 1, warmup_rounds=1)

@@ -1,4 +1,4 @@
-"""One denoising step in every way that is compared: stock, traced, explained, and by the method's published code."""
+"""The variants of a denoising step: stock, traced, explained, and by the published code of the method."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Steps:
 
     Attributes:
         transformer: on its device.
-        inputs: of a guided forward.
-        concepts: text embeddings `[C, D_text]` of what is traced; None for the prompt's own tokens.
-        layers: the blocks that are read; None for the published ones.
+        inputs: of a guided forward pass.
+        concepts: text embeddings `[C, D_text]` of the concepts. None: the tokens of the prompt.
+        layers: the blocks that are read. None: the published ones.
         authors: a checkout of the published code, for the variant `"authors"`.
     """
 
@@ -57,19 +57,19 @@ class Steps:
         frames: int | None = None,
         authors: Path | None = None,
     ) -> Steps:
-        """A model with random weights, and that many random concepts, None for the prompt; `frames` are latent ones."""
+        """A model with random weights and random concepts (None: the prompt). `frames` are latent frames."""
         inputs = model.inputs(device, dtype, frames=frames)
         embeddings = None if concepts is None else model.concepts(concepts, device, dtype)
         return cls(model.transformer(device, dtype), inputs, embeddings, model.layers, authors)
 
     @property
     def trace_arguments(self) -> dict[str, Any]:
-        """Of every trace."""
+        """The arguments of every trace."""
         match = "prompt" if self.concepts is None else "concepts"
         return {"layers": self.layers, "guided": True, "match": match}
 
     def call(self, variant: str) -> Callable[[], object]:
-        """The step to time. A traced one is the first of its trace, so that it pays for opening the maps too."""
+        """The step to time. A traced step is the first of its trace, so it includes the allocation of the maps."""
         if variant == "authors":
             return self._authors()
         return {"stock": self._stock, "explain": self._explain}.get(variant) or (lambda: self._traced(variant))
@@ -85,14 +85,14 @@ class Steps:
 
     @torch.no_grad()
     def _explain(self) -> None:
-        """The forward of `imap_fast.explain`: the conditional half, no further than the last layer read."""
+        """The forward pass of `imap_fast.explain`: the conditional half, up to the last layer read."""
         tracer = imap_fast.trace(self.transformer, self.concepts, **self.trace_arguments | {"guided": False})
         half = {name: value[1:] if name != "image_rotary_emb" else value for name, value in self.inputs.items()}
         with tracer, adapter_for(self.transformer).stopped_after(tracer.settings.layers[-1]):
             self.transformer(**half)
 
     def _authors(self) -> Callable[[], object]:
-        """A step of the published transformer with the same weights and inputs, fed as its own pipeline feeds it."""
+        """A step of the published transformer with the same weights and inputs, called like in its pipeline."""
         transformer = self._authors_transformer()
         layers = list(imap_fast.trace(self.transformer, self.concepts, **self.trace_arguments).settings.layers)
         padding = self.concepts.new_zeros(TEXT_TOKENS - len(self.concepts), self.concepts.shape[1])
@@ -122,7 +122,7 @@ class Steps:
         with torch.device("meta"):
             known = inspect.signature(published).parameters
             transformer = published(**{name: v for name, v in self.transformer.config.items() if name in known})
-        # Assigned, not copied: both models are the same tensors.
+        # Assigned, not copied: both models share their tensors.
         transformer.load_state_dict(self.transformer.state_dict(), strict=False, assign=True)
         for name, buffer in self.transformer.named_buffers():
             owner, _, attribute = name.rpartition(".")

@@ -1,4 +1,4 @@
-"""What to begin with: the demo's clip, and a prompt in the demo's words."""
+"""The examples of the page: the clip of the demo, and a prompt in the words of the demo."""
 
 from pathlib import Path
 
@@ -9,16 +9,16 @@ from imap_fast.video import Clip
 
 
 def demo_examples(folder: Path) -> dict[str, list[str | None]]:
-    """By their labels: a video's path or None, a prompt, and concepts.
+    """The path of a video or None, a prompt, and concepts of each example, by its label.
 
     Args:
-        folder: where the demo's clip, which its model never saw, is rendered to.
+        folder: receives the clip of the demo, which its model was not trained on.
     """
     scene = world.sample(SEED, "held_out")
     clip = folder / "demo.mp4"
     Clip(scene.frames, scene.fps).save(clip)
-    made = "a red circle slides right while a blue square rests"
+    prompt = "a red circle slides right while a blue square rests"
     return {
-        "a clip that the model never saw": [str(clip), scene.caption, ", ".join(concept_masks(scene))],
-        "a clip that the model makes": [None, made, "red circle, blue square, slides right"],
+        "a clip that the model was not trained on": [str(clip), scene.caption, ", ".join(concept_masks(scene))],
+        "a clip that the model generates": [None, prompt, "red circle, blue square, slides right"],
     }

@@ -1,4 +1,4 @@
-"""One job: a clip or a prompt goes in, the report and the maps come out."""
+"""One job of the app: it explains or generates a clip, and writes the report and the maps."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,33 +17,36 @@ from imap_fast.video import Clip
 SEED = 0
 
 LOADED, READ = 0.1, 0.9
-"""How much of a job is done, about, once the model is loaded, and once the maps are made."""
+"""The approximate progress of a job after loading the model, and after making the maps."""
 
-Tell = Callable[[str, float], None]
-"""Hears what is being done, and how much of the job was done before, from 0 to 1."""
+OnProgress = Callable[[str, float], None]
+"""Called with the current task, and with the progress of the job before it, from 0 to 1."""
 
 
-def do_job(model: Model, video: Path | None, prompt: str, concepts: Sequence[str], folder: Path, tell: Tell) -> None:
+def run_job(
+    model: Model, video: Path | None, prompt: str, concepts: Sequence[str], folder: Path, on_progress: OnProgress
+) -> None:
     """Explain a clip, or generate one, and write report.html and maps.npz.
 
     Args:
-        model: that reads or makes the clip.
-        video: a video file. None: one is generated from the prompt.
+        model: reads or generates the clip.
+        video: a video file. None: a video is generated from the prompt.
         prompt: what the video shows.
         concepts: what to look for.
-        folder: where to.
-        tell: is told of the progress.
+        folder: receives the files.
+        on_progress: called with the progress.
 
     Raises:
         ValueError, TypeError: as in `imap_fast.explain` and `imap_fast.trace`, or a pipeline that needs more than text.
     """
     began = time.perf_counter()
+    shown: Clip | Path
     if video is None:
-        maps, clip = _generate(model, prompt, concepts, tell)
+        maps, shown = _generate(model, prompt, concepts, on_progress)
     else:
-        tell("Explaining", LOADED)
+        on_progress("Explaining", LOADED)
         maps = explain(model.pipe, video, prompt, concepts, steps=model.explained_steps, **model.trace_arguments)
-        clip = video
+        shown = video
     record = {
         "command": "app",
         "model": model.name,
@@ -52,19 +55,19 @@ def do_job(model: Model, video: Path | None, prompt: str, concepts: Sequence[str
         "seed": SEED,
         "seconds": round(time.perf_counter() - began, 2),
     }
-    tell("Writing the report", READ)
+    on_progress("Writing the report", READ)
     maps.save(folder / "maps.npz")
-    maps.report(folder / "report.html", clip, record)
+    maps.report(folder / "report.html", shown, record)
 
 
-def _generate(model: Model, prompt: str, concepts: Sequence[str], tell: Tell) -> tuple[SaliencyMaps, Clip]:
+def _generate(model: Model, prompt: str, concepts: Sequence[str], on_progress: OnProgress) -> tuple[SaliencyMaps, Clip]:
     arguments = text_to_video_arguments(model.pipe)
 
     def step_ended(pipe: Any, step: int, timestep: Any, tensors: dict) -> dict:
-        tell("Generating", LOADED + (READ - LOADED) * (step + 1) / pipe.num_timesteps)
+        on_progress("Generating", LOADED + (READ - LOADED) * (step + 1) / pipe.num_timesteps)
         return tensors
 
-    tell("Generating", LOADED)
+    on_progress("Generating", LOADED)
     with trace(model.pipe, concepts, **model.trace_arguments) as tracer:
         (video,) = model.pipe(
             prompt=prompt,

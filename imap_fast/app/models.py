@@ -1,4 +1,4 @@
-"""The models that the app offers, of which one at a time is in memory."""
+"""The models that the app offers. One of them is in memory at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from imap_fast.models.registry import adapter_for
 
 @dataclass(frozen=True)
 class Model:
-    """A pipeline that is ready, and how it is read.
+    """A loaded pipeline, and the settings to read it with.
 
     Attributes:
-        name: as it was given.
+        name: as the user gave it.
         pipe: on its device.
-        trace_arguments: of `imap_fast.trace`: every map that the architecture gives, of the layers that suit it.
-        explained_steps: of a real video; None: the published one.
+        trace_arguments: of `imap_fast.trace`: all maps of the architecture, and the best layers.
+        explained_steps: steps to read of a real video. None: the published one.
     """
 
     name: str
@@ -30,10 +30,10 @@ class Model:
 
 
 class Models:
-    """Loads models by name and holds on to the last one.
+    """Loads models by name, and keeps the last one.
 
     Args:
-        names: what there is to pick from: folders, Hugging Face ids, or `"demo"`.
+        names: the choices: folders, Hugging Face ids, or `"demo"`.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -41,13 +41,14 @@ class Models:
         self._loaded: Model | None = None
 
     def load(self, name: str) -> Model:
-        """The model of that name, which is one of `names`.
+        """The model with this name, one of `names`.
 
         Raises:
-            ValueError: no such model. TypeError: one that cannot be traced.
+            ValueError: the model does not exist.
+            TypeError: it cannot be traced.
         """
         if self._loaded is None or self._loaded.name != name:
-            self._loaded = None  # before the next one takes its memory
+            self._loaded = None  # freed before the next one is loaded
             self._loaded = _load(name)
         return self._loaded
 

@@ -1,4 +1,4 @@
-"""The page: a form, and below it what came out."""
+"""The page: a form, and the report below it."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -7,25 +7,25 @@ from pathlib import Path
 
 import gradio as gr
 
-from imap_fast.app.job import do_job
+from imap_fast.app.job import run_job
 from imap_fast.app.models import Models
 from imap_fast.app.results import Results
 from imap_fast.text.words import check_concepts
 from imap_fast.video import read_clip
 
 HEADING = """<header><h1>Where and when is a word in this video?</h1>
-<p>Saliency maps out of a video diffusion transformer. Drop a clip, or describe one to be made.</p></header>"""
+<p>Saliency maps of a video diffusion transformer. Upload a clip, or describe one to generate.</p></header>"""
 
 EMPTY = '<p class="empty">The report appears here.</p>'
 
 
 def build_page(models: Models, results: Results, examples: Mapping[str, list[str | None]]) -> gr.Blocks:
-    """The app's page.
+    """The page of the app.
 
     Args:
-        models: to pick from.
-        results: where what comes out is kept.
-        examples: to begin with: by their labels, a video's path or None, a prompt, and concepts.
+        models: the choices.
+        results: keeps the results of jobs.
+        examples: the path of a video or None, a prompt, and concepts of each example, by its label.
     """
     with gr.Blocks(title="imap-fast", analytics_enabled=False) as page:
         gr.HTML(HEADING, apply_default_css=False)
@@ -44,7 +44,7 @@ def build_page(models: Models, results: Results, examples: Mapping[str, list[str
         shown = gr.HTML(EMPTY, elem_id="result", apply_default_css=False)
         gr.on(
             [button.click, concepts.submit],
-            answering(models, results),
+            form_handler(models, results),
             [model, video, prompt, concepts],
             shown,
             concurrency_limit=1,
@@ -55,32 +55,32 @@ def build_page(models: Models, results: Results, examples: Mapping[str, list[str
     return page
 
 
-def answering(models: Models, results: Results) -> Callable[..., str]:
-    """What the button does: the form's values → HTML, of the report or of what is wrong."""
+def form_handler(models: Models, results: Results) -> Callable[..., str]:
+    """The handler of the button. It takes the values of the form, and returns HTML with the report or an error."""
 
-    def answer(model: str, video: str | None, prompt: str, concepts: str, progress=gr.Progress()) -> str:  # noqa: B008
-        def tell(what: str, share: float) -> None:
-            progress(share, desc=what)
+    def handle(model: str, video: str | None, prompt: str, concepts: str, progress=gr.Progress()) -> str:  # noqa: B008
+        def on_progress(task: str, share: float) -> None:
+            progress(share, desc=task)
 
         clip = None if video is None else Path(video)
         try:
-            with warnings.catch_warnings(record=True) as said, results.new() as folder:
+            with warnings.catch_warnings(record=True) as caught, results.new() as folder:
                 if not prompt.strip():
-                    raise ValueError("say what the video shows: the model reads it by these words")
+                    raise ValueError("say what the video shows: the model reads it with these words")
                 words = check_concepts(concepts.split(","))
                 if clip is not None:
-                    read_clip(clip, num_frames=1)  # a file that is no video is better known before the model is loaded
-                tell("Loading the model", 0)
-                do_job(models.load(model), clip, prompt, words, folder, tell)
+                    read_clip(clip, num_frames=1)  # raises before the model is loaded, if it is no video
+                on_progress("Loading the model", 0)
+                run_job(models.load(model), clip, prompt, words, folder, on_progress)
         except (ValueError, TypeError) as error:
             reason = str(error)
             if clip is not None:
-                reason = reason.replace(str(clip), clip.name)  # where uploads lie is nobody's business
+                reason = reason.replace(str(clip), clip.name)  # without the folder of uploads
             return f'<p class="notice trouble" role="alert">{escape(reason)}</p>'
-        notes = "".join(f'<p class="notice">{escape(str(warning.message))}</p>' for warning in said)
+        notes = "".join(f'<p class="notice">{escape(str(warning.message))}</p>' for warning in caught)
         return notes + _report(folder.name)
 
-    return answer
+    return handle
 
 
 def _report(job: str) -> str:

@@ -1,4 +1,4 @@
-"""What finished jobs left: each in a folder of its own, handed out to who knows its name."""
+"""The results of finished jobs: a folder each, served to whoever knows its random name."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ from starlette.routing import Route
 FILES = {"report.html": "text/html", "maps.npz": "application/octet-stream"}
 
 HEADERS = {
-    # The report brings its own policy; this one keeps it out of the app's origin even in a window of its own.
+    # The report has its own policy. This one keeps it out of the origin of the app, also in its own window.
     "Content-Security-Policy": "sandbox allow-scripts allow-downloads",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
 }
 
-KEPT = 20
-"""Finished jobs; each new one beyond them takes the place of the oldest."""
+MAX_JOBS = 20
+"""The number of finished jobs that are kept. A new one replaces the oldest."""
 
 
 class Results:
@@ -30,11 +30,11 @@ class Results:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.route = Route("/results/{job}/{name}", self._hand_out)
+        self.route = Route("/results/{job}/{name}", self._serve)
 
     @contextmanager
     def new(self) -> Iterator[Path]:
-        """Give a folder that a job fills; it is gone again where the job fails."""
+        """Yield a folder for the files of a job. It is removed if the job fails."""
         folder = self.folder / uuid4().hex
         folder.mkdir(parents=True)
         try:
@@ -42,10 +42,10 @@ class Results:
         except BaseException:
             shutil.rmtree(folder)
             raise
-        for old in sorted(self.folder.iterdir(), key=lambda job: job.stat().st_mtime)[:-KEPT]:
+        for old in sorted(self.folder.iterdir(), key=lambda job: job.stat().st_mtime)[:-MAX_JOBS]:
             shutil.rmtree(old)
 
-    async def _hand_out(self, request: Request) -> FileResponse:
+    async def _serve(self, request: Request) -> FileResponse:
         job, name = request.path_params["job"], request.path_params["name"]
         file = self.folder / job / name
         if name not in FILES or not job.isalnum() or not file.is_file():

@@ -1,4 +1,4 @@
-"""The app while it runs: what it writes, where it listens, and how it ends."""
+"""Runs the app: its files, its address, and its end."""
 
 import os
 import signal
@@ -12,24 +12,25 @@ from imap_fast.app.models import Models
 
 
 def serve(
-    names: Sequence[str], *, host: str, port: int | None, max_upload: int, started: Callable[[str], None]
+    names: Sequence[str], *, host: str, port: int | None, max_upload: int, on_start: Callable[[str], None]
 ) -> None:
-    """Serve the app until the process is interrupted or told to end; then nothing of it is left on the disk.
+    """Serve the app until the process is interrupted or terminated. Then all its files are deleted.
 
     Args:
-        names: of the models to pick from; the first is loaded at once.
-        host: to listen on.
-        port: to listen on. None: the first from 7860 on that is free.
-        max_upload: the largest video taken, in bytes.
-        started: is told the address.
+        names: the models to choose from. The first one is loaded at once.
+        host: address to listen on.
+        port: port to listen on. None: the first free one from 7860 on.
+        max_upload: the largest video, in bytes.
+        on_start: called with the URL.
 
     Raises:
-        ValueError: the first model cannot be loaded, or nobody can listen there. TypeError: it cannot be traced.
+        ValueError: the first model cannot be loaded, or the address is not available.
+        TypeError: the first model cannot be traced.
     """
     models = Models(names)
     models.load(names[0])
     with TemporaryDirectory(prefix="imap-fast-app-") as folder:
-        # Gradio reads these two while it is imported.
+        # Gradio reads these two at import.
         os.environ |= {"GRADIO_TEMP_DIR": f"{folder}/uploads", "GRADIO_ANALYTICS_ENABLED": "False"}
         from imap_fast.app.examples import demo_examples
         from imap_fast.app.page import build_page
@@ -58,9 +59,9 @@ def serve(
                 prevent_thread_lock=True,
             )
         except OSError as error:
-            raise ValueError(f"--host {host} --port {port}: nothing can listen there; give others") from error
-        started(address)
-        # Services are told to end by SIGTERM: it ends the app as Ctrl-C does, not the process on the spot.
+            raise ValueError(f"--host {host} --port {port}: this address is not available; give another") from error
+        on_start(address)
+        # SIGTERM, which ends services, ends the app like Ctrl-C, so that its files are deleted.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             Event().wait()

@@ -1,4 +1,4 @@
-"""The colours and the type of the report, for Gradio: nothing that would be fetched from elsewhere."""
+"""The colours and fonts of the report as a Gradio theme. Nothing is fetched from other servers."""
 
 import gradio as gr
 
@@ -27,7 +27,7 @@ ROLES = {
     "on_accent": ("button_primary_text_color",),
     "hover": ("button_primary_background_fill_hover",),
 }
-"""What each colour is for, by the names of Gradio's variables."""
+"""The Gradio variables of each colour."""
 
 
 def theme() -> gr.themes.Base:

@@ -130,7 +130,8 @@ class Run:
             if record["worst"]:
                 typer.echo(f"{self.output / WORST}  pictures of the worst clips")
             if clips["unmasked"]:
-                typer.echo(f"{self.output / VIDEOS}  the maps of {clips['unmasked']} clips without masks, not measured")
+                count = clips["unmasked"]
+                typer.echo(f"{self.output / VIDEOS}  the maps of clips without masks: {count}, not measured")
         failed = clips["failed"]
         if failed:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())

@@ -1,4 +1,4 @@
-"""What an evaluation found, as a table for a terminal."""
+"""The results of an evaluation as a table for the terminal."""
 
 from typing import Any
 
@@ -18,14 +18,14 @@ MEASURES = {
     "spacetime_iou_best": "IoU in space-time",
     "mean_iou": "mean IoU",
 }
-"""In the order of a table's rows."""
+"""The names of the measures, in the order of the rows."""
 
 
 def localization_table(record: dict[str, Any]) -> Table:
-    """A row for each measure, a column for each method; below each mean its 95 % interval.
+    """A table with a row for each measure and a column for each method, with means and 95 % confidence intervals.
 
     Args:
-        record: of `imap_fast.evaluate.Evaluation`.
+        record: result of `imap_fast.evaluate.Evaluation.record`.
     """
     metrics = record["metrics"]
     methods = list(metrics["segmentation"]["mean_iou"])
@@ -57,7 +57,7 @@ def _cell(found: dict[str, Any]) -> Text:
 
 
 def _count(found: dict[str, Any]) -> Text:
-    """How many values there are, and of how many where some were left out."""
+    """The number of values, and the total if some were left out."""
     count = Text(str(found["values"]))
     if found["left_out"]:
         count.append(f"\nof {found['values'] + found['left_out']}", "dim")

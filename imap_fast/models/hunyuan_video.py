@@ -188,4 +188,4 @@ class Adapter(adapter.Adapter):
             skip=template["crop_start"],
         )
         interleave = arguments.get("image_embed_interleave")
-        return tokens if interleave is None else tokens.behind_image(template["image_emb_len"] // interleave)
+        return tokens if interleave is None else tokens.after_image(template["image_emb_len"] // interleave)

@@ -38,7 +38,7 @@ def layers_figure(
     measured = head_scores is not None and head_auc is not None
     size = (10.5, 5.2) if measured else (6.5, 3.2)
     figure = Figure(figsize=size, dpi=150, facecolor="white", layout="constrained")
-    if not measured:
+    if head_scores is None or head_auc is None:
         _eigenvalues(_layer_axes(figure.add_subplot(), layers, len(eigenvalues)), eigenvalues)
         return figure
     grid = figure.add_gridspec(2, 2, width_ratios=(1.25, 1))

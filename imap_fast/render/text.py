@@ -1,4 +1,4 @@
-"""Labels as they are drawn: any text that a user may give, in the space there is."""
+"""Draws labels: any text of a user, in the available space."""
 
 import unicodedata
 from functools import cache
@@ -27,17 +27,17 @@ FALLBACKS = (
     "Noto Emoji",
     "Segoe UI Symbol",
 )
-"""Families of Linux, macOS and Windows for what matplotlib's own DejaVu Sans lacks; those installed are used."""
+"""Font families of Linux, macOS and Windows for characters that DejaVu Sans, the default of matplotlib, lacks."""
 
 JOINERS = "\u200c\u200d"
-"""Invisible characters that shape their neighbours, which Persian, Hindi and emoji need."""
+"""Invisible characters that join or separate their neighbours in Persian, Hindi and emoji."""
 
 MISSING = "□"
 
 
 @cache
 def families() -> list[str]:
-    """The font families that labels are drawn in, first choice first."""
+    """The font families of labels, in order of preference."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return ["DejaVu Sans", *(family for family in FALLBACKS if family in installed)]
 
@@ -49,7 +49,7 @@ def _drawable(character: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """What of `text` can be drawn on one line: no control or direction marks, and □ for what no font here has."""
+    """The drawable part of `text` on one line: without control characters, and with □ for characters without a font."""
     drawn = []
     for character in " ".join(text.split()):
         category = unicodedata.category(character)
@@ -60,18 +60,18 @@ def printable(text: str) -> str:
 
 
 def style(size: float) -> dict:
-    """Arguments for a matplotlib text of `size` points that takes `$` and `\\` for what they are."""
+    """Arguments for a matplotlib text of `size` points, in which `$` and `\\` have no special meaning."""
     return {"fontproperties": FontProperties(family=families(), size=size), "parse_math": False, "usetex": False}
 
 
 def text_width(text: str, size: float) -> float:
-    """Width of a text of `size` points, in inches."""
+    """The width of a text of `size` points, in inches."""
     renderer = FigureCanvasAgg(Figure(dpi=100)).get_renderer()
     return renderer.get_text_width_height_descent(text, style(size)["fontproperties"], False)[0] / 100
 
 
 def fit(text: str, inches: float, size: float) -> str:
-    """The printable part of `text`, cut off with an ellipsis where it is wider than `inches` at `size` points."""
+    """The printable part of `text`, truncated with an ellipsis if it is wider than `inches` at `size` points."""
     text = printable(text)
     if text_width(text, size) <= inches:
         return text
@@ -86,7 +86,7 @@ def fit(text: str, inches: float, size: float) -> str:
 
 
 def text_strip(text: str, height: int, width: int, colour: str, background: str) -> np.ndarray:
-    """A line of text, centred, as a picture: uint8 `[height, width, 3]`."""
+    """A picture of a centred line of text, uint8 `[height, width, 3]`."""
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor=background)
     canvas = FigureCanvasAgg(figure)
     size = 0.53 * height * 72 / 100

@@ -1,4 +1,4 @@
-"""The tokens of a prompt: what each is called, and which of them spell a word."""
+"""The tokens of a prompt: their names, and which of them spell a word."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Any
 
-# A template has this where the prompt goes.
-PLACE = "{}"
+PLACEHOLDER = "{}"
+"""The placeholder of the prompt in a template."""
 
 
 @dataclass(frozen=True)
 class PromptTokens:
-    """The tokens behind a prompt's text rows, in their order, padding left out.
+    """The tokens of a prompt in the order of its text rows, without padding.
 
     Attributes:
-        text: as far as it is read.
-        names: what each token spells; special ones, such as EOS, by their own name.
-        spans: first and last character, exclusive, of each token in `text`; empty for special ones.
+        text: the part of the prompt that is read.
+        names: the text of each token. Special tokens, such as EOS, have their own names.
+        spans: start and end (exclusive) of each token in `text`. Empty for special tokens.
     """
 
     text: str
@@ -26,22 +27,24 @@ class PromptTokens:
     spans: tuple[tuple[int, int], ...]
 
     @classmethod
-    def read(cls, tokenizer, prompt: str, *, max_length: int, template: str = PLACE, skip: int = 0) -> PromptTokens:
+    def read(
+        cls, tokenizer: Any, prompt: str, *, max_length: int, template: str = PLACEHOLDER, skip: int = 0
+    ) -> PromptTokens:
         """The tokens of `prompt` as a pipeline reads it.
 
         Args:
-            tokenizer: of transformers; a slow one must be SentencePiece's, whose `▁` begins a word.
+            tokenizer: of transformers. A slow one must be SentencePiece's, in which `▁` begins a word.
             prompt: what the video shows.
-            max_length: tokens that are kept, special ones included.
-            template: what the pipeline wraps around the prompt.
-            skip: how many tokens in front the pipeline takes away after encoding.
+            max_length: the largest number of tokens, special ones included.
+            template: the text that the pipeline puts around the prompt.
+            skip: the number of tokens in front that the pipeline removes after encoding.
         """
         limits = {"truncation": True, "max_length": max_length + skip}
         encoded = tokenizer(template.format(prompt), return_offsets_mapping=tokenizer.is_fast, **limits)
         ids = encoded["input_ids"][skip:]
         pieces = tokenizer.convert_ids_to_tokens(ids)
         if tokenizer.is_fast:
-            begin = template.index(PLACE)
+            begin = template.index(PLACEHOLDER)
             places = [tuple(place - begin for place in span) for span in encoded["offset_mapping"][skip:]]
             spans = [(min(max(a, 0), len(prompt)), min(max(b, 0), len(prompt))) for a, b in places]
             text = prompt[: max((stop for _, stop in spans), default=0)]
@@ -53,15 +56,15 @@ class PromptTokens:
         names = [text[start:stop].strip() or piece for (start, stop), piece in zip(spans, pieces, strict=True)]
         return cls(text, tuple(names), tuple(spans))
 
-    def behind_image(self, rows: int) -> PromptTokens:
-        """The prompt's own tokens, behind as many `rows` that stand for an image."""
+    def after_image(self, rows: int) -> PromptTokens:
+        """The tokens of the prompt without special ones, after `rows` rows of an image."""
         own = sum(stop > start for start, stop in self.spans)
         names = tuple(f"image {i}" for i in range(rows)) + self.names[:own]
         return PromptTokens(self.text, names, ((0, 0),) * rows + self.spans[:own])
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names made distinct: `(2)`, `(3)` … behind repeated ones."""
+        """The names, made distinct: `(2)`, `(3)` … after repeated ones."""
         seen: Counter[str] = Counter()
         labels = []
         for name in self.names:
@@ -70,17 +73,17 @@ class PromptTokens:
         return tuple(labels)
 
     def find(self, word: str) -> list[int]:
-        """The indices of the tokens that spell `word`, at every place where it stands as whole words, in any case.
+        """The indices of the tokens that spell `word`, wherever it occurs as whole words, in upper or lower case.
 
         Args:
             word: one or several words of the prompt.
 
         Raises:
-            ValueError: the prompt does not say it; its words are listed.
+            ValueError: the prompt does not contain it. The error lists the words of the prompt.
         """
         pattern = r"(?<!\w)" + r"\s+".join(map(re.escape, word.split())) + r"(?!\w)"
         places = [match.span() for match in re.finditer(pattern, self.text, re.IGNORECASE)]
         if not places:
             words = ", ".join(dict.fromkeys(self.text.split()))
-            raise ValueError(f"the prompt does not say {word!r}; its words are {words}")
+            raise ValueError(f"the prompt does not contain {word!r}; its words are {words}")
         return [i for i, (start, stop) in enumerate(self.spans) if any(start < b and a < stop for a, b in places)]

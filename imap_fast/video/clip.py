@@ -1,4 +1,4 @@
-"""A clip: frames and how fast they pass."""
+"""`Clip`: frames in memory, with a frame rate."""
 
 import hashlib
 import math
@@ -13,7 +13,7 @@ from PIL import Image
 from imap_fast.video.write import write_mp4
 
 PIPELINE_FPS = 8.0
-"""Frames per second at which CogVideoX was trained and its pipelines' examples export."""
+"""Frames per second of CogVideoX, in its training and in the examples of its pipelines."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +44,14 @@ class Clip:
 
     @classmethod
     def of(cls, video: Any, fps: float = PIPELINE_FPS) -> "Clip":
-        """Take frames as pipelines return them: a list of PIL images, or an array or tensor `[T, H, W, 3]`.
+        """Convert frames as pipelines return them: a list of PIL images, or an array or tensor `[T, H, W, 3]`.
 
-        Integer frames must be uint8 and float frames lie in [0, 1]. A `Clip` is returned as it is, with its own `fps`.
+        Integer frames must be uint8, and float frames must be in [0, 1]. A `Clip` is returned unchanged, with its
+        `fps`.
 
         Raises:
             TypeError: neither images nor numbers.
-            ValueError: no frames, frames of different sizes, another shape, or values outside their range.
+            ValueError: no frames, frames of different sizes, another shape, or values outside of the range.
         """
         if isinstance(video, Clip):
             return video
@@ -73,23 +74,23 @@ class Clip:
         return cls(_as_uint8(frames), fps)
 
     def timed_frames(self, start: int = 0) -> Iterator[tuple[np.ndarray, float]]:
-        """The frames from number `start` on, uint8 `[H, W, 3]`, and their seconds; see `VideoFile.timed_frames`."""
+        """Yield the frames from number `start` on, uint8 `[H, W, 3]`, and their times; see `VideoFile.timed_frames`."""
         for number in range(start, len(self.frames)):
             yield self.frames[number], number / self.fps
 
     @property
     def expected_frames(self) -> int:
-        """How many frames there are."""
+        """The number of frames."""
         return len(self.frames)
 
     def fingerprint(self) -> str:
         """SHA-256 of the frames."""
-        return hashlib.sha256(np.ascontiguousarray(self.frames)).hexdigest()
+        return hashlib.sha256(np.ascontiguousarray(self.frames).data).hexdigest()
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write an H.264 .mp4 that browsers play; it appears whole or not at all.
+        """Write an H.264 .mp4 that browsers play, atomically.
 
-        yuv420p needs even sizes: an odd width or height grows by one repeated pixel.
+        yuv420p needs even sizes: the last pixel of an odd width or height is repeated.
 
         Raises:
             ValueError: `path` does not end in .mp4.
@@ -110,15 +111,15 @@ def _check_shape(shape: tuple[int, ...]) -> None:
 
 
 def _as_uint8(frames: np.ndarray) -> np.ndarray:
-    """uint8 as it is; float in [0, 1] times 255, rounded."""
+    """Convert frames to uint8: floats in [0, 1] are multiplied by 255 and rounded."""
     if frames.dtype == np.uint8:
         return frames
     if not np.issubdtype(frames.dtype, np.floating):
         raise ValueError(f"frames are uint8 or float in [0, 1], not {frames.dtype}")
     low, high = frames.min(), frames.max()
-    if not (low >= -1e-3 and high <= 1 + 1e-3):  # NaN compares false, and so is refused too
+    if not (low >= -1e-3 and high <= 1 + 1e-3):  # NaN compares false, and is refused, too
         raise ValueError(
-            f"float frames lie in [0, 1], but these span [{low:g}, {high:g}]; rescale them, "
-            "or where they are NaN run the model in another dtype"
+            f"float frames must be in [0, 1], but these span [{low:g}, {high:g}]; rescale them, "
+            "or run the model in another dtype if they are NaN"
         )
     return np.rint(frames.clip(0, 1) * 255).astype(np.uint8)

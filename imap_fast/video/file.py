@@ -1,17 +1,18 @@
-"""A video file, read as a stream: upright frames, each with the time that its container gives it."""
+"""`VideoFile`: reads a video file as a stream of upright frames with their timestamps, and reports damage."""
 
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 from av.video.reformatter import Colorspace
 
-LARGEST_PICTURE = 2**26
-"""Pixels of a frame, twice those of 8K; a damaged header that claims more would take the memory of the machine."""
+MAX_PIXELS = 2**26
+"""The largest frame, in pixels: twice 8K. A damaged header that claims more would exhaust the memory."""
 
 
 class VideoError(ValueError):
@@ -19,9 +20,9 @@ class VideoError(ValueError):
 
 
 class VideoFile:
-    """A local video file of any format that FFmpeg reads, whose frames are decoded one by one.
+    """A local video file of any format that FFmpeg supports. Its frames are decoded one by one.
 
-    Frames that are damaged are left out, and what is missing is named in `gaps`.
+    Damaged frames are skipped, and the missing times are reported in `gaps`.
 
     Args:
         path: of the file.
@@ -29,12 +30,12 @@ class VideoFile:
     Attributes:
         name: of the file.
         fps: frames per second, on average.
-        expected_frames: about how many frames there are, as the file says; None where it does not.
-        gaps: `(from, to)` in seconds, where `timed_frames` could not read; where nothing follows, `to` is None.
+        expected_frames: the approximate number of frames according to the file. None if unknown.
+        gaps: `(from, to)` in seconds, where `timed_frames` could not read frames. `to` is None if no frame follows.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        VideoError: a folder; a file that is empty, broken, no video, or sound alone.
+        FileNotFoundError: the file does not exist.
+        VideoError: a folder, or a file that is empty, damaged, no video, or only sound.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -53,15 +54,17 @@ class VideoFile:
             if not rate:
                 raise VideoError(f"{path} does not say how many frames a second has; convert it to .mp4")
             self.fps = float(rate)
-            self._duration = None
-            if stream.duration:
+            self._duration: float | None = None
+            if stream.duration and stream.time_base:
                 self._duration = float(stream.duration * stream.time_base)
-            elif container.duration and len(container.streams) == 1:  # sound may be longer than the picture
+            elif container.duration and len(container.streams) == 1:  # sound can be longer than the video
                 self._duration = container.duration / av.time_base
-            self.expected_frames = stream.frames or round((self._duration or 0) * self.fps) or None
+            frames = stream.frames or round((self._duration or 0) * self.fps)
+            self.expected_frames: int | None = frames or None
+        self._earliest: int | None = None
 
     def fingerprint(self) -> str:
-        """SHA-256 of the file's content."""
+        """SHA-256 of the content of the file."""
         digest = hashlib.sha256()
         with self.path.open("rb") as file:
             while part := file.read(2**20):
@@ -69,58 +72,64 @@ class VideoFile:
         return digest.hexdigest()
 
     def timed_frames(self, start: int = 0) -> Iterator[tuple[np.ndarray, float]]:
-        """The frames from number `start` on, uint8 RGB `[H, W, 3]`, and their seconds behind the first one of the file.
+        """Yield the frames from number `start` on, uint8 RGB `[H, W, 3]`, and their times in seconds from the first
+        frame.
 
-        Frames are turned upright as the file says. Frames before `start` are decoded too, since only then is it sure
-        which one is number `start`, but made into no picture.
+        Frames are rotated as the file specifies. Earlier frames are decoded, too, because only decoding shows which
+        frame has the number `start`. They are not converted to pictures.
 
         Raises:
             VideoError: no frame can be decoded.
         """
         self.gaps = []
-        before, broken, number = None, False, 0
-        for frame, time in self._timed():
-            if frame is None:
-                broken = True
+        before: float | None = None
+        is_broken, number = False, 0
+        for frame, time in self._frames_with_times():
+            if frame is None or time is None:
+                is_broken = True
                 continue
-            # A damaged packet need not cost a frame.
-            if broken and time > (-1 / self.fps if before is None else before) + 1.5 / self.fps:
+            # A damaged packet does not always lose a frame.
+            if is_broken and time > (-1 / self.fps if before is None else before) + 1.5 / self.fps:
                 self.gaps.append((before or 0.0, time))
-            before, broken = time, False
+            before, is_broken = time, False
             if number >= start:
-                yield upright(frame), time
+                yield rotated(frame), time
             number += 1
-        if number == 0:
+        if before is None:
             raise VideoError(f"{self.path} holds no frame that can be decoded; copy or download it again")
-        if broken:
+        if is_broken:
             self.gaps.append((before, None))
 
-    def _timed(self) -> Iterator[tuple[av.VideoFrame | None, float]]:
-        """Frames and their seconds behind the first; None for what cannot be decoded, a missing end included."""
-        first = time = end = None
-        for frame in self._decoded():
+    def _frames_with_times(self) -> Iterator[tuple[av.VideoFrame | None, float | None]]:
+        """Yield frames and their times in seconds from the first one. A frame is None for damage or a missing end."""
+        first: float | None = None
+        time: float | None = None
+        end: float | None = None
+        for frame in self._decoded_frames():
             if frame is None:
                 yield None, time
                 continue
+            tick = frame.time_base or Fraction(0)
             if first is None and frame.time is not None:
-                first = min(
-                    frame.time, float((frame.pts if self._earliest is None else self._earliest) * frame.time_base)
-                )
-            # Where the file gives no time, or one that does not go forward, a frame comes one after the last.
-            given = 0.0 if frame.time is None else frame.time - first
-            time = given if time is None or given > time else time + 1 / self.fps
-            end = time + max(1 / self.fps, float((frame.duration or 0) * frame.time_base))
+                earliest = frame.pts if self._earliest is None else self._earliest
+                first = min(frame.time, float((earliest or 0) * tick))
+            # Without a timestamp, or with one that does not increase, a frame follows the previous one.
+            timestamp = 0.0 if frame.time is None else frame.time - (first or 0.0)
+            time = timestamp if time is None or timestamp > time else time + 1 / self.fps
+            end = time + max(1 / self.fps, float((frame.duration or 0) * tick))
             yield frame, time
         if end is not None and self._duration is not None and end + 0.5 / self.fps < self._duration:
             yield None, time
 
-    def _decoded(self) -> Iterator[av.VideoFrame | None]:
-        """Frames in the order in which they are shown; None for what cannot be decoded."""
+    def _decoded_frames(self) -> Iterator[av.VideoFrame | None]:
+        """Yield frames in display order, and None for damage."""
         with self._opened() as container:
             stream = container.streams.video[0]
-            stream.codec_context.options = {"max_pixels": str(LARGEST_PICTURE)}
-            packets, due, last = container.demux(stream), set(), None
-            self._earliest: int | None = None
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            packets = container.demux(stream)
+            due: set[int] = set()  # timestamps of packets whose frame has not come yet
+            last: int | None = None
+            self._earliest = None
             while True:
                 try:
                     packet = next(packets, None)
@@ -135,16 +144,17 @@ class VideoFile:
                     continue
                 for frame in frames:
                     if frame.pts is not None:
-                        # Decoders drop some damaged frames without a word.
+                        # Decoders drop some damaged frames silently.
                         if min(due, default=frame.pts) < frame.pts:
                             yield None
                         due, last = {pts for pts in due if pts > frame.pts}, frame.pts
                     yield None if frame.is_corrupt else frame
-            # A GIF is cut off unless it ends so, which FFmpeg does not mind.
+            # A complete GIF ends with this byte. FFmpeg does not check it.
             if container.format.name == "gif" and not self._ends_with(b"\x3b"):
                 yield None
-            # A second field is due half a frame later than the first, and is no frame of its own.
-            if last is not None and max(due, default=last) > last + 0.75 / (self.fps * stream.time_base):
+            # The second field of an interlaced frame has a timestamp half a frame later, and is no frame of its own.
+            tick = float(stream.time_base or 1)
+            if last is not None and max(due, default=last) > last + 0.75 / (self.fps * tick):
                 yield None
 
     def _ends_with(self, last: bytes) -> bool:
@@ -154,28 +164,28 @@ class VideoFile:
 
     @contextmanager
     def _opened(self) -> Iterator[av.container.InputContainer]:
-        # A file object, not a name: FFmpeg would read patterns and protocols into some names.
+        # A file object, not a name: FFmpeg would interpret some names as patterns or protocols.
         with self.path.open("rb") as file:
             try:
-                container = av.open(file, metadata_errors="ignore")
+                container = av.open(file, mode="r", metadata_errors="ignore")
             except (av.FFmpegError, OSError) as error:
                 raise VideoError(
                     f"{self.path} is not a video that can be read ({error.strerror}); give an .mp4"
                 ) from error
             with container:
-                # FFmpeg's teletype reader takes any text for ANSI art.
+                # The teletype demuxer of FFmpeg accepts any text as ANSI art.
                 if container.format.name == "tty":
                     raise VideoError(f"{self.path} is a text file, not a video")
                 if not container.streams.video:
-                    what = "sound but no picture" if container.streams.audio else "no video stream"
-                    raise VideoError(f"{self.path} has {what}; give a video file")
+                    content = "sound but no picture" if container.streams.audio else "no video stream"
+                    raise VideoError(f"{self.path} has {content}; give a video file")
                 if container.streams.video[0].codec_context is None:
-                    raise VideoError(f"{self.path} is in a format that is not known here; convert it to .mp4")
+                    raise VideoError(f"{self.path} has a format that is not supported; convert it to .mp4")
                 yield container
 
 
-def upright(frame: av.VideoFrame) -> np.ndarray:
-    """RGB `[H, W, 3]`, turned counterclockwise by the quarter turns of the file's display matrix."""
-    # RGB has no such colour space, but older PyAVs mind the frame's own only where another one is asked for.
+def rotated(frame: av.VideoFrame) -> np.ndarray:
+    """A frame as RGB `[H, W, 3]`, rotated counterclockwise by the quarter turns of the display matrix."""
+    # RGB has no such colour space, but older versions of PyAV ignore that of the frame if none is requested.
     picture = frame.reformat(format="rgb24", dst_colorspace=Colorspace.ITU601).to_ndarray()
     return np.rot90(picture, round(frame.rotation / 90))

@@ -1,4 +1,4 @@
-"""Video file → clip."""
+"""`read_clip`: reads the frames of a video file into memory."""
 
 import os
 
@@ -9,18 +9,18 @@ from imap_fast.video.file import VideoFile
 
 
 def read_clip(path: str | os.PathLike, *, num_frames: int | None = None) -> Clip:
-    """Read a video file's first `num_frames` frames, or all; nothing beyond them is decoded.
+    """Read the first frames of a video file, or all of them. Later frames are not decoded.
 
-    Frames are turned upright as the file's rotation says. Fewer frames come back where the file has fewer.
+    Frames are rotated as the file specifies. If the file has fewer frames, all of them are returned.
 
     Args:
-        path: a local video file of any format that FFmpeg reads.
-        num_frames: how many frames to read at most.
+        path: a local video file of any format that FFmpeg supports.
+        num_frames: the largest number of frames to read. None: all.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: `num_frames` below 1; a folder; a file that is empty, broken, cut off or damaged before the last
-            frame wanted, no video, or sound alone; frames that change their size.
+        FileNotFoundError: the file does not exist.
+        ValueError: `num_frames` below 1; a folder; a file that is empty, no video, only sound, or damaged or incomplete
+            before the last of these frames; frames of different sizes.
     """
     if num_frames is not None and num_frames < 1:
         raise ValueError(f"num_frames must be at least 1, not {num_frames}")

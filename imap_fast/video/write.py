@@ -1,4 +1,4 @@
-"""Frames → H.264 file."""
+"""Writes frames to an H.264 file."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -16,18 +16,18 @@ from av.video.stream import VideoStream
 from imap_fast.files import atomic_write
 
 ENCODER_OPTIONS = {"crf": "18", "preset": "veryfast", "g": "48"}
-"""x264: a quality at which compression is hardly seen, and speed before the last bytes saved; a key frame so often that
-scrubbing never decodes long to reach a frame."""
+"""Options of x264: a quality without visible artefacts, speed before file size, and frequent key frames, so that
+seeking is fast."""
 
 TIME_BASE = Fraction(1, 90_000)
-"""In which frames say when they show; MPEG's."""
+"""The unit of timestamps, as in MPEG."""
 
 
 def write_mp4(path: str | os.PathLike, frames: np.ndarray, fps: float) -> None:
-    """Write frames as H.264 in .mp4: yuv420p, BT.709, its index in front so that a browser starts before the end.
+    """Write frames as H.264 in .mp4: yuv420p, BT.709, with the index in front, so that a browser can start early.
 
     Args:
-        path: where to; the file appears whole or not at all.
+        path: of the file, which is written atomically.
         frames: uint8 `[T, H, W, 3]`, RGB.
         fps: frames per second.
 
@@ -41,11 +41,11 @@ def write_mp4(path: str | os.PathLike, frames: np.ndarray, fps: float) -> None:
 
 
 def write_timed_mp4(path: str | os.PathLike, frames: Iterable[tuple[np.ndarray, float]], fps: float) -> None:
-    """Write frames as they come, each with its seconds; else as `write_mp4`.
+    """Write a stream of frames with their times, like `write_mp4`.
 
     Args:
-        path: where to; the file appears whole or not at all.
-        frames: at least one uint8 `[H, W, 3]`, RGB, all of one size; with the seconds at which it shows, ascending.
+        path: of the file, which is written atomically.
+        frames: at least one uint8 `[H, W, 3]`, RGB, all of the same size, each with its time in seconds, ascending.
         fps: frames per second, on average.
 
     Raises:
@@ -66,15 +66,15 @@ def write_timed_mp4(path: str | os.PathLike, frames: Iterable[tuple[np.ndarray, 
 def _opened(
     path: str | os.PathLike, size: tuple[int, int], fps: float
 ) -> Iterator[tuple[OutputContainer, VideoStream]]:
-    """A container and its stream for pictures of this height and width."""
+    """Yield a container with a video stream of this height and width."""
     if Path(path).suffix.lower() != ".mp4":
         raise ValueError(f"a clip is saved as .mp4, not {Path(path).name!r}")
     with (
-        atomic_write(path) as unfinished,
-        av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container,
+        atomic_write(path) as temporary,
+        av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container,
     ):
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        # 4:2:0 halves the colour planes, so both sides must be even.
+        # 4:2:0 halves the colour planes, so height and width must be even.
         stream.height, stream.width = (side + side % 2 for side in size)
         stream.pix_fmt = "yuv420p"
         stream.options = ENCODER_OPTIONS

@@ -93,7 +93,7 @@ def test_the_report_keeps_its_policy_and_stays_out_of_the_app(app, open_app, cli
 
 def test_a_prompt_alone_is_made_into_a_video_while_the_next_job_waits_in_line(app, open_app, clip):
     page, other = open_app(app, viewport=PHONE), open_app(app)
-    page.get_by_role("button", name="a clip that the model makes").click()
+    page.get_by_role("button", name="a clip that the model generates").click()
     expect(page.get_by_label("What the video shows")).to_have_value(re.compile("^a red circle"))
     expect(page.get_by_label("Concepts to look for")).to_have_value(re.compile("^red circle"))
     with app.held_up():

@@ -32,5 +32,5 @@ def test_a_port_that_is_taken_is_wrong_use(tiny_folder, tmp_path, monkeypatch, c
         taken.listen()
         port = taken.getsockname()[1]
         assert main(["app", "--model", str(tiny_folder), "--port", str(port)]) == 2
-    assert f"--host 127.0.0.1 --port {port}: nothing can listen there" in capsys.readouterr().err
+    assert f"--host 127.0.0.1 --port {port}: this address is not available" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ pytest.importorskip("starlette", reason="pip install 'imap-fast[app]' to test th
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from imap_fast.app.results import KEPT, Results
+from imap_fast.app.results import MAX_JOBS, Results
 
 
 def test_a_job_that_fails_leaves_nothing(tmp_path):
@@ -26,14 +26,14 @@ def test_a_job_that_fails_leaves_nothing(tmp_path):
 def test_only_the_newest_jobs_are_kept(tmp_path):
     results = Results(tmp_path)
     made = []
-    for age in range(KEPT + 3, 0, -1):
+    for age in range(MAX_JOBS + 3, 0, -1):
         with results.new() as folder:
             (folder / "maps.npz").touch()
         os.utime(folder, (0, 1e9 - age))
         made.append(folder)
     with results.new() as newest:
         pass
-    assert set(tmp_path.iterdir()) == {*made[-(KEPT - 1) :], newest}
+    assert set(tmp_path.iterdir()) == {*made[-(MAX_JOBS - 1) :], newest}
 
 
 def test_nothing_but_results_is_handed_out(tmp_path):

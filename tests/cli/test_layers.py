@@ -60,7 +60,7 @@ def test_a_video_is_measured_without_masks(tiny_folder, video, tmp_path, capsys)
         (["--model", "demo", "a.mp4", "--prompt", "a cat", "--clips", "2"], "--clips"),
         (["--model", "other"], "VIDEOS"),
         (["--model", "demo", "--prompt", "a cat"], "VIDEOS"),
-        (["--model", "demo", "--output", "a.svg"], "a.svg is no .png"),
+        (["--model", "demo", "--output", "a.svg"], "a.svg does not end in .png"),
         (["--model", "demo", "--clips", "1", "--step", "50"], "step 50 is outside the schedule of 50 steps"),
     ],
 )

@@ -9,11 +9,11 @@ from imap_fast.cli import main
 from imap_fast.cli.video_files import result_folders
 from imap_fast.loading import pipeline
 from imap_fast.video import Clip
-from tests import test_cli
+from tests.cli import test_commands
 from tests.cli.test_commands import RESULTS, ends_while_drawing, names
 from tests.video.media import draw_frames
 
-video, explain = test_cli.video, test_cli.explain
+video, explain = test_commands.video, test_commands.explain
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from imap_fast.evaluate.reader import Reader
 from imap_fast.evaluate.worst import worst_figures
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.metrics.ranking import auc
-from imap_fast.render.grid import spread
+from imap_fast.render.grid import grid_frames
 from imap_fast.video import Clip
 from tests import tiny_wan
 from tests.evaluate.folders import CAPTIONS, davis, write_json
@@ -147,7 +147,7 @@ def test_the_worst_clips_are_drawn_with_outlines(demo_pipeline, chosen, found):
     truths = demo_world(CLIPS).clips[name]().truths
     outlined = [axes for axes in figure.axes if axes.collections and axes.images]
     # A motion's mask is empty in the frames before and after it.
-    assert len(outlined) == sum(truth.mask[spread(NUM_FRAMES)].any((1, 2)).sum() for truth in truths)
+    assert len(outlined) == sum(truth.mask[grid_frames(NUM_FRAMES)].any((1, 2)).sum() for truth in truths)
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_masks_are_cut_as_the_model_cuts_the_picture(davis_clips):
 def test_a_model_without_a_concept_stream_is_asked_for_words_of_the_caption(davis_clips):
     pipe = tiny_wan.tiny_pipeline()
     found = evaluate(pipe, davis_clips, match="prompt", layers=[1], top_k=2, height=32, width=48)
-    assert "the prompt does not say 'dog'; its words are two, dogs" in found.failed["dogs"]
+    assert "the prompt does not contain 'dog'; its words are two, dogs" in found.failed["dogs"]
     assert found.methods == ("imap", "gramcol", "cross_attention", "random_heads")
     assert {row["kind"] for row in found.rows["bear"]} == {"object"}
 

@@ -61,7 +61,7 @@ def test_every_map_of_every_concept_is_judged(judge, server, run, tmp_path):
         *([name.replace("_", " "), "2.00", "4.67"] for name in (*judgement(), "overall")),
         ["judged", "3", "3"],
     ]
-    assert said.endswith(f"{tmp_path / 'out' / 'judgements.json'}  every score, with its reason\n")
+    assert said.endswith(f"{tmp_path / 'out' / 'judgements.json'}  all scores, with their reasons\n")
 
 
 def test_a_second_run_sends_nothing(judge, server, run, tmp_path):
@@ -117,8 +117,8 @@ def test_an_answer_that_cannot_be_read_is_reported_and_the_others_count(judge, s
     assert code == 1
     missing, told = complained.splitlines()
     about = {"run": str(run), "concept": "square", "map": "imap"}
-    assert missing == f"imap-fast: no answer that can be read for {json.dumps(about)}"
-    assert told == "imap-fast: 1 of 6 not judged; --overwrite asks again for those"
+    assert missing == f"imap-fast: no readable answer for {json.dumps(about)}"
+    assert told == "imap-fast: 1 of 6 not judged; --overwrite tries them again"
     assert "gramcol" in said
     assert written(tmp_path)["unanswered"] == [about]
     assert written(tmp_path)["means"]["imap"]["judged"] == 2
@@ -131,7 +131,7 @@ def test_where_nothing_could_be_read_there_is_no_table_to_fail_on(judge, server,
     server.replies = [completion("no idea")]
     code, _, complained = judge(run)
     assert code == 1
-    assert complained.endswith("6 of 6 not judged; --overwrite asks again for those\n")
+    assert complained.endswith("6 of 6 not judged; --overwrite tries them again\n")
     assert written(tmp_path)["means"] == {}
 
 
@@ -167,7 +167,7 @@ def test_without_prices_a_dry_run_tells_tokens_only(judge, run, tmp_path):
     code, said, _ = judge(run, "--dry-run")
     assert code == 0
     assert "6 requests to http://127.0.0.1:" in said
-    assert "for a-judge; 0 were answered before" in said
+    assert "for a-judge; 0 are already answered" in said
     assert "--price-in and --price-out give the cost" in said
     assert said.endswith("nothing was sent\n")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["request.json", "sheet.jpg"]
@@ -193,7 +193,7 @@ def test_the_video_that_a_run_names_is_found_and_a_lost_one_told(judge, run, tmp
     (run / "clip.mp4").rename(tmp_path / "film.mp4")
     code, _, complained = judge(run)
     assert code == 2
-    assert f"{run} does not say which video its maps are of; put it there as video.mp4" in complained
+    assert f"{run} does not name the video of its maps; copy it there as video.mp4" in complained
     (run / "run.json").write_text(json.dumps({"video": str(tmp_path / "film.mp4")}))
     assert judge(run)[0] == 0
     (tmp_path / "film.mp4").unlink()

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from imap_fast.judge.sheet import COLUMNS, FRAMES, GAP, LABEL_HEIGHT, SEAM, ContactSheets
-from imap_fast.render.grid import spread
+from imap_fast.render.spacing import evenly_spaced
 from imap_fast.video import Clip
 from tests.render import synthetic
 from tests.report import moving
@@ -39,7 +39,7 @@ def video(tmp_path):
 
 def test_each_frame_stands_above_its_own_heat(video):
     sheets = ContactSheets(moving.make_maps(), video)
-    assert sheets.frames == spread(moving.FRAMES, FRAMES) == [0, 2, 5, 7, 9, 11, 14, 16]
+    assert sheets.frames == evenly_spaced(moving.FRAMES, FRAMES) == [0, 2, 5, 7, 9, 11, 14, 16]
     for frame, (still, hot) in zip(sheets.frames, cells(sheets.sheet("below", "imap")), strict=True):
         across = (moving.square_left(frame) + moving.SIDE / 2) / moving.WIDTH
         square = np.array([(moving.TOP + moving.SIDE / 2) / moving.HEIGHT, across])
@@ -85,7 +85,7 @@ def test_another_video_is_refused(tmp_path, video):
     maps = synthetic.make_maps(grid=(33, 2, 2), temporal_compression=1, video=read)
     with pytest.raises(ValueError, match="shorter than the 33 frames"):
         ContactSheets(maps, video)
-    with pytest.raises(ValueError, match="give the video that was read"):
+    with pytest.raises(ValueError, match="give the video that the maps were read from"):
         ContactSheets(synthetic.make_maps(grid=(40, 2, 2)), video)
 
 

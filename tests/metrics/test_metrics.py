@@ -6,7 +6,8 @@ import torch
 from sklearn.metrics import jaccard_score, roc_auc_score
 from torchmetrics import JaccardIndex
 
-from imap_fast.metrics.ranking import auc, best_iou, iou, mean_iou, otsu_threshold, pointing
+from imap_fast.metrics.overlap import iou, mean_iou, otsu_threshold
+from imap_fast.metrics.ranking import auc, best_iou, pointing
 
 LEVELS = [2, 7, 10_000]
 """How many different scores there are: few make ties."""

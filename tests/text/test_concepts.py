@@ -208,7 +208,7 @@ class TestPrompt:
         for word in ("dog", "grass"):
             with pytest.raises(ValueError, match="its words are red, cat"):
                 read.find(word)
-        behind = read.behind_image(3)
+        behind = read.after_image(3)
         assert behind.names == ("image 0", "image 1", "image 2", "red", "cat")
         assert behind.find("cat") == [4]
 
@@ -217,7 +217,7 @@ class TestPrompt:
             raise AssertionError("the text encoder ran")
 
         pipeline.text_encoder.register_forward_pre_hook(fail)
-        with pytest.raises(ValueError, match="does not say 'dog'"):
+        with pytest.raises(ValueError, match="does not contain 'dog'"):
             with imap_fast.trace(pipeline, ["dog"], match="prompt", **READ):
                 pipeline("a cat", **CALL)
 

@@ -1,4 +1,4 @@
-// The data that came with the page, one script element for each piece, which is taken out once it is read.
+// Reads the data of the page. Each piece is a script element, which is removed after reading.
 
 function takeText(id) {
   const element = document.getElementById(id);

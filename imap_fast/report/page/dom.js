@@ -1,8 +1,8 @@
-// Making the page's elements. Text given here stays text.
+// Creates the elements of the page. Text is never parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// An element with properties, or attributes where a name has a dash or is `role`, and children.
+// An element with properties and children. Names with a dash, and `role`, are set as attributes.
 function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {
@@ -19,7 +19,7 @@ function drawn(name, attributes) {
   return made;
 }
 
-// The two shades of a concept's colour, of which the style sheet takes one or the other.
+// Sets both shades of the colour of a concept. The style sheet selects one of them.
 function colouredAs(made, { bright, deep }) {
   made.style.setProperty("--bright", bright);
   made.style.setProperty("--deep", deep);

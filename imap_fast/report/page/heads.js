@@ -1,13 +1,13 @@
-// Which heads: a table of separation scores, layers down, heads across. One tab stop; the arrow keys move inside.
+// The table of separation scores: layers down, heads across. It is one tab stop, and the arrow keys move inside.
 
-const LABELLED = 5; // every how many heads have their number above them
+const LABELLED = 5; // every fifth head has its number above it
 
 function showHeads({ score, layers, scores, colours, chosen, scale }) {
   const place = document.getElementById("heads");
   const explanation = document.getElementById("heads-explanation");
   explanation.textContent =
     `How well each head's features tell the frames apart (${score}). ` +
-    "The dotted heads follow motion: imap is their mean.";
+    "Dots mark the motion heads. imap is their mean.";
   const readout = element("p", { textContent: "Layers down, heads across. Point at one for its numbers." });
 
   const tell = (layer, head) => {

@@ -1,6 +1,6 @@
-// Puts the page together.
+// Assembles the page.
 
-const LONG = 120; // characters from which a prompt is set as text, not as a heading
+const LONG = 120; // a prompt with more characters is displayed as text, not as a heading
 
 const report = JSON.parse(takeText("content"));
 const { frames, fps, width, height } = report.video;

@@ -1,8 +1,8 @@
-// Levels on the patch grid → a transparent picture to lay over the video.
+// Draws levels of the patch grid into a transparent picture over the video.
 
-const FINENESS = 6; // pixels for a patch's side when maps are smooth; the browser enlarges these further
+const FINENESS = 6; // pixels of the side of a patch in smooth maps, which the browser enlarges further
 
-// Bilinear, corners not aligned, as SaliencyMaps.upsample.
+// Bilinear interpolation without aligned corners, as in SaliencyMaps.upsample.
 function enlarged(levels, height, width) {
   const result = new Float32Array(height * width * FINENESS ** 2);
   const wide = width * FINENESS;
@@ -25,7 +25,7 @@ function between(pixel, patches) {
   return [first, Math.min(first + 1, patches - 1), place - first];
 }
 
-// One concept in the colours of heat: the hotter, the less of the video shows through.
+// One concept as a heatmap. Hotter patches are more opaque.
 function heatPixels(levels, table, { opacity, threshold }) {
   const pixels = new Uint8ClampedArray(levels.length * 4);
   for (let i = 0; i < levels.length; i++) {
@@ -37,7 +37,7 @@ function heatPixels(levels, table, { opacity, threshold }) {
   return pixels;
 }
 
-// Several concepts, each in its colour; where they overlap, the hotter one prevails.
+// Several concepts, each in its colour. The hottest one wins where they overlap.
 function colourPixels(layers, { opacity, threshold }) {
   const pixels = new Uint8ClampedArray(layers[0].levels.length * 4);
   for (let i = 0; i < pixels.length / 4; i++) {
@@ -56,7 +56,7 @@ function colourPixels(layers, { opacity, threshold }) {
     pixels[4 * i] = red / total;
     pixels[4 * i + 1] = green / total;
     pixels[4 * i + 2] = blue / total;
-    pixels[4 * i + 3] = 255 * opacity * highest ** 3; // cubed, so that lukewarm ground does not veil the video
+    pixels[4 * i + 3] = 255 * opacity * highest ** 3; // cubed, so that low values do not veil the video
   }
   return pixels;
 }

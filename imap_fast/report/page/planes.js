@@ -1,4 +1,4 @@
-// The maps: for each map and concept F latent frames of H × W patches in 8 bits, unpacked when they are first wanted.
+// The maps: F latent frames of H × W patches in 8 bits for each map and concept, decompressed at first use.
 
 class Planes extends EventTarget {
   #unpacked = new Map();
@@ -9,7 +9,7 @@ class Planes extends EventTarget {
     [, this.height, this.width] = report.grid;
   }
 
-  // A concept's heat at a video frame, Float32Array in [0, 255], or null while it is being unpacked.
+  // The heat of a concept at a video frame, Float32Array in [0, 255], or null during decompression.
   at(map, concept, frame) {
     const stack = this.stack(map, concept);
     if (stack instanceof Promise) return null;
@@ -23,7 +23,7 @@ class Planes extends EventTarget {
     return levels;
   }
 
-  // All of a concept, Uint8Array [F, H, W], or the promise of it.
+  // All values of a concept, Uint8Array [F, H, W], or a promise of them.
   stack(map, concept) {
     const id = `planes-${map}-${concept}`;
     if (!this.#unpacked.has(id)) {
@@ -37,7 +37,7 @@ class Planes extends EventTarget {
     return this.#unpacked.get(id);
   }
 
-  // The latent frames around a video frame, and how far it is from the first to the second.
+  // The latent frames before and after a video frame, and the weight of the second one.
   #between(frame) {
     const { times } = this.report;
     let after = times.findIndex((time) => time >= frame);

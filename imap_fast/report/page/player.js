@@ -1,4 +1,4 @@
-// The video. It is never shown itself: whoever hears "frame" draws it, and the map of the same frame with it.
+// The video element, which is hidden. Listeners of "frame" draw the frame together with its map.
 
 class Player extends EventTarget {
   #wanted = 0;
@@ -25,7 +25,7 @@ class Player extends EventTarget {
     else this.video.play().catch(() => this.#tell("trouble"));
   }
 
-  // One seek at a time: of those asked for meanwhile, the last one counts.
+  // One seek at a time. Of the seeks requested in the meantime, only the last one runs.
   seek(frame) {
     this.#wanted = Math.min(Math.max(frame, 0), this.frames - 1);
     if (!this.video.seeking) this.video.currentTime = (this.#wanted + 0.5) / this.fps;
@@ -43,7 +43,7 @@ class Player extends EventTarget {
     else this.#present(reached);
   }
 
-  // The time of the very frame that is on show, which currentTime is not.
+  // The time of the displayed frame. currentTime can differ from it.
   #onFrame() {
     this.video.requestVideoFrameCallback((_, { mediaTime }) => {
       this.#present(Math.round(mediaTime * this.fps));

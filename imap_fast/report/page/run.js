@@ -1,4 +1,4 @@
-// How the maps were made, and everything to take away: the picture on show, the maps, the numbers, the figures.
+// The settings of the maps, and the downloads: the displayed picture, maps, numbers and figures.
 
 function showRun(report, player, planes, stage) {
   document.getElementById("settings").append(
@@ -31,7 +31,7 @@ function save(name, blob) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-// numpy's file format 1.0: uint8 [C, F, H, W].
+// NumPy's file format 1.0: uint8 [C, F, H, W].
 async function npy(report, planes, map) {
   const { labels } = report.maps[map];
   const shape = [labels.length, ...report.grid].join(", ");
@@ -57,7 +57,7 @@ function headRows({ heads: { layers, scores, chosen } }) {
   return [["layer", "head", "score", "chosen"], ...rows];
 }
 
-// A spreadsheet would take text that begins with one of these signs for a formula.
+// A spreadsheet would interpret text that begins with one of these characters as a formula.
 function csv(rows) {
   const text = (value) => `"${value.replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
   const field = (value) => (typeof value === "number" ? value : text(value));

@@ -1,6 +1,6 @@
-// The panels: the video under each chosen map, side by side, drawn together for every frame.
+// The panels: the video under each selected map, side by side. Every frame draws all of them.
 
-const NARROWEST = 640, WIDEST = 1280; // pixels of a panel's canvas, whatever its size on the screen
+const NARROWEST = 640, WIDEST = 1280; // pixels of the canvas of a panel, at any size on the screen
 
 class Stage {
   constructor(report, player, planes, view) {
@@ -60,7 +60,7 @@ class Stage {
       .filter(({ levels }) => levels !== null);
   }
 
-  // Takes colour and light from the video, so that neither is mistaken for the map's.
+  // Reduces colour and brightness of the video, so that they are not mistaken for the map.
   #fade(pen, whole) {
     pen.fillStyle = `rgb(128 128 128 / ${0.6 * this.view.opacity})`;
     pen.globalCompositeOperation = "saturation";

@@ -1,4 +1,4 @@
-// When: each shown concept's saliency over time, and below it the frames in which the concept is active.
+// The saliency of each displayed concept over time, and the frames in which the concept is active.
 
 class Timeline {
   constructor(report, player, view) {
@@ -32,7 +32,7 @@ class Timeline {
     this.player.addEventListener("frame", () => this.#point());
   }
 
-  // Each concept is on its own scale, as its heat is.
+  // Each concept has its own scale, like its heatmap.
   #draw() {
     const level = 100 * (1 - this.report.active);
     const { shown } = this.view;

@@ -1,4 +1,4 @@
-// Play, pause, scrub, step, and which frame it is.
+// The controls of playback: play, pause, scrub, step, and the number of the frame.
 
 function connectTransport(player) {
   const play = document.getElementById("play");

@@ -1,6 +1,6 @@
-// What is shown and how: the concepts, the maps, and how they are drawn. Tells "change" after every choice.
+// The state of the view: concepts, maps and drawing options. It dispatches "change" after every choice.
 
-const AT_FIRST = 3; // concepts shown when the page opens
+const AT_FIRST = 3; // the number of concepts displayed at first
 
 class View extends EventTarget {
   #fields = document.getElementById("controls").elements;
@@ -17,7 +17,7 @@ class View extends EventTarget {
       bright: bright[i % bright.length],
       deep: deep[i % deep.length],
     }));
-    // What an added background is for is to be left alone.
+    // An added background serves only the contrast, and is not displayed at first.
     const telling = this.concepts.filter(({ label }) => label !== "background");
     for (const concept of (telling.length ? telling : this.concepts).slice(0, AT_FIRST)) concept.shown = true;
     this.#offerMaps();
@@ -43,12 +43,12 @@ class View extends EventTarget {
     return this.#fields.threshold.value / 100;
   }
 
-  // Indices of the maps shown, the first at least.
+  // The indices of the displayed maps, at least one.
   get maps() {
     return this.report.maps.map((_, map) => map).filter((map) => document.getElementById(`map-${map}`).checked);
   }
 
-  // The concepts shown that a map has, and their place in it.
+  // The displayed concepts of a map, and their indices in it.
   conceptsOf(map) {
     const { labels } = this.report.maps[map];
     return this.concepts
@@ -56,7 +56,7 @@ class View extends EventTarget {
       .map((concept) => ({ ...concept, place: labels.indexOf(concept.label) }));
   }
 
-  // All concepts shown, each with the first map shown that has it.
+  // All displayed concepts, each with the first displayed map that has it.
   get shown() {
     const found = new Map();
     for (const map of this.maps) {

@@ -136,7 +136,7 @@ def _part_attention(
     head, part = tl.program_id(1).to(tl.int64), tl.program_id(2)
     row = tl.program_id(0) * BLOCK_Q + tl.arange(0, BLOCK_Q)
     lane = tl.arange(0, BLOCK_N)
-    q = load_rows(query + head * query_head, row, row < keys, query_row, query_dim, DIM, BLOCK_D)
+    queries = load_rows(query + head * query_head, row, row < keys, query_row, query_dim, DIM, BLOCK_D)
     output = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
     total = tl.zeros([BLOCK_Q], tl.float32)
     # Finite, but less than any score: −inf would give NaN in a tile whose keys all have multiplicity 0.
@@ -150,7 +150,7 @@ def _part_attention(
         bias = tl.where(count > 0.0, tl.log2(tl.maximum(count, 1e-30)), float("-inf"))
         k = load_rows(key, c, c < keys, key_row, key_dim, DIM, BLOCK_D)
         v = load_rows(value, c, c < keys, value_row, value_dim, DIM, BLOCK_D)
-        output, total, peak = _attend(output, total, peak, q, k, v, bias, scale)
+        output, total, peak = _attend(output, total, peak, queries, k, v, bias, scale)
 
     first = part.to(tl.int64) * rows
     count = tl.minimum(rows, tokens - part * rows)
@@ -161,7 +161,7 @@ def _part_attention(
         bias = tl.where(n < count, 0.0, float("-inf"))
         k = load_rows(visual_key, n, n < count, visual_key_token, visual_key_dim, DIM, BLOCK_D)
         v = load_rows(visual_value, n, n < count, visual_value_token, visual_value_dim, DIM, BLOCK_D)
-        output, total, peak = _attend(output, total, peak, q, k, v, bias, scale)
+        output, total, peak = _attend(output, total, peak, queries, k, v, bias, scale)
 
     position = (head * tl.num_programs(2) + part) * keys + row
     d = tl.arange(0, BLOCK_D)[None, :]
