@@ -25,7 +25,7 @@ from tests.evaluate.folders import CAPTIONS, davis, write_json
 from tests.tiny import tiny_pipeline
 from tests.video.media import draw_frames
 
-METHODS = (*MAP_NAMES, "random_heads")
+MEASURED = (*MAP_NAMES, "random_heads")
 CLIPS = 2
 
 
@@ -36,12 +36,12 @@ def found(demo_pipeline, chosen) -> Evaluation:
 
 @pytest.mark.slow
 def test_every_method_is_measured_on_every_concept(found):
-    assert found.methods == METHODS
+    assert found.methods == MEASURED
     assert found.failed == {}
     assert found.measured == CLIPS
     for clip, rows in found.rows.items():
         shown = demo_world(CLIPS).clips[clip]()
-        for method in METHODS:
+        for method in MEASURED:
             concepts = [row["concept"] for row in rows if row["method"] == method]
             assert concepts == [*(truth.label for truth in shown.truths), None]
 
@@ -165,7 +165,7 @@ def test_masks_are_cut_as_the_model_cuts_the_picture(davis_clips):
     np.testing.assert_array_equal(seen.truths[0].mask, whole.truths[0].mask[:, :, 4:20])
     found = evaluate(tiny_pipeline(), davis_clips, layers=[1], top_k=2, height=32, width=32)
     assert found.failed == {}
-    assert found.methods == METHODS
+    assert found.methods == MEASURED
     assert {row["concept"] for row in found.rows["dogs"]} == {"dog", "ball", None}
 
 
