@@ -224,11 +224,12 @@ def occupancy(arch: Architecture, warps: int, registers: int, shared_bytes: int)
     return programs * warps / arch.warps
 
 
-def measure_all(architectures: list[int]) -> list[Row]:
+def measure_all(architectures: list[int], models: list[str]) -> list[Row]:
     """A row for each distinct kernel of each model and architecture."""
     rows = []
-    for model, layer in MODELS.items():
-        distinct = {source(launch).hash() + launch.configuration: launch for launch in launches_of(layer)}
+    for model in models:
+        launches = launches_of(MODELS[model])
+        distinct = {source(launch).hash() + launch.configuration: launch for launch in launches}
         rows += [measure(launch, model, arch) for arch in architectures for launch in distinct.values()]
     return rows
 
@@ -237,11 +238,12 @@ def main() -> None:
     """Print the rows. The exit code is 1 if a kernel spills."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", type=int, nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES))
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--json", action="store_true", help="print rows as JSON")
     arguments = parser.parse_args()
     if os.environ.get("TRITON_INTERPRET") == "1":
         parser.error("TRITON_INTERPRET=1 leaves nothing to compile; unset it")
-    rows = measure_all(arguments.arch)
+    rows = measure_all(arguments.arch, arguments.models)
     if arguments.json:
         print(json.dumps([asdict(row) for row in rows], indent=1))
     else:
