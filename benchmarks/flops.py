@@ -16,7 +16,7 @@ from benchmarks.variants import Steps
 
 
 @contextmanager
-def operations_in_view() -> Iterator[None]:
+def unwrapped_operations() -> Iterator[None]:
     """Let every operation of `imap_kernels` call its implementation directly. `torch.library` would hide it."""
     with ExitStack() as stack:
         for name in OPERATIONS:
@@ -30,7 +30,7 @@ def step_flops(model: Model, concepts: int) -> float:
     """FLOPs of a traced, guided step divided by those of a stock step."""
     steps = Steps.of(model, "meta", torch.bfloat16, concepts=concepts)
     counted = {}
-    with operations_in_view():
+    with unwrapped_operations():
         for variant in ("stock", "traced"):
             with FlopCounterMode(display=False) as counter:
                 steps.call(variant)()

@@ -25,7 +25,7 @@ SALIENCY = ("qk_match", "frame_separation", "gram_column", "concept_attention")
 class Plugin:
     """A pytest plugin that passes the cases to `benchmarks/timing.py`, and collects the medians."""
 
-    def __init__(self, cases: list[Case]):
+    def __init__(self, cases: list[Case]) -> None:
         self.cases = cases
         self.results: dict[Case, float] = {}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from diffusers import CogVideoXPipeline
 
 from benchmarks.record import RESULTS, row, write
-from imap_fast.demo.shipped import MODEL, best_settings
+from imap_fast.demo.shipped_model import MODEL, best_settings
 from imap_fast.evaluate import demo_world, evaluate
 from imap_fast.evaluate.journal import without_nan
 

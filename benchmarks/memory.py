@@ -14,14 +14,18 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from benchmarks.record import result_path, write
 from imap_fast.demo.build import SIDE
-from imap_fast.loading.modes import MODES
+from imap_fast.loading.memory_modes import MODES
 from imap_fast.video.write import write_timed_mp4
+
+if TYPE_CHECKING:
+    from diffusers import CogVideoXPipeline
 
 CPU_FRAMES = (100, 400, 1600)
 GPU_FRAMES = (49, 200, 800, 2000)
@@ -42,7 +46,7 @@ MODELS = {
 T5_XXL = {"d_model": 4096, "d_ff": 10240, "num_layers": 24, "num_heads": 64, "vocab_size": 32128}
 
 
-def drawn(frames: int, height: int, width: int) -> Iterator[tuple[np.ndarray, float]]:
+def video_frames(frames: int, height: int, width: int) -> Iterator[tuple[np.ndarray, float]]:
     """Yield the frames of a bright square that moves in a circle, 8 frames a second."""
     side = min(height, width) // 4
     for number in range(frames):
@@ -54,12 +58,12 @@ def drawn(frames: int, height: int, width: int) -> Iterator[tuple[np.ndarray, fl
         yield frame, number / 8
 
 
-def full_size(name: str):
+def full_size_pipeline(name: str) -> "CogVideoXPipeline":
     """A pipeline of published size on the CPU. All weights are one number, because memory does not depend on them."""
     from diffusers import AutoencoderKLCogVideoX, CogVideoXDDIMScheduler, CogVideoXPipeline, CogVideoXTransformer3DModel
     from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
-    from imap_fast.demo.shipped import MODEL
+    from imap_fast.demo.shipped_model import MODEL
 
     with torch.device("meta"):
         parts = {
@@ -84,11 +88,11 @@ def measure_gpu(model: str, frames: int, mode: str, budget: int) -> dict[str, fl
     torch.cuda.set_per_process_memory_fraction(budget * 1e9 / total)
     times = []
     try:
-        pipe = full_size(model)
+        pipe = full_size_pipeline(model)
         place(pipe, torch.device("cuda"), mode)
         words = ["square", "ground"]
         with tempfile.TemporaryDirectory() as folder:
-            write_timed_mp4(Path(folder) / "video.mp4", drawn(frames, *MODELS[model][1]), 8)
+            write_timed_mp4(Path(folder) / "video.mp4", video_frames(frames, *MODELS[model][1]), 8)
             with Explainer(pipe, "a red square", words, release_text_encoder=True) as explainer:
                 explainer.explain(
                     Path(folder) / "video.mp4",
@@ -108,10 +112,10 @@ def measure_cpu(model: str, frames: int) -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as folder:
         video, output = Path(folder) / "video.mp4", Path(folder) / "out"
-        write_timed_mp4(video, drawn(frames, SIDE, SIDE), 8)
-        asked = ["--prompt", "a red square", "--concepts", "red square, background", "--output", str(output)]
+        write_timed_mp4(video, video_frames(frames, SIDE, SIDE), 8)
+        options = ["--prompt", "a red square", "--concepts", "red square, background", "--output", str(output)]
         began = time.process_time()
-        if main(["explain", str(video), "--model", model, *asked]):
+        if main(["explain", str(video), "--model", model, *options]):
             raise SystemExit("imap-fast explain failed")
         cpu = time.process_time() - began
         record = json.loads((output / "run.json").read_text())
@@ -120,7 +124,7 @@ def measure_cpu(model: str, frames: int) -> dict[str, float]:
     return {"peak": peak, "seconds": record["seconds"] / record["settings"]["video"]["num_frames"], "cpu": cpu}
 
 
-def in_a_process(*arguments: object) -> dict[str, float] | None:
+def in_new_process(*arguments: object) -> dict[str, float] | None:
     """A measurement in a new process."""
     command = [sys.executable, "-m", "benchmarks.memory", "--measure", *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -129,7 +133,7 @@ def in_a_process(*arguments: object) -> dict[str, float] | None:
 
 def cpu_rows(model: str, lengths: Sequence[int]) -> list[dict[str, object]]:
     """Peak memory and time per frame at every length, and their growth."""
-    found = {frames: in_a_process(model, frames) for frames in lengths}
+    found = {frames: in_new_process(model, frames) for frames in lengths}
     shortest, middle, longest = lengths[0], lengths[-2], lengths[-1]
     rows = []
     for frames, figures in found.items():
@@ -156,7 +160,7 @@ def gpu_rows(lengths: Sequence[int]) -> list[dict[str, object]]:
     rows = []
 
     def measured(model: str, frames: int, mode: str, budget: int) -> bool:
-        figures = in_a_process(model, frames, mode, budget)
+        figures = in_new_process(model, frames, mode, budget)
         shape = f"{model}-{frames} {mode} {budget}GB"
         rows.append({"name": "explain_fits", "shape": shape, "value": int(figures is not None), "unit": "bool"})
         if figures is not None:

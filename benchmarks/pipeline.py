@@ -28,7 +28,7 @@ from benchmarks.plot import plot
 from benchmarks.record import device_name, result_path, row, write
 from benchmarks.variants import VARIANTS, Steps
 from imap_fast.demo.build import LATENT_FRAMES
-from imap_fast.demo.shipped import MODEL, best_settings
+from imap_fast.demo.shipped_model import MODEL, best_settings
 
 CONCEPTS = 8
 SWEPT_FRAMES = {49: 13, 81: 21, 161: 41, 321: 81}  # and their latent frames

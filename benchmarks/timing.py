@@ -22,7 +22,7 @@ def synchronized_clock() -> float:
     return time.perf_counter()
 
 
-def in_turn(calls: list[Callable[[], object]], launches: int) -> Callable[[], None]:
+def round_robin(calls: list[Callable[[], object]], launches: int) -> Callable[[], None]:
     """A function that makes `launches` calls in turn."""
 
     def loop() -> None:
@@ -32,7 +32,7 @@ def in_turn(calls: list[Callable[[], object]], launches: int) -> Callable[[], No
     return loop
 
 
-def captured(loop: Callable[[], None]) -> Callable[[], object]:
+def cuda_graph(loop: Callable[[], None]) -> Callable[[], object]:
     """The launches of `loop` as one CUDA graph, without gaps for Python."""
     loop()
     torch.cuda.synchronize()
@@ -49,10 +49,10 @@ def test_time(benchmark: BenchmarkFixture, case: Case, medians: dict[Case, float
     sets = min(8, 1 + ROTATED_BYTES // case.bytes_moved()) if gpu else 1
     launches = (2 if case.operation == "attention" else LAUNCHES) if gpu else 1
     calls = case.calls(sets=sets, device="cuda" if gpu else "cpu", dtype=torch.bfloat16)
-    run = in_turn(calls, launches)
+    run = round_robin(calls, launches)
     # A copy is slower in a graph: 2.4 TB/s on an H100, and 3.0 alone. Kernels are compared with the faster one.
     if gpu and case.operation != "copy":
-        run = captured(run)
+        run = cuda_graph(run)
     benchmark.pedantic(run, rounds=ROUNDS if gpu else 1, warmup_rounds=1)
     medians[case] = benchmark.stats.stats.median / launches
     del calls

@@ -1,4 +1,4 @@
-"""Every architecture that can be read, by what tests need of it."""
+"""The supported architectures, with everything that tests need."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ class Architecture:
     """A tiny model of one architecture.
 
     Attributes:
-        pipeline: makes a pipeline. transformer: makes a bare transformer.
-        blocks, attention: where the layers read are.
-        prompt_only: whether only the prompt's own tokens can be matched.
-        channels_first: whether the channels of latents stand before their frames.
-        inputs: the forward's arguments beside latents, text and timestep, for a batch, text tokens and patches.
+        pipeline: makes a pipeline.
+        transformer: makes a transformer without a pipeline.
+        blocks: attribute of the transformer with the blocks that are read.
+        attention: attribute of a block with the attention that is read.
+        prompt_only: whether only tokens of the prompt can be matched.
+        channels_first: whether the channels of latents come before their frames.
+        inputs: makes the arguments of the forward pass besides latents, text and timestep, for a batch size and numbers
+            of text tokens and patches.
     """
 
     pipeline: Callable[..., DiffusionPipeline]
@@ -37,23 +40,23 @@ class Architecture:
 
     @property
     def arguments(self) -> dict[str, object]:
-        """Arguments of a trace: two layers, and every map that there is."""
+        """Arguments of a trace: two layers, and all maps of the architecture."""
         chosen = {"layers": [0, 2], "top_k": 2, "maps": self.maps}
         return {**chosen, "match": "prompt"} if self.prompt_only else chosen
 
     @property
     def maps(self) -> tuple[str, ...]:
-        """The maps that the architecture has."""
+        """The maps of the architecture."""
         return MAP_NAMES[:3] if self.prompt_only else MAP_NAMES
 
     def concepts(self, count: int = 3) -> Tensor | None:
-        """Concepts for a bare transformer: embeddings, or None where only the prompt's tokens are matched."""
+        """Embeddings of concepts. None if only tokens of the prompt can be matched."""
         return None if self.prompt_only else torch.randn(count, WIDTH, generator=torch.Generator().manual_seed(2))
 
     def draw(
         self, batch: int = 1, *, text: int = TEXT, padding: int = 0, latents: tuple[int, int, int] = (3, 4, 6)
     ) -> dict[str, Tensor]:
-        """Random arguments of a forward: `latents`, and as many rows of `text`, whose last ones are zero."""
+        """Random arguments of a forward pass, with `text` rows of text. The last `padding` rows are zero."""
         generator = torch.Generator().manual_seed(3)
         frames, height, width = latents
         noise = torch.randn(batch, 4, frames, height, width, generator=generator)
@@ -68,13 +71,13 @@ class Architecture:
 
 
 def rotary(batch: int, text: int, patches: int) -> dict[str, Tensor]:
-    """CogVideoX's rotary embedding."""
+    """The rotary embedding of CogVideoX."""
     generator = torch.Generator().manual_seed(4)
     return {"image_rotary_emb": tuple(torch.randn(2, patches, 16, generator=generator))}
 
 
 def hunyuan_inputs(batch: int, text: int, patches: int) -> dict[str, Tensor]:
-    """A mask that leaves out 5 padding tokens, CLIP's embedding, and the guidance scale."""
+    """A mask without 5 padding tokens, the embedding of CLIP, and the guidance scale."""
     mask = torch.ones(batch, text)
     mask[:, -5:] = 0
     pooled = torch.randn(batch, 8, generator=torch.Generator().manual_seed(4))

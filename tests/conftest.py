@@ -77,11 +77,11 @@ def fresh_compiler() -> None:
 
 
 @pytest.fixture
-def operations_in_view() -> Iterator[None]:
+def unwrapped_operations() -> Iterator[None]:
     """Operations of the kernels show their insides to a `TorchDispatchMode`."""
     from benchmarks import flops
 
-    with flops.operations_in_view():
+    with flops.unwrapped_operations():
         yield
 
 

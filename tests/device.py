@@ -1,4 +1,4 @@
-"""Where Triton's kernels run: on a GPU where there is one, else on the CPU, interpreted."""
+"""The device of Triton kernels in tests: a GPU, or the CPU with the interpreter if there is none."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The published implementation's inputs and outputs on small random models, as the tests use them."""
+"""Inputs and outputs of the published implementation on small random models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 
 @dataclass(frozen=True)
 class GoldenCase:
-    """One file of `golden/`: a model, the arguments of a forward, and what the method makes of it."""
+    """One file of `golden/`: a model, the arguments of a forward pass, and the maps of the method."""
 
     name: str
     transformer: nn.Module
@@ -46,11 +46,11 @@ class GoldenCase:
         return cls(name, transformer, groups["in"], groups["out"], metadata)
 
     def in_fp64(self) -> GoldenCase:
-        """The same case, computed in fp64."""
+        """The same case in fp64."""
         return replace(self, transformer=in_fp64(self.transformer), inputs=doubled(self.inputs))
 
     def on(self, device: torch.device) -> GoldenCase:
-        """The same case, computed on `device`."""
+        """The same case on `device`."""
         inputs = {name: value.to(device) for name, value in self.inputs.items()}
         return replace(self, transformer=self.transformer.to(device), inputs=inputs)
 
@@ -60,7 +60,7 @@ class GoldenCase:
         return self.metadata.get("architecture", "cogvideox")
 
     def forward(self) -> Tensor:
-        """The model's output for the case's batch: for CogVideoX one of (unconditional, conditional)."""
+        """The output of the model for the batch of the case. That of CogVideoX is (unconditional, conditional)."""
         inputs = {
             "hidden_states": self.inputs["latents"],
             "encoder_hidden_states": self.inputs["prompt_embeds"],
@@ -77,16 +77,16 @@ class GoldenCase:
 
     @property
     def concepts(self) -> Tensor | None:
-        """Concept embeddings `[C, D]` of the conditional half, or None where the model has no concept stream."""
+        """Concept embeddings `[C, D]` of the conditional half. None if the model has no concept stream."""
         return self.inputs["concept_embeds"][-1] if "concept_embeds" in self.inputs else None
 
     def value(self, name: str):
-        """A metadata value, read as JSON."""
+        """A value of the metadata, parsed as JSON."""
         return json.loads(self.metadata[name])
 
     @property
     def arguments(self) -> dict[str, object]:
-        """The arguments of `imap_fast.trace` that make the maps of this case."""
+        """The arguments of `imap_fast.trace` for the maps of this case."""
         return {
             "match": self.metadata["target"],
             "head_score": self.metadata["separation"].lower(),

@@ -1,4 +1,4 @@
-"""Every kind of pipeline that can be traced, and a run of it."""
+"""The pipelines that can be traced, and the arguments of a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RED = Image.new("RGB", (WIDTH, HEIGHT), "red")
 
 
 def generate(pipeline, prompt: str | list[str] = PROMPT, **call: object) -> np.ndarray:
-    """Frames of a tiny run, always from the same noise; an argument of None is left out."""
+    """Frames of a tiny run with a fixed seed. Arguments that are None are omitted."""
     call = {name: value for name, value in {**CALL, **call}.items() if value is not None}
     return pipeline(prompt=prompt, generator=torch.Generator().manual_seed(0), **call).frames
 
@@ -33,7 +33,7 @@ def image_wan(**config: object) -> WanImageToVideoPipeline:
     return tiny_wan.tiny_pipeline(WanImageToVideoPipeline, in_channels=12, **config)
 
 
-# Architecture, pipeline, and arguments of its call.
+# Architecture, pipeline, and the arguments of its call.
 PIPELINES = {
     "text-1.0-sincos": ("cogvideox", tiny_pipeline, {}),
     "text-1.0-rotary": ("cogvideox", lambda: tiny_pipeline(**ROTARY), {}),
@@ -62,7 +62,7 @@ PIPELINES = {
     ),
     "wan-text": ("wan", tiny_wan.tiny_pipeline, {}),
     "wan-text-2.2": ("wan", lambda: tiny_wan.tiny_pipeline(WanPipeline, stages=2), {}),
-    # Beside an image, the model takes its text to be of 512 rows.
+    # With an image, the model requires 512 rows of text.
     "wan-image": (
         "wan",
         lambda: image_wan(added_kv_proj_dim=64, image_dim=16),

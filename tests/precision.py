@@ -1,9 +1,9 @@
-"""Models in fp64, where rounding decides next to nothing.
+"""Models in fp64, in which rounding decides almost nothing.
 
-A map hangs on verdicts: which patch is best, on which side of the mean a text key is. Between two that are nearly
-equal, rounding decides, and with it the processor. So where a test makes the same maps in two ways that round
-differently, it makes them in fp64: what is nearly equal in fp32 is far apart there. (Diffusers computes some steps in
-fp32 even so, RoPE and embeddings of the timestep among them, but in the same way both times.)
+Maps depend on comparisons: which patch is best, on which side of the mean a text key is. If two values are nearly
+equal, rounding decides, and so does the processor. A test that makes the same maps in two ways with different rounding
+therefore uses fp64: values that are nearly equal in fp32 differ clearly there. (Diffusers still computes some steps in
+fp32, such as RoPE and timestep embeddings, but in the same way both times.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Model = TypeVar("Model", nn.Module, DiffusionPipeline)
 
 
 def in_fp64(model: Model) -> Model:
-    """`model` itself, its weights now in fp64."""
+    """Convert the weights of `model` to fp64 in place, and return it."""
     parts = [model] if isinstance(model, nn.Module) else model.components.values()
     for part in parts:
         if isinstance(part, nn.Module):
@@ -27,7 +27,7 @@ def in_fp64(model: Model) -> Model:
 
 
 def doubled(inputs: dict[str, object]) -> dict[str, object]:
-    """The tensors of a forward in fp64; integers, and rotary tables, stay what they are."""
+    """The tensors of a forward pass in fp64. Integers and rotary tables are unchanged."""
     return {
         name: value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
         for name, value in inputs.items()
@@ -35,9 +35,9 @@ def doubled(inputs: dict[str, object]) -> dict[str, object]:
 
 
 def lead(scores: torch.Tensor, best: int = 1) -> float:
-    """How far the `best` of each row are ahead of the next one at least, in parts of the row's largest modulus.
+    """The smallest difference in any row between the last of the `best` scores and the next one.
 
-    Where that is some 1e-6, rounding in fp32 decides which are the best.
+    It is relative to the largest absolute score of the row. Below about 1e-6, rounding in fp32 decides which are best.
     """
     ordered = scores.sort(dim=-1, descending=True).values
     return ((ordered[..., best - 1] - ordered[..., best]) / scores.abs().amax(-1)).min().item()

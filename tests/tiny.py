@@ -1,4 +1,4 @@
-"""Tiny stock CogVideoX pipelines with random weights: every part is real, nothing is trained."""
+"""Tiny stock CogVideoX pipelines with random weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CALL = {
 
 
 def tiny_tokenizer() -> T5Tokenizer:
-    """A T5 tokenizer of a few words, their pieces and single letters."""
+    """A T5 tokenizer with a few words, their pieces and single letters."""
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
     pieces += [(f"▁{word}", -3.0) for word in WORDS] + [(word, -4.0) for word in WORDS if len(word) > 1]
     pieces += [(letter, -9.0) for letter in "abcdefghijklmnopqrstuvwxyz"]
@@ -34,7 +34,7 @@ def tiny_tokenizer() -> T5Tokenizer:
 
 
 def tiny_transformer(**config: object) -> CogVideoXTransformer3DModel:
-    """A transformer of 3 layers of 4 heads, in the form of CogVideoX-2B unless `config` says otherwise."""
+    """A transformer of 3 layers of 4 heads, like CogVideoX-2B except for `config`."""
     torch.manual_seed(0)
     config = {
         "num_attention_heads": 4,
@@ -53,7 +53,7 @@ def tiny_transformer(**config: object) -> CogVideoXTransformer3DModel:
 
 
 def stir(transformer: nn.Module) -> nn.Module:
-    """As initialised, gates and biases are so small that an error in the text stream would hide: makes them larger."""
+    """Enlarge gates and biases in place. Their initial values are so small that they would hide errors of the text."""
     with torch.no_grad():
         for name, parameter in transformer.named_parameters():
             if name.endswith("bias") or "norm" in name:
@@ -62,7 +62,7 @@ def stir(transformer: nn.Module) -> nn.Module:
 
 
 def tiny_pipeline(pipeline_class: type[DiffusionPipeline] = CogVideoXPipeline, **config: object) -> DiffusionPipeline:
-    """A pipeline around `tiny_transformer(**config)`, silent."""
+    """A pipeline with `tiny_transformer(**config)`, without a progress bar."""
     transformer = tiny_transformer(**config)
     torch.manual_seed(1)
     tokenizer = tiny_tokenizer()

@@ -34,9 +34,9 @@ SPECIAL = ("<pad>", "<s>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id
 
 
 def byte_level_tokenizer(template: str = "{}", crop_start: int = 0) -> PreTrainedTokenizerFast:
-    """A tokenizer of bytes and of a few words, those of `template` among them, in the writing of Llama's.
+    """A byte-level tokenizer, like that of Llama, with a few words and those of `template`.
 
-    So many `<s>` stand in front that `template` has `crop_start` tokens up to its `{}`, as with Llama's own words.
+    It adds `<s>` in front until `template` has `crop_start` tokens up to its `{}`, as with the vocabulary of Llama.
     """
     begin = template.partition("{}")[0]
     level = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -46,7 +46,7 @@ def byte_level_tokenizer(template: str = "{}", crop_start: int = 0) -> PreTraine
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
     tokenizer.pre_tokenizer, tokenizer.decoder = level, decoders.ByteLevel()
     tokenizer.add_special_tokens(list(SPECIAL))
-    # A letter behind, as spaces at the end are cut in another way.
+    # With a letter after it, because spaces at the end are split differently.
     missing = crop_start - len(tokenizer.encode(begin + "a").ids[:-1])
     tokenizer.post_processor = processors.TemplateProcessing(
         single=" ".join([*["<s>"] * missing, "$A"]), special_tokens=[("<s>", SPECIAL.index("<s>"))]
@@ -75,7 +75,7 @@ def tiny_transformer(**config: object) -> HunyuanVideoTransformer3DModel:
 
 
 def tiny_pipeline(**config: object) -> HunyuanVideoPipeline:
-    """A text-to-video pipeline around `tiny_transformer(**config)`."""
+    """A text-to-video pipeline with `tiny_transformer(**config)`."""
     transformer = tiny_transformer(**config)
     torch.manual_seed(1)
     tokenizer = byte_level_tokenizer(text_template["template"], text_template["crop_start"])
@@ -84,7 +84,7 @@ def tiny_pipeline(**config: object) -> HunyuanVideoPipeline:
 
 
 def tiny_image_pipeline(**config: object) -> HunyuanVideoImageToVideoPipeline:
-    """An image-to-video pipeline around `tiny_transformer(**config)`; its text encoder sees 24 × 24 image patches."""
+    """An image-to-video pipeline with `tiny_transformer(**config)`. Its text encoder reads 24 × 24 image patches."""
     transformer = tiny_transformer(**config)
     torch.manual_seed(1)
     tokenizer = byte_level_tokenizer(image_template["template"], image_template["crop_start"])
@@ -107,7 +107,7 @@ def tiny_image_pipeline(**config: object) -> HunyuanVideoImageToVideoPipeline:
 
 
 def llama_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    """A Llama of 3 layers, of which the pipelines read the first."""
+    """The configuration of a Llama of 3 layers. The pipelines read the first layer."""
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
@@ -115,7 +115,7 @@ def llama_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
         num_hidden_layers=3,
         num_attention_heads=4,
         pad_token_id=tokenizer.pad_token_id,
-        initializer_range=0.5,  # words that differ, as trained ones do
+        initializer_range=0.5,  # so that words differ, as after training
     )
 
 
@@ -125,7 +125,7 @@ def assembled(
     tokenizer: PreTrainedTokenizerFast,
     **parts: object,
 ) -> DiffusionPipeline:
-    """The pipeline, silent, with the parts that all have."""
+    """A pipeline with the common parts, without a progress bar."""
     tokenizer_2 = byte_level_tokenizer()
     clip = CLIPTextConfig(
         vocab_size=len(tokenizer_2),

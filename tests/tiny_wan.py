@@ -36,7 +36,7 @@ def tiny_transformer(**config: object) -> WanTransformer3DModel:
 def tiny_pipeline(
     pipeline_class: type[DiffusionPipeline] = WanPipeline, *, stages: int = 1, **config: object
 ) -> DiffusionPipeline:
-    """A pipeline around `tiny_transformer(**config)`, or around two of them, as in Wan 2.2."""
+    """A pipeline with `tiny_transformer(**config)`, or with two of them, as in Wan 2.2."""
     parts = {"transformer": tiny_transformer(**config)}
     torch.manual_seed(1)
     if stages == 2:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from imap_fast.demo.shipped import best_settings
+from imap_fast.demo.shipped_model import best_settings
 from imap_fast.loading.pipeline import load_pipeline
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.models.registry import adapter_for

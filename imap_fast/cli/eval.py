@@ -51,7 +51,7 @@ def eval(
     from imap_fast.evaluate.datasets import open_dataset
 
     dataset = open_dataset(data, captions=captions, videos=videos, clips=clips)
-    from imap_fast.cli.evaluating import Run
+    from imap_fast.cli.eval_run import Run
 
     run = Run(dataset, asdict(loading), arguments | {"seed": seed}, output, worst)
     run.print(run.evaluate(overwrite=overwrite), as_json=as_json)

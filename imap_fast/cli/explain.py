@@ -36,7 +36,7 @@ def explain(
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()
     arguments |= windows.explain_arguments(loading.model, arguments["steps"])
     model_source(loading.model)
-    from imap_fast.cli.explaining import Run
+    from imap_fast.cli.explain_run import Run
 
     text = {"prompt": prompt, "concepts": words}
     values = {**arguments, **asdict(loading), **text, "num_frames": num_frames, "seed": seed}

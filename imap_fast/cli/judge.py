@@ -51,7 +51,7 @@ def judge(
     runs = list(dict.fromkeys(runs))
     for run in runs:
         check_maps(run)
-    from imap_fast.cli.judging import Session
+    from imap_fast.cli.judge_run import Session
 
     session = Session(runs, endpoint, os.environ.get("OPENAI_API_KEY"), judge_model, output)
     if dry_run:

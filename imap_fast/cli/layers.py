@@ -14,7 +14,7 @@ from rich.table import Table
 from imap_fast.cli import options
 from imap_fast.cli.option_groups import LoadingOptions
 from imap_fast.cli.progress import progress
-from imap_fast.demo.shipped import best_settings
+from imap_fast.demo.shipped_model import best_settings
 from imap_fast.files import atomic_write
 from imap_fast.loading.source import model_source
 
@@ -60,7 +60,7 @@ def layers(
     if not videos and (loading.model != "demo" or prompt is not None):
         raise typer.BadParameter("name some, and their --prompt; only --model demo needs none", param_hint="VIDEOS")
     model_source(loading.model)
-    from imap_fast.video.file import VideoFile
+    from imap_fast.video.decode import VideoFile
 
     for video in videos or []:
         VideoFile(video)  # raises if it does not exist, or is no video

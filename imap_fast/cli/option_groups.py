@@ -7,7 +7,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from imap_fast.cli import options
-from imap_fast.demo.shipped import best_settings
+from imap_fast.demo.shipped_model import best_settings
 
 
 @dataclass(frozen=True, kw_only=True)

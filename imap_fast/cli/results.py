@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import typer
 
-from imap_fast.explaining.options import refuse_other_options
+from imap_fast.explaining.run_options import refuse_other_options
 from imap_fast.files import atomic_write
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from uuid import uuid4
 import torch
 from diffusers import CogVideoXPipeline
 
-from imap_fast.demo.shipped import RECORD
+from imap_fast.demo.shipped_model import RECORD
 
 LOG = "training.csv"
 

@@ -17,7 +17,7 @@ from diffusers import CogVideoXPipeline
 
 from imap_fast.demo import world
 from imap_fast.demo.score import BACKGROUND, concept_masks, score
-from imap_fast.demo.shipped import RECORD
+from imap_fast.demo.shipped_model import RECORD
 from imap_fast.explaining.explain import explain
 from imap_fast.files import atomic_write
 from imap_fast.maps.names import MAP_NAMES

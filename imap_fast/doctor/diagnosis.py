@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from imap_fast.demo.shipped import MODEL
-from imap_fast.loading.modes import WEIGHTS_SHARE
+from imap_fast.demo.shipped_model import MODEL
+from imap_fast.loading.memory_modes import WEIGHTS_SHARE
 from imap_kernels.backend import resolve, triton_is_installed
 
 PACKAGES = ("imap-fast", "torch", "triton", "diffusers", "transformers", "av")

@@ -11,7 +11,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from imap_fast.loading.modes import MODES
+from imap_fast.loading.memory_modes import MODES
 from imap_fast.models.registry import adapter_for
 
 ACTIVATIONS = 12
@@ -97,7 +97,7 @@ def spatial_compression(vae: Any) -> int:
 
 
 def predicted_peaks(parts: dict[str, Any], frames: int, height: int, width: int) -> dict[str, int]:
-    """Peak bytes in each of `imap_fast.loading.modes.MODES`, in half precision, with one window at a time.
+    """Peak bytes in each of `imap_fast.loading.memory_modes.MODES`, in half precision, with one window at a time.
 
     Weights are counted. The VAE runs on the meta device. A transformer block is estimated.
 

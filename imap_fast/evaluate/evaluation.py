@@ -19,7 +19,7 @@ class Evaluation:
         rows: the rows of each clip, by its name; see `imap_fast.evaluate.localization.Row`. A clip without ground truth
             has none.
         failed: the reason for each clip that could not be evaluated, by its name.
-        settings: of the maps, as JSON values.
+        settings: the settings of the maps, as JSON values.
     """
 
     rows: dict[str, list[Row]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imap_fast.evaluate.localization import Row
-from imap_fast.explaining.options import refuse_other_options
+from imap_fast.explaining.run_options import refuse_other_options
 from imap_fast.files import atomic_write
 
 CLIPS = "clips.jsonl"
@@ -20,7 +20,7 @@ class Journal:
     An incomplete last line is dropped, and its clip is evaluated again.
 
     Args:
-        folder: of the file; created if missing.
+        folder: the folder of the file. It is created if it is missing.
         options: what determines the rows, as JSON values.
         overwrite: whether to discard the clips of an earlier evaluation.
 
@@ -46,11 +46,11 @@ class Journal:
         lines = [line for line in self.path.read_text("utf-8").splitlines(keepends=True) if line.endswith("\n")]
         try:
             header, *clips = map(json.loads, lines)
-            before = header["options"]
+            earlier_options = header["options"]
             self.rows = {clip["clip"]: [_with_nan(row) for row in clip["rows"]] for clip in clips}
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{self.path} is damaged ({error}); remove it and run again") from error
-        refuse_other_options(self.path.parent, before, json.loads(self._lines[0])["options"])
+        refuse_other_options(self.path.parent, earlier_options, json.loads(self._lines[0])["options"])
         self._lines = lines
 
     def add(self, clip: str, rows: list[Row]) -> None:

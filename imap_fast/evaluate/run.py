@@ -39,7 +39,7 @@ def evaluate(
         pipe: as in `imap_fast.explain`.
         dataset: see `imap_fast.evaluate.datasets`.
         journal: records finished clips, and skips those that are recorded. None: nothing is recorded.
-        seed: of the noise and of the random heads.
+        seed: seed of the noise and of the random heads.
         on_unmasked: called with the name, the example and the maps of each clip without ground truth.
         on_clip_done: called after each clip, also after those that are skipped.
         explain_arguments: any other argument of `imap_fast.explain` except `maps`, `motion_heads` and `folder`.

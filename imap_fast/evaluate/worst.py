@@ -27,7 +27,7 @@ def worst_figures(
         pipe: as in `imap_fast.evaluate.evaluate`.
         dataset: the evaluated one.
         clips: names of clips, such as those of `Evaluation.worst`.
-        seed: of the noise.
+        seed: seed of the noise.
         explain_arguments: those of the evaluation.
     """
     reader = Reader(pipe, seed, explain_arguments)

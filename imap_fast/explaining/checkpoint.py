@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imap_fast.explaining.options import refuse_other_options
+from imap_fast.explaining.run_options import refuse_other_options
 from imap_fast.maps.run_folder import STATE, RunState, map_arrays, read_state, write_frames, write_state
 
 

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from imap_fast.explaining.blending import Blender
 from imap_fast.explaining.checkpoint import Checkpoint
-from imap_fast.explaining.memory import PeakMeter, release_text_encoders
+from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_folder import RunState, result_of
 from imap_fast.maps.saliency_maps import SaliencyMaps
-from imap_fast.models.noise import Noise
+from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
 from imap_fast.tracing.running_maps import most_chosen
 from imap_fast.tracing.settings import indices

@@ -1,4 +1,4 @@
-"""The cache of answers, so that no request is paid twice."""
+"""The cache of answers, so that no request is paid for twice."""
 
 import json
 from hashlib import sha256

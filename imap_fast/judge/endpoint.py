@@ -46,11 +46,11 @@ class Endpoint:
     """A connection to one server. Nothing is sent before `complete`.
 
     Args:
-        url: with the version, such as `https://api.openai.com/v1`.
-        key: sent as a bearer token, and never elsewhere. None for a server without keys.
+        url: URL of the API with its version, such as `https://api.openai.com/v1`.
+        key: the API key. It is sent only to this URL, as a bearer token. None for a server without keys.
 
     Raises:
-        ValueError: no HTTP URL, a URL with a password or a query, or a key that cannot be sent.
+        ValueError: `url` is no HTTP URL, or has a password or a query, or the key cannot be sent.
     """
 
     def __init__(self, url: str, key: str | None) -> None:

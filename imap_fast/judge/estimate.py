@@ -6,10 +6,10 @@ import math
 from imap_fast.judge.question import Question
 
 CHARACTERS_PER_TOKEN = 4
-"""Approximately."""
+"""The approximate length of a token of text."""
 
 ANSWER_TOKENS = 250
-"""Five scores, five sentences and their JSON. A reasoning model writes more."""
+"""The approximate length of an answer: five scores and five sentences, as JSON. A reasoning model writes more."""
 
 MAX_SIDE, SHORT_SIDE, TILE, TILE_TOKENS, BASE_TOKENS = 2048, 768, 512, 170, 85
 """The rule of OpenAI for images; see `image_tokens`."""

@@ -21,7 +21,7 @@ class Question:
         map: name of the map. It is not part of the request.
         size: width and height of the contact sheet, in pixels.
         sheet: the contact sheet, a JPEG.
-        body: of the request to `/chat/completions`.
+        body: the body of the request to `/chat/completions`.
     """
 
     concept: str
@@ -35,8 +35,8 @@ def questions(maps: SaliencyMaps, video: Path, model: str) -> Iterator[Question]
     """Yield a question for every concept in every map of one run.
 
     Args:
-        maps: of one video.
-        video: its file.
+        maps: saliency maps of one video.
+        video: the file of that video.
         model: name of the judge at its endpoint.
 
     Raises:

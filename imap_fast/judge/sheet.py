@@ -17,11 +17,14 @@ from imap_fast.video.read import read_clip
 from imap_fast.video.resize import resize_and_crop
 
 FRAMES, COLUMNS = 8, 4
+"""The largest numbers of frames in a sheet, and of frames in a row."""
 
 CELL_AREA = 64_000
 """Pixels of one frame. The sheet of a clip of 480 × 720 is then 1280 × 910, six tiles by the rule of OpenAI."""
 
 LABEL_HEIGHT, SEAM, GAP = 26, 3, 8
+"""Pixels of the label, of the line between a frame and its heatmap, and of the space between cells."""
+
 BACKGROUND, LABEL = "#ffffff", "#44444c"
 
 QUALITY = 90
@@ -34,11 +37,11 @@ class ContactSheets:
     A sheet shows neither the concept nor the name of the map as text.
 
     Args:
-        maps: of one video.
+        maps: saliency maps of one video.
         video: the file that the maps were read from, or that was generated with them.
 
     Attributes:
-        frames: the numbers of the frames shown.
+        frames: the numbers of the frames in a sheet.
 
     Raises:
         FileNotFoundError: the file does not exist.
@@ -77,7 +80,7 @@ class ContactSheets:
         _, values = self.maps.select([concept], map)
         before, after, weight = self._neighbours
         scales = heat_scales(values)
-        # Only the latent frames that are shown are read: values may be on disk.
+        # Only the latent frames of the sheet are read, because the values may be on disk.
         early, late = (apply_scales(values[:, near], scales)[0] for near in (before, after))
         heatmaps = overlay_heat(self._pale, torch.lerp(early, late, weight[:, None, None]))
         cells = [np.concatenate(pair) for pair in zip(self._above, heatmaps, strict=True)]

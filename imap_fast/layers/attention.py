@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,13 @@ class AttentionObserver(TorchFunctionMode):
         """Forward pre-hook of a block."""
         self._layer = layer
 
-    def __torch_function__(self, func, types, args=(), kwargs=None) -> Any:
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         if func is F.scaled_dot_product_attention and self._layer is not None:
             self._observe_self_attention(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))

@@ -17,7 +17,7 @@ from imap_fast.explaining.windows import Windows
 from imap_fast.layers.attention import observed_attention
 from imap_fast.layers.eigenvalue import second_eigenvalues
 from imap_fast.layers.localize import SingleLayerTracer
-from imap_fast.models.noise import Noise
+from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
 from imap_fast.tracing.trace import trace
 from imap_fast.video import Clip, VideoFile, resize_and_crop
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from imap_fast.models.adapter import Adapter
-    from imap_fast.models.video_forward import VideoForward
+    from imap_fast.models.real_video.base import VideoForward
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,23 +92,23 @@ def choose_layers(
 
     The first frames of each video, one window of the model, are noised to a step and pass the model once. λ₂ of the
     heads of a layer is computed while the layer runs, and nothing else is kept. Layers with a large mean λ₂ have
-    sharper features (CVPR 2026, arXiv 2603.02919, after arXiv 2507.17657). With masks, the localization of each single
-    layer is measured, and decides. Half of the layers is a rule of thumb: published choices are half to two thirds of
+    sharper features (CVPR 2026, arXiv 2603.02919, after arXiv 2507.17657). With masks, the layers are chosen by the AUC
+    of each single layer instead. Half of the layers is a rule of thumb: published choices are half to two thirds of
     them.
 
     Args:
         pipe: as in `imap_fast.explain`.
-        videos: as in `imap_fast.explain`; several, because a few can mislead.
+        videos: as in `imap_fast.explain`. Give several: the layers that suit one or two need not suit others.
         prompts: what each video shows.
         masks: for each video, the mask of each concept, bool `[T, height, width]` of the frames of the video. None for
             a concept that only serves the contrast, such as the background. Without `masks`, only λ₂ is measured.
         step: index into the schedule, from 0. None: the published noise level.
-        num_inference_steps: as in `imap_fast.explain`, like `height`, `width` and `generator`.
-        height: in pixels.
-        width: in pixels.
-        match: as in `imap_fast.trace`, like `top_k`. Both matter only with masks.
-        top_k: motion heads in a layer.
-        generator: of the noise, which is the same for each video.
+        num_inference_steps: as in `imap_fast.explain`.
+        height: height of the model's input, in pixels; as in `imap_fast.explain`.
+        width: width of the model's input, in pixels; as in `imap_fast.explain`.
+        match: as in `imap_fast.trace`. Used only with masks.
+        top_k: the number of motion heads in a layer. Used only with masks.
+        generator: generator of the noise, which is the same for each video. None: seed 0.
         on_video_done: called after each video.
 
     Returns:
@@ -127,7 +127,7 @@ def choose_layers(
     step = forward.published_step if step is None else step
     if not 0 <= step < forward.num_inference_steps:
         last = forward.num_inference_steps - 1
-        raise ValueError(f"step {step} is outside the schedule of {last + 1} steps, 0 to {last}")
+        raise ValueError(f"step {step} is outside the schedule of {last + 1} steps; give 0 to {last}")
     noise = Noise(generator or torch.Generator().manual_seed(0))
     eigenvalues: list[Tensor] = []
     head_scores: list[Tensor] = []

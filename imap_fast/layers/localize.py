@@ -20,8 +20,8 @@ class SingleLayerTracer(Tracer):
     """A trace of one video that measures each layer and each head alone, and keeps no maps.
 
     Args:
-        tracer: its adapter, settings and concepts are used.
-        masks: where concepts are, bool `[T, H, W]`, in the frames that the model gets.
+        tracer: the tracer whose adapter, settings and concepts are used.
+        masks: the mask of each concept in the frames that the model gets, bool `[T, H, W]`.
 
     Attributes:
         head_scores: the separation score of each head, fp32 `[A]`, by layer.

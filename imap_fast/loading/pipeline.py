@@ -9,7 +9,7 @@ from diffusers import AutoModel, DiffusionPipeline
 from rich.console import Console
 
 from imap_fast.loading.libraries import keep_libraries_quiet
-from imap_fast.loading.modes import WEIGHTS_SHARE
+from imap_fast.loading.memory_modes import WEIGHTS_SHARE
 from imap_fast.loading.placement import place
 from imap_fast.loading.quantization import quantize as quantize_weights
 from imap_fast.loading.source import model_source
@@ -26,8 +26,9 @@ def load_pipeline(
             float16 for CogVideoX-2B (which has no rotary embeddings), bfloat16 for the others.
         device: a torch device. `"auto"`: the GPU if there is one.
         console: shows progress if it is a terminal.
-        memory: one of `imap_fast.loading.modes.MODES`. `"auto"`: the first mode that fits the free memory of the GPU.
-        quantize: one of `imap_fast.loading.modes.QUANTIZED`.
+        memory: one of `imap_fast.loading.memory_modes.MODES`. `"auto"`: the first mode that fits the free memory of the
+            GPU.
+        quantize: one of `imap_fast.loading.memory_modes.QUANTIZED`.
 
     Raises:
         ValueError: the model or the device does not exist.

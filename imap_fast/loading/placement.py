@@ -8,7 +8,7 @@ import torch
 
 
 def place(pipe: Any, device: torch.device, mode: str) -> None:
-    """Move a pipeline to a device in one of `imap_fast.loading.modes.MODES`.
+    """Move a pipeline to a device in one of `imap_fast.loading.memory_modes.MODES`.
 
     In every mode except "full", the VAE works in tiles and slices.
 

@@ -11,7 +11,7 @@ def quantize(pipe: Any, kind: str) -> None:
 
     Args:
         pipe: a pipeline.
-        kind: one of `imap_fast.loading.modes.QUANTIZED`.
+        kind: one of `imap_fast.loading.memory_modes.QUANTIZED`.
 
     Raises:
         ValueError: torchao is not installed.

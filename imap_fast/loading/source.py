@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from imap_fast.demo.shipped import MODEL
+from imap_fast.demo.shipped_model import MODEL
 
 
 def model_source(model: str) -> str:

@@ -141,7 +141,7 @@ class SaliencyMaps(MapValues):
             OSError: the video does not exist, or the folder cannot be written.
         """
         from imap_fast.report.data import ReportData
-        from imap_fast.report.write import write_report
+        from imap_fast.report.html import write_report
 
         maps = self._one_video("report")
         data = ReportData(
@@ -175,7 +175,7 @@ class SaliencyMaps(MapValues):
         """
         from imap_fast.render.source_video import SourceVideo
         from imap_fast.video.clip import Clip
-        from imap_fast.video.file import VideoFile
+        from imap_fast.video.decode import VideoFile
 
         if video is None:
             return SourceVideo.of_clip(self._blank_clip(), is_blank=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES = 2000
+"""The number of resampled means."""
+
 INTERVAL = 2.5, 97.5
 """The percentiles of the resampled means at the ends of the interval."""
 
@@ -38,7 +40,7 @@ def estimate(values: Sequence[Sequence[float]], *, seed: int = 0) -> Estimate:
 
     Args:
         values: the values of each clip. NaN is ignored.
-        seed: of the resampling.
+        seed: seed of the resampling.
     """
     clips = [np.asarray(clip, np.float64) for clip in values]
     counts = np.array([np.isfinite(clip).sum() for clip in clips])

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from imap_fast.models.attention_backend import chosen_attention
 from imap_fast.models.forward import Forward
+from imap_fast.models.real_video.base import VideoForward
 from imap_fast.models.tap import LayerReader, Tap, TappedAttention, TapSettings
-from imap_fast.models.video_forward import VideoForward
 from imap_fast.text.prompt_tokens import PromptTokens
 
 

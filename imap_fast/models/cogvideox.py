@@ -14,9 +14,9 @@ from diffusers.models.embeddings import apply_rotary_emb
 from torch import Tensor, nn
 
 from imap_fast.models import adapter
-from imap_fast.models.cogvideox_forward import CogVideoXForward
 from imap_fast.models.concept_stream import ConceptStream
 from imap_fast.models.joint_attention import JointAttention
+from imap_fast.models.real_video.cogvideox import CogVideoXForward
 from imap_fast.models.tap import LayerReader, Tap, TapSettings
 from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_lengths, check_text_encoder
 from imap_fast.text.prompt_tokens import PromptTokens

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from imap_fast.models import adapter
 from imap_fast.models.concept_stream import ConceptStream
-from imap_fast.models.hunyuan_video_forward import HunyuanVideoForward
 from imap_fast.models.joint_attention import JointAttention
+from imap_fast.models.real_video.hunyuan_video import HunyuanVideoForward
 from imap_fast.models.tap import LayerReader, Tap, TapSettings
 from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_lengths, check_text_encoder
 from imap_fast.text.prompt_tokens import PromptTokens

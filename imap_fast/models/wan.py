@@ -13,8 +13,8 @@ from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 from torch import Tensor, nn
 
 from imap_fast.models import adapter, tap
+from imap_fast.models.real_video.wan import WanForward
 from imap_fast.models.text_rows import TextRows
-from imap_fast.models.wan_forward import WanForward
 from imap_fast.text.prompt_tokens import PromptTokens
 
 TEXT_ROWS_AFTER_IMAGE = 512

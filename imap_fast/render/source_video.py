@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from imap_fast.video.clip import Clip
-from imap_fast.video.file import VideoFile
+from imap_fast.video.decode import VideoFile
 from imap_fast.video.resize import resize_and_crop
 
 

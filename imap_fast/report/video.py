@@ -17,7 +17,7 @@ import numpy as np
 
 from imap_fast.render.grid import grid_frames
 from imap_fast.video.clip import Clip
-from imap_fast.video.file import VideoFile
+from imap_fast.video.decode import VideoFile
 from imap_fast.video.resize import resize_and_crop
 from imap_fast.video.write import write_timed_mp4
 

@@ -1,4 +1,4 @@
-"""`Tracer`: follows the runs of a pipeline, and decides which forward passes and rows are read."""
+"""`Tracer`: follows the runs of a pipeline, and decides which forward passes are read."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from imap_fast.models.forward import Forward
 from imap_fast.models.tap import Tap
 from imap_fast.models.text_rows import TextRows
 from imap_fast.text.concepts import Concepts
+from imap_fast.tracing.guidance import Guidance
 from imap_fast.tracing.pipeline_calls import observed_calls
 from imap_fast.tracing.running_maps import RunningMaps
 from imap_fast.tracing.settings import Settings
@@ -34,7 +35,8 @@ class Tracer:
     """
 
     def __init__(self, adapter: Adapter, settings: Settings, concepts: Concepts, guided: bool | None) -> None:
-        self.adapter, self.settings, self.concepts, self.guided = adapter, settings, concepts, guided
+        self.adapter, self.settings, self.concepts = adapter, settings, concepts
+        self._guidance = Guidance(adapter, guided)
         self._exits = ExitStack()
         self._tap: Tap | None = None
         self._running: RunningMaps | None = None
@@ -42,8 +44,6 @@ class Tracer:
         self._counts: dict[str, int] = {}
         self._prompt: str | list[str] | None = None
         self._prompt_due = True
-        self._run_guided = False
-        self._timestep: object = None
         self._step = 0
         self._steps_read: set[int] = set()
 
@@ -130,7 +130,7 @@ class Tracer:
         if not self._prompt_due:
             return
         self._prompt_due, self._step, self._prompt = False, 0, arguments["prompt"]
-        self._run_guided = self.adapter.guides_in_batch and arguments["do_classifier_free_guidance"]
+        self._guidance.run_begins(arguments["do_classifier_free_guidance"])
         if self.settings.match == "prompt":
             self.concepts.read_prompt(self._prompt, lambda prompt: self.adapter.read_prompt(prompt, arguments))
 
@@ -140,7 +140,7 @@ class Tracer:
         """Forward pre-hook of a transformer: decide whether this pass is read, and which rows of its batch."""
         self._refuse_unfinished()
         self._prompt_due = True
-        if self._is_unconditional_pass():
+        if self._guidance.is_unconditional_pass():
             return
         step, self._step = self._step, self._step + 1
         if self.settings.steps is not None:
@@ -152,23 +152,10 @@ class Tracer:
             if step not in self.settings.steps:
                 return
         forward = self.adapter.forward_of(entry, args, kwargs)
-        guided = self._run_guided if self.guided is None else self.guided
-        if guided and forward.batch % 2:
-            raise ValueError(f"guided=True, but a batch of {forward.batch} has no two halves; pass guided=False")
-        videos = slice(forward.batch // 2 if guided else 0, forward.batch)
+        videos = self._guidance.conditional_videos(forward.batch)
         self._prepare_sums(forward, forward.batch - videos.start)
         self._steps_read.add(step)
         self.tap.begin(videos, forward)
-
-    def _is_unconditional_pass(self) -> bool:
-        """Whether guidance runs as two passes, and this is the second one.
-
-        Every pipeline sets `current_timestep` at each step. If a step has two passes, the conditional one is first.
-        """
-        if self.guided is not None:
-            return False
-        before, self._timestep = self._timestep, getattr(self.adapter.pipeline, "current_timestep", None)
-        return self._timestep is not None and self._timestep is before
 
     @torch.compiler.disable
     def _forward_ends(self, transformer, args: tuple, output: object) -> None:

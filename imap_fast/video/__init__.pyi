@@ -1,6 +1,6 @@
 from .clip import Clip as Clip
-from .file import VideoError as VideoError
-from .file import VideoFile as VideoFile
+from .decode import VideoError as VideoError
+from .decode import VideoFile as VideoFile
 from .read import read_clip as read_clip
 from .resize import resize_and_crop as resize_and_crop
 

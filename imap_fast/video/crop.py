@@ -11,12 +11,12 @@ def kept_window(source_height: int, source_width: int, height: int, width: int) 
     """The rows and columns of the source that `resize_and_crop` keeps, rounded to whole pixels."""
     cover = cover_size(source_height, source_width, height, width)
     rows, columns = (
-        _kept(source, scaled, wanted)
-        for source, scaled, wanted in zip((source_height, source_width), cover, (height, width), strict=True)
+        _kept(source, scaled, target)
+        for source, scaled, target in zip((source_height, source_width), cover, (height, width), strict=True)
     )
     return rows, columns
 
 
-def _kept(source: int, scaled: int, wanted: int) -> slice:
-    first = (scaled - wanted) // 2
-    return slice(round(first * source / scaled), round((first + wanted) * source / scaled))
+def _kept(source: int, scaled: int, target: int) -> slice:
+    first = (scaled - target) // 2
+    return slice(round(first * source / scaled), round((first + target) * source / scaled))

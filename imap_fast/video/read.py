@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from imap_fast.video.clip import Clip
-from imap_fast.video.file import VideoFile
+from imap_fast.video.decode import VideoFile
 
 
 def read_clip(path: str | os.PathLike, *, num_frames: int | None = None) -> Clip:
@@ -36,6 +36,6 @@ def read_clip(path: str | os.PathLike, *, num_frames: int | None = None) -> Clip
             break
     if file.gaps:
         raise ValueError(
-            f"{path} breaks off after {len(frames)} frames; copy it again, or read at most {len(frames)} frames"
+            f"{path} is damaged after {len(frames)} frames; copy it again, or read at most {len(frames)} frames"
         )
     return Clip(np.stack(frames), file.fps)

@@ -35,9 +35,9 @@ def write_mp4(path: str | os.PathLike, frames: np.ndarray, fps: float) -> None:
         ValueError: `path` does not end in .mp4.
         OSError: the folder cannot be written.
     """
-    with _opened(path, frames.shape[1:3], fps) as (container, stream):
+    with _open_stream(path, frames.shape[1:3], fps) as (container, stream):
         for frame in frames:
-            container.mux(stream.encode(_picture(frame)))
+            container.mux(stream.encode(_to_video_frame(frame)))
 
 
 def write_timed_mp4(path: str | os.PathLike, frames: Iterable[tuple[np.ndarray, float]], fps: float) -> None:
@@ -54,16 +54,16 @@ def write_timed_mp4(path: str | os.PathLike, frames: Iterable[tuple[np.ndarray, 
     """
     frames = iter(frames)
     first = next(frames)
-    with _opened(path, first[0].shape[:2], fps) as (container, stream):
+    with _open_stream(path, first[0].shape[:2], fps) as (container, stream):
         stream.codec_context.time_base = TIME_BASE
         for frame, seconds in chain([first], frames):
-            picture = _picture(frame)
+            picture = _to_video_frame(frame)
             picture.pts, picture.time_base = round(seconds / TIME_BASE), TIME_BASE
             container.mux(stream.encode(picture))
 
 
 @contextmanager
-def _opened(
+def _open_stream(
     path: str | os.PathLike, size: tuple[int, int], fps: float
 ) -> Iterator[tuple[OutputContainer, VideoStream]]:
     """Yield a container with a video stream of this height and width."""
@@ -85,7 +85,7 @@ def _opened(
         container.mux(stream.encode(None))
 
 
-def _picture(frame: np.ndarray) -> av.VideoFrame:
+def _to_video_frame(frame: np.ndarray) -> av.VideoFrame:
     odd_height, odd_width = (side % 2 for side in frame.shape[:2])
     frame = np.pad(frame, ((0, odd_height), (0, odd_width), (0, 0)), mode="edge")
     picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")

@@ -1,4 +1,4 @@
-"""The app, running; and pages of it, which may ask nobody else for anything."""
+"""A running app, and pages of it in a browser, which may send requests to no other host."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from imap_fast.demo.shipped import MODEL
+from imap_fast.demo.shipped_model import MODEL
 from tests.conftest import PATIENCE
 from tests.report.driving import DESKTOP
 
@@ -27,7 +27,7 @@ class RunningApp:
 
     @contextmanager
     def held_up(self) -> Iterator[None]:
-        """The app makes no step of a video until the block ends."""
+        """Stop the app before it generates a video, until the block of the `with` ends."""
         hold = self.folder / "hold"
         hold.touch()
         try:
@@ -38,7 +38,7 @@ class RunningApp:
 
 @pytest.fixture(scope="session")
 def app(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    """On the demo's model, by its name and by its folder, with videos up to 1 MiB; told to end, it leaves nothing."""
+    """An app with the demo model, by name and by folder, and videos up to 1 MiB. At its end it deletes its files."""
     if find_spec("gradio") is None:
         pytest.skip("pip install 'imap-fast[app]' to test the app")
     folder = tmp_path_factory.mktemp("app")
@@ -64,7 +64,7 @@ def app(browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAp
 
 @pytest.fixture
 def open_app(new_page):
-    """Opens the page of an app, and in the end finds no complaint and no request to anyone else."""
+    """A function that opens the page of an app. At the end, no request to another host was sent."""
     hosts = set()
 
     def open_it(app, *, viewport=DESKTOP, scheme="light"):

@@ -1,6 +1,6 @@
-"""The command `imap-fast`, with an app that is as patient as the machine is slow, and that can be held up.
+"""The command `imap-fast`, for tests: the app has no time limits, and tests can stop it.
 
-While a file `hold` is in TMPDIR, a video is begun and does not go on.
+While the file `hold` is in TMPDIR, the generation of a video waits.
 """
 
 import os
@@ -14,7 +14,7 @@ from imap_fast.cli import main
 
 
 def held_up(function):
-    """`function`, which begins once there is no `hold`."""
+    """`function`, but a call waits while `hold` exists."""
 
     def wrapped(*arguments, **named):
         while (Path(os.environ["TMPDIR"]) / "hold").exists():
@@ -25,7 +25,7 @@ def held_up(function):
 
 
 def patient(function):
-    """`function`, before which Gradio loses its limits of seconds: it is called after its import, before its start."""
+    """`function`, but a call first removes the time limits of Gradio: after its import, and before its start."""
 
     def wrapped(*arguments):
         from gradio import http_server, networking

@@ -1,4 +1,4 @@
-"""The app in a browser, end to end on the demo's model."""
+"""The app in a browser, end to end, with the demo model."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from imap_fast import SaliencyMaps, explain
 from imap_fast.app.models import Models
 from imap_fast.demo import world
 from imap_fast.demo.build import NUM_FRAMES
-from imap_fast.demo.shipped import MODEL, best_settings
+from imap_fast.demo.shipped_model import MODEL, best_settings
 from imap_fast.video import Clip
 from tests.report.contrast import MEASURE_TEXT
 from tests.report.driving import PHONE
@@ -45,7 +45,7 @@ def ask(page, video: Path | None, prompt: str, concepts: str) -> None:
 
 
 def await_report(page):
-    """The report, once it shows its first frame."""
+    """Wait for the first frame of the report, and return its frame locator."""
     report = page.frame_locator("#result iframe")
     expect(report.locator("#clock")).to_have_text(re.compile("^0 /"))
     return report

@@ -1,4 +1,4 @@
-"""`imap-fast app`: how it refuses to start."""
+"""`imap-fast app`: errors at its start."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""What finished jobs leave on the disk, and what of it is handed out."""
+"""The files of finished jobs on disk, and the files that are served."""
 
 import os
 
@@ -36,12 +36,12 @@ def test_only_the_newest_jobs_are_kept(tmp_path):
     assert set(tmp_path.iterdir()) == {*made[-(MAX_JOBS - 1) :], newest}
 
 
-def test_nothing_but_results_is_handed_out(tmp_path):
+def test_only_results_are_served(tmp_path):
     results = Results(tmp_path / "results")
     with results.new() as folder:
         for name in ("report.html", "run.json"):
             (folder / name).write_text("<p>")
-    (tmp_path / "report.html").write_text("of nobody")
+    (tmp_path / "report.html").write_text("not of a job")
     client = TestClient(Starlette(routes=[results.route]))
     report = client.get(f"/results/{folder.name}/report.html")
     assert (report.status_code, report.text) == (200, "<p>")

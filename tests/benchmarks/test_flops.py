@@ -1,4 +1,4 @@
-"""What a trace costs at full size, counted on tensors without data."""
+"""FLOPs of a trace at full size, counted on the meta device."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.utils.flop_counter import FlopCounterMode
 import imap_fast
 from imap_fast.maps.names import MAP_NAMES
 
-pytestmark = pytest.mark.usefixtures("operations_in_view")
+pytestmark = pytest.mark.usefixtures("unwrapped_operations")
 
 
 def cogvideox_2b() -> tuple[nn.Module, dict[str, Tensor]]:
-    """CogVideoX-2B, which the defaults are, and a guided batch."""
+    """CogVideoX-2B, the default of diffusers, and a guided batch."""
     inputs = {
         "hidden_states": torch.empty(2, 13, 16, 60, 90),
         "encoder_hidden_states": torch.empty(2, 226, 4096),
@@ -25,7 +25,7 @@ def cogvideox_2b() -> tuple[nn.Module, dict[str, Tensor]]:
 
 
 def hunyuan_video() -> tuple[nn.Module, dict[str, Tensor]]:
-    """HunyuanVideo, which the defaults are."""
+    """HunyuanVideo, the default of diffusers, and its batch."""
     inputs = {
         "hidden_states": torch.empty(1, 16, 13, 60, 90),
         "encoder_hidden_states": torch.empty(1, 256, 4096),
@@ -37,8 +37,8 @@ def hunyuan_video() -> tuple[nn.Module, dict[str, Tensor]]:
     return HunyuanVideoTransformer3DModel(), inputs
 
 
-# Least operations of the stock forward: those of its blocks' linear layers. For CogVideoX 2 guided halves × 17,776 rows
-# × 30 layers × 12 · 1920² weights; for HunyuanVideo 17,806 rows × 60 layers × 12 · 3072² weights.
+# Lower bounds of the stock forward pass: the linear layers of its blocks. CogVideoX: 2 guided halves × 17,776 rows × 30
+# layers × 12 · 1920² weights. HunyuanVideo: 17,806 rows × 60 layers × 12 · 3072² weights.
 MODELS = {
     "CogVideoX-2B": (cogvideox_2b, True, 2 * 2 * 17776 * 30 * 12 * 1920**2),
     "HunyuanVideo": (hunyuan_video, False, 2 * 17806 * 60 * 12 * 3072**2),

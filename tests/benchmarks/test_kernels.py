@@ -1,4 +1,4 @@
-"""The benchmark of the kernels runs, and its arithmetic is right."""
+"""The benchmark of the kernels: it runs, and its arithmetic is correct."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from benchmarks.shapes import LAYERS
 def test_runs_and_writes_its_rows(tmp_path):
     output = tmp_path / "results" / "kernels.json"
     command = [sys.executable, "-m", "benchmarks.kernels", "--tiny", "--keys", "3", "5", "--output", str(output)]
-    # It runs pytest, and is no worker of it: where there are several, nothing is timed.
+    # The benchmark runs pytest, which would time nothing as a worker of pytest-xdist.
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"}
     environment["OMP_NUM_THREADS"] = "1"
     done = subprocess.run(command, capture_output=True, text=True, env=environment)

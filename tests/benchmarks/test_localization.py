@@ -1,4 +1,4 @@
-"""The benchmark of localization writes what the evaluation finds."""
+"""The benchmark of localization writes the results of the evaluation."""
 
 import json
 
@@ -14,9 +14,9 @@ def test_it_writes_every_measure_of_every_method(tmp_path, capsys) -> None:
     main(["--clips", "2", "--output", str(path)])
     report = json.loads(path.read_text())
     assert capsys.readouterr().out == f"{len(report['rows'])} rows in {path}\n"
-    told = {f"{measure} {method}" for measure in MEASURED for method in ("imap", "random_heads")}
+    names = {f"{measure} {method}" for measure in MEASURED for method in ("imap", "random_heads")}
     for keys in MATCHES.values():
-        assert told <= {row["name"] for row in report["rows"] if f"clips, {keys}, layers [" in row["shape"]}
+        assert names <= {row["name"] for row in report["rows"] if f"clips, {keys}, layers [" in row["shape"]}
     found = [row for row in report["rows"] if row["name"].startswith("object")]
     assert all(0 <= row["low"] <= row["value"] <= row["high"] <= 1 for row in found)
     assert found[0]["shape"].startswith("2 held-out clips, ")

@@ -1,4 +1,4 @@
-"""The benchmark of a step: it runs, compares like with like, and its arithmetic is right."""
+"""The benchmark of a step: it runs, all variants compute the same step, and its arithmetic is correct."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.pipeline import Measured, interleaved, measure, rows_of
 from benchmarks.plot import plot
 from benchmarks.record import row
 from benchmarks.variants import TRACES, VARIANTS, Steps
-from imap_fast.demo.shipped import MODEL
+from imap_fast.demo.shipped_model import MODEL
 from tests.assertions import assert_close
 
 
@@ -28,7 +28,7 @@ def tiny(**arguments: object) -> Steps:
     return Steps.of(MODELS["tiny"], "cpu", torch.float32, concepts=3, **arguments)
 
 
-def test_calls_take_turns_and_the_first_round_is_not_counted() -> None:
+def test_calls_take_turns_and_the_first_round_is_a_warm_up() -> None:
     order = []
     seconds = interleaved({name: lambda name=name: order.append(name) for name in "ab"}, rounds=2)
     assert order == ["a", "b"] * 3
@@ -67,7 +67,7 @@ def test_a_traced_step_reads_the_published_layers_of_a_published_model() -> None
 def test_the_published_code_gets_the_same_weights_inputs_and_concepts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stand-in with the published class's interface: the stock model, which notes its call."""
+    """The stock model, with the interface of the published class, records its calls."""
     calls = []
 
     class Modified(type(tiny().transformer)):
@@ -83,12 +83,12 @@ def test_the_published_code_gets_the_same_weights_inputs_and_concepts(
     monkeypatch.setitem(sys.modules, module.__name__, module)
     steps = tiny(authors=tmp_path)
     steps.call("authors")()
-    (rows, told, layers, settings), output = calls
+    (rows, options, layers, settings), output = calls
     assert rows.shape == (2, 226, 32)
     assert_close(rows[1, :3], steps.concepts, 1e-7)
     assert not rows[:, 3:].any()
-    assert len(told["concepts"]) == 3
-    assert layers == told["layers"] == [0, 1]
+    assert len(options["concepts"]) == 3
+    assert layers == options["layers"] == [0, 1]
     assert settings == ["chi", 5, "concepts"]
     with torch.no_grad():
         assert torch.equal(output, steps.transformer(**steps.inputs).sample)
@@ -111,7 +111,7 @@ def test_ratios_are_of_one_run_and_memory_is_over_stock() -> None:
 
 
 @pytest.mark.slow
-def test_a_run_is_told_by_the_step_and_read_in_every_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_timed_by_the_step_and_read_in_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     tracers, trace = [], imap_fast.trace
     monkeypatch.setattr(imap_fast, "trace", lambda *a, **k: tracers.append(trace(*a, **k)) or tracers[-1])
 
@@ -128,9 +128,9 @@ def test_a_run_is_told_by_the_step_and_read_in_every_one(monkeypatch: pytest.Mon
     assert (tracer.maps.layers, tracer.maps.steps) == ((1, 3), (0, 1))
 
 
-def test_memory_is_not_told_where_no_allocator_tells_it() -> None:
+def test_memory_is_omitted_if_no_allocator_reports_it() -> None:
     if torch.cuda.is_available():
-        pytest.skip("the GPU's allocator tells")
+        pytest.skip("the allocator of the GPU reports it")
     names = {found["name"] for found in rows_of("tiny", "tiny", measure(tiny(), ("stock", "traced"), rounds=1))}
     assert names == {"stock_seconds_tiny", "traced_seconds_tiny", "step_ratio_tiny"}
 

@@ -1,4 +1,4 @@
-"""What the README says was measured is what the results hold."""
+"""The measured figures of the README are those of the results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_readme_holds_the_results_that_are_committed(name: str) -> None:
     assert written.strip() == SECTIONS[name](), "run python -m benchmarks.readme"
 
 
-def test_rows_that_have_a_name_are_told_with_device_date_and_picture(tmp_path: Path, monkeypatch) -> None:
+def test_rows_with_a_description_are_written_with_device_date_and_picture(tmp_path: Path, monkeypatch) -> None:
     rows = [
         {"name": "stock_seconds_2b", "shape": "2b", "value": 3.0, "unit": "s"},
         {"name": "authors_over_ours_2b", "shape": "2b", "value": 21.337, "unit": "ratio"},

@@ -1,4 +1,4 @@
-"""Every kernel compiles without spilling for GPUs that need not be there."""
+"""Every kernel compiles without spills, for GPUs that this machine may not have."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def compiled():
 
     Compilation takes half a second for each kernel. The kernels of 5B differ only in the alignment of some arguments.
     """
-    # In processes of their own: a process in which Triton interprets compiles nothing.
+    # In new processes, because Triton compiles nothing in a process in which it interprets.
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     rows = []
     for model, architectures in (("2b", SHARED_BYTES), ("5b", [90])):

@@ -7,7 +7,7 @@ import torch
 from diffusers import CogVideoXPipeline
 
 from imap_fast.demo import build, world
-from imap_fast.demo.shipped import MODEL
+from imap_fast.demo.shipped_model import MODEL
 from imap_fast.demo.train import pixels
 
 

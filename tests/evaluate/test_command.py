@@ -49,7 +49,7 @@ def test_the_demo_world_is_measured_told_and_not_repeated(evaluate, tmp_path, mo
     picture = np.asarray(Image.open(tmp_path / "out" / worst["picture"]))
     assert picture.shape[1] > 1000
 
-    monkeypatch.setattr("imap_fast.cli.evaluating.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
+    monkeypatch.setattr("imap_fast.cli.eval_run.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
     assert evaluate("demo", "--json", clips=2) == 0
     assert json.loads(capsys.readouterr().out) == record
     assert evaluate(clips=2, seed=1) == 2
@@ -73,7 +73,7 @@ def test_what_was_done_is_kept_after_an_interruption(evaluate, tmp_path, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("imap_fast.cli.evaluating.worst_figures", interrupt)
+        patched.setattr("imap_fast.cli.eval_run.worst_figures", interrupt)
         assert evaluate(clips=1) == 1
     assert "finished clips are kept; the same command resumes" in capsys.readouterr().err
     assert not (tmp_path / "out" / "results.json").exists()

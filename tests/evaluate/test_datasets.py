@@ -174,7 +174,7 @@ def test_data_is_told_by_its_form(tmp_path):
         ("demo", {"captions": captions}, "captions are for a folder"),
         ("demo", {"videos": tmp_path}, "videos is the folder"),
         (str(tmp_path / "nowhere"), {}, "is no data set; give demo"),
-        (str(tmp_path / "JPEGImages"), {}, "has not the layout of DAVIS"),
+        (str(tmp_path / "JPEGImages"), {}, "does not have the layout of DAVIS"),
     ):
         with pytest.raises(ValueError, match=says):
             open_dataset(data, **options)

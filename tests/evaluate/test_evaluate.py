@@ -69,8 +69,8 @@ def test_every_concept_of_the_demo_world_is_a_word_of_its_prompt(demo_pipeline, 
     assert found.failed == {}
     assert found.measured == CLIPS
     for clip, rows in found.rows.items():
-        asked = {truth.label for truth in demo_world(CLIPS).clips[clip]().truths}
-        assert {row["concept"] for row in rows if row["method"] == "gramcol"} == asked
+        labels = {truth.label for truth in demo_world(CLIPS).clips[clip]().truths}
+        assert {row["concept"] for row in rows if row["method"] == "gramcol"} == labels
 
 
 @pytest.mark.slow
@@ -93,10 +93,10 @@ def test_estimates_are_means_over_concepts_with_what_was_left_out(found):
         assert set(measures) == set(MEASURES[kind])
         for measure, by_method in measures.items():
             values = [row[measure] for row in rows if row["kind"] == kind]
-            told = [value for value in values if not isnan(value)]
+            finite = [value for value in values if not isnan(value)]
             estimate = by_method["gramcol"]
-            assert (estimate.values, estimate.left_out) == (len(told), len(values) - len(told))
-            assert isnan(estimate.mean) if not told else estimate.mean == pytest.approx(np.mean(told))
+            assert (estimate.values, estimate.left_out) == (len(finite), len(values) - len(finite))
+            assert isnan(estimate.mean) if not finite else estimate.mean == pytest.approx(np.mean(finite))
     json.dumps(found.record(), allow_nan=False)
 
 
@@ -104,7 +104,7 @@ def test_estimates_are_means_over_concepts_with_what_was_left_out(found):
 def test_a_clip_done_before_is_not_repeated_and_a_broken_one_stops_no_other(
     demo_pipeline, chosen, found, tmp_path, monkeypatch
 ):
-    def break_off():
+    def interrupt():
         raise KeyboardInterrupt
 
     def broken():
@@ -113,7 +113,7 @@ def test_a_clip_done_before_is_not_repeated_and_a_broken_one_stops_no_other(
     (first, read_first), (second, read_second) = demo_world(CLIPS).clips.items()
     dataset = DataSet({}, {first: read_first, "broken": broken, second: read_second})
     with pytest.raises(KeyboardInterrupt):
-        evaluate(demo_pipeline, dataset, journal=Journal(tmp_path, chosen), on_clip_done=break_off, **chosen)
+        evaluate(demo_pipeline, dataset, journal=Journal(tmp_path, chosen), on_clip_done=interrupt, **chosen)
     with (tmp_path / "clips.jsonl").open("a") as file:
         file.write('{"clip": "broken", "ro')
     explained = []
@@ -181,12 +181,16 @@ def test_a_list_without_masks_gives_maps_and_no_measures(tmp_path):
     Clip(draw_frames(9, 32, 48, seed=1), 12).save(tmp_path / "cat.mp4")
     record = {"video_path": "cat.mp4", "caption": "a cat runs", "concepts": ["cat", "runs"], "object": "cat"}
     dataset = video_list(write_json(tmp_path / "list.json", [record, {**record, "video_path": "gone.mp4"}]))
-    heard = {}
+    unmasked = {}
     found = evaluate(
-        tiny_pipeline(), dataset, layers=[1], top_k=2, on_unmasked=lambda name, shown, maps: heard.update({name: maps})
+        tiny_pipeline(),
+        dataset,
+        layers=[1],
+        top_k=2,
+        on_unmasked=lambda name, shown, maps: unmasked.update({name: maps}),
     )
     assert found.rows == {"0000-cat.mp4": []}
     assert found.measured == 0
     assert found.methods == ()
     assert "gone.mp4: no such file" in found.failed["0001-gone.mp4"]
-    assert heard["0000-cat.mp4"].labels == ("cat", "runs")
+    assert unmasked["0000-cat.mp4"].labels == ("cat", "runs")

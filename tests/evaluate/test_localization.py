@@ -10,15 +10,15 @@ from imap_fast.evaluate.localization import IN_SPACE, MEASURES, localization
 from imap_fast.metrics.ranking import auc
 from tests.evaluate.truth import FRAMES, HEIGHT, WIDTH, example, maps_of, square
 
-LASTS = np.array([False, False, True, True, True, False])
+ACTIVE = np.array([False, False, True, True, True, False])
 
 
 def rows_of(maps, shown):
     return {row["concept"]: row for row in localization({"imap": (maps, "imap")}, shown)}
 
 
-def slides(lasts=LASTS):
-    return GroundTruth("slides", square() & lasts[:, None, None], lasts)
+def slides(active=ACTIVE):
+    return GroundTruth("slides", square() & active[:, None, None], active)
 
 
 def test_maps_of_the_truth_score_one_and_their_opposite_zero():
@@ -37,7 +37,7 @@ def test_maps_of_the_truth_score_one_and_their_opposite_zero():
 def test_an_object_is_followed_in_space_and_a_motion_in_time():
     """A map that is the object's all the time finds the motion in space alone, one that flickers in time alone."""
     shown = example(GroundTruth("square", square()), slides())
-    flicker = np.broadcast_to(LASTS[:, None, None], square().shape)
+    flicker = np.broadcast_to(ACTIVE[:, None, None], square().shape)
     in_space = rows_of(maps_of(square=square(), slides=square(), background=~square()), shown)["slides"]
     in_time = rows_of(maps_of(square=square(), slides=flicker, background=~square()), shown)["slides"]
     assert in_space["spatial_auc"] == in_space["spatial_iou_otsu"] == 1
@@ -74,11 +74,11 @@ def test_frames_without_the_object_do_not_count_in_space():
     assert found["spacetime_auc"] == pytest.approx(auc(square().astype(float), mask))
 
 
-@pytest.mark.parametrize("lasts", [np.ones(FRAMES, bool), np.zeros(FRAMES, bool)], ids=["always", "never"])
-def test_a_motion_that_lasts_always_or_never_has_no_time(lasts):
-    found = rows_of(maps_of(slides=square(), background=~square()), example(slides(lasts)))["slides"]
+@pytest.mark.parametrize("active", [np.ones(FRAMES, bool), np.zeros(FRAMES, bool)], ids=["always", "never"])
+def test_a_motion_that_lasts_always_or_never_has_no_time(active):
+    found = rows_of(maps_of(slides=square(), background=~square()), example(slides(active)))["slides"]
     assert isnan(found["temporal_auc"])
-    assert isnan(found["spatial_auc"]) == isnan(found["spacetime_auc"]) == (not lasts.any())
+    assert isnan(found["spatial_auc"]) == isnan(found["spacetime_auc"]) == (not active.any())
 
 
 def test_only_annotated_frames_that_were_read_count():

@@ -11,7 +11,7 @@ from diffusers import CogVideoXImageToVideoPipeline
 
 import imap_fast
 from imap_fast import SaliencyMaps
-from imap_fast.models.noise import Noise
+from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
 from imap_fast.video import Clip
 from tests.architectures import ARCHITECTURES

@@ -207,7 +207,7 @@ def test_several_windows_in_a_forward_are_the_same_and_go_on(video, tmp_path, mo
 
 
 def test_a_batch_that_was_found_to_fit_is_kept(pipeline, video, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("imap_fast.explaining.memory.PeakMeter.windows_that_fit", lambda meter: 4)
+    monkeypatch.setattr("imap_fast.explaining.gpu_memory.PeakMeter.windows_that_fit", lambda meter: 4)
     whole = explain(pipeline, video, tmp_path / "whole", windows_per_batch="auto")
     commit, commits = Checkpoint.commit, []
 
@@ -221,7 +221,7 @@ def test_a_batch_that_was_found_to_fit_is_kept(pipeline, video, tmp_path, monkey
         patched.setattr(Checkpoint, "commit", stop)
         with pytest.raises(Killed):
             explain(pipeline, video, tmp_path / "cut", windows_per_batch="auto")
-        monkeypatch.setattr("imap_fast.explaining.memory.PeakMeter.windows_that_fit", lambda meter: 2)
+        monkeypatch.setattr("imap_fast.explaining.gpu_memory.PeakMeter.windows_that_fit", lambda meter: 2)
         assert same(explain(pipeline, video, tmp_path / "cut", windows_per_batch="auto"), whole)
     assert commits == [1, 5, 9, 10, 10]
 

@@ -12,7 +12,7 @@ import imap_fast
 from imap_fast.demo import world
 from imap_fast.demo.build import NUM_FRAMES, SIDE
 from imap_fast.demo.score import concept_masks
-from imap_fast.demo.shipped import MODEL, best_settings
+from imap_fast.demo.shipped_model import MODEL, best_settings
 from imap_fast.explaining.blending import Blender
 from imap_fast.metrics.ranking import auc
 from imap_fast.video import Clip

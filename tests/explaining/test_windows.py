@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from imap_fast.explaining.blending import Blender, blend_weights
 from imap_fast.explaining.windows import Windows
-from imap_fast.models.noise import Noise
+from imap_fast.models.real_video.noise import Noise
 from imap_fast.upsampling.latent_time import LatentTime
 
 

@@ -1,4 +1,4 @@
-"""Attention as it is met in a forward: which, of what size, and at what cost."""
+"""The attention calls that are observed in a forward pass: which ones, their sizes and their memory."""
 
 import pytest
 import torch
@@ -27,24 +27,24 @@ def inputs(architecture):
 
 
 def test_each_layer_is_shown_once_and_the_output_is_the_same(architecture, model, inputs):
-    seen = []
+    calls = []
     with torch.no_grad():
         before = model(**inputs).sample
-        with observed_attention(adapter_for(model), lambda layer, query, key, **_: seen.append((layer, query, key))):
+        with observed_attention(adapter_for(model), lambda layer, query, key, **_: calls.append((layer, query, key))):
             during = model(**inputs).sample
     assert torch.equal(before, during)
-    assert [layer for layer, _, _ in seen] == [0, 1, 2]
-    assert {tuple(q.shape[:3]) for _, q, _ in seen} == {tuple(k.shape[:3]) for _, _, k in seen}
-    assert tuple(seen[0][1].shape[:3]) == (1, HEADS, rows(architecture))
+    assert [layer for layer, _, _ in calls] == [0, 1, 2]
+    assert {tuple(q.shape[:3]) for _, q, _ in calls} == {tuple(k.shape[:3]) for _, _, k in calls}
+    assert tuple(calls[0][1].shape[:3]) == (1, HEADS, rows(architecture))
     assert not any(block._forward_pre_hooks for block in getattr(model, architecture.blocks))
 
 
 def test_they_are_the_queries_and_keys_that_make_the_output(architecture, model, inputs, monkeypatch):
-    """Of the calls over these rows the first three are the layers'; HunyuanVideo has more blocks behind."""
-    shown, called, stock = [], [], F.scaled_dot_product_attention
+    """The first three calls over these rows are those of the layers. HunyuanVideo has more blocks after them."""
+    observed, called, stock = [], [], F.scaled_dot_product_attention
     with (
         torch.no_grad(),
-        observed_attention(adapter_for(model), lambda *call, **options: shown.append((call, options))),
+        observed_attention(adapter_for(model), lambda *call, **options: observed.append((call, options))),
     ):
         model(**inputs)
 
@@ -56,7 +56,7 @@ def test_they_are_the_queries_and_keys_that_make_the_output(architecture, model,
     with torch.no_grad():
         model(**inputs)
     own = [call for call in called if call[0].shape[2] == call[1].shape[2] == rows(architecture)]
-    for ((_, query, key), options), (own_query, own_key, mask) in zip(shown, own[:3], strict=True):
+    for ((_, query, key), options), (own_query, own_key, mask) in zip(observed, own[:3], strict=True):
         assert torch.equal(query, own_query)
         assert torch.equal(key, own_key)
         assert (mask is None) == (options["attn_mask"] is None)
@@ -66,10 +66,10 @@ def test_they_are_the_queries_and_keys_that_make_the_output(architecture, model,
 def test_its_second_eigenvalue_is_that_of_the_matrix(architecture):
     model, found = architecture.transformer(), []
 
-    def see(layer, query, key, attn_mask, **options):
+    def observe(layer, query, key, attn_mask, **options):
         found.append((second_eigenvalues(query, key, attn_mask=attn_mask, **options), dense(query, key, attn_mask)))
 
-    with torch.no_grad(), observed_attention(adapter_for(model), see):
+    with torch.no_grad(), observed_attention(adapter_for(model), observe):
         model(**architecture.draw(batch=2, padding=7))
     assert len(found) == 3
     for iterated, solved in found:

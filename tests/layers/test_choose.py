@@ -120,7 +120,7 @@ def test_what_is_impossible_is_told(pipeline, frames, masks):
         choose(pipeline, [frames], [masks] * 2)
     with pytest.raises(ValueError, match="0 videos"):
         choose(pipeline, [])
-    with pytest.raises(ValueError, match=r"step 50 is outside .* 0 to 49"):
+    with pytest.raises(ValueError, match=r"step 50 is outside .*; give 0 to 49"):
         choose(pipeline, [frames], step=50)
     with pytest.raises(
         ValueError, match=r"the mask of 'cat' is bool \[9, 16, 48\]; the video needs bool \[9, 32, 48\]"

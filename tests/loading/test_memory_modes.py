@@ -15,9 +15,9 @@ from transformers import T5Config, T5EncoderModel
 import imap_fast
 from imap_fast.cli import main
 from imap_fast.doctor import peak_memory
-from imap_fast.explaining import memory
+from imap_fast.explaining import gpu_memory
 from imap_fast.explaining.explainer import Explainer
-from imap_fast.loading import modes, pipeline, placement, quantization
+from imap_fast.loading import memory_modes, pipeline, placement, quantization
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
@@ -55,7 +55,7 @@ def test_group_offloaded_pipelines_explain_to_the_same_maps(architecture: Archit
         assert_close(explainer.explain(clip(13)).gramcol, expected.gramcol, 1e-6)
 
 
-@pytest.mark.parametrize("kind", modes.QUANTIZED[1:])
+@pytest.mark.parametrize("kind", memory_modes.QUANTIZED[1:])
 def test_quantized_weights_are_traced(kind: str, architecture: Architecture) -> None:
     pytest.importorskip("torchao", reason="an extra: imap-fast[quantize]")
     made = architecture.pipeline()
@@ -72,7 +72,7 @@ def test_without_torchao_the_remedy_is_named(pipeline, monkeypatch) -> None:
         quantization.quantize(pipeline, "int8")
 
 
-@pytest.mark.parametrize("mode", modes.MODES[1:])
+@pytest.mark.parametrize("mode", memory_modes.MODES[1:])
 def test_nothing_is_offloaded_from_a_cpu(pipeline, mode: str) -> None:
     with pytest.raises(ValueError, match=f"--memory {mode} moves weights"):
         placement.place(pipeline, CPU, mode)
@@ -124,14 +124,14 @@ def test_a_text_encoder_that_sees_the_video_is_kept() -> None:
     assert not torch.equal(one.gramcol, other.gramcol)
 
 
-@pytest.mark.parametrize(("free", "windows"), [(10, 9), (1, 1), (100, memory.MOST_WINDOWS)])
+@pytest.mark.parametrize(("free", "windows"), [(10, 9), (1, 1), (100, gpu_memory.MOST_WINDOWS)])
 def test_windows_that_fit_the_free_memory(free: int, windows: int, monkeypatch) -> None:
     values = {"reset_peak_memory_stats": None, "memory_allocated": 50, "max_memory_allocated": 150}
     values |= {"mem_get_info": (free * 100, 0), "memory_reserved": 50}
     for name, value in values.items():
         monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
-    assert memory.PeakMeter(torch.device("cuda")).windows_that_fit() == windows
-    assert memory.PeakMeter(CPU).windows_that_fit() == 1
+    assert gpu_memory.PeakMeter(torch.device("cuda")).windows_that_fit() == windows
+    assert gpu_memory.PeakMeter(CPU).windows_that_fit() == 1
 
 
 def published(name: str) -> dict[str, torch.nn.Module]:
@@ -173,7 +173,7 @@ def test_a_block_is_reckoned_as_it_runs_on_tensors_without_data(name: str, monke
 @pytest.mark.slow
 def test_peaks_of_the_published_2b() -> None:
     predicted = peak_memory.predicted_peaks(published("2b"), 49, 480, 720)
-    assert list(predicted) == list(modes.MODES)
+    assert list(predicted) == list(memory_modes.MODES)
     assert predicted["full"] > predicted["model-offload"] > predicted["group-offload"]
     text, transformer = 2 * 4_762_310_656, 2 * 1_693_783_872
     assert predicted["model-offload"] == text  # parts take turns, and the largest is the text encoder
@@ -201,7 +201,7 @@ def test_the_doctor_predicts(model: str, capsys) -> None:
     assert main(["doctor", "--model", model, "--frames", "17", "--size", "64x96"]) == 0
     told = capsys.readouterr().out
     assert "windows of 17 × 64×96" in told
-    assert all(mode in told for mode in modes.MODES)
+    assert all(mode in told for mode in memory_modes.MODES)
     assert main(["doctor", "--model", model, "--json"]) == 0
     prediction = json.loads(capsys.readouterr().out)["prediction"]
     assert {name: prediction[name] for name in ("frames", "height", "width")} == {

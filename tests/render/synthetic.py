@@ -1,4 +1,4 @@
-"""Maps and clips made up for pictures."""
+"""Random maps for tests of pictures."""
 
 import torch
 
@@ -17,7 +17,7 @@ NASTY_LABELS = (
 
 
 def make_maps(labels=("alpaca", "running", "grass"), grid=(3, 5, 7), videos=None, seed=0, **settings) -> SaliencyMaps:
-    """Random maps of two kinds, four layers of six heads."""
+    """Random `imap` and `gramcol`, with scores of four layers of six heads."""
     generator = torch.Generator().manual_seed(seed)
     lead = () if videos is None else (videos,)
     scores = torch.rand(*lead, 4, 6, generator=generator) * 100

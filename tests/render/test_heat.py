@@ -1,4 +1,4 @@
-"""Values to colour: robust, per concept, and never in place."""
+"""Values as heat: robust to outliers, on a scale for each concept, and never in place."""
 
 import numpy as np
 import pytest
@@ -68,6 +68,6 @@ def test_cold_shows_the_frame_and_hot_shows_heat():
     shown = overlay_heat(backdrop, hot).astype(int)
     np.testing.assert_allclose(shown[0], 0.8 * backdrop[0], atol=1)
     hottest = shown[1, :, -3:].reshape(-1, 3)
-    assert hottest.std(0).max() < 10  # the frame hardly shows through
+    assert hottest.std(0).max() < 10  # the frame is hardly visible
     assert hottest[:, 0].min() > 200  # inferno ends in a pale yellow
     assert hottest[:, 2].max() < 190

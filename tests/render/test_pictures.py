@@ -1,4 +1,4 @@
-"""The pictures show the right thing in the right place."""
+"""Overlays, grids and figures of heads have the right content in the right place."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def hot_corner(maps, concept, height, width):
     return replace(maps, maps={"imap": imap})
 
 
-def test_one_concept_stands_beside_the_clip():
+def test_one_concept_is_next_to_the_clip():
     frames = np.full((9, 250, 300, 3), 90, np.uint8)
     maps = hot_corner(make_maps(("alpaca", "grass"), grid=(3, 6, 8)), 1, 6, 8)
     clip = maps.overlay(frames, "grass")

@@ -1,4 +1,4 @@
-"""Overlays drawn and encoded frame by frame, from files with times of their own."""
+"""Overlays that are drawn and encoded frame by frame, from files with their own timestamps."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ SECONDS = [0.0, 0.1, 0.2, 0.7, 0.8, 2.0, 2.1, 2.2, 3.5]
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Nine frames and one more, unevenly spaced."""
+    """A file of ten unevenly spaced frames; the maps cover nine."""
     path = tmp_path / "video.mkv"
     write(path, draw_frames(10, 48, 64, seed=1), [*SECONDS, 4.0], *CONTAINERS["h264.mkv"])
     return path
@@ -58,7 +58,7 @@ def test_maps_of_no_file_have_none_to_show(file: Path) -> None:
         make_maps().overlay(file)
 
 
-def test_frames_are_drawn_as_they_are_asked_for(monkeypatch) -> None:
+def test_frames_are_drawn_one_by_one(monkeypatch) -> None:
     drawn = []
     monkeypatch.setattr(
         "imap_fast.render.overlay.write_timed_mp4", lambda path, frames, fps: drawn.append(next(frames))

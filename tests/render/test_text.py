@@ -1,4 +1,4 @@
-"""Labels are drawn as they are, on one line, in the space there is."""
+"""Labels are drawn literally, on one line, in the available space."""
 
 import matplotlib
 import numpy as np

@@ -1,4 +1,4 @@
-"""When a concept is there: the curve, the active frames, and their figure."""
+"""The timeline: saliency over time, active frames, and the figure."""
 
 from io import BytesIO
 
@@ -12,7 +12,7 @@ from imap_fast.render.timeline import active_frames, saliency_of_frames, salienc
 from tests.render.synthetic import NASTY_LABELS, make_maps
 
 
-def test_a_small_spot_speaks_for_its_frame():
+def test_a_small_hot_spot_makes_its_frame_salient():
     values = torch.zeros(1, 4, 10, 10)
     values[0, 1, :1, :5] = 1  # one patch in twenty
     values[0, 2] = 1
@@ -33,7 +33,7 @@ def test_active_frames_are_those_that_reach_half_of_the_scale(active, expected):
     assert active_frames(np.array(active)) == expected
 
 
-def test_latent_frames_lie_where_their_video_frames_are():
+def test_latent_frames_have_the_times_of_their_video_frames():
     curve = saliency_of_frames(torch.tensor([[0.0, 1.0]]), torch.tensor([0.0, 2.5]).double(), 5)
     np.testing.assert_allclose(curve, [[0, 0.4, 0.8, 1, 1]])
 

@@ -1,4 +1,4 @@
-"""A report, and a browser that has it open."""
+"""A report, and its page in a browser."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_page(new_page):
-    """Opens a report, and in the end finds no complaint and no request sent."""
+    """A function that opens a report. At the end, the page sent no request over the network."""
     requests = []
 
     def open_it(path, *, viewport=DESKTOP, scheme="light"):

@@ -1,4 +1,4 @@
-"""Contrast as WCAG 2.2 defines it, measured on what a browser shows."""
+"""Contrast as in WCAG 2.2, measured in a browser."""
 
 _RATIO = """
 const channels = (colour) => colour.match(/[0-9.]+/g).map(Number);
@@ -55,4 +55,4 @@ FIELDS_AND_LINES = [
     (".downloads button", "borderTopColor"),
     (".play", "backgroundColor"),
 ]
-"""What is no text, but must be seen to understand or to use the page: a selector and the property that colours it."""
+"""Elements without text that must be visible: the selector, and the property of the colour."""

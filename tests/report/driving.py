@@ -1,4 +1,4 @@
-"""How the tests work the page, and read what it shows."""
+"""Operates the page in tests, and reads its picture."""
 
 import io
 import re
@@ -7,7 +7,7 @@ from base64 import b64decode
 import numpy as np
 from PIL import Image
 
-# For each page: the videos that it made, and how much it is unpacking.
+# Records, for each page, its videos and the number of running decompressions.
 NOTE_WORK = """(() => {
   const work = (window.work = { videos: [], unpacking: 0 });
   const { createElement } = document, { arrayBuffer } = Response.prototype;
@@ -22,7 +22,7 @@ NOTE_WORK = """(() => {
   };
 })()"""
 
-# Twice in a row: what has come to its end may begin something else.
+# Idle twice in a row, because the end of one task can start another.
 AWAIT_WORK = """async () => {
   for (let idle = 0; idle < 2; ) {
     await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
@@ -34,7 +34,7 @@ DESKTOP, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
 
 
 def await_frame(page, frame: int) -> None:
-    """Wait until the page shows that frame, and is not about to show another."""
+    """Wait until the page shows this frame, and has nothing left to do."""
     from playwright.sync_api import expect
 
     expect(page.locator("#clock")).to_have_text(re.compile(rf"^{frame} /"))
@@ -47,7 +47,7 @@ def scrub(page, frame: int) -> None:
 
 
 def show_heat(page, concept: str, opacity: int) -> None:
-    """One concept as a heat map, patch by patch."""
+    """Select the heatmap of one concept, without smoothing."""
     page.get_by_label("Heat map").check()
     page.get_by_role("radio", name=concept, exact=True).check()
     page.get_by_label("Patches").check()
@@ -56,7 +56,7 @@ def show_heat(page, concept: str, opacity: int) -> None:
 
 
 def picture(page) -> np.ndarray:
-    """What the first panel's canvas holds, `[H, W, 3]` in 0 … 255."""
+    """The picture of the first panel, int `[H, W, 3]` in [0, 255]."""
     page.evaluate(AWAIT_WORK)
     url = page.evaluate("document.querySelector('#stage canvas').toDataURL()")
     png = b64decode(url.partition(",")[2])

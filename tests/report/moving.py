@@ -1,7 +1,7 @@
-"""A clip whose every frame can be told from a picture, and maps that can be told likewise.
+"""A clip and maps whose frame numbers can be read from a picture.
 
 A white square slides right by 8 pixels a frame in the upper half. The map of "below" is hot exactly 48 pixels under it,
-where the video is black: in one picture the square tells the video's frame, and the hot spot the map's.
+where the video is black. In a picture, the square shows the frame of the video, and the hot spot that of the map.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ LABELS = ("below", "late", "background")
 
 
 def square_left(frame: int) -> int:
-    """Where the square begins, in pixels."""
+    """The left side of the square, in pixels."""
     return PATCH * frame
 
 
@@ -29,7 +29,7 @@ def make_clip(fps: float = 8.0) -> Clip:
 
 
 def make_maps(**settings) -> SaliencyMaps:
-    """Maps of every frame on patches of 8 pixels; "late" is hot only from frame 9 on, all over."""
+    """Maps of every frame on patches of 8 pixels. "late" is hot from frame 9 on, on all patches."""
     grid = FRAMES, HEIGHT // PATCH, WIDTH // PATCH
     imap = torch.zeros(len(LABELS), *grid)
     wide = SIDE // PATCH

@@ -1,4 +1,4 @@
-"""How a result shows itself in a notebook."""
+"""The HTML of a result in a notebook."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""The page in a browser: its choices, with pointer and keyboard, in light and dark, at desktop and phone width."""
+"""The page in a browser: its controls, with pointer and keyboard, in light and dark, at desktop and phone width."""
 
 import csv
 from dataclasses import replace
@@ -25,7 +25,7 @@ INJECT = """() => new Promise((refused) => {
 FOCUSED = "(({ id, name, role, innerText }) => id || name || role || innerText)(document.activeElement)"
 
 
-def test_maps_stand_side_by_side_and_one_is_always_there(open_page, report):
+def test_maps_are_side_by_side_and_one_is_always_displayed(open_page, report):
     page = open_page(report)
     page.get_by_role("checkbox", name="gramcol").check()
     assert page.locator("#stage figcaption").all_inner_texts() == ["imap", "gramcol"]
@@ -46,7 +46,7 @@ def test_the_frames_where_a_concept_is_active_are_marked(open_page, report):
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_the_playhead_stands_under_the_thumb_of_the_scrubber(open_page, report, viewport):
+def test_the_playhead_is_under_the_thumb_of_the_scrubber(open_page, report, viewport):
     page = open_page(report, viewport=viewport)
     scrubber = page.locator("#scrubber").bounding_box()
     for key, place in (("Home", 8), ("End", scrubber["width"] - 8)):
@@ -55,7 +55,7 @@ def test_the_playhead_stands_under_the_thumb_of_the_scrubber(open_page, report, 
         assert page.locator(".playhead").bounding_box()["x"] == pytest.approx(scrubber["x"] + place, abs=1)
 
 
-def test_heads_tell_their_numbers(open_page, report):
+def test_heads_show_their_scores(open_page, report):
     page = open_page(report)
     readout = page.locator("#heads .below p").first
     cells = page.get_by_role("gridcell")
@@ -70,7 +70,7 @@ def test_heads_tell_their_numbers(open_page, report):
     assert page.locator("[role=gridcell][tabindex='0']").count() == 1
 
 
-def test_the_keyboard_alone_reaches_and_works_everything(open_page, report):
+def test_the_keyboard_reaches_and_operates_everything(open_page, report):
     page = open_page(report)
     reached = []
     for _ in range(60):
@@ -123,7 +123,7 @@ def test_labels_stay_text_and_nothing_overflows(open_page, tmp_path, viewport):
     assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
 
 
-def test_a_script_that_did_not_come_with_the_page_does_not_run(browser, report):
+def test_a_foreign_script_does_not_run(browser, report):
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)
     page.goto(report.as_uri())
@@ -133,7 +133,7 @@ def test_a_script_that_did_not_come_with_the_page_does_not_run(browser, report):
     page.close()
 
 
-def test_everything_can_be_taken_away(open_page, report, tmp_path):
+def test_everything_can_be_downloaded(open_page, report, tmp_path):
     page = open_page(report)
     for button in page.locator("#downloads button").all():
         with page.expect_download() as download:
@@ -153,7 +153,7 @@ def test_everything_can_be_taken_away(open_page, report, tmp_path):
     assert len(timeline) == 1 + 2 * 3 * 17
 
 
-def test_a_concept_that_one_map_alone_has_is_shown_there(open_page, tmp_path):
+def test_a_concept_of_one_map_is_displayed_there(open_page, tmp_path):
     maps = make_maps(("cat", "dog"), grid=(3, 4, 6))
     baseline = torch.zeros(1, 3, 4, 6)
     baseline[:, 2] = 1

@@ -1,4 +1,4 @@
-"""What is on show: map and video of the same frame, in the right colours, scrubbed and playing."""
+"""The picture of the page: map and video of the same frame, in the right colours, while scrubbing and playing."""
 
 from functools import partial
 from itertools import count
@@ -21,7 +21,7 @@ from tests.report.driving import PHONE, await_frame, picture, scrub, show_heat
 
 pytestmark = pytest.mark.slow
 
-# Where the white square begins in the upper half, and where the hot spot in the lower half, in frames of `moving`.
+# The frame numbers of `moving` that the white square in the upper half and the hot spot in the lower half show.
 SEEN = f"""() => {{
   const canvas = document.querySelector("#stage canvas"), scale = canvas.width / {moving.WIDTH};
   const {{ data }} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -60,7 +60,7 @@ def test_playing_keeps_map_and_video_on_the_same_frame(open_page, report):
     page.get_by_role("button", name="Pause").click()
 
 
-def test_hasty_scrubbing_ends_where_it_was_let_go(open_page, report):
+def test_fast_scrubbing_ends_at_the_last_frame_requested(open_page, report):
     page = open_page(report)
     show_heat(page, "below", opacity=60)
     page.evaluate(
@@ -118,7 +118,7 @@ def test_concepts_have_their_colours_and_can_be_switched_off(open_page, report):
     assert page.locator("#timeline li .name").all_inner_texts() == ["late"]
 
 
-def test_a_threshold_cuts_off_what_is_colder(open_page, report):
+def test_a_threshold_hides_colder_patches(open_page, report):
     page = open_page(report)
     show_heat(page, "background", opacity=100)
     beside = picture(page)[-8]
@@ -130,7 +130,7 @@ def test_a_threshold_cuts_off_what_is_colder(open_page, report):
     np.testing.assert_array_equal(cut[half + 40 :], beside[half + 40 :])
 
 
-def test_the_last_of_2000_frames_is_found_again(open_page, tmp_path):
+def test_frames_of_a_video_of_2000_frames_are_exact(open_page, tmp_path):
     frames = np.zeros((2001, 32, 64, 3), np.uint8)
     for frame, shown in enumerate(frames):
         shown[:, : frame % 64] = 255
@@ -143,7 +143,7 @@ def test_the_last_of_2000_frames_is_found_again(open_page, tmp_path):
 
 
 def test_a_demo_clip_shows_an_object_where_its_exact_mask_is(open_page, tmp_path):
-    # No two of its frames are alike, and none of its colours is as red as heat.
+    # All frames of this scene differ, and none of its colours is as red as heat.
     scene = next(
         scene
         for scene in map(partial(world.sample, split="train"), count())
@@ -165,7 +165,7 @@ def test_a_demo_clip_shows_an_object_where_its_exact_mask_is(open_page, tmp_path
     page = open_page(tmp_path / "report.html")
     show_heat(page, scene.objects[0].label, opacity=100)
     page.locator("#threshold").fill("50")
-    # The middle of each pixel of the clip.
+    # The centre of each pixel of the clip.
     sides = zip(picture(page).shape[:2], scene.frames.shape[1:3], strict=True)
     at = np.ix_(*[((np.arange(pixels) + 0.5) * shown / pixels).astype(int) for shown, pixels in sides])
     for frame in (0, 5, 11, 16, 24):
@@ -174,7 +174,7 @@ def test_a_demo_clip_shows_an_object_where_its_exact_mask_is(open_page, tmp_path
         video = picture(page)[at]
         assert np.abs(scene.frames - video).mean((1, 2, 3)).argmin() == frame
         page.locator("#opacity").fill("100")
-        hot = picture(page)[at][..., 0] > 130  # redder than anything that fades under the heat
+        hot = picture(page)[at][..., 0] > 130  # redder than any faded pixel of the video
         overlap = (scene.objects[0].mask & hot).sum((1, 2)) / (scene.objects[0].mask | hot).sum((1, 2))
         assert overlap.argmax() == frame
         assert overlap[frame] > 0.9

@@ -1,4 +1,4 @@
-"""The report's video: the frames that the maps cover, playable everywhere, never held whole."""
+"""The video of the report: the frames that the maps cover, playable in every browser, never all in memory."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def maps():
 
 
 def encode(path, clip, codec, rate=8, **options):
-    """`clip` as another program might have written it."""
+    """Write `clip` like another program."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, options=options)
         stream.height, stream.width, stream.pix_fmt = *clip.frames.shape[1:3], "yuv420p"
@@ -34,7 +34,7 @@ def encode(path, clip, codec, rate=8, **options):
 
 
 def retimed(path, other, *, uneven, sound):
-    """The same pictures, the last of them later than the rest, or with silence beside them."""
+    """Write the same pictures with other timestamps for the last ones, or with a silent audio stream."""
     with av.open(str(path)) as source, av.open(str(other), "w") as target:
         stream = target.add_stream_from_template(source.streams.video[0])
         silence = target.add_stream("aac", rate=48000) if sound else None

@@ -1,4 +1,4 @@
-"""The file: whole, self-contained, small, and safe whatever the labels say."""
+"""The file of the report: complete, self-contained, small, and safe with any labels."""
 
 import base64
 import hashlib
@@ -44,7 +44,7 @@ def test_the_policy_names_the_style_and_the_script_that_are_there_and_nothing_el
     assert policy.startswith("default-src 'none';")
     assert "unsafe" not in policy
     assert not re.search(r'(src|href|action)="', page)
-    assert set(re.findall(r"https?://[^\"' ]+", page)) == {"http://www.w3.org/2000/svg"}  # a name, not an address
+    assert set(re.findall(r"https?://[^\"' ]+", page)) == {"http://www.w3.org/2000/svg"}  # a namespace, not an address
 
 
 def test_it_says_what_is_known_of_the_run(page):
@@ -85,7 +85,7 @@ def test_labels_stay_text(tmp_path):
 
 @pytest.mark.slow
 def test_49_frames_and_8_concepts_stay_under_5_megabytes_beside_the_video(tmp_path):
-    noise = torch.randn(8, 13, 30, 45, generator=torch.Generator().manual_seed(0))  # which compresses worst
+    noise = torch.randn(8, 13, 30, 45, generator=torch.Generator().manual_seed(0))  # which compresses badly
     labels = tuple(f"concept {i}" for i in range(8))
     scores = torch.rand(17, 30) * 100
     maps = SaliencyMaps(

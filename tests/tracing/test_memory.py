@@ -13,7 +13,7 @@ import imap_fast
 from imap_kernels.qk_match import reference
 from tests.architectures import Architecture
 
-pytestmark = pytest.mark.usefixtures("operations_in_view")
+pytestmark = pytest.mark.usefixtures("unwrapped_operations")
 
 # Primes, so that a size tells what it is made of: 5 heads, 23 text tokens, 2 concepts and the padding, and 7 frames of
 # 11 × 13 patches.

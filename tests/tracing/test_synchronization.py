@@ -13,7 +13,7 @@ import imap_fast
 from imap_kernels.qk_match import reference
 from tests.architectures import Architecture
 
-pytestmark = pytest.mark.usefixtures("operations_in_view")
+pytestmark = pytest.mark.usefixtures("unwrapped_operations")
 
 SCORES = ("chi", "fisher", "dbi", "silhouette")
 

@@ -1,4 +1,4 @@
-"""Frames and small media files, made where they are needed."""
+"""Frames and small media files for tests."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from PIL import Image
 
 
 def draw_frames(count: int, height: int, width: int, seed: int) -> np.ndarray:
-    """Smooth random frames, as a codec likes them: uint8 `[count, height, width, 3]`."""
+    """Smooth random frames, which compress well: uint8 `[count, height, width, 3]`."""
     noise = np.random.default_rng(seed).integers(0, 256, (count, 3, 4, 3), dtype=np.uint8)
     return np.stack([np.asarray(Image.fromarray(n).resize((width, height), Image.Resampling.BICUBIC)) for n in noise])
 
 
 def write_sound(path: Path) -> None:
-    """A second of silence."""
+    """Write a second of silence."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=8000, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
@@ -24,9 +24,9 @@ def write_sound(path: Path) -> None:
 
 
 def turn_clockwise(path: Path) -> None:
-    """Give an .mp4 the display matrix by which a phone says: turn the picture a quarter clockwise."""
+    """Set the display matrix of an .mp4, as a phone does: rotate the picture by 90° clockwise."""
     content = bytearray(path.read_bytes())
-    matrix = content.index(b"tkhd") + 44  # behind the type: version, times, track, duration, layer, volume
+    matrix = content.index(b"tkhd") + 44  # after the type: version, times, track, duration, layer, volume
     one = 1 << 16
     for place, value in enumerate((0, one, 0, -one, 0, 0)):
         content[matrix + 4 * place : matrix + 4 * place + 4] = value.to_bytes(4, "big", signed=True)

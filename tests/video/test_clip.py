@@ -1,4 +1,4 @@
-"""What counts as a clip."""
+"""`Clip`: the forms of frames that it accepts."""
 
 import numpy as np
 import pytest

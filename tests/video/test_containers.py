@@ -1,4 +1,4 @@
-"""Real containers: what frames come out of them, and when."""
+"""Video containers: their frames, and the times of the frames."""
 
 from contextlib import contextmanager
 from fractions import Fraction
@@ -25,7 +25,7 @@ CONTAINERS = {
 
 
 def write(path: Path, frames: np.ndarray, seconds: list[float], codec: str, pix_fmt: str, options: dict) -> None:
-    """Frames at these times; where the build lacks the encoder, the test is skipped."""
+    """Write frames at these times. The test is skipped if this build of PyAV has no such encoder."""
     try:
         av.Codec(codec, "w")
     except av.FFmpegError:
@@ -54,7 +54,7 @@ def test_every_container_gives_its_frames_and_their_times(name: str, tmp_path: P
     assert times == pytest.approx(seconds, abs=2e-3)
     error = np.abs(np.stack(read).astype(int) - frames).mean((1, 2, 3))
     assert error.max() < (40 if name.endswith("gif") else 12)
-    # Each is nearest to the frame that it is.
+    # Each frame is closest to its original.
     away = np.abs(np.stack(read)[:, None].astype(int) - frames[None]).mean((2, 3, 4))
     assert away.argmin(1).tolist() == list(range(12))
 
@@ -111,13 +111,13 @@ def test_a_corrupted_middle_is_named_and_the_rest_is_read(tmp_path: Path) -> Non
     assert end in times
     assert not [time for time in times if begin < time < end]
     assert 1.5 < begin < end < 3.5
-    # The same where earlier frames are passed over.
+    # The same if earlier frames are skipped.
     assert [time for _, time in video.timed_frames(25)] == times[25:]
     assert video.gaps == [(begin, end)]
 
 
 class Swallowing:
-    """A container some of whose frames the decoder drops without a word."""
+    """A container whose decoder drops some frames silently."""
 
     def __init__(self, container: av.container.InputContainer, dropped: set[int]) -> None:
         self.container, self.dropped = container, dropped
@@ -126,8 +126,8 @@ class Swallowing:
     def demux(self, stream):
         for packet in self.container.demux(stream):
             frames = [frame for frame in packet.decode() if round(10 * frame.time) not in self.dropped]
-            told = {name: getattr(packet, name) for name in ("size", "pts", "is_discard")}
-            yield SimpleNamespace(**told, decode=lambda frames=frames: frames)
+            attributes = {name: getattr(packet, name) for name in ("size", "pts", "is_discard")}
+            yield SimpleNamespace(**attributes, decode=lambda frames=frames: frames)
 
 
 @pytest.mark.parametrize(
@@ -140,20 +140,18 @@ class Swallowing:
         (set(), []),
     ],
 )
-def test_frames_that_a_decoder_drops_in_silence_are_missed(
-    dropped: set[int], gaps: list, tmp_path, monkeypatch
-) -> None:
-    name, opened = "h264.mkv", VideoFile._opened
+def test_frames_that_a_decoder_drops_silently_are_gaps(dropped: set[int], gaps: list, tmp_path, monkeypatch) -> None:
+    name, opened = "h264.mkv", VideoFile._open_container
     write(tmp_path / name, draw_frames(12, 64, 80, seed=9), [n / 10 for n in range(12)], *CONTAINERS[name])
     video = VideoFile(tmp_path / name)
-    video._duration = None  # as where the file does not tell it
+    video._duration = None  # as if the file did not contain it
 
     @contextmanager
     def swallowing(video: VideoFile):
         with opened(video) as container:
             yield Swallowing(container, dropped)
 
-    monkeypatch.setattr(VideoFile, "_opened", swallowing)
+    monkeypatch.setattr(VideoFile, "_open_container", swallowing)
     assert len(list(video.timed_frames())) == 12 - len(dropped)
     assert [edge for gap in video.gaps for edge in gap] == [
         edge if edge is None else pytest.approx(edge) for gap in gaps for edge in gap

@@ -1,4 +1,4 @@
-"""Clips to files and back."""
+"""Clips written to files and read again."""
 
 import av
 import numpy as np
@@ -17,7 +17,7 @@ def test_a_saved_clip_reads_back(tmp_path, height, width, fps):
     back = read_clip(tmp_path / "clip.mp4")
     assert back.frames.shape == (5, height + height % 2, width + width % 2, 3)
     assert back.fps == pytest.approx(fps)
-    # H.264 halves the colour planes and rounds; a swapped or shifted colour is far beyond this.
+    # H.264 halves the colour planes and rounds. Swapped or shifted colours would differ much more.
     difference = np.abs(back.frames[:, :height, :width].astype(int) - frames)
     assert difference.mean() < 6
     assert list(tmp_path.iterdir()) == [tmp_path / "clip.mp4"]
@@ -29,7 +29,7 @@ def test_pure_colours_stay_pure(tmp_path):
     Clip(frames).save(tmp_path / "clip.mp4")
     np.testing.assert_allclose(read_clip(tmp_path / "clip.mp4").frames.astype(int), frames, atol=6)
     with av.open(str(tmp_path / "clip.mp4")) as container:
-        assert container.streams.video[0].codec_context.colorspace == 1  # BT.709, told to the player
+        assert container.streams.video[0].codec_context.colorspace == 1  # BT.709, as the player must know
 
 
 def test_a_saved_clip_plays_in_a_browser(tmp_path):
@@ -60,7 +60,7 @@ def test_only_the_first_frames_are_read(tmp_path):
 
 def test_a_turned_clip_is_read_upright(tmp_path):
     frames = np.zeros((2, 32, 64, 3), np.uint8)
-    frames[:, :16, :16] = 255  # top left, which a quarter turn clockwise brings to the top right
+    frames[:, :16, :16] = 255  # top left; a rotation by 90° clockwise moves it to the top right
     Clip(frames).save(tmp_path / "clip.mp4")
     turn_clockwise(tmp_path / "clip.mp4")
     upright = read_clip(tmp_path / "clip.mp4").frames
@@ -82,7 +82,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_what_is_no_video_is_refused_by_name(tmp_path):
     (tmp_path / "empty.mp4").touch()
-    (tmp_path / "text.txt").write_text("hello world\nthis is text\n" * 20)  # which FFmpeg would play as ANSI art
+    (tmp_path / "text.txt").write_text("hello world\nthis is text\n" * 20)  # FFmpeg would decode it as ANSI art
     (tmp_path / "noise.mp4").write_bytes(np.random.default_rng(5).bytes(5000))
     write_sound(tmp_path / "sound.m4a")
     for name, says in {
@@ -116,7 +116,7 @@ def test_what_comes_before_a_cut_can_be_read(tmp_path):
     frames = np.random.default_rng(7).integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)
     Clip(frames).save(path)
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(ValueError, match="breaks off after"):
+    with pytest.raises(ValueError, match="is damaged after"):
         read_clip(path)
     assert len(read_clip(path, num_frames=2).frames) == 2
 

@@ -1,4 +1,4 @@
-"""Damaged files of every kind: read as far as they go, or refused; never a crash, and never a part taken for all."""
+"""Damaged files: they are read with their gaps or refused. Nothing crashes, and no gap is overlooked."""
 
 import random
 from pathlib import Path
@@ -14,7 +14,7 @@ FILES_OF_EACH = 40
 
 
 def damaged(content: bytes, draw: random.Random) -> bytes:
-    """Cut off, or with bits flipped: a few anywhere, or many in one place."""
+    """The content, truncated, without some bytes, or with flipped bits: a few anywhere, or many in one place."""
     kind = draw.choice(("cut", "flips", "burst", "hole"))
     if kind == "cut":
         return content[: draw.randrange(1, len(content))]

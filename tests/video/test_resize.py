@@ -1,4 +1,4 @@
-"""Frames at a model's size."""
+"""Frames resized and cropped to the size of a model."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_an_impossible_size_is_refused(size):
 
 @pytest.mark.parametrize("source", [(480, 854), (854, 480), (60, 90), (37, 53)])
 def test_the_window_kept_is_what_the_crop_shows(source):
-    """The same rows and columns: what is bright at the window's borders is bright at the picture's."""
+    """`kept_window` and `resize_and_crop` keep the same rows and columns."""
     rows, columns = kept_window(*source, 48, 72)
     frames = np.zeros((1, *source, 3), np.uint8)
     frames[:, rows, columns] = 200

@@ -32,7 +32,7 @@ def palette_masks(folder: Path, *, captions: Path | None = None) -> DataSet:
     Objects with the same name in a clip are one concept, because words cannot distinguish them.
 
     Args:
-        folder: in the layout of DAVIS or YouTube-VOS. If it has several resolutions, 480p or the first one by name.
+        folder: a folder in the layout of DAVIS or YouTube-VOS. Of several resolutions, 480p or else the first is read.
         captions: a JSON object `{clip: {"caption": …, "concepts": {number of the object: name}}}`. Only its clips are
             read. None: `meta.json`, whose categories are the concepts and the caption.
 
@@ -57,7 +57,7 @@ def _clip_folders(folder: Path) -> tuple[Path, Path]:
     """The folders with the frames and the masks of the clips."""
     frames, masks = folder / "JPEGImages", folder / "Annotations"
     if not frames.is_dir() or not masks.is_dir():
-        raise ValueError(f"{folder} has not the layout of DAVIS; give a folder with JPEGImages and Annotations")
+        raise ValueError(f"{folder} does not have the layout of DAVIS; give a folder with JPEGImages and Annotations")
     if any(frames.glob("*/*.jpg")):
         return frames, masks
     resolutions = sorted(
@@ -72,22 +72,22 @@ def _clip_folders(folder: Path) -> tuple[Path, Path]:
 def _read_captions(path: Path) -> dict[str, tuple[str, dict[int, str]]]:
     """The caption of each clip, and the names of its objects by number."""
     texts_of = {}
-    for clip, given in _object(path).items():
+    for clip, entry in _object(path).items():
         try:
-            names = {int(number): name for number, name in given["concepts"].items()}
-            texts = (given["caption"], *names.values())
+            names = {int(number): name for number, name in entry["concepts"].items()}
+            texts = (entry["caption"], *names.values())
         except (AttributeError, KeyError, TypeError, ValueError):
             texts = (None,)
         if len(texts) == 1 or not all(isinstance(text, str) and text.strip() for text in texts):
             raise ValueError(
-                f'{path}: write {clip!r} like {{"caption": "a dog runs", "concepts": {{"1": "dog"}}}}, not {given!r}'
+                f'{path}: write {clip!r} like {{"caption": "a dog runs", "concepts": {{"1": "dog"}}}}, not {entry!r}'
             )
-        texts_of[clip] = given["caption"], names
+        texts_of[clip] = entry["caption"], names
     return texts_of
 
 
 def _read_meta(path: Path) -> dict[str, tuple[str, dict[int, str]]]:
-    """The same from the categories of YouTube-VOS."""
+    """The same as `_read_captions`, from the categories of YouTube-VOS."""
     if not path.exists():
         raise ValueError(
             f"{path.parent} has no meta.json that describes its clips; give captions, a JSON object "
@@ -95,8 +95,8 @@ def _read_meta(path: Path) -> dict[str, tuple[str, dict[int, str]]]:
         )
     texts_of = {}
     try:
-        for clip, given in _object(path)["videos"].items():
-            names = {int(number): each["category"].replace("_", " ") for number, each in given["objects"].items()}
+        for clip, entry in _object(path)["videos"].items():
+            names = {int(number): each["category"].replace("_", " ") for number, each in entry["objects"].items()}
             texts_of[clip] = ", ".join(dict.fromkeys(names.values())), names
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not the meta.json of YouTube-VOS ({error!r}); give captions instead") from error

@@ -61,8 +61,8 @@ def _check(path: Path, number: int, record: Any) -> None:
 
 def _read(root: Path, record: dict[str, Any]) -> Example:
     video = root / record["video_path"]
-    wanted = (*record["concepts"], *([record["object"]] if "object" in record else []))
-    concepts = tuple(dict.fromkeys(each.strip() for each in wanted))
+    labels = (*record["concepts"], *([record["object"]] if "object" in record else []))
+    concepts = tuple(dict.fromkeys(label.strip() for label in labels))
     folder = root / MASKS / video.stem
     if not folder.is_dir() or "object" not in record:
         return Example(video, record["caption"], concepts)

@@ -6,11 +6,11 @@ function showHeads({ score, layers, scores, colours, chosen, scale }) {
   const place = document.getElementById("heads");
   const explanation = document.getElementById("heads-explanation");
   explanation.textContent =
-    `How well each head's features tell the frames apart (${score}). ` +
+    `How well the features of each head separate the frames (${score}). ` +
     "Dots mark the motion heads. imap is their mean.";
-  const readout = element("p", { textContent: "Layers down, heads across. Point at one for its numbers." });
+  const readout = element("p", { textContent: "Layers down, heads across. Point at a head for its score." });
 
-  const tell = (layer, head) => {
+  const describe = (layer, head) => {
     const rank = chosen[layer].indexOf(head);
     const value = scores[layer][head] ?? "no score";
     const role = rank < 0 ? "" : ` · chosen, ${rank + 1} of ${chosen[layer].length}`;
@@ -18,11 +18,11 @@ function showHeads({ score, layers, scores, colours, chosen, scale }) {
   };
   const cells = scores.map((row, layer) =>
     row.map((_, head) => {
-      const cell = element("div", { role: "gridcell", tabIndex: -1, "aria-label": tell(layer, head) });
+      const cell = element("div", { role: "gridcell", tabIndex: -1, "aria-label": describe(layer, head) });
       cell.style.setProperty("--score", colours[layer][head]);
       cell.classList.toggle("chosen", chosen[layer].includes(head));
-      cell.addEventListener("focus", () => (readout.textContent = tell(layer, head)));
-      cell.addEventListener("pointerenter", () => (readout.textContent = tell(layer, head)));
+      cell.addEventListener("focus", () => (readout.textContent = describe(layer, head)));
+      cell.addEventListener("pointerenter", () => (readout.textContent = describe(layer, head)));
       return cell;
     }),
   );

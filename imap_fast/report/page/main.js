@@ -17,7 +17,7 @@ const facts = [
 ];
 document.getElementById("facts").append(...facts.map((fact) => element("span", { textContent: fact })));
 document.getElementById("footer").textContent =
-  `Written by imap-fast ${report.version}. This page is whole in itself and asks for nothing from anywhere.`;
+  `Written by imap-fast ${report.version}. This page is self-contained and loads nothing from the network.`;
 
 const view = new View(report);
 const planes = new Planes(report);

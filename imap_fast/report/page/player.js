@@ -8,8 +8,8 @@ class Player extends EventTarget {
     Object.assign(this, { frames, fps, frame: 0 });
     this.video = element("video", { muted: true, loop: true, playsInline: true, preload: "auto" });
     this.video.src = URL.createObjectURL(new Blob([bytes], { type: "video/mp4" }));
-    for (const name of ["play", "pause"]) this.video.addEventListener(name, () => this.#tell("state"));
-    this.video.addEventListener("error", () => this.#tell("trouble"));
+    for (const name of ["play", "pause"]) this.video.addEventListener(name, () => this.#emit("state"));
+    this.video.addEventListener("error", () => this.#emit("trouble"));
     this.video.addEventListener("seeked", () => this.#sought());
     this.video.addEventListener("loadeddata", () => this.seek(0), { once: true });
     if (this.video.requestVideoFrameCallback) this.#onFrame();
@@ -22,7 +22,7 @@ class Player extends EventTarget {
 
   toggle() {
     if (this.playing) this.video.pause();
-    else this.video.play().catch(() => this.#tell("trouble"));
+    else this.video.play().catch(() => this.#emit("trouble"));
   }
 
   // One seek at a time. Of the seeks requested in the meantime, only the last one runs.
@@ -59,10 +59,10 @@ class Player extends EventTarget {
   #present(frame) {
     this.frame = Math.min(Math.max(frame, 0), this.frames - 1);
     if (this.playing) this.#wanted = this.frame;
-    this.#tell("frame");
+    this.#emit("frame");
   }
 
-  #tell(name) {
+  #emit(name) {
     this.dispatchEvent(new Event(name));
   }
 }

@@ -68,8 +68,8 @@ class Timeline {
     const when = active.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`)).join(", ");
     const name = element("span", { className: "name", dir: "auto", textContent: concept.label });
     const source = this.view.maps.length > 1 ? `${concept.map.name}: ` : "";
-    const told = source + (when ? `active ${when}` : "never active");
-    const frames = element("span", { className: "frames", title: told, textContent: told });
+    const activity = source + (when ? `active ${when}` : "never active");
+    const frames = element("span", { className: "frames", title: activity, textContent: activity });
     return colouredAs(element("li", {}, element("p", {}, name, frames), bars), concept);
   }
 

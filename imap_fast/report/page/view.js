@@ -18,13 +18,13 @@ class View extends EventTarget {
       deep: deep[i % deep.length],
     }));
     // An added background serves only the contrast, and is not displayed at first.
-    const telling = this.concepts.filter(({ label }) => label !== "background");
-    for (const concept of (telling.length ? telling : this.concepts).slice(0, AT_FIRST)) concept.shown = true;
+    const foreground = this.concepts.filter(({ label }) => label !== "background");
+    for (const concept of (foreground.length ? foreground : this.concepts).slice(0, AT_FIRST)) concept.shown = true;
     this.#offerMaps();
     this.#offerConcepts();
     document.getElementById("controls").addEventListener("input", (event) => this.#chosen(event.target));
     document.getElementById("controls").addEventListener("submit", (event) => event.preventDefault());
-    this.#tell();
+    this.#update();
   }
 
   get mode() {
@@ -76,7 +76,7 @@ class View extends EventTarget {
     if (field.name === "concept" && heat) this.#only(this.concepts[field.value]);
     if (field.name === "concept" && !heat) this.concepts[field.value].shown = field.checked;
     if (field.name === "map" && this.maps.length === 0) field.checked = true;
-    this.#tell();
+    this.#update();
   }
 
   #only(concept) {
@@ -105,7 +105,7 @@ class View extends EventTarget {
     );
   }
 
-  #tell() {
+  #update() {
     for (const name of ["opacity", "threshold"]) {
       const { value, max } = this.#fields[name];
       this.#fields[name].style.setProperty("--done", value / max);

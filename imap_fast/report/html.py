@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 from imap_fast.files import atomic_write
-from imap_fast.report.content import content
 from imap_fast.report.data import ReportData
 from imap_fast.report.figures import figures
+from imap_fast.report.page_content import content
 from imap_fast.report.planes import pack
 from imap_fast.report.video import embed_video
 

@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imap_fast.models.noise import Noise
-from imap_fast.models.video_forward import VideoForward
+from imap_fast.models.real_video.base import VideoForward
+from imap_fast.models.real_video.noise import Noise
 
 GUIDANCE_SCALE = 6.0
 """The default of the text-to-video pipeline. The distilled model takes it as an input."""

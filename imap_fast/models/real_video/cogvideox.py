@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imap_fast.models.noise import Noise
-from imap_fast.models.video_forward import VideoForward
+from imap_fast.models.real_video.base import VideoForward
+from imap_fast.models.real_video.noise import Noise
 
 
 class CogVideoXForward(VideoForward):

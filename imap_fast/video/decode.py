@@ -48,7 +48,7 @@ class VideoFile:
             raise VideoError(f"{path} is a folder; give the path of one video file in it")
         if self.path.stat().st_size == 0:
             raise VideoError(f"{path} is empty; copy or download it again")
-        with self._opened() as container:
+        with self._open_container() as container:
             stream = container.streams.video[0]
             rate = stream.average_rate or stream.guessed_rate
             if not rate:
@@ -123,7 +123,7 @@ class VideoFile:
 
     def _decoded_frames(self) -> Iterator[av.VideoFrame | None]:
         """Yield frames in display order, and None for damage."""
-        with self._opened() as container:
+        with self._open_container() as container:
             stream = container.streams.video[0]
             stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             packets = container.demux(stream)
@@ -163,7 +163,7 @@ class VideoFile:
             return file.read() == last
 
     @contextmanager
-    def _opened(self) -> Iterator[av.container.InputContainer]:
+    def _open_container(self) -> Iterator[av.container.InputContainer]:
         # A file object, not a name: FFmpeg would interpret some names as patterns or protocols.
         with self.path.open("rb") as file:
             try:

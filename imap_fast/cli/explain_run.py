@@ -21,7 +21,7 @@ from imap_fast.cli.results import (
     resumable_folder,
     write_results,
 )
-from imap_fast.video.file import VideoError, VideoFile
+from imap_fast.video.decode import VideoError, VideoFile
 
 
 class Run:

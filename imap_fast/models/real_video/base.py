@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imap_fast.models.noise import Noise
+from imap_fast.models.real_video.noise import Noise
 
 
 class VideoForward(ABC):

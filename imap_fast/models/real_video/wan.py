@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from imap_fast.models.noise import Noise
-from imap_fast.models.video_forward import VideoForward
+from imap_fast.models.real_video.base import VideoForward
+from imap_fast.models.real_video.noise import Noise
 
 TEXT_LENGTH = 512
 

@@ -1,0 +1,1 @@
+"""The pass of a real video through each architecture: encoded, noised to a step, and read once."""

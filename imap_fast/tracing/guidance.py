@@ -1,0 +1,46 @@
+"""Guidance: which forward passes, and which videos of a batch, are conditional. Only these are read."""
+
+from __future__ import annotations
+
+from imap_fast.models.adapter import Adapter
+
+
+class Guidance:
+    """Follows the classifier-free guidance of a run, which takes one of two forms.
+
+    In one pass, the first half of the batch is unconditional. In two passes, the second one is.
+
+    Args:
+        adapter: of the model.
+        guided: as in `trace`. If given, no pass is left out.
+    """
+
+    def __init__(self, adapter: Adapter, guided: bool | None) -> None:
+        self._adapter, self._given = adapter, guided
+        self._run_guided = False
+        self._timestep: object = None
+
+    def run_begins(self, guided: bool) -> None:
+        """Record whether the pipeline guides this run."""
+        self._run_guided = guided
+
+    def is_unconditional_pass(self) -> bool:
+        """Whether this pass is the second one of its step. Call it once per pass.
+
+        Every pipeline sets `current_timestep` at each step. If a step has two passes, the conditional one is first.
+        """
+        if self._given is not None:
+            return False
+        before, self._timestep = self._timestep, getattr(self._adapter.pipeline, "current_timestep", None)
+        return self._timestep is not None and self._timestep is before
+
+    def conditional_videos(self, batch: int) -> slice:
+        """The videos of a batch that are conditional.
+
+        Raises:
+            ValueError: a guided batch has no two halves.
+        """
+        guided = self._adapter.guides_in_batch and self._run_guided if self._given is None else self._given
+        if guided and batch % 2:
+            raise ValueError(f"guided=True, but a batch of {batch} has no two halves; pass guided=False")
+        return slice(batch // 2 if guided else 0, batch)
