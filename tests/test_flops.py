@@ -38,17 +38,18 @@ def hunyuan_video() -> tuple[nn.Module, dict[str, Tensor]]:
 
 
 # Least operations of the stock forward: those of its blocks' linear layers. For CogVideoX 2 guided halves × 17,776 rows
-# × 30 layers × 12 · 1920² weights; for HunyuanVideo 17,806 rows × 60 layers × 12 · 3072² weights.
+# × 30 layers × 12 · 1920² weights; for HunyuanVideo 17,806 rows × 60 layers × 12 · 3072² weights. And the most that a
+# trace may make of them.
 MODELS = {
-    "CogVideoX-2B": (cogvideox_2b, True, 2 * 2 * 17776 * 30 * 12 * 1920**2),
-    "HunyuanVideo": (hunyuan_video, False, 2 * 17806 * 60 * 12 * 3072**2),
+    "CogVideoX-2B": (cogvideox_2b, True, 2 * 2 * 17776 * 30 * 12 * 1920**2, 1.001),
+    "HunyuanVideo": (hunyuan_video, False, 2 * 17806 * 60 * 12 * 3072**2, 1.01),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_eight_concepts_cost_at_most_one_percent(name: str) -> None:
-    make, guided, least = MODELS[name]
+    make, guided, least, most = MODELS[name]
     with torch.device("meta"):
         transformer, inputs = make()
         concepts = torch.empty(8, 4096)
@@ -64,4 +65,4 @@ def test_eight_concepts_cost_at_most_one_percent(name: str) -> None:
         assert tracer.settings.layers == tracer.adapter.published_layers
         traced = flops()
     assert stock > least
-    assert stock < traced <= 1.01 * stock
+    assert stock < traced <= most * stock
