@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# A file's tests stay together, as what they share does; files come in turn, the slowest not last.
+# A file's tests stay together, as what they share does; files come in the order of tests/conftest.py.
 WORKERS := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check lint clean
