@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# The tests of a file run in one process, because they share fixtures. Files are started in order.
+# The tests of a file run in one process, because they share fixtures. tests/conftest.py orders the files.
 WORKERS := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check lint clean

@@ -31,6 +31,12 @@ PATIENCE = 10 * 60 * 1000  # milliseconds that a page may take for anything: a m
 OFFLINE = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files without a slow test come last: so no worker waits long for the other ones."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def pytest_collection_finish() -> None:
     """Leaves what was imported to itself."""
     gc.enable()

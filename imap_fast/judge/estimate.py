@@ -6,10 +6,11 @@ import math
 from imap_fast.judge.question import Question
 
 CHARACTERS_PER_TOKEN = 4
-"""The approximate length of a token of text."""
+"""The approximate length of a token, in characters."""
 
 ANSWER_TOKENS = 250
-"""The approximate length of an answer: five scores and five sentences, as JSON. A reasoning model writes more."""
+"""The approximate length of an answer, in tokens. It is five scores and five sentences, as JSON; a reasoning model writes
+more."""
 
 MAX_SIDE, SHORT_SIDE, TILE, TILE_TOKENS, BASE_TOKENS = 2048, 768, 512, 170, 85
 """The rule of OpenAI for images; see `image_tokens`."""

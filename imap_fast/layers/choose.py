@@ -98,7 +98,7 @@ def choose_layers(
 
     Args:
         pipe: as in `imap_fast.explain`.
-        videos: as in `imap_fast.explain`. Give several: the layers that suit one or two need not suit others.
+        videos: as in `imap_fast.explain`. Give several, because a few can mislead.
         prompts: what each video shows.
         masks: for each video, the mask of each concept, bool `[T, height, width]` of the frames of the video. None for
             a concept that only serves the contrast, such as the background. Without `masks`, only λ₂ is measured.

@@ -37,18 +37,19 @@ def hunyuan_video() -> tuple[nn.Module, dict[str, Tensor]]:
     return HunyuanVideoTransformer3DModel(), inputs
 
 
-# Lower bounds of the stock forward pass: the linear layers of its blocks. CogVideoX: 2 guided halves × 17,776 rows × 30
-# layers × 12 · 1920² weights. HunyuanVideo: 17,806 rows × 60 layers × 12 · 3072² weights.
+# For each model, a lower bound of the stock forward pass: the linear layers of its blocks. CogVideoX: 2 guided halves ×
+# 17,776 rows × 30 layers × 12 · 1920² weights. HunyuanVideo: 17,806 rows × 60 layers × 12 · 3072² weights. Then the
+# highest ratio that a trace may have to it.
 MODELS = {
-    "CogVideoX-2B": (cogvideox_2b, True, 2 * 2 * 17776 * 30 * 12 * 1920**2),
-    "HunyuanVideo": (hunyuan_video, False, 2 * 17806 * 60 * 12 * 3072**2),
+    "CogVideoX-2B": (cogvideox_2b, True, 2 * 2 * 17776 * 30 * 12 * 1920**2, 1.001),
+    "HunyuanVideo": (hunyuan_video, False, 2 * 17806 * 60 * 12 * 3072**2, 1.01),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_eight_concepts_cost_at_most_one_percent(name: str) -> None:
-    make, guided, least = MODELS[name]
+    make, guided, least, most = MODELS[name]
     with torch.device("meta"):
         transformer, inputs = make()
         concepts = torch.empty(8, 4096)
@@ -64,4 +65,4 @@ def test_eight_concepts_cost_at_most_one_percent(name: str) -> None:
         assert tracer.settings.layers == tracer.adapter.published_layers
         traced = flops()
     assert stock > least
-    assert stock < traced <= 1.01 * stock
+    assert stock < traced <= most * stock

@@ -135,9 +135,9 @@ def test_memory_is_omitted_if_no_allocator_reports_it() -> None:
     assert names == {"stock_seconds_tiny", "traced_seconds_tiny", "step_ratio_tiny"}
 
 
-@pytest.mark.slow
-def test_a_traced_full_size_step_is_counted() -> None:
-    assert 1 < step_flops(MODELS["2b"], 8) < 1.001
+def test_a_traced_step_is_counted() -> None:
+    """At full size `tests/benchmarks/test_flops.py` counts it, with more maps."""
+    assert 1.01 < step_flops(MODELS["tiny"], 8) < 1.02
 
 
 @pytest.mark.slow

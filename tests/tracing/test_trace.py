@@ -144,7 +144,7 @@ def test_several_prompts_give_a_leading_video_dimension(pipeline) -> None:
 
     with imap_fast.trace(pipeline, CONCEPTS, **READ) as alone:
         generate(pipeline, prompts[:1])
-    # The first video's noise is the same whether or not a second is drawn behind it.
+    # The noise of the first video is the same with and without a second video.
     assert_close(tracer.maps.imap[0], alone.maps.imap, 1e-6)
 
 
@@ -161,7 +161,7 @@ def test_several_videos_of_a_prompt_lead_every_map(name: str) -> None:
 
     both = imap(num_videos_per_prompt=2)
     assert both.shape == (2, 3, 3, 2, 3)
-    # The first video's noise is the same whether or not a second is drawn behind it.
+    # The noise of the first video is the same with and without a second video.
     assert_close(both[0], imap(), 1e-6)
 
 

@@ -32,7 +32,8 @@ def palette_masks(folder: Path, *, captions: Path | None = None) -> DataSet:
     Objects with the same name in a clip are one concept, because words cannot distinguish them.
 
     Args:
-        folder: a folder in the layout of DAVIS or YouTube-VOS. Of several resolutions, 480p or else the first is read.
+        folder: a folder in the layout of DAVIS or YouTube-VOS. If it has several resolutions, 480p is read, or the
+            first one by name.
         captions: a JSON object `{clip: {"caption": …, "concepts": {number of the object: name}}}`. Only its clips are
             read. None: `meta.json`, whose categories are the concepts and the caption.
 
