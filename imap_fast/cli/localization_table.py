@@ -37,28 +37,28 @@ def localization_table(record: dict[str, Any]) -> Table:
     for method in methods:
         table.add_column(method.replace("_", " "), justify="right")
     for kind, heading in KINDS.items():
-        if not any(found[methods[0]]["values"] + found[methods[0]]["left_out"] for found in metrics[kind].values()):
+        if not any(scores[methods[0]]["values"] + scores[methods[0]]["left_out"] for scores in metrics[kind].values()):
             continue
         table.add_row(Text(f"\n{heading}", "bold"))
-        for measure, found in metrics[kind].items():
-            table.add_row(MEASURES[measure], _count(found[methods[0]]), *(_cell(found[method]) for method in methods))
-    if any(found[methods[0]]["left_out"] for measures in metrics.values() for found in measures.values()):
-        table.caption = "left out: masks that are empty or full, motions that last for all frames or none"
+        for measure, scores in metrics[kind].items():
+            table.add_row(MEASURES[measure], _count(scores[methods[0]]), *(_cell(scores[method]) for method in methods))
+    if any(scores[methods[0]]["left_out"] for measures in metrics.values() for scores in measures.values()):
+        table.caption = "left out: masks that are empty or full, motions in every frame or in no frame"
     return table
 
 
-def _cell(found: dict[str, Any]) -> Text:
-    if found["mean"] is None:
+def _cell(score: dict[str, Any]) -> Text:
+    if score["mean"] is None:
         return Text("–", "dim")
-    cell = Text(f"{found['mean']:.2f}")
-    if found["low"] is not None:
-        cell.append(f"\n{found['low']:.2f}–{found['high']:.2f}", "dim")
+    cell = Text(f"{score['mean']:.2f}")
+    if score["low"] is not None:
+        cell.append(f"\n{score['low']:.2f}–{score['high']:.2f}", "dim")
     return cell
 
 
-def _count(found: dict[str, Any]) -> Text:
+def _count(score: dict[str, Any]) -> Text:
     """The number of values, and the total if some were left out."""
-    count = Text(str(found["values"]))
-    if found["left_out"]:
-        count.append(f"\nof {found['values'] + found['left_out']}", "dim")
+    count = Text(str(score["values"]))
+    if score["left_out"]:
+        count.append(f"\nof {score['values'] + score['left_out']}", "dim")
     return count

@@ -66,7 +66,7 @@ class Explainer:
         scheduled = forward.num_inference_steps
         if self.steps[-1] >= scheduled:
             raise ValueError(
-                f"step {self.steps[-1]} is outside the schedule of {scheduled} steps, 0 to {scheduled - 1}"
+                f"step {self.steps[-1]} is outside the schedule of {scheduled} steps; give 0 to {scheduled - 1}"
             )
         time = forward.temporal_compression, adapter.patch_size[0]
         length = forward.num_frames if window is None else window

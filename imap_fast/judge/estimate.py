@@ -9,8 +9,7 @@ CHARACTERS_PER_TOKEN = 4
 """The approximate length of a token, in characters."""
 
 ANSWER_TOKENS = 250
-"""The approximate length of an answer, in tokens. It is five scores and five sentences, as JSON; a reasoning model writes
-more."""
+"""The approximate length of an answer in tokens: five scores and five reasons, as JSON. Reasoning models write more."""
 
 MAX_SIDE, SHORT_SIDE, TILE, TILE_TOKENS, BASE_TOKENS = 2048, 768, 512, 170, 85
 """The rule of OpenAI for images; see `image_tokens`."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from imap_fast.models.adapter import Adapter
 
 
@@ -20,9 +23,9 @@ class Guidance:
         self._run_guided = False
         self._timestep: object = None
 
-    def run_begins(self, guided: bool) -> None:
-        """Record whether the pipeline guides this run."""
-        self._run_guided = guided
+    def run_begins(self, arguments: Mapping[str, Any]) -> None:
+        """Record from the arguments of `encode_prompt` whether this run guides by the halves of its batch."""
+        self._run_guided = self._adapter.guides_in_batch and arguments["do_classifier_free_guidance"]
 
     def is_unconditional_pass(self) -> bool:
         """Whether this pass is the second one of its step. Call it once per pass.
@@ -40,7 +43,7 @@ class Guidance:
         Raises:
             ValueError: a guided batch has no two halves.
         """
-        guided = self._adapter.guides_in_batch and self._run_guided if self._given is None else self._given
+        guided = self._run_guided if self._given is None else self._given
         if guided and batch % 2:
             raise ValueError(f"guided=True, but a batch of {batch} has no two halves; pass guided=False")
         return slice(batch // 2 if guided else 0, batch)

@@ -130,7 +130,7 @@ class Tracer:
         if not self._prompt_due:
             return
         self._prompt_due, self._step, self._prompt = False, 0, arguments["prompt"]
-        self._guidance.run_begins(arguments["do_classifier_free_guidance"])
+        self._guidance.run_begins(arguments)
         if self.settings.match == "prompt":
             self.concepts.read_prompt(self._prompt, lambda prompt: self.adapter.read_prompt(prompt, arguments))
 
@@ -147,7 +147,8 @@ class Tracer:
             scheduled = self.adapter.scheduled_steps()
             if scheduled is not None and self.settings.steps[-1] >= scheduled:
                 raise ValueError(
-                    f"step {self.settings.steps[-1]} is outside the schedule of {scheduled} steps, 0 to {scheduled - 1}"
+                    f"step {self.settings.steps[-1]} is outside the schedule of {scheduled} steps; "
+                    f"give 0 to {scheduled - 1}"
                 )
             if step not in self.settings.steps:
                 return

@@ -173,7 +173,7 @@ def test_nothing_behind_the_last_layer_read_runs_and_all_is_restored(architectur
     assert ran == [0, 1]
     assert all(getattr(transformer, name) is blocks for name, blocks in zip(lists, before, strict=True))
     assert pipeline.scheduler.timesteps is timesteps
-    with pytest.raises(ValueError, match="step 50 is outside the schedule of 50 steps, 0 to 49"):
+    with pytest.raises(ValueError, match="step 50 is outside the schedule of 50 steps; give 0 to 49"):
         imap_fast.explain(pipeline, clip(), *ARGUMENTS, steps=[50], num_inference_steps=50, **read)
 
 

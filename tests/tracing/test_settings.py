@@ -49,7 +49,7 @@ def test_an_unsupported_target_lists_the_supported() -> None:
 
 
 def test_a_step_outside_the_schedule_is_found_at_the_first_one(pipeline) -> None:
-    with pytest.raises(ValueError, match="step 3 is outside the schedule of 3 steps, 0 to 2"):
+    with pytest.raises(ValueError, match="step 3 is outside the schedule of 3 steps; give 0 to 2"):
         with imap_fast.trace(pipeline, ["cat", "dog"], steps=[1, 3], top_k=2):
             pipeline("a cat", **CALL)
 
