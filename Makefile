@@ -13,7 +13,7 @@ demo: $(INSTALLED)  ## render a clip, explain it with the model of this package,
 test: lint  ## every test, on the CPU: Triton's kernels are interpreted
 	$(BIN)/python -m pytest $(WORKERS)
 
-check: lint  ## the quick tests: less than a minute
+check: lint  ## the quick tests: about a minute
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 lint: $(INSTALLED)  ## style, import contracts, types, docs

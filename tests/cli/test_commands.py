@@ -65,6 +65,7 @@ def test_help_names_the_commands(arguments, capsys):
     assert all(command in shown for command in ("demo", "generate", "explain", "report", "doctor"))
 
 
+@pytest.mark.slow
 def test_explain_writes_all_there_is_and_is_quiet(explain, tmp_path, capsys):
     assert explain() == 0
     said, complained = capsys.readouterr()
@@ -82,6 +83,7 @@ def test_explain_writes_all_there_is_and_is_quiet(explain, tmp_path, capsys):
     assert (tmp_path / "out" / "grid.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_explain_for_machines_prints_one_object(explain, tmp_path, capsys):
     assert explain("--json", seed=5, steps="10,12-13", maps="gramcol,cross_attention") == 0
     record = json.loads(capsys.readouterr().out)
@@ -159,6 +161,7 @@ def test_generate_refuses_a_model_that_needs_an_image(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_results_are_not_replaced_unasked(explain, tmp_path, capsys):
     output = tmp_path / "out"
     output.mkdir()
@@ -222,6 +225,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "value", "says"), [(option, *case) for option, cases in WRONG.items() for case in cases], ids=str
 )
@@ -276,6 +280,7 @@ def test_dtype_reaches_the_weights(tiny_folder):
     assert {loaded.transformer.dtype, loaded.vae.dtype, loaded.text_encoder.dtype} == {torch.bfloat16}
 
 
+@pytest.mark.slow
 def test_an_attention_call_that_cannot_run_is_said(explain, capsys):
     assert explain("--attention-backend", "flash") == 0
     assert "imap-fast: attention_backend='flash' cannot run here" in capsys.readouterr().err

@@ -40,6 +40,7 @@ def test_the_demo_is_measured_on_clips_of_its_own(tmp_path, capsys):
         assert picture.width > picture.height > 500
 
 
+@pytest.mark.slow
 def test_a_video_is_measured_without_masks(tiny_folder, video, tmp_path, capsys):
     asked = ["layers", "--model", str(tiny_folder), str(video), str(video), "--prompt", "a cat", "--step", "10"]
     assert main([*asked, "--output", str(tmp_path / "a.png"), "--json"]) == 0

@@ -26,6 +26,7 @@ def told(path) -> dict:
     return json.loads(block(path.read_text("utf-8"), "content"))
 
 
+@pytest.mark.slow
 def test_a_run_becomes_a_page(run, tmp_path, capsys):
     assert main(["report", str(run)]) == 0
     said, complained = capsys.readouterr()
@@ -38,6 +39,7 @@ def test_a_run_becomes_a_page(run, tmp_path, capsys):
     assert str(tmp_path) not in (run / "report.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_what_explain_leaves_is_enough(tiny_folder, tmp_path, capsys):
     Clip(draw_frames(11, 60, 90, seed=1), 12).save(tmp_path / "film.mp4")
     arguments = [
@@ -69,6 +71,7 @@ def test_a_video_that_the_run_made_is_found(run, tmp_path, name):
     assert told(run / "report.html")["video"]["height"] == moving.HEIGHT
 
 
+@pytest.mark.slow
 def test_a_moved_video_is_asked_for(run, tmp_path, capsys):
     (tmp_path / "film.mp4").rename(tmp_path / "moved.mp4")
     assert main(["report", str(run)]) == 2
@@ -77,6 +80,7 @@ def test_a_moved_video_is_asked_for(run, tmp_path, capsys):
     assert main(["report", str(run), "--video", str(tmp_path / "moved.mp4")]) == 0
 
 
+@pytest.mark.slow
 def test_maps_alone_are_shown_without_a_video(run, tmp_path, capsys):
     arguments = ["report", str(run / "maps.npz"), "--output", str(tmp_path / "page.html"), "--json"]
     assert main(arguments) == 0
@@ -87,6 +91,7 @@ def test_maps_alone_are_shown_without_a_video(run, tmp_path, capsys):
     assert told(tmp_path / "page.html")["video"]["height"] == 16 * moving.HEIGHT // moving.PATCH
 
 
+@pytest.mark.slow
 def test_a_page_is_replaced_only_when_told_to(run, capsys):
     (run / "report.html").write_text("old")
     assert main(["report", str(run)]) == 2

@@ -25,6 +25,7 @@ def run(*arguments: str) -> str:
     return done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_is_light(command: str) -> None:
     assert run(*command.split(), "--help") == "0 []"
@@ -33,6 +34,7 @@ def test_help_is_light(command: str) -> None:
 TEXT = ("--prompt", "a cat", "--concepts", "cat, dog")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -1,6 +1,7 @@
 """The AUC of maps against exact masks."""
 
 import numpy as np
+import pytest
 import torch
 
 from imap_fast.demo import world
@@ -8,6 +9,7 @@ from imap_fast.demo.score import concept_masks, score
 from imap_fast.maps.saliency_maps import SaliencyMaps
 
 
+@pytest.mark.slow
 def test_the_masks_of_objects_and_background_partition_the_picture():
     scene = next(
         scene for scene in map(world.sample, range(99)) if [o.moving.any() for o in scene.objects] == [1, 1, 0]
@@ -18,6 +20,7 @@ def test_the_masks_of_objects_and_background_partition_the_picture():
     assert (sum(masks[name].astype(int) for name in (*labels, "background")) == 1).all()
 
 
+@pytest.mark.slow
 def test_the_mask_of_a_motion_is_that_of_its_object_while_it_moves():
     scene = next(scene for scene in map(world.sample, range(99)) if scene.objects[0].span == "between")
     moving = scene.objects[0]

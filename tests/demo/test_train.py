@@ -33,6 +33,7 @@ def trained(tmp_path_factory):
     return pipe, folder
 
 
+@pytest.mark.slow
 def test_captions_are_words_of_the_vocabulary_and_fit_the_text_length():
     tokenizer = build.tokenizer()
     for seed in range(30):
@@ -242,6 +243,7 @@ def test_the_caption_of_a_still_describes_that_moment(monkeypatch):
     assert actions == ["slides left" if moves[int(frame)] else "rests" for frame in frames]
 
 
+@pytest.mark.slow
 def test_some_later_steps_train_on_stills(monkeypatch):
     pipe, seen = tiny_pipeline(), []
     nothing = torch.zeros(1, 7, 24, 24).half()

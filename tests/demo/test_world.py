@@ -58,6 +58,7 @@ def test_moving_objects_come_first_and_no_two_objects_share_a_word(scenes):
             assert len(set(words)) == len(words)
 
 
+@pytest.mark.slow
 def test_a_motion_is_active_in_its_span(scenes):
     for thing in (thing for scene in scenes for thing in scene.objects if thing.moving.any()):
         begins, ends = bool(thing.moving[0]), bool(thing.moving[-1])
@@ -72,6 +73,7 @@ def test_a_motion_is_active_in_its_span(scenes):
             assert 0.3 <= thing.moving.mean() <= 0.7
 
 
+@pytest.mark.slow
 def test_pixels_change_only_while_a_motion_is_active():
     for scene in map(world.sample, range(12)):
         changed = (scene.frames[1:] != scene.frames[:-1]).any(-1)

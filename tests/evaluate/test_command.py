@@ -28,7 +28,7 @@ def evaluate(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_demo_world_is_measured_told_and_not_repeated(evaluate, tmp_path, monkeypatch, capsys):
+def test_the_demo_world_is_measured_reported_and_not_repeated(evaluate, tmp_path, monkeypatch, capsys):
     assert evaluate(clips=2) == 0
     said, complained = capsys.readouterr()
     assert complained == ""
@@ -82,6 +82,7 @@ def test_what_was_done_is_kept_after_an_interruption(evaluate, tmp_path, monkeyp
     assert (tmp_path / "out" / "results.json").exists()
 
 
+@pytest.mark.slow
 def test_a_broken_clip_is_told_at_the_end(evaluate, tiny_folder, tmp_path, capsys):
     davis(tmp_path / "davis")
     (tmp_path / "davis" / "JPEGImages" / "480p" / "bear" / "00003.jpg").write_bytes(b"torn")
@@ -97,6 +98,7 @@ def test_a_broken_clip_is_told_at_the_end(evaluate, tiny_folder, tmp_path, capsy
     assert record["metrics"]["motion"]["temporal_auc"]["imap"]["mean"] is None
 
 
+@pytest.mark.slow
 def test_a_list_without_masks_leaves_maps_to_read(evaluate, tiny_folder, tmp_path, capsys):
     Clip(draw_frames(9, 32, 48, seed=1), 12).save(tmp_path / "cat.mp4")
     record = {"video_path": "cat.mp4", "caption": "a cat runs", "concepts": ["cat", "runs"], "object": "cat"}

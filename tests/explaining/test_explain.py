@@ -177,6 +177,7 @@ def test_nothing_behind_the_last_layer_read_runs_and_all_is_restored(architectur
         imap_fast.explain(pipeline, clip(), *ARGUMENTS, steps=[50], num_inference_steps=50, **read)
 
 
+@pytest.mark.slow
 def test_in_fp64_it_is_the_same_but_for_rounding(architecture: Architecture) -> None:
     read = {**architecture.arguments, "height": HEIGHT, "width": WIDTH}
     single, double = (

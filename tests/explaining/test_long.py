@@ -26,6 +26,7 @@ def explain(pipeline, video, **changed: object) -> imap_fast.SaliencyMaps:
     return imap_fast.explain(pipeline, video, *ARGUMENTS, **{**READ, **changed})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frames", "windows", "grid"), [(9, 1, 3), (12, 1, 3), (13, 2, 4), (17, 2, 5), (18, 2, 5), (35, 4, 9)]
 )
@@ -147,6 +148,7 @@ def test_on_a_cpu_auto_is_one_window(pipeline) -> None:
     assert torch.equal(explain(pipeline, clip(21), windows_per_batch="auto").imap, explain(pipeline, clip(21)).imap)
 
 
+@pytest.mark.slow
 def test_a_gap_is_named_and_the_rest_explained(pipeline, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     Clip(np.random.default_rng(6).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8), 8).save(path)

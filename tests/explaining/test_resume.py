@@ -62,6 +62,7 @@ def in_one_go(pipeline, video: Path, tmp_path_factory: pytest.TempPathFactory) -
     return folder
 
 
+@pytest.mark.slow
 def test_disk_and_memory_hold_the_same(pipeline, video: Path, in_one_go: Path) -> None:
     in_memory, on_disk = explain(pipeline, video, None), SaliencyMaps.load(in_one_go)
     assert in_memory.settings["video"]["windows"] == 10
@@ -206,6 +207,7 @@ def test_several_windows_in_a_forward_are_the_same_and_go_on(video, tmp_path, mo
     assert same(explain(pipeline, video, tmp_path / "cut", windows_per_batch=3), together)
 
 
+@pytest.mark.slow
 def test_a_batch_that_was_found_to_fit_is_kept(pipeline, video, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("imap_fast.explaining.gpu_memory.PeakMeter.windows_that_fit", lambda meter: 4)
     whole = explain(pipeline, video, tmp_path / "whole", windows_per_batch="auto")
@@ -226,6 +228,7 @@ def test_a_batch_that_was_found_to_fit_is_kept(pipeline, video, tmp_path, monkey
     assert commits == [1, 5, 9, 10, 10]
 
 
+@pytest.mark.slow
 def test_each_of_several_videos_is_recognized_by_itself(pipeline, video, tmp_path, monkeypatch) -> None:
     """Though the labels are the prompt's tokens, which are known from the first video on."""
     read = {**READ, "match": "prompt"}
@@ -266,6 +269,7 @@ def test_another_video_or_text_is_refused(pipeline, in_one_go) -> None:
         imap_fast.explain(pipeline, clip(), "a dog", ARGUMENTS[1], folder=in_one_go, **READ)
 
 
+@pytest.mark.slow
 def test_a_full_disk_and_an_unwritable_folder(pipeline, video, in_one_go, tmp_path, monkeypatch) -> None:
     calls, write = [], checkpoint.write_frames
 

@@ -35,6 +35,7 @@ def choose(pipeline, videos, masks=None, **arguments):
     return imap_fast.choose_layers(pipeline, videos, [PROMPT] * len(videos), masks, **arguments)
 
 
+@pytest.mark.slow
 def test_without_masks_the_half_with_the_largest_second_eigenvalue(architecture, frames):
     pipeline = architecture.pipeline()
     size = {"height": HEIGHT, "width": WIDTH}
@@ -96,6 +97,7 @@ def test_masks_lie_on_the_video_whatever_its_size(pipeline, frames, masks):
     assert torch.allclose(among.auc["gramcol"], alone.auc["gramcol"], atol=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fresh_compiler")
 def test_a_compiled_model(pipeline, frames, masks):
     expected = choose(in_fp64(pipeline), [frames], [masks])

@@ -45,6 +45,7 @@ PUBLISHED = {
 T5_XXL = {"d_model": 4096, "d_ff": 10240, "num_layers": 24, "num_heads": 64, "vocab_size": 32128}
 
 
+@pytest.mark.slow
 def test_group_offloaded_pipelines_explain_to_the_same_maps(architecture: Architecture) -> None:
     """On a CPU, too, diffusers moves the weights, from the CPU to the CPU."""
     read = {**architecture.arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH, "window": 9}
@@ -197,6 +198,7 @@ def model(tmp_path) -> str:
     return str(tmp_path / "model")
 
 
+@pytest.mark.slow
 def test_the_doctor_predicts(model: str, capsys) -> None:
     assert main(["doctor", "--model", model, "--frames", "17", "--size", "64x96"]) == 0
     told = capsys.readouterr().out

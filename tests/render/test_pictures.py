@@ -95,6 +95,7 @@ def pixels(figure) -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
+@pytest.mark.slow
 def test_the_grid_has_a_row_for_each_concept_and_a_column_for_each_frame():
     maps = make_maps(grid=(13, 3, 5))
     for video, rows in ((None, 3), (draw_frames(49, 32, 48, seed=4), 4)):

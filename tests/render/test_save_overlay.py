@@ -34,6 +34,7 @@ def test_the_files_times_are_kept(file: Path, tmp_path: Path) -> None:
     assert times == pytest.approx(SECONDS, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_it_shows_what_overlay_shows(file: Path, tmp_path: Path) -> None:
     maps = maps_of_a_file()
     shown = maps.overlay(file, "grass")

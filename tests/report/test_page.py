@@ -15,6 +15,8 @@ from tests.report import moving
 from tests.report.contrast import FIELDS_AND_LINES, MEASURE_LINES, MEASURE_TEXT
 from tests.report.driving import DESKTOP, PHONE, await_frame
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = ("</script><img src=x onerror=alert(1)>", "../../x", "e" * 500, "שלום עולם", "🦙 runs", "background")
 
 INJECT = """() => new Promise((refused) => {

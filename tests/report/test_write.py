@@ -32,6 +32,7 @@ def page(tmp_path_factory) -> str:
     return path.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_policy_names_the_style_and_the_script_that_are_there_and_nothing_else(page):
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
     for directive, tag in (
@@ -122,6 +123,7 @@ def test_maps_of_several_videos_ask_for_one(tmp_path):
         make_maps(videos=2).report(tmp_path / "report.html")
 
 
+@pytest.mark.slow
 def test_without_a_video_the_maps_are_shown_on_a_plain_ground(tmp_path):
     make_maps(grid=(3, 4, 6)).report(tmp_path / "report.html")
     told = json.loads(block((tmp_path / "report.html").read_text("utf-8"), "content"))

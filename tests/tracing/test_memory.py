@@ -62,11 +62,13 @@ def watched(architecture: Architecture, **arguments: object) -> Watch:
     return watch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["chi", "fisher", "dbi", "silhouette"])
 def test_every_score(architecture: Architecture, score: str) -> None:
     assert watched(architecture, head_score=score).found == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalize", ["none", "softmax"])
 def test_prompt_mode(architecture: Architecture, normalize: str) -> None:
     assert watched(architecture, match="prompt", normalize=normalize).found == []

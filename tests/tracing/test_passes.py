@@ -81,6 +81,7 @@ def test_guidance_that_ends_on_the_way_keeps_the_count_of_steps() -> None:
     assert len(ran) == 2 + 1 + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", [None, FlowMatchEulerDiscreteScheduler])
 def test_two_transformers_are_one_run(scheduler: type | None) -> None:
     pipeline, arguments = tiny_wan.tiny_pipeline(stages=2), ARCHITECTURES["wan"].arguments

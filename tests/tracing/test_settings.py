@@ -76,6 +76,7 @@ def test_videos_of_two_sizes_in_one_trace(architecture: Architecture) -> None:
                 transformer(**architecture.draw(**{"padding": 4, **other}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "layers", "heads", "published"),
     [

@@ -49,6 +49,7 @@ def waits(architecture: Architecture, **arguments: object) -> tuple[list[str], .
     return tuple(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", SCORES)
 def test_no_score_of_heads_waits(architecture: Architecture, score: str) -> None:
     stock, traced = waits(architecture, head_score=score)

@@ -66,6 +66,7 @@ def test_every_pipeline_is_read_and_left_as_it_was(kind: str) -> None:
         assert values.flatten(1).std(1).min() > 0, f"{name} is flat"
 
 
+@pytest.mark.slow
 def test_an_exception_inside_restores_everything(architecture: Architecture) -> None:
     pipeline = architecture.pipeline()
     untraced, before = generate(pipeline), state(pipeline)
@@ -93,6 +94,7 @@ def test_a_failing_entry_restores_everything(architecture: Architecture, monkeyp
     assert state(pipeline) == before
 
 
+@pytest.mark.slow
 def test_nested_traces_are_refused_and_the_outer_one_goes_on(architecture: Architecture) -> None:
     pipeline = architecture.pipeline()
     with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments) as alone:
@@ -134,6 +136,7 @@ def test_guidance_and_schedulers(pipeline, call: dict, scheduler: type | None) -
     assert tracer.maps.imap.shape == (3, 3, 2, 3)
 
 
+@pytest.mark.slow
 def test_several_prompts_give_a_leading_video_dimension(pipeline) -> None:
     prompts = [PROMPT, "the blue dog"]
     in_fp64(pipeline)
@@ -149,6 +152,7 @@ def test_several_prompts_give_a_leading_video_dimension(pipeline) -> None:
 
 
 # CogVideoX's own pipelines make one video of a prompt, whatever is asked.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hunyuan_video", "wan"])
 def test_several_videos_of_a_prompt_lead_every_map(name: str) -> None:
     architecture = ARCHITECTURES[name]
@@ -165,6 +169,7 @@ def test_several_videos_of_a_prompt_lead_every_map(name: str) -> None:
     assert_close(both[0], imap(), 1e-6)
 
 
+@pytest.mark.slow
 def test_chosen_steps_average_to_the_whole(architecture: Architecture) -> None:
     pipeline = architecture.pipeline()
 
@@ -177,6 +182,7 @@ def test_chosen_steps_average_to_the_whole(architecture: Architecture) -> None:
     assert_close(imap(None), (imap([0]) + 2 * imap([1, 2])) / 3, 1e-5)
 
 
+@pytest.mark.slow
 def test_chosen_layers_average_to_the_whole(architecture: Architecture) -> None:
     pipeline = architecture.pipeline()
 
@@ -205,6 +211,7 @@ def test_lora_changes_the_maps_and_its_scale_is_honoured(architecture: Architect
     assert_close(imap(attention_kwargs={"scale": 0.0}), plain, 1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cogvideox", "wan"])
 def test_fused_projections_give_the_same_maps(name: str) -> None:
     architecture = ARCHITECTURES[name]
@@ -240,6 +247,7 @@ def test_prompt_words_are_the_mean_of_their_tokens(architecture: Architecture) -
         assert_close(getattr(words.maps, name), torch.stack([tokens[3:-3].mean(0), tokens[2]]), 1e-6)
 
 
+@pytest.mark.slow
 def test_half_precision_is_read_in_fp32(architecture: Architecture) -> None:
     pipeline = architecture.pipeline().to(torch.bfloat16)
     with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments) as tracer:
