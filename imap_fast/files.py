@@ -1,10 +1,19 @@
-"""Atomic writes: a reader never sees half a file, and a failure leaves the old file in place."""
+"""Files that are whole: atomic writes, locked folders, and digests.
 
+A reader never sees half a file, and a failure leaves the old file in place.
+"""
+
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+LOCK = ".lock"
+"""The file in a folder that a running process holds. It stays there afterwards, without a meaning."""
 
 
 @contextmanager
@@ -24,3 +33,33 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder inside the `with` block. The lock ends with its process, however that ends.
+
+    A missing folder is created.
+
+    Raises:
+        ValueError: another process has locked the folder.
+        OSError: the folder cannot be written.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ValueError(f"another process is writing to {folder}; wait for it, or give another folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of the content of a file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()

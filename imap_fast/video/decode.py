@@ -1,6 +1,5 @@
 """`VideoFile`: reads a video file as a stream of upright frames with their timestamps, and reports damage."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.reformatter import Colorspace
+
+from imap_fast.files import sha256_of
 
 MAX_PIXELS = 2**26
 """The largest frame, in pixels: twice 8K. A damaged header that claims more would exhaust the memory."""
@@ -65,11 +66,7 @@ class VideoFile:
 
     def fingerprint(self) -> str:
         """SHA-256 of the content of the file."""
-        digest = hashlib.sha256()
-        with self.path.open("rb") as file:
-            while part := file.read(2**20):
-                digest.update(part)
-        return digest.hexdigest()
+        return sha256_of(self.path)
 
     def timed_frames(self, start: int = 0) -> Iterator[tuple[np.ndarray, float]]:
         """Yield the frames from number `start` on, uint8 RGB `[H, W, 3]`, and their times in seconds from the first
