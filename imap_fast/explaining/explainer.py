@@ -161,6 +161,7 @@ class Explainer:
         if self.text_is_encoded and not self.forward.text_sees_video:
             return
         first_frame, _ = next(video.timed_frames())
+        self.tracer.reset()
         self.forward.encode_text(self.prompt, self._resized(first_frame))
         self.text_is_encoded = True
         if self.release_text_encoder and not self.forward.text_sees_video:

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from imap_fast.models.attention_backend import chosen_attention
 from imap_fast.models.forward import Forward
+from imap_fast.models.model_hooks import refuse_other_hooks
 from imap_fast.models.real_video.base import VideoForward
 from imap_fast.models.tap import LayerReader, Tap, TappedAttention, TapSettings
+from imap_fast.models.tapped_blocks import TappedBlocks
 from imap_fast.text.prompt_tokens import PromptTokens
 
 
@@ -69,6 +71,7 @@ class Adapter(ABC):
         self.pipeline = None if bare else target
         self.entries: tuple[nn.Module, ...] = (target,) if bare else self.transformers_of(target)
         self.transformers = tuple(getattr(entry, "_orig_mod", entry) for entry in self.entries)
+        self._tapped_blocks: list[TappedBlocks] = []
         self.config = self.transformers[0].config
         # A pipeline that was loaded from a `Path` keeps a `Path` here.
         self.name = str((self.pipeline or self.transformers[0]).config.get("_name_or_path", ""))
@@ -136,13 +139,12 @@ class Adapter(ABC):
         """The forward pass of `entry` with these arguments.
 
         Raises:
-            ValueError: gradient checkpointing or a cache of diffusers, which run a block twice or not at all.
+            ValueError: gradient checkpointing, or a hook of diffusers that may skip or replace a part of the model.
         """
         transformer = getattr(entry, "_orig_mod", entry)
         if transformer.gradient_checkpointing and torch.is_grad_enabled():
             raise ValueError("gradient checkpointing runs blocks twice; trace under torch.no_grad()")
-        if transformer.is_cache_enabled:
-            raise ValueError("a diffusers cache skips blocks; call transformer.disable_cache() before the trace")
+        refuse_other_hooks(transformer)
         arguments = inspect.signature(self.model.forward).bind(None, *args, **kwargs).arguments
         latents, text = arguments["hidden_states"], arguments["encoder_hidden_states"]
         sizes = zip(self.latent_size(latents), self.patch_size, strict=True)
@@ -159,11 +161,23 @@ class Adapter(ABC):
         """
         tap = self.new_tap(settings, concepts, reader)
         with ExitStack() as exits:
-            for transformer in self.transformers:
-                for layer, block in enumerate(getattr(transformer, self.block_lists[0])):
-                    attention = getattr(block, self.attention)
-                    exits.enter_context(self.tapped_attention(tap, layer, block, attention).inserted())
+            self._tapped_blocks = [
+                TappedBlocks(tap, transformer, self.block_lists[0], self.attention, self.tapped_attention)
+                for transformer in self.transformers
+            ]
+            for blocks in self._tapped_blocks:
+                exits.enter_context(blocks.inserted())
             yield tap
+
+    def tap_again(self, entry: nn.Module) -> None:
+        """Tap the blocks of `entry` whose stock processor was set anew inside of `tapped`; see `TappedBlocks`."""
+        self._tapped_blocks[self.entries.index(entry)].refresh()
+
+    def refuse_other_transformers(self) -> None:
+        """Raise RuntimeError if the pipeline no longer has the transformers that are traced."""
+        present = tuple(getattr(entry, "_orig_mod", entry) for entry in self.transformers_of(self.pipeline))
+        if present != self.transformers:
+            raise RuntimeError("the transformer of the pipeline was replaced inside the `with`; open a new trace")
 
     def chosen_attention(self, name: str | None) -> AbstractContextManager[None]:
         """Another attention backend for the transformers, by its name in diffusers. None changes nothing."""

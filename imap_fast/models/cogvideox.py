@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from imap_fast.models import adapter
 from imap_fast.models.concept_stream import ConceptStream
+from imap_fast.models.forward import Forward
 from imap_fast.models.joint_attention import JointAttention
+from imap_fast.models.kept_value import KeptValue
 from imap_fast.models.real_video.cogvideox import CogVideoXForward
 from imap_fast.models.tap import LayerReader, Tap, TapSettings
 from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_lengths, check_text_encoder
@@ -38,28 +40,49 @@ class CogVideoXTap(Tap):
     ) -> None:
         super().__init__(settings, concepts, reader)
         self.patch_embed: Any = patch_embed
-        self._start: tuple[Tensor, Tensor] | None = None
+        self._distinct = KeptValue(distinct_rows)
+        self._positions: TextPositions | None = None
+
+    def begin(self, videos: slice, forward: Forward) -> None:
+        super().begin(videos, forward)
+        embed, latents = self.patch_embed, forward.arguments["hidden_states"]
+        frames = (latents.shape[1] - 1) * embed.temporal_compression_ratio + 1
+        self._positions = None
+        # For other lengths, the model computes positions, which are zero for text.
+        if embed.use_learned_positional_embeddings and frames == embed.sample_frames and self.concepts is not None:
+            named = len(self.concepts)
+            padding, counts = self._distinct.of(embed.pos_embedding, named, forward.text_length)
+            self._positions = TextPositions(embed.pos_embedding[0, :named], padding, counts)
 
     def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
-        # Rows and multiplicity do not depend on the step, so they are computed once in a trace.
-        if self._start is None:
-            self._start = self._padded(concepts.to(like), self.forward.text_length)
-        rows, multiplicity = self._start
+        named, padding = len(concepts), self.forward.text_length - len(concepts)
+        rows = self.patch_embed.text_proj(F.pad(concepts.to(like), (0, 0, 0, min(padding, 1))))
+        multiplicity = torch.where(torch.arange(len(rows), device=rows.device) < named, 1.0, float(padding))
+        if self._positions is not None:
+            positions = self._positions
+            rows = torch.cat([rows[:named] + positions.named.to(rows), rows[named:] + positions.padding.to(rows)])
+            multiplicity = torch.cat([multiplicity[:named], positions.counts.to(multiplicity)])
         return ConceptStream(rows.expand(len(like), -1, -1), multiplicity)
 
-    def _padded(self, concepts: Tensor, text_length: int) -> tuple[Tensor, Tensor]:
-        """Rows `[K, D]` and multiplicity fp32 `[K]` of concepts `[C, D_text]` padded to `text_length`."""
-        named, padding = len(concepts), text_length - len(concepts)
-        rows = self.patch_embed.text_proj(F.pad(concepts, (0, 0, 0, padding)))
-        if self.patch_embed.use_learned_positional_embeddings:
-            # Learned positions can make padding rows differ (CogVideoX-5B-I2V). Only equal ones are carried as one row.
-            rows = rows + self.patch_embed.pos_embedding[0, :text_length].to(rows)
-            distinct, counts = rows[named:].unique(dim=0, return_counts=True)
-        else:
-            distinct = rows[named : named + 1]
-            counts = torch.full((len(distinct),), padding, device=rows.device)
-        rows = torch.cat([rows[:named], distinct])
-        return rows, torch.cat([counts.new_ones(named), counts]).float()
+
+class TextPositions(NamedTuple):
+    """Learned positions of text rows, which can make padding rows differ (CogVideoX-5B-I2V).
+
+    Attributes:
+        named: of the concepts, `[C, D]`.
+        padding: the distinct ones of the padding rows, `[K, D]`. Only equal rows are carried as one row.
+        counts: padding rows at each distinct position, `[K]`.
+    """
+
+    named: Tensor
+    padding: Tensor
+    counts: Tensor
+
+
+def distinct_rows(positions: Tensor, begin: int, end: int) -> tuple[Tensor, Tensor]:
+    """The distinct rows of positions `[1, S, D]` from `begin` to `end`, `[K, D]`, and how often each occurs, `[K]`."""
+    distinct, counts = positions[0, begin:end].unique(dim=0, return_counts=True)
+    return distinct, counts
 
 
 class TappedAttention(JointAttention):
@@ -91,6 +114,7 @@ class TappedAttention(JointAttention):
         query, key = self.norm_and_rotate(query, key, image_rotary_emb, text_length)
         output = self.attend(query, key, value)
         if self.reads:
+            self.tap.enter(self.layer)
             self.read_layer(query, key, value, output, text=slice(text_length), visual=slice(text_length, None))
         hidden_states = self.project_output(output)
         return hidden_states[:, text_length:], hidden_states[:, :text_length]

@@ -71,6 +71,7 @@ class TappedAttention(JointAttention):
         if not self.reads:
             return self.stock(attn, hidden_states, encoder_hidden_states, attention_mask, image_rotary_emb)
 
+        self.tap.enter(self.layer)
         query, key, value = self.project_visual(hidden_states)
         if image_rotary_emb is not None:
             query, key = (apply_rotary_emb(rows, image_rotary_emb, sequence_dim=1) for rows in (query, key))

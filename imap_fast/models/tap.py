@@ -14,6 +14,14 @@ from imap_fast.models.concept_stream import ConceptStream
 from imap_fast.models.forward import Forward
 from imap_fast.models.text_rows import TextRows
 
+CAUSES = (
+    "usual causes are a cache, a skipped layer, a block that was replaced or moved inside the `with`, and an attention "
+    "processor that was set in the middle of a forward pass"
+)
+
+STOCK_SETTINGS = ("_attention_backend", "_parallel_config")
+"""What diffusers sets on the processor of each attention."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TapSettings:
@@ -53,6 +61,9 @@ class Tap:
         concepts: text embeddings `[C, D_text]` that the concept stream starts from. None: no stream.
         reader: called for each layer that is read.
 
+    In a forward pass that is read, every block up to the last layer read attends once, in order, and every layer gives
+    each video to the reader once. `enter` and `read` count this, and `end` finds what is missing.
+
     Attributes:
         videos: the rows of the batch that are read. None outside of a forward pass that is read.
         stream: the concept stream of that forward pass.
@@ -64,6 +75,7 @@ class Tap:
         self.videos: slice | None = None
         self._forward: Forward | None = None
         self.stream: ConceptStream | None = None
+        self._blocks_entered = self._layers_read = 0
 
     @property
     def forward(self) -> Forward:
@@ -78,20 +90,55 @@ class Tap:
 
     def begin(self, videos: slice, forward: Forward) -> None:
         """Start to read the batch rows `videos` of a forward pass."""
-        self.videos, self._forward = videos, forward
+        self.videos, self._forward, self.stream = videos, forward, None
+        self._blocks_entered = self._layers_read = 0
+
+    def enter(self, layer: int) -> None:
+        """Count a block, whose attention begins.
+
+        Raises:
+            RuntimeError: it is not the next block.
+        """
+        if layer != self._blocks_entered:
+            raise RuntimeError(
+                f"block {layer} ran where block {self._blocks_entered} was due, so the maps would be wrong; {CAUSES}"
+            )
+        self._blocks_entered += 1
+
+    def read(self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows) -> None:
+        """Give one layer of one video to the reader."""
+        if self._reader is not None:
+            self._layers_read += 1
+            self._reader(layer, video, query, features, text, concepts)
 
     def end(self) -> None:
-        """End the forward pass. No block is read until the next `begin`."""
+        """End the forward pass. No block is read until the next `begin`.
+
+        Raises:
+            RuntimeError: a block did not run, or a layer was not read once for each video.
+        """
+        layers, videos = self.settings.layers, self.videos
+        if self._blocks_entered <= layers[-1]:
+            raise RuntimeError(f"block {self._blocks_entered} did not run, so the maps would be wrong; {CAUSES}")
+        due = len(layers) * (0 if videos is None else videos.stop - videos.start)
+        if self._layers_read != due:
+            raise RuntimeError(
+                f"{self._layers_read} layers were read where {due} were due, so the maps would be wrong; {CAUSES}"
+            )
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget a forward pass that stopped before its end."""
         self.videos = self._forward = self.stream = None
 
     def close(self) -> None:
         """End the trace. The tap no longer refers to the reader and its maps."""
         self._reader = None
 
-    def read(self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows) -> None:
-        """Give one layer of one video to the reader."""
-        if self._reader is not None:
-            self._reader(layer, video, query, features, text, concepts)
+    @property
+    def is_closed(self) -> bool:
+        """Whether the trace has ended."""
+        return self._reader is None
 
     def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
         """The concept stream before the first block.
@@ -125,6 +172,8 @@ class TappedAttention(ABC):
         self.block: Any = block
         self.attention: Any = attention
         self.stock: Any = attention.processor
+        while isinstance(self.stock, TappedAttention) and self.stock.tap.is_closed:
+            self.stock = self.stock.stock  # of an earlier trace, put back by someone who kept its processors
         if isinstance(self.stock, TappedAttention):
             raise RuntimeError("this transformer is already traced; leave that `with` first")
         if type(self.stock) not in self.stock_processors:
@@ -137,6 +186,9 @@ class TappedAttention(ABC):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The attention of the block, with the arguments and results of the stock processor."""
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> TappedAttention:
+        raise RuntimeError("a traced model cannot be copied; copy it before the trace")
+
     @property
     def reads(self) -> bool:
         """Whether the running forward pass is read, and this block is needed for it."""
@@ -144,9 +196,21 @@ class TappedAttention(ABC):
 
     @contextmanager
     def inserted(self) -> Iterator[None]:
-        """Replace the stock processor inside the block of the `with`."""
+        """Replace the stock processor inside the block of the `with`. At its end, one that was set inside stays."""
         self.attention.processor = self
         try:
             yield
         finally:
-            self.attention.processor = self.stock
+            if self.attention.processor is self:
+                self.attention.processor = self.stock
+
+    def __getattr__(self, name: str) -> Any:
+        if name in STOCK_SETTINGS:
+            return getattr(self.stock, name)
+        raise AttributeError(f"{type(self).__name__} has no {name}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in STOCK_SETTINGS:
+            setattr(self.stock, name, value)
+        else:
+            super().__setattr__(name, value)

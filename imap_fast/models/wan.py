@@ -13,6 +13,7 @@ from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 from torch import Tensor, nn
 
 from imap_fast.models import adapter, tap
+from imap_fast.models.kept_value import KeptValue
 from imap_fast.models.real_video.wan import WanForward
 from imap_fast.models.text_rows import TextRows
 from imap_fast.text.prompt_tokens import PromptTokens
@@ -38,6 +39,8 @@ class TappedAttention(tap.TappedAttention):
         attention_mask: Tensor | None = None,
         rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
+        if self.reads:
+            self.tap.enter(self.layer)
         if not self.reads or self.layer not in self.tap.settings.layers:
             return self.stock(attn, hidden_states, encoder_hidden_states, attention_mask, rotary_emb)
 
@@ -86,6 +89,15 @@ class TappedAttention(tap.TappedAttention):
             self.tap.read(self.layer, video, query[video], output[video], text, text)
 
 
+def padding_as_one_row(text: Tensor) -> Tensor:
+    """`Forward.multiplicity` of text embeddings `[B, T, D_text]`, in which equal rows at the end are carried as one."""
+    like_last = (text == text[:, -1:]).all(-1).all(0)
+    padding = max(1, int(like_last.flip(0).int().cumprod(0).sum()))  # a row of NaN is not even like itself
+    multiplicity = torch.ones(text.shape[1] - padding + 1, device=text.device)
+    multiplicity[-1] = padding
+    return multiplicity
+
+
 class Adapter(adapter.Adapter):
     """Wan; see `imap_fast.models.adapter.Adapter`."""
 
@@ -100,7 +112,7 @@ class Adapter(adapter.Adapter):
 
     def __init__(self, target: Any) -> None:
         super().__init__(target)
-        self._known: tuple[Tensor, Tensor] | None = None
+        self._multiplicity = KeptValue(padding_as_one_row)
 
     def transformers_of(self, pipeline) -> tuple[nn.Module, ...]:
         """The transformers: Wan 2.2 has two, for high and for low noise."""
@@ -132,13 +144,7 @@ class Adapter(adapter.Adapter):
     def text_multiplicity(self, text: Tensor) -> Tensor:
         """The rows of the prompt, and one row for the zeros after it, which stay equal: text rows do not attend."""
         # A run passes the same tensor at each step, so the device is synchronized once for each prompt.
-        if self._known is None or text is not self._known[0]:
-            like_last = (text == text[:, -1:]).all(-1).all(0)
-            padding = int(like_last.flip(0).int().cumprod(0).sum())
-            multiplicity = torch.ones(text.shape[1] - padding + 1, device=text.device)
-            multiplicity[-1] = padding
-            self._known = text, multiplicity
-        return self._known[1]
+        return self._multiplicity.of(text)
 
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
         limit = arguments["max_sequence_length"]

@@ -68,6 +68,7 @@ class Concepts:
                 raise ValueError(f"{len(names)} labels name {len(concepts)} concepts; give one for each")
             self.baseline_labels: tuple[str, ...] | None = names
             self.labels = names if match == "concepts" else None
+            self._before_prompt: tuple[tuple[str, ...] | None, ...] = (self.labels, names)
             return
         if concepts is None:
             if match != "prompt":
@@ -81,11 +82,24 @@ class Concepts:
             self.words = with_background(words, background) if match == "concepts" else words
             self.labels = self.words
         self.baseline_labels = self.labels
+        self._before_prompt = (self.labels, self.baseline_labels)
 
     def embed(self, model: TextModel, pooling: str) -> None:
-        """Compute the embeddings that the concept stream starts from, if there is one."""
+        """Compute the embeddings that the concept stream starts from, if there is one.
+
+        Raises:
+            ValueError: an embedding is not finite.
+        """
         if self.words is not None and self.match == "concepts":
             self.embeddings = model.embed_concepts(self.words, pooling)
+        if self.embeddings is not None:
+            finite = self.embeddings.isfinite().all(1).tolist()
+            if not all(finite):
+                name = (self.baseline_labels or ())[finite.index(False)]
+                raise ValueError(
+                    f"the embedding of {name!r} holds NaN or an infinity; load the text encoder in torch.bfloat16 or "
+                    "torch.float32"
+                )
 
     def read_prompt(self, prompt: str | list[str] | None, tokens_of: Callable[[str], PromptTokens]) -> None:
         """Find the words in the prompt of a run, or take its tokens as labels.
@@ -95,12 +109,13 @@ class Concepts:
             tokens_of: returns the tokens of a prompt.
 
         Raises:
-            ValueError: several prompts, another prompt than before, no prompt as text, or a word is missing from it.
+            ValueError: several prompts, no prompt as text, or a word is missing from it.
         """
         prompts = {prompt} if prompt is None or isinstance(prompt, str) else set(prompt)
-        if len(prompts) > 1 or (self._prompt is not None and prompts != {self._prompt}):
-            raise ValueError('match="prompt" reads one prompt in a trace; trace each prompt by itself')
-        self._prompt = prompts.pop()
+        if len(prompts) > 1:
+            raise ValueError('match="prompt" reads one prompt in a run; run each prompt by itself')
+        (self._prompt,) = prompts
+        (self.labels, self.baseline_labels), self._tokens = self._before_prompt, None
         if self._prompt is None:
             if self.words is not None:
                 raise ValueError("words cannot be found in prompt_embeds; give the prompt as text, or concepts=None")
@@ -120,7 +135,8 @@ class Concepts:
             text_length: text tokens of the model, padding included.
 
         Raises:
-            ValueError: more concepts than text tokens, or a number of labels that is not that of the tokens.
+            ValueError: more concepts than text tokens, a number of labels that is not that of the tokens, or words
+                without a prompt.
         """
         if self.embeddings is not None and len(self.embeddings) > text_length:
             raise ValueError(
@@ -129,6 +145,8 @@ class Concepts:
         if self._tokens is not None:
             rows = 1 + max(max(tokens) for tokens in self._tokens)
             return rows, rows
+        if self.match == "prompt" and self.words is not None:
+            raise ValueError("no prompt was encoded in which words could be found; encode it inside the `with`")
         if self.labels is None:
             self.labels = tuple(f"token {i}" for i in range(text_length))
             self.baseline_labels = self.baseline_labels or self.labels

@@ -5,5 +5,6 @@ CHOICES = {
     "head_score": ("chi", "fisher", "dbi", "silhouette"),
     "normalize": ("none", "softmax"),
     "pooling": ("first", "mean"),
+    "runs": ("last", "mean"),
     "backend": ("auto", "triton", "reference"),
 }

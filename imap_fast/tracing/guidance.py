@@ -31,11 +31,19 @@ class Guidance:
         """Whether this pass is the second one of its step. Call it once per pass.
 
         Every pipeline sets `current_timestep` at each step. If a step has two passes, the conditional one is first.
+
+        Raises:
+            RuntimeError: the pass is not part of a run of the pipeline, so it cannot be known.
         """
-        if self._given is not None:
+        if self._given is not None or self._adapter.pipeline is None:
             return False
-        before, self._timestep = self._timestep, getattr(self._adapter.pipeline, "current_timestep", None)
-        return self._timestep is not None and self._timestep is before
+        before, self._timestep = self._timestep, self._adapter.pipeline.current_timestep
+        if self._timestep is None:
+            raise RuntimeError(
+                "this forward pass is not part of a run of the traced pipeline; trace the pipeline that runs, or pass "
+                "guided=True (a batch of an unconditional and a conditional half) or guided=False"
+            )
+        return self._timestep is before
 
     def conditional_videos(self, batch: int) -> slice:
         """The videos of a batch that are conditional.

@@ -9,6 +9,9 @@ from imap_fast.maps.names import CONTRASTED
 from imap_fast.models.text_rows import TextRows
 from imap_kernels import frame_separation, gram_column, head_similarity, motion_heads, qk_match
 
+ALL_FINITE = 2**62
+"""In place of the number of a layer that is not finite."""
+
 
 class RunningMaps:
     """Sums of maps and of head scores over layers and steps (docs/method.md, "Maps of a layer").
@@ -63,6 +66,8 @@ class RunningMaps:
         self.score_sum = zeros(videos, len(layers), heads)
         self.chosen_sum = zeros(videos, len(layers), heads)
         self.steps = 0
+        # On the device, so that no step waits for it: the number of the first layer read that was not finite.
+        self._first_not_finite = torch.full((), ALL_FINITE, device=device)
 
     def add_layer(
         self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
@@ -78,6 +83,11 @@ class RunningMaps:
             concepts: rows of the baselines. The same rows as `text` if concepts have a stream of their own.
         """
         position = self.layers.index(layer)
+        size = self.score_sum.shape[-1], self.contrast_sum.shape[-1]
+        for part in (query, features):
+            if part.shape[:2] != size:
+                raise RuntimeError(f"block {layer} has heads and tokens {list(part.shape[:2])}, not {list(size)}")
+        self._note_finite(position, query, features, text, concepts)
         scores = frame_separation(features, frames=self.grid[0], score=self.head_score, backend=self.backend)
         if self.given_heads is None:
             chosen = motion_heads(scores, score=self.head_score, top_k=self.top_k)
@@ -111,6 +121,27 @@ class RunningMaps:
                 normalize=self.normalize,
                 backend=self.backend,
             )
+
+    def _note_finite(self, position: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows) -> None:
+        """Note on the device whether everything that is read from a layer is finite."""
+        rows = {
+            id(part): part for part in (query, features, text.key, concepts.key, concepts.output) if part is not None
+        }
+        # The sum of values is finite only if each of them is, and needs no mask of their size.
+        total = sum(part.sum(dtype=torch.promote_types(part.dtype, torch.float32)) for part in rows.values())
+        number = self.steps * len(self.layers) + position
+        self._first_not_finite.clamp_(max=torch.where(torch.as_tensor(total).isfinite(), ALL_FINITE, number))
+
+    def first_not_finite(self) -> tuple[int, int] | None:
+        """The layer, and the number of the forward pass among those read, that first held NaN or an infinity.
+
+        It waits for the device. None if every value was finite.
+        """
+        number = int(self._first_not_finite)
+        if number == ALL_FINITE:
+            return None
+        step, position = divmod(number, len(self.layers))
+        return self.layers[position], step
 
     def means(self) -> dict[str, Tensor]:
         """The mean over layers and steps of each map by name, `[V, C, F, H, W]`."""

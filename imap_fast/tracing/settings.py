@@ -28,6 +28,7 @@ class Settings(TapSettings):
         steps: indices of the forward passes to read in a run, ascending. None: all.
         normalize: what is applied over the text keys.
         pooling: which token represents a concept.
+        runs: which runs of the pipeline the maps are of.
     """
 
     head_score: str
@@ -36,6 +37,7 @@ class Settings(TapSettings):
     steps: tuple[int, ...] | None
     normalize: str
     pooling: str
+    runs: str
 
     @classmethod
     def checked(
@@ -53,6 +55,7 @@ class Settings(TapSettings):
         head_score: str,
         normalize: str,
         pooling: str,
+        runs: str,
         backend: str,
     ) -> Settings:
         """Add the defaults of the model, and refuse what it does not support.
@@ -61,7 +64,7 @@ class Settings(TapSettings):
             ValueError: an unknown or impossible value. The error names it and the possible ones.
         """
         choices = {"match": match, "head_score": head_score, "normalize": normalize}
-        for name, value in {**choices, "pooling": pooling, "backend": backend}.items():
+        for name, value in {**choices, "pooling": pooling, "runs": runs, "backend": backend}.items():
             if value not in CHOICES[name]:
                 raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(CHOICES[name])}")
         maps = (maps,) if isinstance(maps, str) else tuple(dict.fromkeys(maps))
@@ -104,6 +107,7 @@ class Settings(TapSettings):
             steps=None if steps is None else indices("steps", steps),
             normalize=normalize,
             pooling=pooling,
+            runs=runs,
         )
 
 

@@ -26,6 +26,7 @@ def trace(
     normalize: str = "none",
     maps: Iterable[str] = ("imap", "gramcol"),
     pooling: str = "first",
+    runs: str = "last",
     guided: bool | None = None,
     backend: str = "auto",
     fast_attention: bool | None = None,
@@ -40,6 +41,9 @@ def trace(
         video = pipe("An alpaca runs on grass").frames[0]
     tracer.maps["running"]
     ```
+
+    The maps are of one run of the pipeline, the last one, with all of its steps that ran. `settings["runs"]` names the
+    prompt and the seed of each run that they hold.
 
     The output of the model is unchanged: bit for bit with the stock arithmetic (see `fast_attention`). At the end of
     the `with`, also after an exception, every processor and hook is restored.
@@ -61,6 +65,9 @@ def trace(
         maps: the maps to make, from `"imap"`, `"gramcol"`, `"cross_attention"` and `"concept_attention"`.
         pooling: what represents a concept of several tokens: the embedding of the `"first"` token, or the `"mean"` of
             the tokens before EOS.
+        runs: which runs of the pipeline inside the `with` the maps are of: the `"last"`, or the `"mean"` of all. For a
+            mean, every run must end, and all must read the same steps of videos of the same size. The forward passes of
+            a bare transformer are one run, until `reset` is called.
         guided: whether a batch is (unconditional half, conditional half), of which only the second half is read. False
             reads every row of every forward pass. None: determined from the pipeline, which may guide by halves of a
             batch or by two passes; False for a bare transformer.
@@ -74,7 +81,8 @@ def trace(
         background: the concept that is added to a single one. None adds none.
 
     Returns:
-        A context manager. Its `maps` are the `SaliencyMaps` of everything that ran inside it.
+        A context manager. Its `maps` are the `SaliencyMaps` of what ran inside it. A forward pass that skips a layer, a
+        value that is not finite, or a run that stopped within a forward pass give an error in place of maps.
 
     Raises:
         TypeError: an unsupported target, or concepts of the wrong type.
@@ -92,6 +100,7 @@ def trace(
         head_score=head_score,
         normalize=normalize,
         pooling=pooling,
+        runs=runs,
         backend=backend,
         fast_attention=fast_attention,
         attention_backend=attention_backend,

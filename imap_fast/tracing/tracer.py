@@ -19,9 +19,26 @@ from imap_fast.models.text_rows import TextRows
 from imap_fast.text.concepts import Concepts
 from imap_fast.tracing.guidance import Guidance
 from imap_fast.tracing.pipeline_calls import observed_calls
+from imap_fast.tracing.run import Run, seed_of
 from imap_fast.tracing.running_maps import RunningMaps
 from imap_fast.tracing.settings import Settings
 from imap_fast.version import versions
+
+
+class NotFiniteError(ValueError):
+    """A layer of the model held NaN or an infinity.
+
+    Args:
+        layer: index of the first such block among those read.
+        step: the denoising step in which it was first read.
+    """
+
+    def __init__(self, layer: int, step: int) -> None:
+        self.layer, self.step = layer, step
+        super().__init__(
+            f"block {layer} held NaN or an infinity in step {step}, so there are no maps; load the model in "
+            "torch.bfloat16 or torch.float32 (torch.float16 overflows), or try another attention_backend"
+        )
 
 
 class Tracer:
@@ -42,10 +59,8 @@ class Tracer:
         self._running: RunningMaps | None = None
         self._sizes: tuple[object, ...] = ()
         self._counts: dict[str, int] = {}
-        self._prompt: str | list[str] | None = None
-        self._prompt_due = True
-        self._step = 0
-        self._steps_read: set[int] = set()
+        self._runs = [Run()]
+        self._prompt_due, self._run_due = True, False
 
     def __enter__(self) -> Tracer:
         if self._tap is not None:
@@ -61,6 +76,7 @@ class Tracer:
             if adapter.pipeline is not None:
                 exits.enter_context(observed_calls(adapter.pipeline, "check_inputs", self._run_begins))
                 exits.enter_context(observed_calls(adapter.pipeline, "encode_prompt", self._prompt_encoded))
+                exits.enter_context(observed_calls(adapter.pipeline, "prepare_latents", self._latents_prepared))
             self._exits = exits.pop_all()
         return self
 
@@ -80,6 +96,11 @@ class Tracer:
         return self._tap
 
     @property
+    def _run(self) -> Run:
+        """The run that began last."""
+        return self._runs[-1]
+
+    @property
     def running_maps(self) -> RunningMaps:
         """The sums so far.
 
@@ -88,7 +109,9 @@ class Tracer:
         """
         if self._running is None:
             wanted = "" if self.settings.steps is None else f" of the steps {list(self.settings.steps)}"
-            raise ValueError(f"nothing to show: none{wanted} was reached; the model ran {self._step} forward passes")
+            raise ValueError(
+                f"nothing to show: none{wanted} was reached; the model ran {self._run.passes} forward passes"
+            )
         return self._running
 
     @property
@@ -96,15 +119,26 @@ class Tracer:
         """The means over all layers and steps read so far, on the CPU. Available as soon as a step has run.
 
         Raises:
-            ValueError: no step was read.
-            RuntimeError: a forward pass stopped half-way, so not all layers have the same number of steps.
+            ValueError: no step was read, or a value is not finite.
+            RuntimeError: a forward pass, or a run of several, stopped half-way: there are no maps of equal parts.
         """
         self._refuse_unfinished()
+        if len(self._runs) > 1:
+            self._refuse_unlike_runs()
         running = self.running_maps
+        passes = [step for run in self._runs for step in run.steps_read]
+        if (first := running.first_not_finite()) is not None:
+            raise NotFiniteError(layer=first[0], step=passes[first[1]])
         means = running.means()
         means = {name: self.concepts.select(means[name], count) for name, count in self._counts.items()}
         tensors = {**means, "head_scores": running.head_scores(), "selected_heads": running.selected_heads()}
         tensors = {name: (t[0] if running.videos == 1 else t).cpu() for name, t in tensors.items()}
+        for name, values in tensors.items():
+            if not values.isfinite().all():
+                raise ValueError(
+                    f"{name} holds NaN or an infinity, though what was read does not: the values of the model are too "
+                    "large for fp32; run the model in torch.float64"
+                )
         return SaliencyMaps(
             head_scores=tensors.pop("head_scores"),
             selected_heads=tensors.pop("selected_heads"),
@@ -112,63 +146,100 @@ class Tracer:
             labels=self.concepts.labels or (),
             baseline_labels=self.concepts.baseline_labels,
             layers=self.settings.layers,
-            steps=tuple(sorted(self._steps_read)),
+            steps=tuple(sorted(set(passes))),
             settings=self._record(),
         )
 
     def reset(self) -> None:
-        """Discard what was read. `maps` are then of what runs from now on, with the same concepts and prompt."""
+        """Discard what was read. `maps` are then of what runs from now on, with the same concepts.
+
+        The prompt also stays, until another one is encoded.
+        """
         self._refuse_unfinished()
-        self._running, self._steps_read, self._step = None, set(), 0
+        self._restart(Run(self._run.prompt))
+        self._prompt_due = True
+
+    def _restart(self, run: Run) -> None:
+        self.tap.discard()
+        self._running, self._runs = None, [run]
 
     def _run_begins(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `check_inputs`, which a run calls once and first: the prompt encoded next is that of the run."""
-        self._prompt_due = True
+        self._prompt_due = self._run_due = True
 
     def _prompt_encoded(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `encode_prompt`. A second call in a run encodes the negative prompt, which is not read."""
         if not self._prompt_due:
+            self._run.has_other_prompt = self._run.passes > 0
             return
-        self._prompt_due, self._step, self._prompt = False, 0, arguments["prompt"]
+        prompt, matches_prompt = arguments["prompt"], self.settings.match == "prompt"
+        if self._run_due:
+            self.adapter.refuse_other_transformers()
+            if self.settings.runs == "mean" and self._run.steps_read:
+                self._refuse_unfinished()
+                self._refuse_unlike_runs()
+                if matches_prompt and prompt != self._run.prompt:
+                    raise ValueError('a mean of runs with match="prompt" needs the same prompt in each of them')
+                self._runs.append(Run())
+            else:
+                self._restart(Run())
+        self._prompt_due = self._run_due = False
+        self._run.prompt = prompt
         self._guidance.run_begins(arguments)
-        if self.settings.match == "prompt":
-            self.concepts.read_prompt(self._prompt, lambda prompt: self.adapter.read_prompt(prompt, arguments))
+        if matches_prompt:
+            self.concepts.read_prompt(prompt, lambda prompt: self.adapter.read_prompt(prompt, arguments))
+
+    def _latents_prepared(self, arguments: Mapping[str, Any]) -> None:
+        """Observer of `prepare_latents`, which is given the generator before anything is drawn from it."""
+        if self._run.seed is None:
+            self._run.seed = seed_of(arguments["generator"])
 
     # Python bookkeeping, which torch.compile would recompile at every step.
     @torch.compiler.disable
     def _forward_begins(self, entry, args: tuple, kwargs: dict) -> None:
         """Forward pre-hook of a transformer: decide whether this pass is read, and which rows of its batch."""
         self._refuse_unfinished()
-        self._prompt_due = True
+        run, self._prompt_due = self._run, False
+        if run.has_other_prompt:
+            raise RuntimeError("another prompt was encoded since the last forward pass; call tracer.reset() before it")
+        self.adapter.tap_again(entry)
         if self._guidance.is_unconditional_pass():
             return
-        step, self._step = self._step, self._step + 1
+        step, run.passes, run.scheduled = run.passes, run.passes + 1, self.adapter.scheduled_steps()
         if self.settings.steps is not None:
-            scheduled = self.adapter.scheduled_steps()
-            if scheduled is not None and self.settings.steps[-1] >= scheduled:
+            if run.scheduled is not None and self.settings.steps[-1] >= run.scheduled:
                 raise ValueError(
-                    f"step {self.settings.steps[-1]} is outside the schedule of {scheduled} steps; "
-                    f"give 0 to {scheduled - 1}"
+                    f"step {self.settings.steps[-1]} is outside the schedule of {run.scheduled} steps; "
+                    f"give 0 to {run.scheduled - 1}"
                 )
             if step not in self.settings.steps:
                 return
         forward = self.adapter.forward_of(entry, args, kwargs)
         videos = self._guidance.conditional_videos(forward.batch)
         self._prepare_sums(forward, forward.batch - videos.start)
-        self._steps_read.add(step)
+        run.steps_read.append(step)
         self.tap.begin(videos, forward)
 
     @torch.compiler.disable
     def _forward_ends(self, transformer, args: tuple, output: object) -> None:
         """Forward hook of the transformer: a pass that is read is complete."""
         if self.tap.videos is not None:
-            self.running_maps.steps += 1
             self.tap.end()
+            self.running_maps.steps += 1
 
     def _refuse_unfinished(self) -> None:
         if self._tap is not None and self._tap.videos is not None:
             raise RuntimeError(
                 "the last forward pass stopped before its end, so the maps would be wrong; open a new trace"
+            )
+
+    def _refuse_unlike_runs(self) -> None:
+        """Raise RuntimeError if the last run stopped on its way, or read other steps than the first one."""
+        run, steps = self._run, self.settings.steps
+        if not run.has_read(steps) or run.steps_read != self._runs[0].steps_read:
+            raise RuntimeError(
+                f"a mean of runs needs all steps of each run, but run {len(self._runs)} has read "
+                f"{len(run.steps_read)} and run 1 {len(self._runs[0].steps_read)}; open a new trace"
             )
 
     def _prepare_sums(self, forward: Forward, videos: int) -> None:
@@ -211,10 +282,12 @@ class Tracer:
 
     def _record(self) -> dict[str, object]:
         """The settings of the maps, as JSON values."""
-        own_fields = ("layers", "steps", "maps")
+        own_fields = ("layers", "steps", "maps", "runs")
+        prompts = [run.prompt for run in self._runs]
         return {
             "model": self.adapter.name,
-            "prompt": self._prompt,
+            "prompt": prompts[0] if prompts.count(prompts[0]) == len(prompts) else None,
+            "runs": [run.record() for run in self._runs],
             **{name: value for name, value in asdict(self.settings).items() if name not in own_fields},
             "temporal_compression": self.adapter.temporal_compression,
             "patch_size_t": self.adapter.patch_size[0],

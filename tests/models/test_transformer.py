@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from torch import nn
 import imap_fast
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.models.adapter import Adapter
+from imap_fast.models.cogvideox import CogVideoXTap
+from imap_fast.models.concept_stream import ConceptStream
 from imap_fast.models.registry import adapter_for
 from imap_fast.tracing import running_maps
 from imap_fast.tracing.trace import Tracer
@@ -91,27 +94,47 @@ def test_padding_as_one_token_equals_padding_in_full() -> None:
         assert_close(getattr(collapsed, name), getattr(full, name)[:3], 1e-6)
 
 
-def test_learned_positions_keep_unequal_padding_apart() -> None:
+@pytest.fixture
+def streams(monkeypatch: pytest.MonkeyPatch) -> list[ConceptStream]:
+    """The concept stream of each forward pass, as it began."""
+    new_stream, begun = CogVideoXTap.new_stream, []
+
+    def noted(*arguments: object) -> ConceptStream:
+        begun.append(new_stream(*arguments))
+        return replace(begun[-1])
+
+    monkeypatch.setattr(CogVideoXTap, "new_stream", noted)
+    return begun
+
+
+# For another length than its own, 3 latent frames, the model has no learned positions.
+@pytest.mark.parametrize(("frames", "carried"), [(3, 5), (4, 4)])
+def test_learned_positions_keep_unequal_padding_apart(frames: int, carried: int, streams: list[ConceptStream]) -> None:
     transformer = tiny_transformer(use_rotary_positional_embeddings=True, use_learned_positional_embeddings=True)
     with torch.no_grad():
         transformer.patch_embed.pos_embedding[:, 5:12] += torch.randn(1, 1, 64)
         transformer.patch_embed.pos_embedding[:, 0] += torch.randn(1, 64)
     in_fp64(transformer)
     torch.manual_seed(4)
-    latents, text, concepts = (torch.randn(shape).double() for shape in ((1, 3, 4, 4, 6), (1, 24, 32), (3, 32)))
-    rotary = (torch.randn(18, 16), torch.randn(18, 16))
-    rows = []
+    latents, text, concepts = (torch.randn(shape).double() for shape in ((1, frames, 4, 4, 6), (1, 24, 32), (3, 32)))
+    rotary = (torch.randn(6 * frames, 16), torch.randn(6 * frames, 16))
+    prompts = []
+    transformer.transformer_blocks[0].register_forward_pre_hook(
+        lambda block, args, kwargs: prompts.append(kwargs["encoder_hidden_states"]), with_kwargs=True
+    )
 
     def maps(concepts: torch.Tensor) -> imap_fast.SaliencyMaps:
         with torch.no_grad(), imap_fast.trace(transformer, concepts, maps=MAP_NAMES, **READ) as tracer:
             transformer(latents, text, torch.tensor([500]), image_rotary_emb=rotary)
-            rows.append(len(tracer._tap._start[0]))
         return tracer.maps
 
     collapsed, full = maps(concepts), maps(torch.cat([concepts, torch.zeros(21, 32)]))
-    assert rows == [3 + 2, 24]
+    assert [len(stream.multiplicity) for stream in streams] == [carried, 24]
     for name in MAP_NAMES:
         assert_close(getattr(collapsed, name), getattr(full, name)[:3], 1e-6)
+    # The prompt as concepts begins like the prompt.
+    maps(text[0])
+    assert_close(streams[-1].rows, prompts[-1], 1e-12)
 
 
 def test_training_mode_gradients_and_checkpointing(architecture: Architecture) -> None:

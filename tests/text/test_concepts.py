@@ -12,6 +12,7 @@ from imap_fast.models.registry import adapter_for
 from imap_fast.text.prompt_tokens import PromptTokens
 from imap_fast.text.words import check_concepts
 from tests import tiny_wan
+from tests.architectures import ARCHITECTURES
 from tests.assertions import assert_close
 from tests.pipelines import PIPELINES
 from tests.tiny import CALL, tiny_pipeline, tiny_tokenizer, tiny_transformer
@@ -222,13 +223,31 @@ class TestPrompt:
                 pipeline("a cat", **CALL)
 
     def test_one_prompt_at_a_time(self, pipeline) -> None:
-        with pytest.raises(ValueError, match="trace each prompt by itself"):
+        with pytest.raises(ValueError, match="run each prompt by itself"):
             with imap_fast.trace(pipeline, None, match="prompt", **READ):
                 pipeline(["a cat", "a dog"], **CALL)
-        with imap_fast.trace(pipeline, None, match="prompt", **READ):
+        with imap_fast.trace(pipeline, None, match="prompt", runs="mean", **READ):
             pipeline("a cat", **CALL)
-            with pytest.raises(ValueError, match="trace each prompt by itself"):
+            with pytest.raises(ValueError, match="needs the same prompt"):
                 pipeline("a red dog", **CALL)
+
+    def test_another_run_has_its_own_tokens(self, pipeline) -> None:
+        with imap_fast.trace(pipeline, ["cat"], match="prompt", **READ) as alone:
+            pipeline("a red cat", generator=torch.Generator().manual_seed(0), **CALL)
+        with imap_fast.trace(pipeline, ["cat"], match="prompt", **READ) as tracer:
+            pipeline("a cat", generator=torch.Generator().manual_seed(0), **CALL)
+            pipeline("a red cat", generator=torch.Generator().manual_seed(0), **CALL)
+        assert torch.equal(tracer.maps.imap, alone.maps.imap)
+        with imap_fast.trace(pipeline, None, match="prompt", **READ) as tracer:
+            pipeline("a red cat", **CALL)
+            pipeline("a dog", **CALL)
+        assert tracer.maps.labels[:2] == ("a", "d")
+
+    def test_words_need_an_encoded_prompt(self, pipeline) -> None:
+        """Without one, the first rows of the text would be shown as the words."""
+        with torch.no_grad(), imap_fast.trace(pipeline, ["cat"], match="prompt", guided=False, **READ):
+            with pytest.raises(ValueError, match="no prompt was encoded"):
+                pipeline.transformer(**ARCHITECTURES["cogvideox"].draw())
 
     def test_words_need_the_prompt_as_text(self) -> None:
         pipeline = tiny_pipeline()
