@@ -201,8 +201,8 @@ class Adapter(ABC):
             yield
 
     def scheduled_steps(self) -> int | None:
-        """The number of denoising steps in the run of the pipeline. None for a bare transformer."""
-        return None if self.pipeline is None else self.pipeline.num_timesteps
+        """The number of denoising steps in the run of the pipeline. None before it, and for a bare transformer."""
+        return getattr(self.pipeline, "num_timesteps", None)
 
     def video_forward(self, num_inference_steps: int | None, height: int | None, width: int | None) -> VideoForward:
         """The pass of a real video through the pipeline; see `VideoForward`."""

@@ -19,6 +19,9 @@ CAUSES = (
     "processor that was set in the middle of a forward pass"
 )
 
+UNCOPIED = "a traced model cannot be copied; copy it before the trace"
+"""The copy would keep the processors and hooks of the trace, or of a copy of it."""
+
 STOCK_SETTINGS = ("_attention_backend", "_parallel_config")
 """What diffusers sets on the processor of each attention."""
 
@@ -187,7 +190,7 @@ class TappedAttention(ABC):
         """The attention of the block, with the arguments and results of the stock processor."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> TappedAttention:
-        raise RuntimeError("a traced model cannot be copied; copy it before the trace")
+        raise RuntimeError(UNCOPIED)
 
     @property
     def reads(self) -> bool:

@@ -37,7 +37,7 @@ class Guidance:
         """
         if self._given is not None or self._adapter.pipeline is None:
             return False
-        before, self._timestep = self._timestep, self._adapter.pipeline.current_timestep
+        before, self._timestep = self._timestep, getattr(self._adapter.pipeline, "current_timestep", None)
         if self._timestep is None:
             raise RuntimeError(
                 "this forward pass is not part of a run of the traced pipeline; trace the pipeline that runs, or pass "

@@ -14,7 +14,7 @@ from imap_fast.maps.names import CONTRASTED
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.forward import Forward
-from imap_fast.models.tap import Tap
+from imap_fast.models.tap import UNCOPIED, Tap
 from imap_fast.models.text_rows import TextRows
 from imap_fast.text.concepts import Concepts
 from imap_fast.tracing.guidance import Guidance
@@ -83,6 +83,9 @@ class Tracer:
     def __exit__(self, *exception: object) -> None:
         self._exits.close()
         self.tap.close()  # breaks a reference cycle, which would keep the maps on the GPU until a collection
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tracer:
+        raise RuntimeError(UNCOPIED)
 
     @property
     def tap(self) -> Tap:
@@ -164,35 +167,42 @@ class Tracer:
         self._running, self._runs = None, [run]
 
     def _run_begins(self, arguments: Mapping[str, Any]) -> None:
-        """Observer of `check_inputs`, which a run calls once and first: the prompt encoded next is that of the run."""
+        """Observer of `check_inputs`, which a run calls once and first. If it refuses them, there is no new run."""
         self._prompt_due = self._run_due = True
+
+    def _begin_run(self) -> None:
+        """Begin the run whose inputs were checked: anew, or beside the whole runs before it."""
+        if not self._run_due:
+            return
+        self.adapter.refuse_other_transformers()
+        if self.settings.runs == "last":
+            self._restart(Run())
+        else:
+            self._refuse_unfinished()
+            if self._run.passes:
+                self._refuse_unlike_runs()
+                self._runs.append(Run())
+            else:  # it ended before its first pass
+                self._runs[-1] = Run()
+        self._run_due = False
+
+    def _latents_prepared(self, arguments: Mapping[str, Any]) -> None:
+        """Observer of `prepare_latents`, which is given the generator before anything is drawn from it."""
+        self._begin_run()
+        self._run.seed = seed_of(arguments["generator"])
 
     def _prompt_encoded(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `encode_prompt`. A second call in a run encodes the negative prompt, which is not read."""
         if not self._prompt_due:
             self._run.has_other_prompt = self._run.passes > 0
             return
-        prompt, matches_prompt = arguments["prompt"], self.settings.match == "prompt"
-        if self._run_due:
-            self.adapter.refuse_other_transformers()
-            if self.settings.runs == "mean" and self._run.steps_read:
-                self._refuse_unfinished()
-                self._refuse_unlike_runs()
-                if matches_prompt and prompt != self._run.prompt:
-                    raise ValueError('a mean of runs with match="prompt" needs the same prompt in each of them')
-                self._runs.append(Run())
-            else:
-                self._restart(Run())
-        self._prompt_due = self._run_due = False
-        self._run.prompt = prompt
+        self._begin_run()
+        self._prompt_due, self._run.prompt = False, arguments["prompt"]
         self._guidance.run_begins(arguments)
-        if matches_prompt:
-            self.concepts.read_prompt(prompt, lambda prompt: self.adapter.read_prompt(prompt, arguments))
-
-    def _latents_prepared(self, arguments: Mapping[str, Any]) -> None:
-        """Observer of `prepare_latents`, which is given the generator before anything is drawn from it."""
-        if self._run.seed is None:
-            self._run.seed = seed_of(arguments["generator"])
+        if self.settings.match == "prompt":
+            if self._run.prompt != self._runs[0].prompt:
+                raise ValueError('a mean of runs with match="prompt" needs the same prompt in each of them')
+            self.concepts.read_prompt(self._run.prompt, lambda prompt: self.adapter.read_prompt(prompt, arguments))
 
     # Python bookkeeping, which torch.compile would recompile at every step.
     @torch.compiler.disable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 
 import numpy as np
@@ -11,6 +12,7 @@ from diffusers import CogVideoXDPMScheduler
 from peft import LoraConfig
 
 import imap_fast
+from imap_fast.models.tap import TappedAttention
 from imap_fast.tracing.trace import Tracer
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
@@ -228,6 +230,58 @@ def test_fused_projections_give_the_same_maps(name: str) -> None:
     assert_close(check(), plain, 1e-6)
     pipeline.transformer.unfuse_qkv_projections()
     assert_close(check(), plain, 1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["fuse_qkv_projections", "set_stock_processors", "restored_afterwards"])
+def test_a_change_inside_stays_and_nothing_else_does(change: str, architecture: Architecture) -> None:
+    """What a user sets inside the `with` is there afterwards, without a trace of the trace."""
+    pipeline = architecture.pipeline()
+    transformer = pipeline.transformer
+    untraced = generate(pipeline)
+    stock = transformer.attn_processors
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments):
+        generate(pipeline)
+        kept = transformer.attn_processors
+        if change == "fuse_qkv_projections":
+            transformer.fuse_qkv_projections()
+        elif change == "set_stock_processors":
+            transformer.set_attn_processor(dict(stock))
+        generate(pipeline)
+    assert not any(isinstance(each, TappedAttention) for each in transformer.attn_processors.values())
+    if change == "restored_afterwards":
+        transformer.set_attn_processor(dict(kept))
+    elif change == "fuse_qkv_projections":
+        transformer.unfuse_qkv_projections()
+    assert np.array_equal(generate(pipeline), untraced)
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments) as tracer:
+        assert np.array_equal(generate(pipeline), untraced)
+    assert tracer.maps.imap.isfinite().all()
+    assert {type(each) for each in transformer.attn_processors.values()} == {type(each) for each in stock.values()}
+
+
+def test_an_attention_backend_that_is_set_inside_stays(architecture: Architecture) -> None:
+    pipeline = architecture.pipeline()
+    transformer = pipeline.transformer
+
+    def backends() -> set[object]:
+        return {getattr(each, "_attention_backend", "none") for each in transformer.attn_processors.values()}
+
+    before = backends()
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments):
+        transformer.set_attention_backend("native")
+        inside = backends()
+    assert backends() == inside
+    transformer.reset_attention_backend()
+    assert backends() == before
+
+
+def test_a_traced_model_cannot_be_copied(architecture: Architecture) -> None:
+    """A copy would keep the processors of the trace."""
+    pipeline = architecture.pipeline()
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments):
+        with pytest.raises(RuntimeError, match="copy it before the trace"):
+            copy.deepcopy(pipeline.transformer)
 
 
 def test_prompt_words_are_the_mean_of_their_tokens(architecture: Architecture) -> None:

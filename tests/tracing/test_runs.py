@@ -1,0 +1,192 @@
+"""A trace holds one run, or the mean of whole runs that were asked for, and it names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+
+import imap_fast
+from tests.architectures import ARCHITECTURES, Architecture
+from tests.assertions import assert_close
+from tests.pipelines import PIPELINES, PROMPT, generate
+from tests.tiny import CALL
+
+CONCEPTS = ["cat", "a"]
+OTHER = "a blue dog"
+STEPS = 2
+
+
+def run(pipeline: DiffusionPipeline, prompt: str | list[str] = PROMPT, seed: int = 0, **call: object) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    call = {**CALL, "num_inference_steps": STEPS, "generator": generator, **call}
+    pipeline(prompt=prompt, **call)
+
+
+def traced(architecture: Architecture, *runs: Callable[[DiffusionPipeline], object], **arguments: object):
+    """The maps after some runs in one trace."""
+    pipeline = architecture.pipeline()
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments, **arguments) as tracer:
+        for each in runs:
+            each(pipeline)
+    return tracer.maps
+
+
+def first(pipeline: DiffusionPipeline) -> None:
+    run(pipeline)
+
+
+def second(pipeline: DiffusionPipeline) -> None:
+    run(pipeline, "a cat", seed=7)
+
+
+def fail(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def stopped_between_steps(pipeline: DiffusionPipeline) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(pipeline, callback_on_step_end=fail)
+
+
+def stopped_within_a_step(pipeline: DiffusionPipeline) -> None:
+    blocks = getattr(pipeline.transformer, "blocks", None) or pipeline.transformer.transformer_blocks
+    hook = blocks[1].register_forward_hook(fail)
+    with pytest.raises(KeyboardInterrupt):
+        run(pipeline)
+    hook.remove()
+
+
+def refused(pipeline: DiffusionPipeline) -> None:
+    """A run that its pipeline refuses at once."""
+    with pytest.raises(ValueError, match="divisible"):
+        run(pipeline, height=7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", [first, stopped_between_steps, stopped_within_a_step, refused])
+def test_the_maps_are_of_the_last_run(architecture: Architecture, before: Callable) -> None:
+    alone, after = traced(architecture, second), traced(architecture, before, second)
+    assert torch.equal(after.imap, alone.imap)
+    assert torch.equal(after.head_scores, alone.head_scores)
+    assert after.steps == alone.steps == tuple(range(STEPS))
+    assert after.settings == alone.settings
+    assert after.settings["runs"] == [{"prompt": "a cat", "seed": 7}]
+
+
+@pytest.mark.slow
+def test_the_mean_of_runs_is_their_mean_and_names_them(architecture: Architecture) -> None:
+    pipeline_runs = (first, lambda pipeline: run(pipeline, seed=7))
+    both = traced(architecture, *pipeline_runs, runs="mean")
+    each = [traced(architecture, one) for one in pipeline_runs]
+    assert_close(both.imap, (each[0].imap + each[1].imap) / 2, 1e-5)
+    assert both.steps == tuple(range(STEPS))
+    assert both.settings["runs"] == [{"prompt": PROMPT, "seed": 0}, {"prompt": PROMPT, "seed": 7}]
+    assert both.settings["prompt"] == PROMPT
+
+
+def test_a_mean_leaves_out_a_run_that_ended_before_its_first_step() -> None:
+    architecture = ARCHITECTURES["cogvideox"]
+
+    def ended_early(pipeline: DiffusionPipeline) -> None:
+        with pytest.raises(ValueError, match="generators"):
+            run(pipeline, OTHER, generator=[torch.Generator(), torch.Generator()])
+
+    both = traced(architecture, first, second, runs="mean")
+    for runs in ((ended_early, first, second), (first, ended_early, second)):
+        others = traced(architecture, *runs, runs="mean")
+        assert torch.equal(others.imap, both.imap)
+        assert others.settings == both.settings
+
+
+def test_the_mean_over_prompts_names_both() -> None:
+    maps = traced(ARCHITECTURES["cogvideox"], first, second, runs="mean")
+    assert maps.settings["runs"] == [{"prompt": PROMPT, "seed": 0}, {"prompt": "a cat", "seed": 7}]
+    assert maps.settings["prompt"] is None
+
+
+@pytest.mark.parametrize(
+    ("runs", "error"),
+    [
+        ((stopped_between_steps, first), "run 1 has read 1 "),
+        ((first, stopped_between_steps), "run 2 has read 1 and run 1 2"),
+        ((first, lambda pipeline: run(pipeline, num_inference_steps=3)), "run 2 has read 3 and run 1 2"),
+        ((stopped_within_a_step, first), "stopped before its end"),
+    ],
+    ids=["first stopped", "second stopped", "other steps", "within a step"],
+)
+def test_a_mean_of_unlike_runs_is_refused(runs: tuple[Callable, ...], error: str) -> None:
+    with pytest.raises(RuntimeError, match=error):
+        traced(ARCHITECTURES["cogvideox"], *runs, runs="mean")
+
+
+def test_a_run_that_stopped_between_steps_says_which_steps_it_has() -> None:
+    assert traced(ARCHITECTURES["cogvideox"], stopped_between_steps).steps == (0,)
+
+
+def test_a_seed_is_named_only_if_it_gives_the_same_run() -> None:
+    used = torch.Generator().manual_seed(3)
+    torch.rand(1, generator=used)
+    several = [torch.Generator().manual_seed(seed) for seed in (4, 5)]
+
+    def seeds(generator: object, prompt: object = PROMPT) -> object:
+        maps = traced(ARCHITECTURES["cogvideox"], lambda pipeline: run(pipeline, prompt, generator=generator))
+        return maps.settings["runs"][0]["seed"]
+
+    assert seeds(used) is None
+    assert seeds(None) is None
+    assert seeds(several, [PROMPT, OTHER]) == [4, 5]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", PIPELINES)
+def test_every_pipeline_gives_its_seed_and_prompt(kind: str) -> None:
+    name, make, call = PIPELINES[kind]
+    architecture, pipeline = ARCHITECTURES[name], make()
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments) as tracer:
+        generate(pipeline, **call)
+    assert tracer.maps.settings["runs"] == [{"prompt": PROMPT, "seed": 0}]
+
+
+def test_a_prompt_that_is_encoded_afterwards_is_not_that_of_the_maps(pipeline) -> None:
+    with imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2) as tracer:
+        run(pipeline)
+        before = tracer.maps
+        pipeline.encode_prompt(OTHER)
+        assert tracer.maps.settings == before.settings
+        assert torch.equal(tracer.maps.imap, before.imap)
+
+
+def test_another_prompt_in_a_loop_of_ones_own_needs_a_reset(pipeline) -> None:
+    inputs = ARCHITECTURES["cogvideox"].draw()
+    with torch.no_grad(), imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2, guided=False) as tracer:
+        pipeline.encode_prompt(PROMPT)
+        pipeline.transformer(**inputs)
+        pipeline.encode_prompt(OTHER)
+        with pytest.raises(RuntimeError, match=r"call tracer\.reset"):
+            pipeline.transformer(**inputs)
+        tracer.reset()
+        pipeline.encode_prompt(OTHER)
+        pipeline.transformer(**inputs)
+        assert tracer.maps.settings["prompt"] == OTHER
+        assert tracer.maps.steps == (0,)
+
+
+def test_another_pipeline_with_the_same_transformer_is_refused(architecture: Architecture) -> None:
+    """Its guidance is not known, and its prompt is not that of the trace."""
+    pipeline = architecture.pipeline()
+    other = type(pipeline)(**pipeline.components)
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments):
+        with pytest.raises(RuntimeError, match="not part of a run of the traced pipeline"):
+            run(other)
+
+
+def test_another_transformer_in_the_pipeline_is_refused(architecture: Architecture) -> None:
+    pipeline, other = architecture.pipeline(), architecture.pipeline()
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments):
+        run(pipeline)
+        pipeline.transformer = other.transformer
+        with pytest.raises(RuntimeError, match="transformer of the pipeline was replaced"):
+            run(pipeline)
