@@ -9,8 +9,10 @@ import torch
 
 from imap_fast.app.models import Model
 from imap_fast.explaining.explain import explain
+from imap_fast.files import sha256_of
 from imap_fast.loading.pipeline import text_to_video_arguments
 from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.text.model_name import model_name
 from imap_fast.tracing.trace import trace
 from imap_fast.video import Clip
 
@@ -45,11 +47,14 @@ def run_job(
         maps, shown = _generate(model, prompt, concepts, on_progress)
     else:
         on_progress("Explaining", LOADED)
+        fingerprint = sha256_of(video)
         maps = explain(model.pipe, video, prompt, concepts, steps=model.explained_steps, **model.trace_arguments)
+        if sha256_of(video) != fingerprint:
+            raise ValueError(f"{video.name} was changed while it was read; upload it again")
         shown = video
     record = {
         "command": "app",
-        "model": model.name,
+        "model": model_name(model.name),
         "video": None if video is None else video.name,
         "dtype": str(model.pipe.transformer.dtype).removeprefix("torch."),
         "seed": SEED,

@@ -8,6 +8,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import typer
@@ -23,6 +24,7 @@ from imap_fast.cli.layers import layers
 from imap_fast.cli.option_groups import with_option_groups
 from imap_fast.cli.report import report
 from imap_fast.cli.results import SomeFailed
+from imap_fast.cli.streams import complain, discard_stdout, escaped_output, occupy_closed_streams, one_line
 
 # Torch, diffusers and matplotlib take seconds to load. Commands import them only after all checks of their input.
 
@@ -48,42 +50,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: of the command line. None: those of the process.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    with warnings.catch_warnings():
+    occupy_closed_streams()
+    if sys.stdout is None:
+        return _end("stdout is closed, so nobody would see the results; redirect it to /dev/null instead", 1, arguments)
+    with warnings.catch_warnings(), escaped_output():
         warnings.simplefilter("ignore")
         warnings.filterwarnings("always", module="imap_fast")
-        warnings.showwarning = lambda message, *_: print(f"imap-fast: {message}", file=sys.stderr)
+        warnings.showwarning = lambda message, *_: complain(str(message))
         try:
             # Commands return None. Typer itself returns a number after Ctrl-C.
             if commands(arguments, prog_name="imap-fast", standalone_mode=False):
                 raise KeyboardInterrupt
+            sys.stdout.flush()
             return 0
         except USAGE_ERROR as error:
             return _end(error.format_message(), 2, arguments)
+        except SomeFailed as error:
+            complain(str(error))
+            return 1
+        except (BrokenPipeError, SystemExit):  # for a broken pipe, Typer raises SystemExit
+            return _end("the reader of stdout ended before everything was printed", 1, arguments)
         except WRONG_INPUT as error:
             return _end(str(error), 2, arguments)
-        except SomeFailed as error:
-            print(f"imap-fast: {error}", file=sys.stderr)
-            return 1
         except OSError as error:
             return _end(str(error), 1, arguments)
         except (typer.Abort, KeyboardInterrupt):
             return _end("interrupted; no results were written", 1, arguments)
+        except RecursionError:
+            return _end("a file is nested too deeply to be read; restore it", 1, arguments)
         except Exception as error:
-            if _is_out_of_memory(error):
+            if is_out_of_memory(error):
                 remedy = "fewer frames, a smaller height and width, --dtype bfloat16 or explain's --memory need less"
-                return _end(f"the GPU's memory is full ({str(error).split('.')[0]}); {remedy}", 1, arguments)
+                return _end(f"the memory is full ({str(error).split('. ')[0]}); {remedy}", 1, arguments)
             traceback.print_exc()  # a bug: a report of it needs the traceback
             return _end(f"{type(error).__name__}: {error}", 1, arguments)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the memory of the GPU, or of the machine, is full."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)
+    on_gpu = torch is not None and isinstance(error, torch.OutOfMemoryError)
+    # On a CPU, torch raises a RuntimeError.
+    return on_gpu or isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _end(message: str, code: int, arguments: list[str]) -> int:
-    line = " ".join(message.split())
-    print(f"imap-fast: {line}", file=sys.stderr)
-    if "--json" in arguments:
-        print(json.dumps({"error": line, "exit_code": code}))
+    complain(message)
+    with suppress(OSError, ValueError):  # nobody reads it
+        if "--json" in arguments:
+            print(json.dumps({"error": one_line(message), "exit_code": code}))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+            return code
+    discard_stdout()
     return code

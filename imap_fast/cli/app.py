@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from imap_fast.cli import options
 from imap_fast.loading.source import model_source
 
 MIB = 2**20
@@ -33,7 +34,9 @@ def app(
             help="Default: the first free one from 7860 on.",
         ),
     ] = None,
-    max_upload: Annotated[int, typer.Option(metavar="MIB", min=1, help="The largest video to upload.")] = 200,
+    max_upload: Annotated[
+        int, typer.Option(metavar="MIB", min=1, max=options.LARGEST, help="The largest video to upload.")
+    ] = 200,
 ) -> None:
     """Explain or generate videos in a browser: upload a clip or describe one, name concepts, and get the report.
 

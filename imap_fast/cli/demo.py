@@ -9,12 +9,13 @@ from rich.text import Text
 
 from imap_fast.cli import options
 from imap_fast.cli.progress import progress
-from imap_fast.cli.results import FILES, facts, print_results, results_folder, write_record
+from imap_fast.cli.record import RECORD, write_record
+from imap_fast.cli.results import FILES, facts, print_results, results_folder
 
 DEMO_FILES = {
     "clip.mp4": "a clip that the model was not trained on",
-    **FILES,
     "scores.json": "how well each map finds its object",
+    **FILES,
 }
 
 
@@ -39,9 +40,15 @@ def demo(
         with progress(console, "explaining a clip that the model was not trained on"):
             result = run(folder, backend=backend)
         seconds = time.perf_counter() - began
-        record = {"command": "demo", "seconds": round(seconds, 2), "caption": result.caption, "auc": result.auc}
+        record = {
+            "command": "demo",
+            "model": "demo",
+            "seconds": round(seconds, 2),
+            "caption": result.caption,
+            "auc": result.auc,
+        }
         record |= facts(SaliencyMaps.load(folder / "maps.npz"))
-        write_record(folder, record)
+        record = write_record(folder, record, [name for name in DEMO_FILES if name != RECORD])
     print_results(record, f"“{result.caption}”, explained in {seconds:.1f} s", output, DEMO_FILES, as_json=as_json)
     if not as_json:
         Console(highlight=False).print(_scores(result.auc))

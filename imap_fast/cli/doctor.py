@@ -1,6 +1,7 @@
 """`imap-fast doctor`: what can run on this machine."""
 
 import json
+import re
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imap_fast.cli import options
-from imap_fast.loading.source import model_source
+from imap_fast.loading.source import model_source, reading_model
 
 GIB = 2**30
 
@@ -19,7 +20,7 @@ def doctor(
         str | None, typer.Option(metavar="MODEL", help="Predict the memory that this model needs; see explain.")
     ] = None,
     frames: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Frames in a window. Default: those of the model.")
+        int | None, options.number(None, "Frames in a window. Default: the model's.", most=options.LONGEST_CLIP)
     ] = None,
     size: Annotated[
         str | None, typer.Option(metavar="HxW", help="In pixels, such as 480x720. Default: that of the model.")
@@ -81,18 +82,26 @@ def _prediction(model: str, frames: int | None, size: tuple[int, int] | None) ->
     from imap_fast.loading.libraries import keep_libraries_quiet
 
     keep_libraries_quiet(Console(stderr=True))
-    parts = parts_of(model_source(model))
-    default_frames, *default_size = clip_of(parts)
+    with reading_model(model):
+        parts = parts_of(model_source(model))
+        default_frames, *default_size = clip_of(parts)
     height, width = size or default_size
     clip = {"frames": frames or default_frames, "height": height, "width": width}
-    return {"model": model, **clip, "peaks": predicted_peaks(parts, **clip)}
+    try:
+        peaks = predicted_peaks(parts, **clip)
+    except RuntimeError as error:
+        reason = f"{model} cannot take {clip['frames']} frames of {height}x{width} ({error})"
+        raise ValueError(f"{reason}; give other --frames and --size") from error
+    return {"model": model, **clip, "peaks": peaks}
 
 
 def _height_and_width(text: str) -> tuple[int, int]:
-    height, _, width = text.partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise typer.BadParameter(f"{text!r} is no size; write it like 480x720", param_hint="--size")
-    return int(height), int(width)
+    is_size = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text, re.ASCII)
+    height, width = map(int, is_size.groups()) if is_size else (0, 0)
+    if not 0 < max(height, width) <= options.LARGEST_SIDE:
+        reason = f"{text!r} is no size up to {options.LARGEST_SIDE}; write it like 480x720"
+        raise typer.BadParameter(reason, param_hint="--size")
+    return height, width
 
 
 def _peaks(prediction: dict[str, Any]) -> Table:

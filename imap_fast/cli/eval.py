@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from imap_fast.cli import options
+from imap_fast.cli import options, values
 from imap_fast.cli.option_groups import SmallGpuOptions, TraceOptions, WindowOptions
 from imap_fast.loading.source import model_source
 
@@ -31,10 +31,8 @@ def eval(
     videos: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The videos of a list. Default: the folder of the list.")
     ] = None,
-    clips: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="The number of clips. Default: all; 200 of demo.")
-    ] = None,
-    worst: Annotated[int, typer.Option(metavar="N", min=0, help="Clips with the lowest AUC to draw.")] = 6,
+    clips: Annotated[int | None, options.number(None, "The number of clips. Default: all; 200 of demo.")] = None,
+    worst: Annotated[int, options.number(None, "Clips with the lowest AUC to draw.", least=0)] = 6,
     seed: options.Seed = 0,
     output: options.Output = Path("imap-eval"),
     overwrite: options.Overwrite = False,
@@ -48,6 +46,7 @@ def eval(
     arguments = trace_options.trace_arguments(loading.model)
     arguments |= windows.explain_arguments(loading.model, arguments["steps"])
     model_source(loading.model)
+    values.path(data)  # raises if it cannot be read
     from imap_fast.evaluate.datasets import open_dataset
 
     dataset = open_dataset(data, captions=captions, videos=videos, clips=clips)

@@ -1,6 +1,7 @@
 """The work of `imap-fast eval`: a data set is evaluated into a folder."""
 
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,28 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from imap_fast.cli.commit import commit, finish_commit
 from imap_fast.cli.localization_table import localization_table
 from imap_fast.cli.progress import progress
-from imap_fast.cli.results import FILES, REMEDY, SomeFailed, results_folder, write_results
+from imap_fast.cli.record import verified_record, write_record
+from imap_fast.cli.results import (
+    FILES,
+    NEW,
+    REMEDY,
+    SomeFailed,
+    path_from,
+    results_folder,
+    working_in,
+    write_results,
+)
+from imap_fast.cli.streams import complain
 from imap_fast.evaluate.example import DataSet, Example
 from imap_fast.evaluate.journal import CLIPS, Journal
 from imap_fast.evaluate.run import evaluate
 from imap_fast.evaluate.worst import worst_figures
-from imap_fast.files import atomic_write
+from imap_fast.files import atomic_write, sha256_of
 from imap_fast.loading.pipeline import load_pipeline
+from imap_fast.loading.source import model_identity
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.version import versions
 
@@ -40,7 +54,7 @@ class Run:
     ) -> None:
         self.dataset, self.loading, self.arguments = dataset, loading, arguments
         self.output, self.worst = output, worst
-        values = {**dataset.source, **arguments, **loading, "versions": versions()}
+        values = {**dataset.source, **arguments, **loading, **model_identity(loading["model"]), "versions": versions()}
         self.options: dict[str, Any] = json.loads(json.dumps(values))
 
     def evaluate(self, *, overwrite: bool) -> dict[str, Any]:
@@ -49,17 +63,23 @@ class Run:
         Raises:
             ValueError: the output folder holds another evaluation, and `overwrite` is off.
         """
-        if (self.output / RESULTS).exists() and not (self.output / CLIPS).exists() and not overwrite:
-            raise ValueError(f"{self.output} already holds {RESULTS}; {REMEDY}")
-        journal = Journal(self.output, self.options, overwrite=overwrite)
-        record = None if overwrite else self._finished_record()
-        return self._evaluate(journal) if record is None else record
+        with working_in(self.output):
+            finish_commit(self.output / NEW, self.output, RESULTS)
+            if (self.output / RESULTS).exists() and not (self.output / CLIPS).exists() and not overwrite:
+                raise ValueError(f"{self.output} already holds {RESULTS}; {REMEDY}")
+            journal = Journal(self.output, self.options, overwrite=overwrite)
+            record = None if overwrite else self._finished_record()
+            return self._evaluate(journal) if record is None else record
 
     def _finished_record(self) -> dict[str, Any] | None:
-        """The content of results.json, if it is complete and has the same options."""
-        if not (self.output / RESULTS).exists():
+        """The content of results.json, if it is undamaged and complete and has the same options.
+
+        Otherwise it is made again from the journal.
+        """
+        try:
+            record = verified_record(self.output, RESULTS)
+        except ValueError:
             return None
-        record = json.loads((self.output / RESULTS).read_text("utf-8"))
         clips = record["clips"]
         is_complete = clips["measured"] + clips["unmasked"] == len(self.dataset.clips)
         has_pictures = len(record["worst"]) == min(self.worst, clips["measured"])
@@ -68,6 +88,8 @@ class Run:
     def _evaluate(self, journal: Journal) -> dict[str, Any]:
         """Load the model, evaluate, and write results.json after everything else."""
         console, began = Console(stderr=True), time.perf_counter()
+        new = self.output / NEW
+        shutil.rmtree(new, ignore_errors=True)  # of a process that died
         pipe = load_pipeline(**self.loading, console=console)
         try:
             with progress(console, "evaluating", len(self.dataset.clips)) as on_clip_done:
@@ -83,12 +105,13 @@ class Run:
             with progress(console, "drawing", len(worst)) as on_drawn:
                 figures = worst_figures(pipe, self.dataset, worst, **self.arguments)
                 for number, (_, figure) in enumerate(figures, 1):
-                    with atomic_write(self.output / WORST / f"{number}.png") as temporary:
+                    with atomic_write(new / WORST / f"{number}.png") as temporary:
                         figure.savefig(temporary)
                     on_drawn()
         except BaseException:
             if journal.rows:
-                typer.echo(f"imap-fast: finished clips are kept; the same command resumes ({self.output})", err=True)
+                complain(f"finished clips are kept; the same command resumes ({self.output})")
+            shutil.rmtree(new, ignore_errors=True)
             raise
         record = {
             "command": "eval",
@@ -100,18 +123,20 @@ class Run:
                 for number, (name, auc) in enumerate(worst.items(), 1)
             ],
         }
-        with atomic_write(self.output / RESULTS) as temporary:
-            temporary.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", "utf-8")
+        pictures = [each["picture"] for each in record["worst"]]
+        try:
+            record = write_record(new, record, pictures, RESULTS)
+            commit(new, self.output, [*pictures, RESULTS])
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
         return record
 
     def _write_unmasked(self, name: str, example: Example, maps: SaliencyMaps) -> None:
         with results_folder(self.output / VIDEOS / name, list(FILES), overwrite=True) as folder:
-            record = {
-                "command": "eval",
-                "video": str(example.video),
-                "model": self.loading["model"],
-                "seed": self.options["seed"],
-            }
+            record = {"command": "eval", "model": self.options["model"], "seed": self.options["seed"]}
+            if isinstance(example.video, Path):
+                record["video"] = path_from(self.output / VIDEOS / name, example.video)
+                record["options"] = {"video": sha256_of(example.video)}
             write_results(folder, maps, example.video, record)
 
     def print(self, record: dict[str, Any], *, as_json: bool) -> None:

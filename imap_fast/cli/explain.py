@@ -10,7 +10,7 @@ import typer
 from imap_fast.cli import options
 from imap_fast.cli.option_groups import ConceptOptions, SmallGpuOptions, TraceOptions, WindowOptions
 from imap_fast.cli.video_files import result_folders
-from imap_fast.loading.source import model_source
+from imap_fast.loading.source import model_identity, model_source
 
 
 def explain(
@@ -39,7 +39,14 @@ def explain(
     from imap_fast.cli.explain_run import Run
 
     text = {"prompt": prompt, "concepts": words}
-    values = {**arguments, **asdict(loading), **text, "num_frames": num_frames, "seed": seed}
+    values = {
+        **arguments,
+        **asdict(loading),
+        **model_identity(loading.model),
+        **text,
+        "num_frames": num_frames,
+        "seed": seed,
+    }
     run = Run(result_folders(videos, output), json.loads(json.dumps(values)), overwrite=overwrite)
     run.check_videos()
     if run.remaining:

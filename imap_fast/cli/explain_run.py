@@ -1,6 +1,7 @@
 """The work of `imap-fast explain`: several videos, each explained into its folder."""
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,16 +12,18 @@ import typer
 from rich.console import Console
 
 from imap_fast.cli.progress import progress, windows_progress
+from imap_fast.cli.record import record_of
 from imap_fast.cli.results import (
     FILES,
     MAPS,
-    RECORD,
     SomeFailed,
     already_done,
+    path_from,
     print_results,
     resumable_folder,
     write_results,
 )
+from imap_fast.files import sha256_of
 from imap_fast.video.decode import VideoError, VideoFile
 
 
@@ -98,10 +101,13 @@ class Run:
                             on_progress=on_progress,
                         )
                     seconds = time.perf_counter() - began
+                    if sha256_of(path) != self.options_of[path]["video"]:
+                        shutil.rmtree(unfinished / MAPS)  # nobody goes on from them
+                        raise VideoError(f"{path} was changed while it was read; run again")
                     with progress(console, "drawing"):
                         record = {
                             "command": "explain",
-                            "video": str(path),
+                            "video": path_from(self.folders[path], path),
                             "model": self.options["model"],
                             "dtype": str(pipe.transformer.dtype).removeprefix("torch."),
                             "seed": self.options["seed"],
@@ -117,7 +123,7 @@ class Run:
         Raises:
             SomeFailed: a video could not be read.
         """
-        records = {path: json.loads((self.folders[path] / RECORD).read_text()) for path in self.headlines}
+        records = {path: record_of(self.folders[path]) for path in self.headlines}
         if len(self.folders) == 1:
             (path,) = records
             print_results(records[path], self.headlines[path], output, FILES, as_json=as_json)

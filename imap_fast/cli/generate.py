@@ -11,6 +11,7 @@ from imap_fast.cli.option_groups import ConceptOptions, LoadingOptions, TraceOpt
 from imap_fast.cli.progress import progress
 from imap_fast.cli.results import FILES, print_results, results_folder, write_results
 from imap_fast.loading.source import model_source
+from imap_fast.text.model_name import model_name
 
 GENERATED = {"video.mp4": "the video", **FILES}
 
@@ -53,6 +54,7 @@ def generate(
         from imap_fast.video.clip import Clip
 
         pipe = load_pipeline(loading.model, dtype=loading.dtype, device=loading.device, console=console)
+        _check_size(pipe, height=height, width=width)
         call = text_to_video_arguments(pipe) | {name: value for name, value in sampling.items() if value is not None}
         began = time.perf_counter()
         with progress(console, "generating", num_inference_steps) as advance, trace(pipe, words, **arguments) as tracer:
@@ -71,12 +73,22 @@ def generate(
             sampling |= {"num_inference_steps": pipe.num_timesteps, "guidance_scale": pipe.guidance_scale}
             record = {
                 "command": "generate",
-                "model": loading.model,
+                "model": model_name(loading.model),
                 "dtype": str(pipe.transformer.dtype).removeprefix("torch."),
                 **sampling,
                 "seed": seed,
                 "seconds": round(seconds, 2),
             }
-            record = write_results(folder, tracer.maps, clip, record)
+            record = write_results(folder, tracer.maps, clip, record, GENERATED)
     headline = f"{len(clip.frames)} frames and {tracer.maps} in {seconds:.1f} s"
     print_results(record, headline, output, GENERATED, as_json=as_json)
+
+
+def _check_size(pipe: Any, **sizes: int | None) -> None:
+    """Raise ValueError for a height or width that is no whole number of patches, for which layers fail one by one."""
+    from imap_fast.models.registry import adapter_for
+
+    for (name, size), patch in zip(sizes.items(), adapter_for(pipe).patch_size[1:], strict=True):
+        pixels = pipe.vae_scale_factor_spatial * patch
+        if size is not None and size % pixels:
+            raise ValueError(f"--{name} {size} is no multiple of {pixels}, which this model needs; give one")

@@ -12,13 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 from imap_fast.cli import options
-from imap_fast.cli.results import SomeFailed
+from imap_fast.cli.results import REMEDY, SomeFailed, working_in
 from imap_fast.cli.runs import check_maps
+from imap_fast.cli.streams import complain
 from imap_fast.files import atomic_write
 
 JUDGEMENTS = "judgements.json"
 
-Price = Annotated[float | None, typer.Option(metavar="X", min=0, help="Price of a million tokens, for --dry-run.")]
+Price = Annotated[
+    float | None,
+    typer.Option(metavar="X", min=0, callback=options.finite, help="Price of a million tokens, for --dry-run."),
+]
 
 
 def judge(
@@ -55,23 +59,25 @@ def judge(
 
     session = Session(runs, endpoint, os.environ.get("OPENAI_API_KEY"), judge_model, output)
     if dry_run:
-        record = session.estimate()
+        with working_in(output):
+            record = session.estimate()
         if price_in is not None:
             record["cost"] = (record["tokens_in"] * price_in + record["tokens_out"] * price_out) / 1e6
         typer.echo(json.dumps(record) if as_json else _summary(record))
         return
-    if (output / JUDGEMENTS).exists() and not overwrite:
-        raise ValueError(f"{output} already holds {JUDGEMENTS}; pass --overwrite or another --output")
-    record = session.judge()
-    with atomic_write(output / JUDGEMENTS) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    with working_in(output):
+        if (output / JUDGEMENTS).exists() and not overwrite:
+            raise ValueError(f"{output} already holds {JUDGEMENTS}; {REMEDY}")
+        record = session.judge()
+        with atomic_write(output / JUDGEMENTS) as temporary:
+            temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     if as_json:
         typer.echo(json.dumps(record | {"files": {JUDGEMENTS: str(output / JUDGEMENTS)}}))
     else:
         Console(highlight=False).print(_table(record["criteria"], record["means"]))
         typer.echo(f"{output / JUDGEMENTS}  all scores, with their reasons")
     for about in record["unanswered"]:
-        typer.echo(f"imap-fast: no readable answer for {json.dumps(about)}", err=True)
+        complain(f"no readable answer for {json.dumps(about)}")
     if record["unanswered"]:
         raise SomeFailed(f"{len(record['unanswered'])} of {session.total} not judged; --overwrite tries them again")
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.console import Console
 
 from imap_fast.cli.progress import progress
-from imap_fast.cli.runs import check_maps, record_of, video_of
+from imap_fast.cli.record import verified_record
+from imap_fast.cli.runs import check_maps, video_of
+from imap_fast.cli.streams import complain
 from imap_fast.files import atomic_write
 from imap_fast.judge import CRITERIA, SCALE, Answers, Endpoint, Question, ask, estimate, means, questions
 from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -30,7 +31,7 @@ class Session:
         total: the number of maps of concepts to judge.
 
     Raises:
-        ValueError: an invalid endpoint or key, or a folder without maps or video.
+        ValueError: an invalid endpoint or key, or a run that `open_run` refuses.
     """
 
     def __init__(self, runs: list[Path], endpoint: str, key: str | None, model: str, output: Path) -> None:
@@ -59,7 +60,7 @@ class Session:
         except BaseException:
             if judged:
                 kept = f"{len(judged)} of {self.total} answers are kept; the same command resumes"
-                typer.echo(f"imap-fast: {kept}", err=True)
+                complain(kept)
             raise
         return {
             **self._head(),
@@ -118,13 +119,15 @@ def open_run(run: Path) -> tuple[SaliencyMaps, Path]:
     """The maps of a finished run, and the file of its video.
 
     Raises:
-        ValueError: the folder holds no maps, or maps of several videos, or its video is unknown or missing.
+        ValueError: the folder holds no maps, maps of several videos, or files that are not those of one run, or its
+            video is missing or another one.
     """
     check_maps(run)
+    record = verified_record(run)
     maps = SaliencyMaps.load(run / "maps.npz")
     if maps.maps[maps.default].ndim > 4:
         raise ValueError(f"{run} holds maps of several videos; save each in a folder of its own, by maps.video(0)")
-    video = video_of(run, record_of(run), f"restore it, or copy it to {run / 'video.mp4'}")
+    video = video_of(run, record, f"restore it, or copy it to {run / 'video.mp4'}")
     if video is None:
-        raise ValueError(f"{run} does not name the video of its maps; copy it there as video.mp4")
+        raise ValueError(f"{run} has maps of a video that was no file; explain its file, and judge that run")
     return maps, video

@@ -30,11 +30,9 @@ def layers(
         list[Path] | None, typer.Argument(help="Video files; the demo model has its own clips.", show_default=False)
     ] = None,
     prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="What the videos show.")] = None,
-    clips: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help=f"The number of demo clips. Default: {DEMO_CLIPS}.")
-    ] = None,
+    clips: Annotated[int | None, options.number(None, f"The number of demo clips. Default: {DEMO_CLIPS}.")] = None,
     step: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Denoising step, from 0. Default: the published one.")
+        int | None, options.number(None, "Denoising step, from 0. Default: the published one.", least=0)
     ] = None,
     height: options.Height = None,
     width: options.Width = None,

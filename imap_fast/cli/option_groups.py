@@ -1,12 +1,16 @@
-"""Options that several commands have, as dataclasses. `with_option_groups` makes each field an option of its own."""
+"""Options that several commands have, as dataclasses. `with_option_groups` makes each field an option of its own, and
+gives each path and text of a command its parser.
+"""
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
-from typing import Any, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
 
-from imap_fast.cli import options
+from imap_fast.cli import options, values
 from imap_fast.demo.shipped_model import best_settings
 
 
@@ -102,16 +106,17 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
     for name, parameter in inspect.signature(command).parameters.items():
         if name in groups:
             field_hints = get_type_hints(groups[name], include_extras=True)
-            parameters += [_parameter(field, field_hints[field.name]) for field in fields(groups[name])]
+            parameters += [_parameter(field, _parsed(field_hints[field.name])) for field in fields(groups[name])]
         else:
-            parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+            kind = inspect.Parameter.KEYWORD_ONLY
+            parameters.append(parameter.replace(annotation=_parsed(hints[name]), kind=kind))
 
-    def flat(**values: Any) -> None:
+    def flat(**given: Any) -> None:
         made = {
-            name: group(**{field.name: values.pop(field.name) for field in fields(group)})
+            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
             for name, group in groups.items()
         }
-        command(**made, **values)
+        command(**made, **given)
 
     wrapper: Any = functools.update_wrapper(flat, command)
     # What Typer reads. It would follow `__wrapped__` to the signature of the command.
@@ -124,3 +129,15 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
 def _parameter(field: Field, annotation: Any) -> inspect.Parameter:
     default = inspect.Parameter.empty if field.default is MISSING else field.default
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _parsed(annotation: Any) -> Any:
+    """An annotation whose paths and texts are parsed by `imap_fast.cli.values`, so that no command checks its own."""
+    kind, option = get_args(annotation)
+    kinds = {kind, *get_args(kind), *(inner for outer in get_args(kind) for inner in get_args(outer))}
+    parser = values.path if Path in kinds else values.text if str in kinds else None
+    if parser is None:
+        return annotation
+    option = copy.copy(option)
+    option.parser = parser
+    return Annotated[kind, option]

@@ -1,5 +1,6 @@
 """The options of the commands, one type each, and how their text is parsed."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,13 +11,25 @@ from imap_fast.maps.names import MAP_NAMES
 from imap_fast.text.words import check_concepts
 from imap_fast.tracing.allowed_values import CHOICES
 
+LARGEST = 2**20
+"""The largest number that an option takes: a million frames, heads or clips."""
+
+LONGEST_CLIP = 2**12
+"""The most frames that a model takes at once. Models are trained on less than four hundred."""
+
+LARGEST_SIDE = 2**14
+"""The largest height and width, in pixels: twice those of 8K."""
+
+LARGEST_INDEX = 9_999
+"""The largest index of a layer or a step. Schedules have a thousand steps."""
+
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 READING, SAMPLING, RUNNING = "What is read", "Size and sampling", "Machine and output"
 """The panels of `--help`."""
 
 
-def _option(panel: str, help: str, *flags: str, **settings: Any) -> Any:
+def _option(panel: str | None, help: str, *flags: str, **settings: Any) -> Any:
     return typer.Option(*flags, rich_help_panel=panel, help=help, **settings)
 
 
@@ -29,8 +42,20 @@ def _one_of(choices: tuple[str, ...], panel: str, help: str) -> Any:
     return _option(panel, f"{help} One of {', '.join(choices)}.", callback=known, metavar="NAME")
 
 
-def _number(panel: str, help: str, *flags: str, least: int = 1) -> Any:
-    return _option(panel, help, *flags, metavar="N", min=least)
+def number(panel: str | None, help: str, *flags: str, least: int = 1, most: int = LARGEST) -> Any:
+    """A whole number."""
+    return _option(panel, help, *flags, metavar="N", min=least, max=most)
+
+
+def finite(number: float | None) -> float | None:
+    """The callback of an option for a real number: neither infinite, nor no number.
+
+    Raises:
+        BadParameter: another value.
+    """
+    if number is not None and not math.isfinite(number):
+        raise typer.BadParameter(f"{number} is not finite; give a number such as 6.0")
+    return number
 
 
 Model = Annotated[
@@ -56,31 +81,38 @@ Layers = Annotated[
 ]
 Steps = Annotated[str | None, _option(READING, "Denoising steps, counted from 0, such as 30 or 20-29.", metavar="LIST")]
 HeadScore = Annotated[str, _one_of(CHOICES["head_score"], READING, "The score that chooses motion heads.")]
-TopK = Annotated[int | None, _number(READING, "Motion heads in each layer. Default: 5.")]
+TopK = Annotated[int | None, number(READING, "Motion heads in each layer. Default: 5.")]
 Maps = Annotated[str, _option(READING, f"The maps to make, from {', '.join(MAP_NAMES)}.", metavar="LIST")]
 Normalize = Annotated[str, _one_of(CHOICES["normalize"], READING, "What is applied over the text keys of a layer.")]
 Pooling = Annotated[str, _one_of(CHOICES["pooling"], READING, "Which of its tokens represent a concept.")]
 NoBackground = Annotated[bool, _option(READING, "Do not add 'background' to a single concept.", "--no-background")]
 
-Height = Annotated[int | None, _number(SAMPLING, "In pixels. Default: the size of the model.")]
-Width = Annotated[int | None, _number(SAMPLING, "In pixels. Default: the size of the model.")]
-NumFrames = Annotated[int | None, _number(SAMPLING, "Frames of the video. Default: the clip length of the model.")]
-MaxFrames = Annotated[int | None, _number(SAMPLING, "Frames to read at most. Default: all.", "--num-frames")]
+Height = Annotated[int | None, number(SAMPLING, "In pixels. Default: the size of the model.", most=LARGEST_SIDE)]
+Width = Annotated[int | None, number(SAMPLING, "In pixels. Default: the size of the model.", most=LARGEST_SIDE)]
+NumFrames = Annotated[
+    int | None,
+    number(SAMPLING, "Frames of the video. Default: the clip length of the model.", most=LONGEST_CLIP),
+]
+MaxFrames = Annotated[int | None, number(SAMPLING, "Frames to read at most. Default: all.", "--num-frames")]
 NumInferenceSteps = Annotated[
-    int | None, _number(SAMPLING, "Denoising steps in the schedule. Default: the number of the model.")
+    int | None, number(SAMPLING, "Denoising steps in the schedule. Default: the number of the model.")
 ]
 GuidanceScale = Annotated[
     float | None,
-    _option(SAMPLING, "Guidance scale; 1 is no guidance. Default: the scale of the model.", metavar="X"),
+    _option(
+        SAMPLING, "Guidance scale; 1 is no guidance. Default: the scale of the model.", metavar="X", callback=finite
+    ),
 ]
-Window = Annotated[int | None, _number(SAMPLING, "Frames that the model sees at once. Default: its clip length.")]
+Window = Annotated[
+    int | None, number(SAMPLING, "Frames that the model sees at once. Default: its clip length.", most=LONGEST_CLIP)
+]
 Overlap = Annotated[
-    int | None, _number(SAMPLING, "Latent frames that windows share. Default: a third of a window.", least=0)
+    int | None, number(SAMPLING, "Latent frames that windows share. Default: a third of a window.", least=0)
 ]
 WindowsPerBatch = Annotated[
     str, _option(RUNNING, "Windows in one forward pass; auto: as many as fit into the GPU's memory.", metavar="N")
 ]
-Seed = Annotated[int, _option(SAMPLING, "Seed of the noise.", metavar="N")]
+Seed = Annotated[int, number(SAMPLING, "Seed of the noise.", least=0, most=2**63 - 1)]
 
 Output = Annotated[Path, _option(RUNNING, "Folder for the results. It is created if missing.", metavar="FOLDER")]
 Overwrite = Annotated[
@@ -114,9 +146,8 @@ def concept_words(concepts: str | None, match: str, file: Path | None = None) ->
     """The words of `--concepts`, or of the file of `--concepts-file`. None reads every token of the prompt.
 
     Raises:
-        BadParameter: both options, or none of them although `--match` needs concepts.
+        BadParameter: both options, none of them although `--match` needs concepts, or a file that cannot be read.
         TypeError, ValueError: an empty or repeated concept.
-        OSError: the file does not exist.
     """
     if concepts is not None and file is not None:
         raise typer.BadParameter("give concepts either here or in a file", param_hint="--concepts-file")
@@ -125,6 +156,9 @@ def concept_words(concepts: str | None, match: str, file: Path | None = None) ->
             lines = file.read_text(encoding="utf-8").splitlines()
         except UnicodeDecodeError as error:
             raise typer.BadParameter(f"{file} is no text in UTF-8", param_hint="--concepts-file") from error
+        except OSError as error:
+            reason = f"{file} cannot be read ({error.strerror}); give a text file"
+            raise typer.BadParameter(reason, param_hint="--concepts-file") from error
         return list(check_concepts([line for line in lines if line.strip()]))
     if concepts is not None:
         return list(check_concepts(concepts.split(",")))
@@ -154,9 +188,11 @@ def windows_per_batch(text: str) -> int | str:
     """
     if text == "auto":
         return text
-    if not text.isdecimal() or int(text) < 1:
-        raise typer.BadParameter(f"{text!r} is no number from 1; give one, or auto", param_hint="--windows-per-batch")
-    return int(text)
+    number = _index(text)
+    if not number:
+        reason = f"{text!r} is no number from 1 to {LARGEST_INDEX}; give one, or auto"
+        raise typer.BadParameter(reason, param_hint="--windows-per-batch")
+    return number
 
 
 def indices(text: str, option: str) -> list[int]:
@@ -168,10 +204,17 @@ def indices(text: str, option: str) -> list[int]:
     numbers: list[int] = []
     for part in text.split(","):
         first, dash, last = (piece.strip() for piece in part.partition("-"))
-        last = last if dash else first
-        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+        begin, end = _index(first), _index(last if dash else first)
+        if begin is None or end is None or begin > end:
             raise typer.BadParameter(
-                f"{part.strip()!r} is no index and no range; write them like 4,6,10-23", param_hint=option
+                f"{part.strip()!r} is no index and no range up to {LARGEST_INDEX}; write them like 4,6,10-23",
+                param_hint=option,
             )
-        numbers.extend(range(int(first), int(last) + 1))
+        numbers.extend(range(begin, end + 1))
     return numbers
+
+
+def _index(text: str) -> int | None:
+    """A whole number from 0 to `LARGEST_INDEX`. None if the text is none."""
+    is_short = text.isdecimal() and len(text) <= len(str(LARGEST_INDEX))
+    return int(text) if is_short else None

@@ -2,14 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from imap_fast.cli import options
 from imap_fast.cli.progress import progress
-from imap_fast.cli.runs import record_of, video_of
+from imap_fast.cli.record import verified_record
+from imap_fast.cli.runs import video_of
+
+BOOKKEEPING = {"options", "sha256", "digest"}
+"""Entries of a record that tell runs and files apart, and say nothing about the maps."""
 
 
 def report(
@@ -33,14 +37,17 @@ def report(
     output = output or folder / "report.html"
     if output.exists() and not overwrite:
         raise ValueError(f"{output} already exists; pass --overwrite or another --output")
-    record = record_of(folder) if run.is_dir() else {}
-    video = video or video_of(folder, record, "give its path with --video")
+    record: dict[str, Any] = {}
+    if run.is_dir():
+        record = verified_record(folder)
+        video = video_of(folder, record, "give its path with --video", video)
+    facts = {name: value for name, value in record.items() if name not in BOOKKEEPING}
     if video is not None:
-        record["video"] = video.name  # without its folder, because people pass the page on
+        facts["video"] = video.name  # without its folder, because people pass the page on
     from imap_fast.maps.saliency_maps import SaliencyMaps
 
     with progress(Console(stderr=True), "writing the report"):
-        SaliencyMaps.load(file).report(output, video, record)
+        SaliencyMaps.load(file).report(output, video, facts)
     if as_json:
         typer.echo(json.dumps({"command": "report", "files": {"report": str(output)}}))
     else:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import typer
 
+from imap_fast.cli.commit import BEFORE, commit, finish_commit
+from imap_fast.cli.json_object import read_object
+from imap_fast.cli.record import RECORD, verified_record, write_record
+from imap_fast.cli.streams import complain
 from imap_fast.explaining.run_options import refuse_other_options
-from imap_fast.files import atomic_write
+from imap_fast.files import LOCK, atomic_write, locked
+from imap_fast.text.model_name import model_name
 
 if TYPE_CHECKING:
     from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -24,12 +28,14 @@ FILES = {
     "maps.npz": "the maps, for SaliencyMaps.load",
     "overlay.mp4": "the video under the heatmap of each concept",
     "grid.png": "frames across, concepts down",
-    "run.json": "how they were made",
+    RECORD: "how they were made",
 }
-RECORD = "run.json"
 
 UNFINISHED, MAPS, OPTIONS = ".unfinished", "maps", "options.json"
 """The hidden folder of a run that is not finished; its folder for `explain`, and its options."""
+
+NEW = ".new"
+"""The hidden folder of a command that does not resume."""
 
 REMEDY = "pass --overwrite or another --output"
 
@@ -39,31 +45,48 @@ class SomeFailed(Exception):
 
 
 @contextmanager
+def working_in(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder inside the `with` block. The folder is created, and removed if it is empty.
+
+    Raises:
+        ValueError: another process works in `folder`, or it cannot be written.
+    """
+    is_new = not folder.exists()
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(folder))
+        except OSError as error:
+            raise ValueError(f"--output {folder} cannot be written ({error.strerror}); give another") from error
+        try:
+            yield
+        finally:
+            (folder / LOCK).unlink(missing_ok=True)  # while it is held: who waits for it sees that it is gone
+            if is_new:
+                with suppress(OSError):  # there are files in it
+                    folder.rmdir()
+
+
+@contextmanager
 def results_folder(folder: Path, names: Sequence[str], *, overwrite: bool) -> Iterator[Path]:
     """Yield a hidden folder to write `names` into. They move to `folder` if the block ends without an exception.
 
-    Whether `folder` can be written is checked at the start, before the work.
+    Whether `folder` can be written is checked at the start, before the work. The last name is that of the record.
 
     Raises:
-        ValueError: `folder` cannot be written, or it holds one of `names` and `overwrite` is off.
+        ValueError: `folder` cannot be written, another process writes to it, or it holds one of `names` and `overwrite`
+            is off.
     """
-    existing = [name for name in names if (folder / name).exists()]
-    if existing and not overwrite:
-        raise ValueError(f"{folder} already holds {', '.join(existing)}; {REMEDY}")
-    is_new = not folder.exists()
-    unfinished = folder / f".{uuid4().hex}"
-    try:
-        unfinished.mkdir(parents=True)
-    except OSError as error:
-        raise ValueError(f"--output {folder} cannot be written ({error.strerror}); give another") from error
-    try:
-        yield unfinished
-        for name in names:
-            os.replace(unfinished / name, folder / name)
-        unfinished.rmdir()
-    except BaseException:
-        shutil.rmtree(folder if is_new else unfinished)
-        raise
+    with working_in(folder):
+        new = folder / NEW
+        finish_commit(new, folder)
+        _refuse_existing(folder, names, overwrite=overwrite)
+        shutil.rmtree(new, ignore_errors=True)  # of a process that died
+        new.mkdir()
+        try:
+            yield new
+            commit(new, folder, names)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
 
 
 @contextmanager
@@ -74,61 +97,88 @@ def resumable_folder(folder: Path, names: Sequence[str], options: dict[str, Any]
     finished window, an exception leaves it for the next run with the same options.
 
     Raises:
-        ValueError: `folder` cannot be written, or it holds a run with other options and `overwrite` is off.
+        ValueError: as in `results_folder`, or `folder` holds an unfinished run with other options and `overwrite` is
+            off.
     """
-    is_new, unfinished = not folder.exists(), folder / UNFINISHED
-    options_file = unfinished / OPTIONS
-    try:
-        if unfinished.exists():
-            before = json.loads(options_file.read_text()) if options_file.exists() else None
-            if before is None or (overwrite and before != options):
-                shutil.rmtree(unfinished)
+    with working_in(folder):
+        unfinished = folder / UNFINISHED
+        finish_commit(unfinished, folder)
+        _refuse_existing(folder, names, overwrite=overwrite)
+        if not _is_resumable(unfinished, options, overwrite=overwrite):
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            with atomic_write(unfinished / OPTIONS) as temporary:
+                temporary.write_text(json.dumps(options))
+        try:
+            yield unfinished
+            commit(unfinished, folder, names)
+        except BaseException:
+            if _has_windows(unfinished / MAPS):
+                complain(f"finished windows are kept; the same command resumes ({folder})")
             else:
-                refuse_other_options(unfinished, before, options, REMEDY)
-        unfinished.mkdir(parents=True, exist_ok=True)
-        with atomic_write(options_file) as temporary:
-            temporary.write_text(json.dumps(options))
-    except OSError as error:
-        raise ValueError(f"--output {folder} cannot be written ({error.strerror}); give another") from error
+                shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _refuse_existing(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
+    existing = [name for name in names if (folder / name).exists()]
+    if existing and not overwrite:
+        raise ValueError(f"{folder} already holds {', '.join(existing)}; {REMEDY}")
+    for name in existing:
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder / name} is not a regular file, and is not replaced; give another --output")
+
+
+def _is_resumable(unfinished: Path, options: dict[str, Any], *, overwrite: bool) -> bool:
+    """Whether a hidden folder holds an unfinished run with these options. With `overwrite`, another one is none.
+
+    Raises:
+        ValueError: it holds another run, or its options are damaged, and `overwrite` is off.
+    """
+    if not (unfinished / OPTIONS).exists():
+        return False
     try:
-        yield unfinished
-        for name in names:
-            os.replace(unfinished / name, folder / name)
-        shutil.rmtree(unfinished)
-    except BaseException:
-        if _has_windows(unfinished / MAPS):
-            typer.echo(f"imap-fast: finished windows are kept; the same command resumes ({folder})", err=True)
-        else:
-            shutil.rmtree(folder if is_new else unfinished)
-        raise
+        before = read_object(unfinished / OPTIONS, REMEDY)
+        refuse_other_options(unfinished, before, options, REMEDY)
+    except ValueError:
+        if not overwrite:
+            raise
+        return False
+    return True
 
 
 def _has_windows(folder: Path) -> bool:
     from imap_fast.maps.run_folder import STATE, read_state
 
-    return (folder / STATE).exists() and read_state(folder).windows > 0
+    try:
+        return (folder / STATE).exists() and read_state(folder).windows > 0
+    except ValueError:  # damaged: it is left for the next run to report
+        return True
 
 
 def already_done(folder: Path, names: Sequence[str], options: dict[str, Any]) -> bool:
-    """Whether `folder` holds the results of a run with the same options.
+    """Whether `folder` holds the results of a run with the same options, exactly as they were written.
 
     Raises:
-        ValueError: it holds other results.
+        ValueError: it holds other results, or damaged ones.
     """
+    if (folder / UNFINISHED / BEFORE).exists():
+        with working_in(folder):
+            finish_commit(folder / UNFINISHED, folder)
     existing = [name for name in names if (folder / name).exists()]
     if not existing:
         return False
-    try:
-        before = json.loads((folder / RECORD).read_text())["options"]
-    except (FileNotFoundError, ValueError, KeyError):
-        before = None
-    if len(existing) < len(names) or before is None:
+    if RECORD not in existing:
         raise ValueError(f"{folder} already holds {', '.join(existing)}; {REMEDY}")
+    before = verified_record(folder).get("options", {})
     refuse_other_options(folder, before, options, REMEDY)
     return True
 
 
-def write_results(folder: Path, maps: SaliencyMaps, video: Clip | Path, record: dict[str, Any]) -> dict[str, Any]:
+def write_results(
+    folder: Path, maps: SaliencyMaps, video: Clip | Path, record: dict[str, Any], names: Iterable[str] = FILES
+) -> dict[str, Any]:
     """Write `FILES` into `folder`, and return the content of `run.json`.
 
     Args:
@@ -136,30 +186,35 @@ def write_results(folder: Path, maps: SaliencyMaps, video: Clip | Path, record: 
         maps: of one video.
         video: the video that the maps were read from.
         record: what `run.json` contains besides the facts about the maps.
+        names: of all files of the run, also those that are already written.
     """
     maps.save(folder / "maps.npz")
     maps.save_overlay(folder / "overlay.mp4", video)
     maps.grid_figure(video).savefig(folder / "grid.png")
-    record = record | facts(maps)
-    write_record(folder, record)
-    return record
+    return write_record(folder, record | facts(maps), [name for name in names if name != RECORD])
 
 
 def facts(maps: SaliencyMaps) -> dict[str, Any]:
     """Everything about maps except their values, as JSON values."""
+    settings = maps.settings
+    if "model" in settings:
+        settings = settings | {"model": model_name(settings["model"])}
     return {
         "labels": maps.labels,
         "grid": maps.grid,
         "layers": maps.layers,
         "steps": maps.steps,
         "selected_heads": maps.selected_heads.tolist(),
-        "settings": maps.settings,
+        "settings": settings,
     }
 
 
-def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Write `run.json`."""
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n")
+def path_from(folder: Path, file: Path) -> str:
+    """The path of a file relative to a results folder, so that both can move together.
+
+    Links among the folders are followed, because `..` of a link is the folder that it leads to.
+    """
+    return os.path.relpath(os.path.join(os.path.realpath(file.parent), file.name), os.path.realpath(folder))
 
 
 def print_results(record: dict[str, Any], headline: str, folder: Path, files: dict[str, str], *, as_json: bool) -> None:

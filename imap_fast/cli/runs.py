@@ -1,45 +1,38 @@
-"""The folder of a finished run: its record, and its video."""
+"""The folder of a finished run: its maps, and its video."""
 
-import json
 from pathlib import Path
 from typing import Any
+
+from imap_fast.files import sha256_of
 
 OWN_VIDEOS = ("video.mp4", "clip.mp4")
 """The names of videos that a command made itself."""
 
 
-def record_of(folder: Path) -> dict[str, Any]:
-    """The content of `run.json`, or an empty record if the file does not exist.
+def video_of(folder: Path, record: dict[str, Any], remedy: str, given: Path | None = None) -> Path | None:
+    """The video that the maps of a run were read from, or that was generated with them. None if it was no file.
+
+    Args:
+        folder: of the run.
+        record: from `verified_record`.
+        remedy: the end of an error.
+        given: the video, if the user names it. None: the one of the run, the one that its record names, or a copy of
+            that in the folder of the run.
 
     Raises:
-        ValueError: the file is not a JSON object.
+        ValueError: there is no such video, or it is another one.
     """
-    path = folder / "run.json"
-    if not path.exists():
-        return {}
-    try:
-        record = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); restore it, or remove it to continue without it") from error
-    if not isinstance(record, dict):
-        raise ValueError(f"{path} does not hold an object; restore it, or remove it to continue without it")
-    return record
-
-
-def video_of(folder: Path, record: dict[str, Any], remedy: str) -> Path | None:
-    """The video of a run: made by the run, or named in its record. None if neither is known.
-
-    Raises:
-        ValueError: the video that the record names does not exist. The error ends with `remedy`.
-    """
-    for name in OWN_VIDEOS:
-        if (folder / name).exists():
-            return folder / name
-    if "video" not in record:
-        return None
-    video = Path(str(record["video"]))
-    if not video.exists():
-        raise ValueError(f"{video}, the video of this run, no longer exists; {remedy}")
+    own = [name for name in OWN_VIDEOS if name in record["sha256"]]
+    named = [*own, record["video"]] if "video" in record else own
+    if not named:
+        return given
+    candidates = [given] if given is not None else [folder / name for name in (*named, *OWN_VIDEOS)]
+    video = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if video is None:
+        raise ValueError(f"{given or folder / named[0]}, the video of this run, no longer exists; {remedy}")
+    expected = record["sha256"][own[0]] if own else record.get("options", {}).get("video")
+    if sha256_of(video) != expected:
+        raise ValueError(f"{video} is not the video of this run: its content is another one; {remedy}")
     return video
 
 

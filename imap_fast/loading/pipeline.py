@@ -12,7 +12,10 @@ from imap_fast.loading.libraries import keep_libraries_quiet
 from imap_fast.loading.memory_modes import WEIGHTS_SHARE
 from imap_fast.loading.placement import place
 from imap_fast.loading.quantization import quantize as quantize_weights
-from imap_fast.loading.source import model_source
+from imap_fast.loading.source import model_source, reading_model
+
+PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler")
+"""The parts that every supported pipeline has."""
 
 
 def load_pipeline(
@@ -31,15 +34,15 @@ def load_pipeline(
         quantize: one of `imap_fast.loading.memory_modes.QUANTIZED`.
 
     Raises:
-        ValueError: the model or the device does not exist.
+        ValueError: the model or the device does not exist, or a file of the model is damaged.
     """
     keep_libraries_quiet(console)
     source, torch_device = model_source(model), _device(device)
-    try:
+    with reading_model(model):
         pipe = DiffusionPipeline.from_pretrained(source, torch_dtype=_dtype(dtype, torch_device, source))
-    except (OSError, ValueError) as error:
-        reason = textwrap.shorten(str(error), 160)
-        raise ValueError(f"--model {model}: not loaded; give a folder or a Hugging Face id ({reason})") from error
+    missing = [name for name in PARTS if getattr(pipe, name, None) is None]
+    if missing:
+        raise ValueError(f"--model {model}: {type(pipe).__name__} there has no {missing[0]}; give a video pipeline")
     pipe.set_progress_bar_config(disable=True)
     quantize_weights(pipe, quantize)
     place(pipe, torch_device, _choose_mode(pipe, torch_device, console) if memory == "auto" else memory)
@@ -70,7 +73,7 @@ def _device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.empty(0, device=device).cpu()  # which `meta` cannot
     except (RuntimeError, AssertionError) as error:
         reason = textwrap.shorten(str(error), 80)
         raise ValueError(f"--device {name}: not on this machine, try auto ({reason})") from error

@@ -1,8 +1,14 @@
 """Where the files of a model are."""
 
+import hashlib
+import os
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from imap_fast.demo.shipped_model import MODEL
+from imap_fast.text.model_name import model_name
 
 
 def model_source(model: str) -> str:
@@ -16,12 +22,52 @@ def model_source(model: str) -> str:
     """
     if model == "demo":
         return str(MODEL)
-    folder = Path(model).expanduser()
-    if folder.is_dir():
-        if not (folder / "model_index.json").is_file():
-            raise ValueError(f"--model {model}: the folder has no model_index.json, so it holds no diffusers pipeline")
-        return str(folder)
+    try:
+        folder = Path(model).expanduser()
+        if folder.is_dir():
+            if not (folder / "model_index.json").is_file():
+                raise ValueError(
+                    f"--model {model}: the folder has no model_index.json, so it holds no diffusers pipeline"
+                )
+            return str(folder)
+        is_file = folder.exists()
+    except (OSError, RuntimeError) as error:  # RuntimeError: `~name` of an unknown user
+        raise ValueError(f"--model {model}: no such folder ({error}); give another, or a Hugging Face id") from error
     # An id is `name` or `owner/name`. Anything else is meant as a path.
-    if folder.exists() or folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
+    if is_file or folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
         raise ValueError(f"--model {model}: no such folder; give one that save_pretrained wrote, or a Hugging Face id")
     return model
+
+
+def model_identity(model: str) -> dict[str, str]:
+    """What tells a model from others without naming a folder of this machine, for the options of a run.
+
+    Returns:
+        `model`, its name. For a folder also `model_folder`, SHA-256 of the absolute path: two folders with the same
+        last part are two models.
+    """
+    identity = {"model": model_name(model)}
+    folder = os.path.realpath(os.path.expanduser(model))
+    if model != "demo" and os.path.isdir(folder):
+        identity["model_folder"] = hashlib.sha256(os.fsencode(folder)).hexdigest()
+    return identity
+
+
+@contextmanager
+def reading_model(model: str) -> Iterator[None]:
+    """Report what any library raises inside the `with` block as a fault of the files of a model.
+
+    Libraries raise errors of every class for a damaged file, and seldom name it.
+
+    Raises:
+        ValueError: one line that names the model. Memory that is full is no fault of the files, and stays what it is.
+    """
+    import torch
+
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 160)
+        raise ValueError(f"--model {model}: not loaded; give a folder or a Hugging Face id ({reason})") from error

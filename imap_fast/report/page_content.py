@@ -14,6 +14,7 @@ from imap_fast.render.palette import BRIGHT, DEEP
 from imap_fast.render.timeline import ACTIVE, active_frames, saliency_of_frames, saliency_over_time
 from imap_fast.report.data import ReportData
 from imap_fast.report.video import EmbeddedVideo
+from imap_fast.text.model_name import model_name
 from imap_fast.version import __version__
 
 SHOWN_ELSEWHERE = {"prompt", "caption", "labels", "grid", "layers", "selected_heads", "settings", "auc", "files"}
@@ -82,6 +83,8 @@ def _table(colours: Colormap) -> str:
 def _facts(data: ReportData) -> list[tuple[str, str]]:
     settings = {name: value for name, value in data.settings.items() if name != "video"}  # shown above the player
     rows = _rows(settings) | _rows(data.run) | _rows({"steps": data.steps})
+    if "model" in rows:
+        rows["model"] = model_name(rows["model"])  # without its folder, because people pass the page on
     return sorted(rows.items(), key=lambda row: FIRST.index(row[0]) if row[0] in FIRST else len(FIRST))
 
 

@@ -66,7 +66,7 @@ def test_help_names_the_commands(arguments, capsys):
 
 
 @pytest.mark.slow
-def test_explain_writes_all_there_is_and_is_quiet(explain, tmp_path, capsys):
+def test_explain_writes_all_there_is_and_is_quiet(explain, tiny_folder, tmp_path, capsys):
     assert explain() == 0
     said, complained = capsys.readouterr()
     assert complained == ""
@@ -78,7 +78,8 @@ def test_explain_writes_all_there_is_and_is_quiet(explain, tmp_path, capsys):
     assert len(read_clip(tmp_path / "out" / "overlay.mp4").frames) == 9
     record = json.loads((tmp_path / "out" / "run.json").read_text())
     assert record["labels"] == list(maps.labels)
-    assert record["settings"] == maps.settings
+    assert record["settings"] == maps.settings | {"model": tiny_folder.name}
+    assert str(tiny_folder) not in (tmp_path / "out" / "run.json").read_text()
     assert record["dtype"] == "float32"
     assert (tmp_path / "out" / "grid.png").read_bytes().startswith(b"\x89PNG")
 

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from imap_fast.cli import main
+from imap_fast.cli.record import write_record
+from imap_fast.files import sha256_of
 from imap_fast.video import Clip
 from tests.report import moving
 from tests.report.test_write import block
@@ -18,7 +20,9 @@ def run(tmp_path):
     folder.mkdir()
     moving.make_clip().save(tmp_path / "film.mp4")
     moving.make_maps().save(folder / "maps.npz")
-    (folder / "run.json").write_text(json.dumps({"command": "explain", "video": str(tmp_path / "film.mp4"), "seed": 3}))
+    options = {"video": sha256_of(tmp_path / "film.mp4")}
+    record = {"command": "explain", "video": "../film.mp4", "seed": 3, "options": options}
+    write_record(folder, record, ["maps.npz"])
     return folder
 
 
@@ -66,7 +70,7 @@ def test_what_explain_leaves_is_enough(tiny_folder, tmp_path, capsys):
 @pytest.mark.parametrize("name", ["clip.mp4", "video.mp4"])
 def test_a_video_that_the_run_made_is_found(run, tmp_path, name):
     (tmp_path / "film.mp4").rename(run / name)
-    (run / "run.json").write_text("{}")
+    write_record(run, {}, ["maps.npz", name])
     assert main(["report", str(run), "--json"]) == 0
     assert told(run / "report.html")["video"]["height"] == moving.HEIGHT
 
@@ -105,10 +109,16 @@ def test_a_page_is_replaced_only_when_told_to(run, capsys):
     ("name", "content", "says"),
     [
         ("maps.npz", None, "holds no maps.npz"),
-        ("maps.npz", b"no maps", "damaged"),
+        ("maps.npz", b"no maps", "maps.npz is damaged or of another run"),
+        ("run.json", None, "has no run.json, so it holds no complete run"),
         ("run.json", b"{", "run.json is not JSON"),
         ("run.json", b"[]", "run.json does not hold an object"),
-        ("run.json", b'{"video": 5}', "5, the video of this run, no longer exists"),
+        ("run.json", b'{"a": ' * 10**5, "run.json is nested too deeply"),
+        ("run.json", b'{"a": ' * 100 + b"1" + b"}" * 100, "run.json is nested too deeply"),
+        ("run.json", b"\xff", "run.json is not JSON"),
+        ("run.json", b'{"a": %s}' % (b"1" * 10**5), "run.json is not JSON"),
+        ("run.json", b'{"seed": 3}', "run.json was made by an older imap-fast"),
+        ("run.json", b'{"digest": "0"}', "run.json is damaged"),
     ],
 )
 def test_a_damaged_run_is_refused(run, capsys, name, content, says):
@@ -116,5 +126,6 @@ def test_a_damaged_run_is_refused(run, capsys, name, content, says):
     if content is not None:
         (run / name).write_bytes(content)
     assert main(["report", str(run)]) == 2
-    assert says in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
     assert not (run / "report.html").exists()

@@ -1,6 +1,7 @@
 """Runs of `imap-fast explain`: over many videos, cut off, gone on with, recognized."""
 
 import json
+import os
 
 import pytest
 
@@ -86,7 +87,9 @@ def test_many_videos_load_the_model_once_and_survive_a_broken_one(tiny_folder, f
     assert len(loads) == 1
     said, complained = capsys.readouterr()
     told = json.loads(said)
-    assert [record["video"] for record in told["videos"]] == [str(folder / "a.mp4"), str(folder / "b.mp4"), str(video)]
+    videos = [os.path.normpath(os.path.join(record["folder"], record["video"])) for record in told["videos"]]
+    assert videos == [str(folder / "a.mp4"), str(folder / "b.mp4"), str(video)]
+    assert told["videos"][0]["video"] == "../../videos/a.mp4"
     assert list(told["failed"]) == [str(folder / "broken.mp4")]
     assert "1 of 4 videos could not be read" in complained
     assert names(tmp_path / "out") == ["a.mp4", "b.mp4", "clip.mp4"]
@@ -117,3 +120,32 @@ def test_a_failure_before_the_first_window_leaves_no_folder(explain, tmp_path, m
     assert explain() == 1
     assert capsys.readouterr().err == "imap-fast: [Errno 28] No space left on device\n"
     assert names(tmp_path) == ["clip.mp4"]
+
+
+@pytest.mark.slow
+def test_a_video_that_changes_while_it_is_read_is_refused(explain, video, tmp_path, monkeypatch, capsys):
+    from imap_fast.explaining.explainer import Explainer
+
+    read = Explainer.explain
+
+    def change(*arguments, **named):
+        maps = read(*arguments, **named)
+        video.write_bytes(video.read_bytes() + b"\0")
+        return maps
+
+    monkeypatch.setattr(Explainer, "explain", change)
+    assert explain() == 2
+    assert f"{video} was changed while it was read; run again" in capsys.readouterr().err
+    assert names(tmp_path) == ["clip.mp4"]
+
+
+@pytest.mark.slow
+def test_results_that_are_damaged_are_not_taken_for_done(explain, tmp_path, capsys):
+    assert explain() == 0
+    (tmp_path / "out" / "grid.png").write_bytes(b"torn")
+    capsys.readouterr()
+    assert explain() == 2
+    assert "grid.png is damaged or of another run" in capsys.readouterr().err
+    assert explain("--overwrite") == 0
+    assert names(tmp_path / "out") == RESULTS
+    assert explain() == 0

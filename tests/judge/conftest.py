@@ -1,6 +1,5 @@
 """A server to ask, and a run to ask about."""
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from imap_fast.cli.record import write_record
 from tests.judge.stand_in import StandIn, stand_in
 from tests.render import synthetic
 from tests.report import moving
@@ -49,5 +49,5 @@ def make_run(folder: Path, **settings) -> Path:
     moving.make_clip().save(folder / "clip.mp4")
     grid = moving.FRAMES, 3, 5
     synthetic.make_maps(LABELS, grid, temporal_compression=1, **settings).save(folder / "maps.npz")
-    (folder / "run.json").write_text(json.dumps({"command": "demo"}))
+    write_record(folder, {"command": "demo"}, ["clip.mp4", "maps.npz"])
     return folder

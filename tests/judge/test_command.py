@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from imap_fast.cli import main
+from imap_fast.cli.record import write_record
+from imap_fast.files import sha256_of
 from tests.judge.conftest import KEY, LABELS, make_run
 from tests.judge.stand_in import SILENCE, completion, failure, judgement
 from tests.judge.test_question import NASTY
@@ -157,6 +159,7 @@ def test_a_dry_run_connects_to_nothing(judge, server, run, tmp_path, monkeypatch
 
 def test_maps_that_look_the_same_are_one_request(judge, server, run, tmp_path):
     moving.make_maps().save(run / "maps.npz")  # "late" is alike in both maps, which the judge is not told apart
+    write_record(run, {}, ["clip.mp4", "maps.npz"])
     assert json.loads(judge(run, "--dry-run", "--json")[1])["requests"] == 5
     assert judge(run)[0] == 0
     assert len(server.requests) == 5
@@ -177,6 +180,7 @@ def test_words_of_a_user_stay_data_in_all_that_is_written(judge, server, tmp_pat
     run = make_run(tmp_path / "nasty")
     maps = synthetic.make_maps(NASTY, grid=(moving.FRAMES, 3, 5), temporal_compression=1, prompt=NASTY[0])
     maps.save(run / "maps.npz")
+    write_record(run, {}, ["clip.mp4", "maps.npz"])
     assert judge(run)[0] == 0
     sent = [json.loads(request["body"]["messages"][1]["content"][0]["text"]) for request in server.requests]
     assert [each["concept"] for each in sent] == list(NASTY) * 2
@@ -189,20 +193,28 @@ def test_words_of_a_user_stay_data_in_all_that_is_written(judge, server, tmp_pat
     assert all(len(name) == 64 + len(".json") and name.isascii() for name in names)
 
 
-def test_the_video_that_a_run_names_is_found_and_a_lost_one_told(judge, run, tmp_path):
-    (run / "clip.mp4").rename(tmp_path / "film.mp4")
+def test_the_video_that_a_run_names_is_found_and_a_lost_or_other_one_told(judge, run, tmp_path):
+    film = (run / "clip.mp4").rename(tmp_path / "film.mp4")
     code, _, complained = judge(run)
     assert code == 2
-    assert f"{run} does not name the video of its maps; copy it there as video.mp4" in complained
-    (run / "run.json").write_text(json.dumps({"video": str(tmp_path / "film.mp4")}))
+    assert f"{run / 'clip.mp4'}, a file of this run, is missing" in complained
+    write_record(run, {"command": "explain"}, ["maps.npz"])
+    assert "maps of a video that was no file" in judge(run)[2]
+    write_record(run, {"video": "../film.mp4", "options": {"video": sha256_of(film)}}, ["maps.npz"])
     assert judge(run)[0] == 0
-    (tmp_path / "film.mp4").unlink()
+    film.rename(run / "video.mp4")
+    assert judge(run, "--overwrite")[0] == 0
+    (run / "video.mp4").unlink()
     code, _, complained = judge(run, "--overwrite")
     assert code == 2
     assert (
         f"film.mp4, the video of this run, no longer exists; restore it, or copy it to {run / 'video.mp4'}"
         in complained
     )
+    film.write_bytes(b"another film")
+    code, _, complained = judge(run, "--overwrite")
+    assert code == 2
+    assert "film.mp4 is not the video of this run: its content is another one" in complained
 
 
 def test_every_run_is_looked_at_before_anything_is_sent(judge, server, run, tmp_path):
@@ -212,6 +224,7 @@ def test_every_run_is_looked_at_before_anything_is_sent(judge, server, run, tmp_
     several = tmp_path / "several"
     several.mkdir()
     synthetic.make_maps(videos=2).save(several / "maps.npz")
+    write_record(several, {}, ["maps.npz"])
     assert "holds maps of several videos" in judge(run, several)[2]
     assert server.requests == []
     assert not (tmp_path / "out").exists()

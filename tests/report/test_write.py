@@ -143,3 +143,13 @@ def test_a_run_without_one_prompt_has_a_title(tmp_path, labels, prompt, title):
     make_maps(labels, grid=(1, 2, 3), prompt=prompt).report(tmp_path / "report.html")
     told = json.loads(block((tmp_path / "report.html").read_text("utf-8"), "content"))
     assert told["title"] == title
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", [{}, {"model": "/home/jane/models/CogVideoX-2b"}])
+def test_a_page_names_the_model_without_the_folder_that_it_was_in(tmp_path, run):
+    maps = make_maps(grid=(1, 2, 3), model="/home/jane/models/CogVideoX-2b")
+    maps.report(tmp_path / "report.html", run=run)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert ["model", "CogVideoX-2b"] in json.loads(block(page, "content"))["run"]
+    assert "jane" not in page

@@ -107,7 +107,7 @@ def _read_meta(path: Path) -> dict[str, tuple[str, dict[int, str]]]:
 def _object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as JSON ({error}); give a JSON object") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a JSON {type(content).__name__}; give a JSON object")

@@ -33,7 +33,7 @@ def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
     """
     try:
         records = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read as JSON ({error}); give a JSON list") from error
     if not isinstance(records, list) or not records:
         raise ValueError(f"{path} holds no list of records; write one like {_LIKE}")
