@@ -18,7 +18,6 @@ from imap_fast.cli.record import RECORD, verified_record, write_record
 from imap_fast.cli.streams import complain
 from imap_fast.explaining.run_options import refuse_other_options
 from imap_fast.files import LOCK, atomic_write, locked
-from imap_fast.text.model_name import model_name
 
 if TYPE_CHECKING:
     from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -196,16 +195,13 @@ def write_results(
 
 def facts(maps: SaliencyMaps) -> dict[str, Any]:
     """Everything about maps except their values, as JSON values."""
-    settings = maps.settings
-    if "model" in settings:
-        settings = settings | {"model": model_name(settings["model"])}
     return {
         "labels": maps.labels,
         "grid": maps.grid,
         "layers": maps.layers,
         "steps": maps.steps,
         "selected_heads": maps.selected_heads.tolist(),
-        "settings": settings,
+        "settings": maps.settings,
     }
 
 

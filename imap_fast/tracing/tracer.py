@@ -17,6 +17,7 @@ from imap_fast.models.forward import Forward
 from imap_fast.models.tap import UNCOPIED, Tap
 from imap_fast.models.text_rows import TextRows
 from imap_fast.text.concepts import Concepts
+from imap_fast.text.model_name import model_name
 from imap_fast.tracing.guidance import Guidance
 from imap_fast.tracing.pipeline_calls import observed_calls
 from imap_fast.tracing.run import Run, seed_of
@@ -295,7 +296,7 @@ class Tracer:
         own_fields = ("layers", "steps", "maps", "runs")
         prompts = [run.prompt for run in self._runs]
         return {
-            "model": self.adapter.name,
+            "model": model_name(self.adapter.name),
             "prompt": prompts[0] if prompts.count(prompts[0]) == len(prompts) else None,
             "runs": [run.record() for run in self._runs],
             **{name: value for name, value in asdict(self.settings).items() if name not in own_fields},
