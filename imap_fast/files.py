@@ -35,6 +35,12 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_temporaries(path: Path) -> None:
+    """Remove what processes left that died inside `atomic_write` of a file like `path`. Hold the lock of its folder."""
+    for temporary in path.parent.glob(f".{'[0-9a-f]' * 32}{path.suffix}"):
+        temporary.unlink()
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes out of a folder inside the `with` block. The lock ends with its process, however that ends.
