@@ -92,7 +92,8 @@ class Checkpoint:
         count = len(final["seconds"])
         if count == 0:
             return
-        for name, values in final.items():
+        # Sorted, because a state that was read has its tensors in another order, and the next one has the same bytes.
+        for name, values in sorted(final.items()):
             if self.folder is None:
                 self._parts.setdefault(name, []).append(values)
             else:
