@@ -42,16 +42,16 @@ def remove_temporaries(path: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
     """Keep other processes out of a folder inside the `with` block. The lock ends with its process, however that ends.
 
-    A missing folder is created.
+    A missing folder is created. Locks with another `name` do not exclude each other.
 
     Raises:
         ValueError: another process has locked the folder.
         OSError: the folder cannot be written.
     """
-    lock = FileLock(folder / LOCK)
+    lock = FileLock(folder / name)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

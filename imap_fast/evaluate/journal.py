@@ -15,12 +15,15 @@ from imap_fast.files import atomic_write, locked, remove_temporaries
 
 CLIPS = "clips.jsonl"
 
+_LOCK = f".{CLIPS}.lock"
+"""A lock of its own, because a command that fills the folder holds the lock of the folder."""
+
 
 class Journal:
     """A file with the options of an evaluation, and then a line for each finished clip.
 
     Each line has a checksum of itself and of the lines before it. An incomplete last line is dropped, and its clip is
-    evaluated again. The folder is locked until the end of the `with` block, or until `close`.
+    evaluated again. No other process can open the journal until the end of the `with` block, or until `close`.
 
     Args:
         folder: the folder of the file. It is created if it is missing.
@@ -31,8 +34,8 @@ class Journal:
         rows: the rows of each finished clip, by its name.
 
     Raises:
-        ValueError: the folder holds clips of an evaluation with other options or a damaged file, another process is
-            writing to it, or it cannot be written.
+        ValueError: the folder holds clips of an evaluation with other options or a damaged file, another process has
+            opened its journal, or it cannot be written.
     """
 
     def __init__(self, folder: str | os.PathLike, options: dict[str, Any], *, overwrite: bool = False) -> None:
@@ -44,7 +47,7 @@ class Journal:
         with ExitStack() as exits:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                exits.enter_context(locked(self.path.parent))
+                exits.enter_context(locked(self.path.parent, _LOCK))
                 remove_temporaries(self.path)
                 if self.path.exists() and not overwrite:
                     self._read()
@@ -61,7 +64,7 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let other processes write to the folder."""
+        """Let other processes open the journal."""
         self._exits.close()
 
     def _read(self) -> None:
@@ -91,7 +94,7 @@ class Journal:
         Raises:
             OSError: the folder can no longer be written. The clips that are recorded stay.
         """
-        entries = [] if self._size is not None else [{"options": self._options}]
+        entries: list[dict[str, Any]] = [] if self._size is not None else [{"options": self._options}]
         entries.append({"clip": clip, "rows": [without_nan(row) for row in rows]})
         checksum, content = self._checksum, ""
         for entry in entries:

@@ -132,5 +132,6 @@ def _naming(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OSError(
-            f"{folder} cannot be written ({error.strerror or error}); once it can be, run again: finished windows are kept"
+            f"{folder} cannot be written ({error.strerror or error}); once it can be, run again: finished windows "
+            "are kept"
         ) from error

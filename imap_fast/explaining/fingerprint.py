@@ -36,24 +36,28 @@ def fingerprint_of(pipe: Any) -> dict[str, Any]:
     """
     # Sorted: diffusers names the parts in another order each time.
     parts = {name: getattr(part, "_orig_mod", part) for name, part in sorted(pipe.components.items())}
-    found = {"pipeline": _class_and_config(pipe, without=parts.keys())}
+    found: dict[str, Any] = {"pipeline": _class_and_config(pipe, without=parts.keys())}
     found |= {name: _class_and_config(part) for name, part in parts.items() if isinstance(part, ConfigMixin)}
     weights: list[_Weight] = []
     for name, part in parts.items():
         if isinstance(part, nn.Module):
             found |= {f"weights of the {name}": None, f"LoRA of the {name}": {}}
             weights += _weights(name, part)
-    digests: dict[tuple[str, str | None], hashlib._Hash] = {}
+    scales: dict[tuple[str, str | None], list[float]] = {}
+    for weight in weights:
+        key = weight.model, weight.adapter
+        scales[key] = sorted({*scales.get(key, ()), weight.scale})
+    digests = {key: hashlib.sha256() for key in scales}
     for weight, values in zip(weights, _on_cpu([weight.sample for weight in weights]), strict=True):
-        digest = digests.setdefault((weight.model, weight.adapter), hashlib.sha256())
-        digest.update(f"{weight.description}\n".encode())
-        digest.update(values.numpy().data)
+        key = weight.model, weight.adapter
+        # Which of the scales, so that another scale of the whole adapter is no other weight.
+        digests[key].update(f"{weight.description} {scales[key].index(weight.scale)}\n".encode())
+        digests[key].update(values.numpy().data)
     for (model, adapter), digest in digests.items():
         if adapter is None:
             found[f"weights of the {model}"] = digest.hexdigest()
         else:
-            scales = {weight.scale for weight in weights if (weight.model, weight.adapter) == (model, adapter)}
-            found[f"LoRA of the {model}"][adapter] = {"scales": sorted(scales), "weights": digest.hexdigest()}
+            found[f"LoRA of the {model}"][adapter] = {"scales": scales[model, adapter], "weights": digest.hexdigest()}
     return json.loads(json.dumps(found, default=str))
 
 
@@ -97,14 +101,14 @@ def _weights(model: str, module: nn.Module) -> Iterator[_Weight]:
             if adapter is not None and scale is None:
                 continue
             for stored in _plain_tensors(_loaded(layer, name, tensor, model)):
-                description = f"{place} {scale} {stored.dtype} {list(stored.shape)}"
+                description = f"{place} {stored.dtype} {list(stored.shape)}"
                 yield _Weight(model, adapter, scale or 0.0, description, _sample(stored))
 
 
 def _running_adapters(layer: Any) -> dict[str, float]:
     """The scales of the adapters that a layer of peft adds when it runs.
 
-    A fused adapter is in the weights already. If it is fused and disabled, the layer takes it out when it runs: scale 0.
+    A fused adapter is in the weights already. If it is disabled, too, the layer takes it out when it runs: scale 0.
     """
     if layer.disable_adapters:
         return dict.fromkeys(layer.merged_adapters, 0.0)
