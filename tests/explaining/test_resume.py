@@ -24,6 +24,7 @@ from imap_fast.explaining.explainer import Explainer
 from imap_fast.maps.run_state import read_state
 from imap_fast.video import Clip
 from tests.assertions import assert_close
+from tests.explaining.runs import Killed, contents
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
 from tests.precision import in_fp64
 from tests.tiny import tiny_pipeline
@@ -44,10 +45,6 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def explain(pipeline, video: Path, folder: Path | None, **changed: object) -> SaliencyMaps:
     return imap_fast.explain(pipeline, video, *ARGUMENTS, folder=folder, **{**READ, **changed})
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def same(one: SaliencyMaps, other: SaliencyMaps) -> bool:
@@ -167,10 +164,6 @@ def test_killed_at_random_events_it_ends_with_the_same_bytes(pipeline, video, in
             explain(pipeline, video, folder)
             assert contents(folder) == contents(in_one_go), (kind, number)
     assert len(set(places)) >= 10  # it was interrupted in different places
-
-
-class Killed(BaseException):
-    """What SIGKILL is to a process."""
 
 
 @pytest.mark.slow
