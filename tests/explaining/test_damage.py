@@ -138,6 +138,7 @@ def test_of_250_damages_none_gives_another_map(kind: str, pipeline, runs: Path, 
     [
         (flip, r"is damaged: its (values|header)"),
         (cut, r"is damaged: it has \d+ bytes, not \d+"),
+        (lengthen, r"is damaged: it has \d+ bytes, not \d+"),
         (delete, "is missing"),
     ],
 )
@@ -227,6 +228,17 @@ def test_a_state_of_wild_json_is_damaged(unfinished) -> None:
         with pytest.raises(ValueError, match=r"state\.safetensors is damaged: ") as told:
             read_state(unfinished)
         assert len(str(told.value)) < 600
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["finished", "unfinished"])
+def test_no_flipped_bit_of_a_state_gives_another_state(kind: str, runs: Path, tmp_path: Path) -> None:
+    content, state = (runs / kind / STATE).read_bytes(), read_state(runs / kind)
+    for place in range(0, len(content), 5):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << place % 8
+        (tmp_path / STATE).write_bytes(flipped)
+        assert refused(lambda: read_state(tmp_path)) or is_same_state(read_state(tmp_path), state), place
 
 
 @settings(derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
