@@ -35,17 +35,23 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_temporaries(path: Path) -> None:
+    """Remove what processes left that died inside `atomic_write` of a file like `path`. Hold the lock of its folder."""
+    for temporary in path.parent.glob(f".{'[0-9a-f]' * 32}{path.suffix}"):
+        temporary.unlink()
+
+
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
     """Keep other processes out of a folder inside the `with` block. The lock ends with its process, however that ends.
 
-    A missing folder is created.
+    A missing folder is created. Locks with another `name` do not exclude each other.
 
     Raises:
         ValueError: another process has locked the folder.
         OSError: the folder cannot be written.
     """
-    lock = FileLock(folder / LOCK)
+    lock = FileLock(folder / name)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

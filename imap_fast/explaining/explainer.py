@@ -17,9 +17,11 @@ from torch import Tensor
 
 from imap_fast.explaining.blending import Blender
 from imap_fast.explaining.checkpoint import Checkpoint
+from imap_fast.explaining.fingerprint import fingerprint_of
 from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
 from imap_fast.explaining.windows import Windows
-from imap_fast.maps.run_folder import RunState, result_of
+from imap_fast.maps.run_folder import result_of
+from imap_fast.maps.run_state import RunState
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
@@ -82,9 +84,12 @@ class Explainer:
         self.labels = self.tracer.concepts.baseline_labels
         self.release_text_encoder = release_text_encoder
         self.text_is_encoded = False
+        self._fingerprint: dict[str, Any] = {}
         self._exits = ExitStack()
 
     def __enter__(self) -> Explainer:
+        # Of the whole pipeline: text encoders may be released later, and layers that are not read are left out.
+        self._fingerprint = fingerprint_of(self.pipe)
         with torch.no_grad(), ExitStack() as exits:
             exits.enter_context(self.tracer)
             exits.enter_context(self.adapter.stopped_after(self.tracer.settings.layers[-1]))
@@ -115,18 +120,18 @@ class Explainer:
         if num_frames is not None and num_frames < 1:
             raise ValueError(f"num_frames={num_frames} is not possible; read at least 1 frame")
         video = VideoFile(video) if isinstance(video, (str, os.PathLike)) else Clip.of(video)
-        checkpoint = Checkpoint(folder, self._options(video, num_frames) if folder is not None else {})
-        state = checkpoint.state
         expected = video.expected_frames and self.windows.count(min(video.expected_frames, num_frames or 2**62))
-        on_progress(state.windows, expected)
-        if not state.finished:
-            self._encode_text(video)
-            frames = self._frames(video, num_frames, state.windows)
-            for batch in self._batches(self.windows.split(frames, state.windows), state):
-                self._pass(batch, checkpoint)
-                on_progress(state.windows, expected)
-            self._finish(video, checkpoint)
-        return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
+        with Checkpoint(folder, self._options(video, num_frames) if folder is not None else {}) as checkpoint:
+            state = checkpoint.state
+            on_progress(state.windows, expected)
+            if not state.finished:
+                self._encode_text(video)
+                frames = self._frames(video, num_frames, state.windows)
+                for batch in self._batches(self.windows.split(frames, state.windows), state):
+                    self._pass(batch, checkpoint)
+                    on_progress(state.windows, expected)
+                self._finish(video, checkpoint)
+            return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
 
     def _options(self, video: VideoFile | Clip, num_frames: int | None) -> dict[str, Any]:
         """Everything that determines the result, as JSON values."""
@@ -150,12 +155,17 @@ class Explainer:
             "windows_per_batch": self.windows_per_batch,
             "noise": self.noise.fingerprint(),
             "model": self.adapter.name,
-            "pipeline": type(self.pipe).__name__,
+            **self._fingerprint,
             "dtype": str(self.pipe.transformer.dtype),
-            "vae_tiling": self.pipe.vae.use_tiling,
+            "vae_tiling": self._tiling(),
             "device": self.pipe._execution_device.type,
             "versions": versions(),
         }
+
+    def _tiling(self) -> dict[str, Any] | None:
+        """The sizes of the tiles in which the VAE encodes, or None without tiles."""
+        vae = self.pipe.vae
+        return {name: size for name, size in vars(vae).items() if name.startswith("tile_")} if vae.use_tiling else None
 
     def _encode_text(self, video: VideoFile | Clip) -> None:
         if self.text_is_encoded and not self.forward.text_sees_video:
@@ -198,7 +208,7 @@ class Explainer:
         maps, state, top_k = self.tracer.maps, checkpoint.state, self.tracer.settings.top_k
         if state.windows_per_batch is None:
             state.windows_per_batch = meter.windows_that_fit()
-        blender = Blender(state.pending_begin, state.pending)
+        blender = Blender(state.latent_frames, state.pending)
         for row, (begin, frames) in enumerate(batch):
             window = maps.video(row)
             values = {name: values.transpose(0, 1) for name, values in window.maps.items()}
@@ -211,7 +221,7 @@ class Explainer:
                 state.tensors[name] = state.tensors.get(name, 0) + counted
             state.windows += 1
             state.num_frames = begin * self.windows.span + len(frames)
-        state.pending_begin, state.pending = blender.begin, blender.pending
+        state.pending = blender.pending
         state.record = self._record(maps)
         checkpoint.commit()
 

@@ -4,102 +4,122 @@ It holds `<map>.npy`, fp32 `[F, C, H, W]`, and `seconds.npy`, fp64 `[F]`. Final 
 only appended, which NumPy's format allows: its header has room for a larger shape. Any program can map such a file into
 memory without reading it.
 
-`state.safetensors` records how many latent frames are valid. It is replaced last, and atomically. So a run that dies
-between two windows or within one leaves the state of its last complete window; frames beyond it are written again.
+`state.safetensors` (`imap_fast.maps.run_state`) records how many latent frames are valid. It is replaced last, and
+atomically. So a run that dies between two windows or within one leaves the state of its last complete window; frames
+beyond it are written again. What the state names is verified whenever it is read.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+import hashlib
+import io
+import math
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from imap_fast.files import atomic_write
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.run_state import STATE, RunState, StoredArray, damaged, read_state
 
-STATE = "state.safetensors"
-
-_PENDING = "pending."
-"""Prefix of the names of pending tensors in the state file."""
+_PART = 2**20
+"""Bytes of an array that are in memory while it is verified."""
 
 
-@dataclass
-class RunState:
-    """How far a run has come.
+def read_run(folder: Path) -> RunState | None:
+    """The state of the run in a folder, or None if there is no run.
 
-    Attributes:
-        options: what determines the result, as JSON values.
-        windows: the number of finished windows.
-        latent_frames: the number of final latent frames on disk.
-        num_frames: the video frames that the finished windows cover.
-        windows_per_batch: None until it is decided.
-        finished: whether the run is complete.
-        record: everything of the result except its tensors; see `SaliencyMaps.record`.
-        tensors: `head_scores` and `votes`, summed over windows. At the end, `head_scores` and `selected_heads`.
-        pending_begin: the latent frame at which `pending` begins.
-        pending: the latent frames that are not final yet; see `imap_fast.explaining.blending.Blender`.
+    Raises:
+        ValueError: the state is damaged, or it is missing beside arrays.
+        OSError: the folder cannot be read.
     """
-
-    options: dict[str, Any]
-    windows: int = 0
-    latent_frames: int = 0
-    num_frames: int = 0
-    windows_per_batch: int | None = None
-    finished: bool = False
-    record: dict[str, Any] = field(default_factory=dict)
-    tensors: dict[str, Tensor] = field(default_factory=dict)
-    pending_begin: int = 0
-    pending: dict[str, Tensor] = field(default_factory=dict)
+    if (folder / STATE).is_file():
+        return read_state(folder)
+    for name in (*MAP_NAMES, "seconds"):
+        if (folder / f"{name}.npy").exists():
+            raise ValueError(f"{folder / STATE} is missing beside {name}.npy; remove {folder} and run again")
+    return None
 
 
 def write_frames(path: Path, start: int, values: np.ndarray) -> None:
-    """Write `[F, …]` into a `.npy` file after its first `start` entries."""
+    """Write `[F, …]` into a `.npy` file after its first `start` entries. What followed them is cut off."""
+    header = _header(values.dtype.str, (start + len(values), *values.shape[1:]))
     with path.open("r+b" if start else "wb") as file:
-        header = {"descr": values.dtype.str, "fortran_order": False, "shape": (start + len(values), *values.shape[1:])}
-        np.lib.format.write_array_header_1_0(file, header)
-        file.seek(file.tell() + start * values[:1].nbytes)
+        file.write(header)
+        file.seek(len(header) + start * values[:1].nbytes)
         file.write(np.ascontiguousarray(values).data)
+        file.truncate()
+        # A disk may keep a later write and lose an earlier one when the power fails. So frames are on disk before the
+        # state that names them. This takes milliseconds, and a window takes seconds.
+        file.flush()
+        os.fsync(file.fileno())
+    if start == 0:
+        _sync_names(path.parent)
+
+
+def _sync_names(folder: Path) -> None:
+    """Put the names of new files on disk, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _header(dtype: str, shape: tuple[int, ...]) -> bytes:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
+def verified_digest(path: Path, stored: StoredArray, *, is_complete: bool) -> hashlib._Hash:
+    """Compare the file of an array with what was written, and return the running SHA-256 of its values.
+
+    Args:
+        path: the `.npy` file.
+        stored: what is committed of it.
+        is_complete: whether it holds nothing else. Otherwise its header and what follows may be of a window that was
+            cut off; `write_frames` replaces both.
+
+    Raises:
+        ValueError: the file is missing or damaged.
+        OSError: the file cannot be read.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} is missing; remove {path.parent} and run again")
+    header = _header(stored.dtype, tuple(stored.shape))
+    remaining = np.dtype(stored.dtype).itemsize * math.prod(stored.shape)
+    expected, size = len(header) + remaining, path.stat().st_size
+    if size < expected or (is_complete and size > expected):
+        raise damaged(path, f"it has {size} bytes, not {expected}")
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        if file.read(len(header)) != header and is_complete:
+            raise damaged(path, "its header is not what was written")
+        while part := file.read(min(_PART, remaining)):
+            digest.update(part)
+            remaining -= len(part)
+    if digest.hexdigest() != stored.sha256:
+        raise damaged(path, "its values are not what was written")
+    return digest
 
 
 def map_arrays(folder: Path, state: RunState) -> dict[str, Tensor]:
-    """The arrays of a folder, mapped into memory. Pages are read on access, and changes stay in memory."""
-    names = [*state.record["maps"], "seconds"]
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in names}
-    return {name: torch.from_numpy(array[: state.latent_frames]) for name, array in arrays.items()}
-
-
-def write_state(folder: Path, state: RunState) -> None:
-    """Replace the state in a folder, atomically."""
-    values = {name: value for name, value in vars(state).items() if name not in ("tensors", "pending")}
-    tensors = state.tensors | {f"{_PENDING}{name}": tensor for name, tensor in state.pending.items()}
-    content = save({name: tensor.contiguous() for name, tensor in tensors.items()}, {"state": json.dumps(values)})
-    with atomic_write(folder / STATE) as temporary:
-        temporary.write_bytes(content)
-
-
-def read_state(folder: Path) -> RunState:
-    """Read the state in a folder.
+    """The arrays of a finished run, verified and mapped into memory. Changes stay in memory.
 
     Raises:
-        ValueError: it is damaged.
+        ValueError: a file is missing or damaged.
+        OSError: a file cannot be read.
     """
-    path = folder / STATE
-    try:
-        with safe_open(path, "pt") as file:
-            values = json.loads(file.metadata()["state"])
-            # Clones, because the file is replaced while they are in use.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  (not a dict)
-        pending = {name: tensors.pop(name) for name in list(tensors) if name.startswith(_PENDING)}
-        pending = {name.removeprefix(_PENDING): tensor for name, tensor in pending.items()}
-        return RunState(**values, tensors=tensors, pending=pending)
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is damaged ({error}); remove {folder} and run again") from error
+    arrays = {}
+    for name, stored in state.arrays.items():
+        path, shape = folder / f"{name}.npy", tuple(stored.shape)
+        verified_digest(path, stored, is_complete=True)
+        arrays[name] = torch.from_numpy(np.memmap(path, stored.dtype, "c", len(_header(stored.dtype, shape)), shape))
+    return arrays
 
 
 def result_of(state: RunState, arrays: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -112,7 +132,8 @@ def load_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The record and the tensors of the finished run in a folder.
 
     Raises:
-        ValueError: the state is damaged, or the run is not finished.
+        ValueError: a file is missing or damaged, or the run is not finished.
+        OSError: a file cannot be read.
     """
     state = read_state(folder)
     if not state.finished:

@@ -113,18 +113,21 @@ def test_a_clip_done_before_is_not_repeated_and_a_broken_one_stops_no_other(
     (first, read_first), (second, read_second) = demo_world(CLIPS).clips.items()
     dataset = DataSet({}, {first: read_first, "broken": broken, second: read_second})
     with pytest.raises(KeyboardInterrupt):
-        evaluate(demo_pipeline, dataset, journal=Journal(tmp_path, chosen), on_clip_done=interrupt, **chosen)
+        with Journal(tmp_path, chosen) as journal:
+            evaluate(demo_pipeline, dataset, journal=journal, on_clip_done=interrupt, **chosen)
     with (tmp_path / "clips.jsonl").open("a") as file:
         file.write('{"clip": "broken", "ro')
     explained = []
     localization = running.localization
     monkeypatch.setattr(running, "localization", lambda *a: explained.append(a) or localization(*a))
-    resumed = evaluate(demo_pipeline, dataset, journal=Journal(tmp_path, chosen), **chosen)
+    with Journal(tmp_path, chosen) as journal:
+        resumed = evaluate(demo_pipeline, dataset, journal=journal, **chosen)
     assert len(explained) == 1
     assert resumed.failed == {"broken": "truncated"}
     # As text, since NaN is not equal to itself.
     assert str(resumed.rows) == str(found.rows)
-    assert set(Journal(tmp_path, chosen).rows) == {first, second}
+    with Journal(tmp_path, chosen) as journal:
+        assert set(journal.rows) == {first, second}
 
 
 def test_settings_that_are_not_possible_are_no_broken_clip(demo_pipeline):

@@ -1,0 +1,146 @@
+"""How far a run has come: `state.safetensors` in its folder.
+
+The file is replaced after everything that it names is on disk, and atomically. It holds a digest of each array as far
+as it is committed, and one of itself, so that damage is found when it is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from imap_fast.files import atomic_write
+from imap_fast.maps.digest import digest_of
+from imap_fast.maps.names import MAP_NAMES
+
+STATE = "state.safetensors"
+
+_PENDING = "pending."
+"""Prefix of the names of pending tensors in the state file."""
+
+_LONGEST_REASON = 200
+"""Characters of a parser's message that an error quotes."""
+
+
+class StoredArray(BaseModel):
+    """What is committed of an array.
+
+    Attributes:
+        dtype: as NumPy writes it.
+        shape: `[F, …]`.
+        sha256: of the values, in C order.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    dtype: Literal["<f4", "<f8"]
+    shape: list[PositiveInt] = Field(min_length=1)
+    sha256: str
+
+
+class RunState(BaseModel):
+    """How far a run has come.
+
+    Attributes:
+        options: what determines the result, as JSON values.
+        windows: the number of finished windows.
+        latent_frames: the number of final latent frames on disk.
+        num_frames: the video frames that the finished windows cover.
+        windows_per_batch: None until it is decided.
+        finished: whether the run is complete.
+        record: everything of the result except its tensors; see `SaliencyMaps.record`.
+        arrays: the arrays on disk, by name. They are empty if the run keeps everything in memory.
+        tensors: `head_scores` and `votes`, summed over windows. At the end, `head_scores` and `selected_heads`.
+        pending: the latent frames that follow the final ones and are not final yet; see
+            `imap_fast.explaining.blending.Blender`.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
+
+    options: dict[str, Any]
+    windows: NonNegativeInt = 0
+    latent_frames: NonNegativeInt = 0
+    num_frames: NonNegativeInt = 0
+    windows_per_batch: PositiveInt | None = None
+    finished: bool = False
+    record: dict[str, Any] = Field(default_factory=dict)
+    arrays: dict[str, StoredArray] = Field(default_factory=dict)
+    tensors: dict[str, Tensor] = Field(default_factory=dict, exclude=True)
+    pending: dict[str, Tensor] = Field(default_factory=dict, exclude=True)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> RunState:
+        if self.windows == 0:
+            if self.latent_frames or self.num_frames or self.finished or self.record or self.tensors or self.pending:
+                raise ValueError("it has results of no window")
+            return self
+        names = {*self.record["maps"], "seconds"}
+        heads = {"head_scores", "selected_heads" if self.finished else "votes"}
+        if not names <= {*MAP_NAMES, "seconds"} or self.arrays.keys() != (names if self.latent_frames else set()):
+            raise ValueError(f"it names the maps {sorted(names)} and the arrays {sorted(self.arrays)}")
+        if any(array.shape[0] != self.latent_frames for array in self.arrays.values()):
+            raise ValueError(f"arrays do not have {self.latent_frames} latent frames")
+        if self.tensors.keys() != heads or len({len(tensor) for tensor in self.tensors.values()}) != 1:
+            raise ValueError(f"it has no {' and '.join(sorted(heads))} of the same layers")
+        if self.pending.keys() != (set() if self.finished else names):
+            raise ValueError(f"it has the pending maps {sorted(self.pending)}")
+        if len({len(tensor) for tensor in self.pending.values()}) > 1:
+            raise ValueError("pending maps have different lengths")
+        for name, array in self.arrays.items():
+            if name in self.pending and list(self.pending[name].shape[1:]) != array.shape[1:]:
+                raise ValueError(f"pending {name} does not continue its array")
+        return self
+
+
+def write_state(folder: Path, state: RunState) -> None:
+    """Replace the state in a folder, atomically."""
+    record = json.dumps(state.model_dump())
+    tensors = state.tensors | {f"{_PENDING}{name}": tensor for name, tensor in state.pending.items()}
+    digest = digest_of(record, {name: tensor.numpy() for name, tensor in tensors.items()})
+    # One entry: the order of several is not the same each time.
+    content = save({name: tensor.contiguous() for name, tensor in tensors.items()}, {"state": f"{digest}\n{record}"})
+    with atomic_write(folder / STATE) as temporary, temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        # Without this, a power loss may leave the new name with an empty file.
+        os.fsync(file.fileno())
+
+
+def read_state(folder: Path) -> RunState:
+    """Read the state in a folder.
+
+    Raises:
+        ValueError: it is damaged.
+        OSError: it cannot be read.
+    """
+    path = folder / STATE
+    try:
+        with safe_open(path, "pt") as file:
+            digest, _, record = file.metadata()["state"].partition("\n")
+            # Clones, because the file is replaced while they are in use.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  (not a dict)
+        if digest != digest_of(record, {name: tensor.numpy() for name, tensor in tensors.items()}):
+            raise ValueError("its content is not what was written")
+        pending = {name: tensors.pop(name) for name in list(tensors) if name.startswith(_PENDING)}
+        pending = {name.removeprefix(_PENDING): tensor for name, tensor in pending.items()}
+        return RunState.model_validate({**json.loads(record), "tensors": tensors, "pending": pending})
+    except OSError:
+        raise
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise damaged(path, ": ".join([*map(str, first["loc"]), first["msg"]])) from error
+    except Exception as error:  # whatever a parser raises about bytes
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path, reason: str) -> ValueError:
+    """The error, in one line, of a file in the folder of a run that does not hold what was written."""
+    reason = " ".join(reason.split())[:_LONGEST_REASON]
+    return ValueError(f"{path} is damaged: {reason}; remove {path.parent} and run again")
