@@ -67,9 +67,9 @@ class Run:
             finish_commit(self.output / NEW, self.output, RESULTS)
             if (self.output / RESULTS).exists() and not (self.output / CLIPS).exists() and not overwrite:
                 raise ValueError(f"{self.output} already holds {RESULTS}; {REMEDY}")
-            journal = Journal(self.output, self.options, overwrite=overwrite)
-            record = None if overwrite else self._finished_record()
-            return self._evaluate(journal) if record is None else record
+            with Journal(self.output, self.options, overwrite=overwrite) as journal:
+                record = None if overwrite else self._finished_record()
+                return self._evaluate(journal) if record is None else record
 
     def _finished_record(self) -> dict[str, Any] | None:
         """The content of results.json, if it is undamaged and complete and has the same options.

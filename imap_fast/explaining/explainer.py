@@ -25,9 +25,11 @@ from imap_fast.maps.run_state import RunState
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
+from imap_fast.tracing.run import seed_of
 from imap_fast.tracing.running_maps import most_chosen
 from imap_fast.tracing.settings import indices
 from imap_fast.tracing.trace import trace
+from imap_fast.tracing.tracer import NotFiniteError
 from imap_fast.version import versions
 from imap_fast.video import Clip, VideoFile, resize_and_crop
 
@@ -78,7 +80,8 @@ class Explainer:
                 f"windows_per_batch={windows_per_batch!r} is not possible; give a number from 1, or 'auto'"
             )
         self.windows_per_batch = windows_per_batch
-        self.noise = Noise(generator or torch.Generator().manual_seed(0))
+        generator = generator or torch.Generator().manual_seed(0)
+        self.noise, self.seed = Noise(generator), seed_of(generator)
         self.tracer = trace(pipe, concepts, guided=False, **trace_arguments)
         # A copy, because with match="prompt" the tokens of the prompt may replace them.
         self.labels = self.tracer.concepts.baseline_labels
@@ -205,7 +208,11 @@ class Explainer:
         self.tracer.reset()
         for step in self.steps:
             self.forward.forward(step, rows)
-        maps, state, top_k = self.tracer.maps, checkpoint.state, self.tracer.settings.top_k
+        try:
+            maps = self.tracer.maps
+        except NotFiniteError as error:  # the trace counts passes
+            raise NotFiniteError(error.layer, self.steps[error.step]) from None
+        state, top_k = checkpoint.state, self.tracer.settings.top_k
         if state.windows_per_batch is None:
             state.windows_per_batch = meter.windows_that_fit()
         blender = Blender(state.latent_frames, state.pending)
@@ -227,7 +234,8 @@ class Explainer:
 
     def _record(self, maps: SaliencyMaps) -> dict[str, Any]:
         """The record of the result, without what is known only at the end."""
-        settings = {**maps.settings, "num_inference_steps": self.forward.num_inference_steps}
+        runs = [{"prompt": self.prompt, "seed": self.seed}]
+        settings = {**maps.settings, "runs": runs, "num_inference_steps": self.forward.num_inference_steps}
         return maps.record() | {"steps": self.steps, "settings": settings}
 
     def _finish(self, video: VideoFile | Clip, checkpoint: Checkpoint) -> None:

@@ -11,6 +11,7 @@ from diffusers import CogVideoXFunControlPipeline, CogVideoXImageToVideoPipeline
 
 import imap_fast
 from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.run_state import read_state
 from imap_fast.models.registry import adapter_for
 from imap_fast.video import Clip
 from tests import tiny_wan
@@ -94,7 +95,7 @@ def test_it_is_a_trace_of_the_noised_latents(name: str) -> None:
     with torch.no_grad():
         for each, expected in by_hand(pipeline, name, frames, 6).items():
             assert_close(given[each], expected, 1e-5)
-        with imap_fast.trace(pipeline, concepts, **architecture.arguments) as tracer:
+        with imap_fast.trace(pipeline, concepts, guided=False, **architecture.arguments) as tracer:
             pipeline.transformer(**given)
     for each in architecture.maps:
         values = getattr(maps, each)
@@ -250,3 +251,23 @@ def test_targets_that_take_no_video(pipeline) -> None:
     control = tiny_pipeline(CogVideoXFunControlPipeline, in_channels=8, **ROTARY)
     with pytest.raises(TypeError, match="CogVideoXFunControlPipeline; give a CogVideoXPipeline"):
         imap_fast.explain(control, clip(), *ARGUMENTS, **READ)
+
+
+@pytest.mark.slow
+def test_a_value_that_is_not_finite_is_named_by_its_step(tmp_path: Path) -> None:
+    """The windows before it stay."""
+    pipeline, passes = tiny_pipeline(), []
+    transformer = pipeline.transformer
+    transformer.register_forward_pre_hook(lambda *_: passes.append(None))
+    transformer.transformer_blocks[1].attn1.to_v.register_forward_hook(
+        lambda module, args, output: output * torch.inf if len(passes) == 4 else output
+    )
+    with pytest.raises(ValueError, match="block 1 held NaN or an infinity in step 40"):
+        imap_fast.explain(pipeline, clip(25), *ARGUMENTS, folder=tmp_path, **{**READ, "steps": [30, 40]})
+    assert read_state(tmp_path).windows == 1
+
+
+def test_the_prompt_and_the_seed_are_named() -> None:
+    generator = torch.Generator().manual_seed(5)
+    maps = imap_fast.explain(tiny_pipeline(), clip(9), *ARGUMENTS, generator=generator, **READ)
+    assert maps.settings["runs"] == [{"prompt": "a red cat", "seed": 5}]
