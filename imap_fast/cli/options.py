@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from imap_fast.loading.memory_modes import MODES, QUANTIZED
+from imap_fast.maps.allowed_values import CHOICES
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.text.words import check_concepts
-from imap_fast.tracing.allowed_values import CHOICES
 
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 

@@ -35,9 +35,10 @@ class SaliencyMaps(MapValues):
         """Write everything to one `.npz` or `.safetensors` file, atomically.
 
         Raises:
-            ValueError: another suffix.
+            ValueError: another suffix, or values that are not finite.
             OSError: the folder cannot be written.
         """
+        self.check_finite()
         tensors = {f"map.{name}": values for name, values in self.maps.items()}
         tensors |= {"head_scores": self.head_scores, "selected_heads": self.selected_heads}
         if self.seconds is not None:
@@ -48,14 +49,20 @@ class SaliencyMaps(MapValues):
     def load(cls, path: str | os.PathLike) -> SaliencyMaps:
         """Read what `save` wrote, exactly. Or read the folder of `explain`, whose maps are loaded only on access.
 
+        Everything is checked: values are finite, shapes and labels agree, and the settings are possible.
+
         Raises:
-            FileNotFoundError: the file does not exist.
+            OSError: the file does not exist, or it cannot be opened.
             ValueError: another suffix, a damaged file, a file that `save` did not write, or an unfinished run.
         """
         if (Path(path) / run_folder.STATE).exists():
-            return cls.from_record(*run_folder.load_run(Path(path)))
-        with storage.opened(path) as (record, tensors):
-            return cls.from_record(record, tensors)
+            record, tensors = run_folder.load_run(Path(path))
+        else:
+            record, tensors = storage.load(path)
+        with storage.damage_told(path):
+            maps = cls.from_record(record, tensors)
+            maps.check_finite()
+        return maps
 
     def overlay(self, video: Any = None, concepts: Sequence[str] | None = None, map: str | None = None) -> Clip:
         """A clip with panels side by side: the video, and the video under the heatmap of each concept.
