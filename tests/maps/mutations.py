@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from imap_fast.maps.saliency_maps import SaliencyMaps
 from tests.maps.raw_files import SUFFIXES, full_maps, members_of, npy_that_claims, parts_of, write_file, write_members
 from tests.render.synthetic import make_maps
 
@@ -16,14 +17,14 @@ MAPS = (full_maps, lambda: make_maps(videos=2), lambda: make_maps(("a",), grid=(
 
 EXTREMES = (0, -1, 1, 2**31, 2**63, 10**30, -0.0, 1e300, -1e-300, 3.4e38, 5e-324, "", "x" * 10_000, "\u202e\0\n$", None)
 KEYS = ("maps", "labels", "video", "num_frames", "prompt", "head_score", "runs", "seed", "x", "")
+NAMES = st.sampled_from(KEYS) | st.text()
 JSON = st.recursive(
     st.sampled_from(EXTREMES) | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda values: (
-        st.lists(values, max_size=4) | st.dictionaries(st.sampled_from(KEYS) | st.text(), values, max_size=4)
-    ),
+    lambda values: st.lists(values, max_size=4) | st.dictionaries(NAMES, values, max_size=4),
     max_leaves=10,
 )
 
+NO_ARRAYS = ("map.heat", "seconds", "map.cross_attention", "../x", "imap", "\n")
 DTYPES = ("<f4", "<f8", "<i8", "|u1", "<f2", ">f4", "<i4", "|b1", "<c8", "<U2", "|S1", "<M8[s]")
 SIDES = st.integers(-2, 9) | st.sampled_from((2**31, 2**40, 2**62, 10**30))
 VALUES = st.sampled_from((float("nan"), float("inf"), -float("inf"), 3.4e38, -3.4e38, 1e-45, 0.0, -1.0, 2.0, 6.0, 1e18))
@@ -73,8 +74,6 @@ def changed_record(draw: st.DrawFn, record: dict[str, Any]) -> dict[str, Any]:
         elif kind == "exchange" and isinstance(holder, dict) and key in holder:
             another = draw(st.sampled_from(sorted(holder)))
             holder[key], holder[another] = holder[another], holder[key]
-        elif isinstance(holder, list) or key in holder:
-            holder[key] = draw(JSON)
         else:
             holder[key] = draw(JSON)
     return record
@@ -101,9 +100,7 @@ def changed_arrays(draw: st.DrawFn, arrays: dict[str, np.ndarray]) -> dict[str, 
     else:
         removed = arrays.pop(name)
         if kind == "rename":
-            arrays[draw(st.sampled_from(("map.heat", "seconds", "map.cross_attention", "../x", "imap", "\n")))] = (
-                removed
-            )
+            arrays[draw(st.sampled_from(NO_ARRAYS))] = removed
     return arrays
 
 
@@ -128,8 +125,8 @@ def changed_members(draw: st.DrawFn, members: dict[str, bytes]) -> dict[str, byt
 
 
 @st.composite
-def mutated_files(draw: st.DrawFn, folder: Path) -> tuple[str, Path]:
-    """The kind of a mutation, and a file in `folder` that it was applied to."""
+def mutated_files(draw: st.DrawFn, folder: Path) -> tuple[str, SaliencyMaps, Path]:
+    """The kind of a mutation, the maps, and the file in `folder` that it was applied to."""
     path = folder / f"maps{draw(st.sampled_from(SUFFIXES))}"
     maps = draw(st.sampled_from(MAPS))()
     kind = draw(st.sampled_from(("bytes", "record", "text", "arrays", "members")))
@@ -148,4 +145,4 @@ def mutated_files(draw: st.DrawFn, folder: Path) -> tuple[str, Path]:
         path = path.with_suffix(".npz")
         maps.save(path)
         write_members(path, draw(changed_members(members_of(path))))
-    return kind, path
+    return kind, maps, path
