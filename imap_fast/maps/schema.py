@@ -92,7 +92,7 @@ Indices = Annotated[list[Index], Field(min_length=1), AfterValidator(_distinct)]
 Side = Annotated[int, Field(strict=True, ge=1, le=MOST_PIXELS)]
 Seed = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**64)]
 Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-FramesPerSecond = Annotated[float, Field(strict=True, ge=1e-4, le=1e6)]  # what timestamps of video files can hold
+FramesPerSecond = Annotated[float, Field(strict=True, ge=1e-3, le=1e6)]  # what the timestamps of a video file can hold
 
 
 class _Object(BaseModel):

@@ -20,6 +20,9 @@ Self = TypeVar("Self", bound="MapValues")
 MOST_PATCHES = 512
 """The largest number of patches on a side: those of 8K."""
 
+MOST_PATCH_PIXELS = 128
+"""The largest side of a patch. Few patches cannot claim a large video, which would take long to draw."""
+
 PART = 2**22
 """The number of values that are checked at once."""
 
@@ -73,6 +76,7 @@ class MapValues:
         self._check_maps()
         self._check_heads()
         self._check_time()
+        self._check_video()
 
     def _check_maps(self) -> None:
         shape = next(iter(self.maps.values())).shape
@@ -103,18 +107,28 @@ class MapValues:
             raise ValueError(f"selected_heads must be different heads in each layer, from 0 to {heads - 1}")
 
     def _check_time(self) -> None:
-        frames, *_ = self.grid
+        frames, _, _ = self.grid
         if self.seconds is not None:
             _check_tensor("seconds", self.seconds, torch.float64)
             if self.seconds.shape != (frames,):
                 raise ValueError(f"seconds {list(self.seconds.shape)} must have one entry for each of {frames} frames")
             if not self.seconds.isfinite().all() or (self.seconds.diff() < 0).any():
                 raise ValueError("seconds must be finite numbers that never decrease")
-        if read := self.settings.get("video"):
-            try:
-                self.frame_times(read["num_frames"])
-            except ValueError as error:
-                raise ValueError(f"settings.video.num_frames does not fit the maps: {error}") from error
+
+    def _check_video(self) -> None:
+        read = self.settings.get("video")
+        if read is None:
+            return
+        try:
+            self.frame_times(read["num_frames"])
+        except ValueError as error:
+            raise ValueError(f"settings.video.num_frames does not fit the maps: {error}") from error
+        for name, patches in zip(("height", "width"), self.grid[1:], strict=True):
+            if not patches <= read[name] <= patches * MOST_PATCH_PIXELS:
+                raise ValueError(
+                    f"settings.video.{name} does not fit the maps: {read[name]} pixels are not {patches} patches of 1 to "
+                    f"{MOST_PATCH_PIXELS}"
+                )
 
     def check_finite(self) -> None:
         """Raise a ValueError, which names the first one, if a map or the head scores are NaN or infinite anywhere.

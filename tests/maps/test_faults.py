@@ -156,6 +156,11 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "an endless video": (setting(2**30, "video", "num_frames"), "settings.video.num_frames does not fit"),
     "a video without frames": (setting(0, "video", "num_frames"), "settings.video.num_frames"),
     "a very high video": (setting(10**7, "video", "height"), "settings.video.height: .* less than or equal to 8192"),
+    "a video that is large for its patches": (setting(641, "video", "height"), "settings.video.height does not fit"),
+    "a video that is small for its patches": (
+        setting(6, "video", "width"),
+        "settings.video.width does not fit the maps",
+    ),
     "a video without width": (setting(0, "video", "width"), "settings.video.width"),
     "no frames in a second": (setting(0, "video", "fps"), "settings.video.fps"),
     "very many frames in a second": (setting(1e300, "video", "fps"), "settings.video.fps"),
