@@ -21,11 +21,12 @@ from pydantic import (
 
 from imap_fast.maps.allowed_values import CHOICES
 from imap_fast.maps.names import MAP_NAMES
+from imap_fast.text.words import LONGEST_LABEL
 
 Item = TypeVar("Item")
 
-MOST_LABELS, LONGEST_LABEL = 10_000, 1_000
-"""The largest number of labels, and of characters in one."""
+MOST_LABELS = 10_000
+"""The largest number of labels."""
 
 LONGEST_NAME, LONGEST_PROMPT = 1_000, 100_000
 """The largest numbers of characters in a name and in a prompt."""

@@ -126,8 +126,8 @@ class MapValues:
         for name, patches in zip(("height", "width"), self.grid[1:], strict=True):
             if not patches <= read[name] <= patches * MOST_PATCH_PIXELS:
                 raise ValueError(
-                    f"settings.video.{name} does not fit the maps: {read[name]} pixels are not {patches} patches of 1 to "
-                    f"{MOST_PATCH_PIXELS}"
+                    f"settings.video.{name} does not fit the maps: {read[name]} pixels are not {patches} patches of "
+                    f"1 to {MOST_PATCH_PIXELS}"
                 )
 
     def check_finite(self) -> None:

@@ -159,7 +159,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "a video that is large for its patches": (setting(641, "video", "height"), "settings.video.height does not fit"),
     "a video that is small for its patches": (
         setting(6, "video", "width"),
-        "settings.video.width does not fit the maps",
+        "settings.video.width does not fit",
     ),
     "a video without width": (setting(0, "video", "width"), "settings.video.width"),
     "no frames in a second": (setting(0, "video", "fps"), "settings.video.fps"),
