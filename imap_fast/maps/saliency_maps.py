@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PATCH_PIXELS = 16
 """Side of a patch, if the size of the video is unknown: the eightfold compression of a VAE, times patches of two."""
 
+BLANK_PIXELS = 1_920
+"""The largest side of a video whose size is unknown. It shows every patch, and stays quick to draw."""
+
 
 class SaliencyMaps(MapValues):
     """The saliency maps of a run. The base class, `MapValues`, describes the tensors.
@@ -199,10 +202,11 @@ class SaliencyMaps(MapValues):
 
         frames, height, width = self.grid
         read = self.settings.get("video") or {}
+        patch = min(PATCH_PIXELS, BLANK_PIXELS // max(height, width))
         return blank_clip(
             read.get("num_frames") or self.time.longest_video(frames),
-            read.get("height") or PATCH_PIXELS * height,
-            read.get("width") or PATCH_PIXELS * width,
+            read.get("height") or patch * height,
+            read.get("width") or patch * width,
             fps=read.get("fps"),
         )
 
