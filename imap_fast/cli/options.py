@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from imap_fast.loading.memory_modes import MODES, QUANTIZED
+from imap_fast.maps.allowed_values import CHOICES
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.text.words import check_concepts
-from imap_fast.tracing.allowed_values import CHOICES
 
 LARGEST = 2**20
 """The largest number that an option takes: a million frames, heads or clips."""

@@ -52,8 +52,7 @@ def questions(maps: SaliencyMaps, video: Path, model: str) -> Iterator[Question]
 
 
 def _body(model: str, data: dict[str, Any], picture: bytes) -> dict[str, Any]:
-    # No \u escapes, which models read less well. A lone surrogate cannot be encoded, and is replaced.
-    text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace").decode()
+    text = json.dumps(data, ensure_ascii=False)  # no \u escapes, which models read less well
     image = {"url": f"data:image/jpeg;base64,{b64encode(picture).decode()}", "detail": "high"}
     return {
         "model": model,

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PATCH_PIXELS = 16
 """Side of a patch, if the size of the video is unknown: the eightfold compression of a VAE, times patches of two."""
 
+BLANK_PIXELS = 1_920
+"""The largest side of a video whose size is unknown. It shows every patch, and stays quick to draw."""
+
 
 class SaliencyMaps(MapValues):
     """The saliency maps of a run. The base class, `MapValues`, describes the tensors.
@@ -35,9 +38,10 @@ class SaliencyMaps(MapValues):
         """Write everything to one `.npz` or `.safetensors` file, atomically.
 
         Raises:
-            ValueError: another suffix.
+            ValueError: another suffix, or values that are not finite.
             OSError: the folder cannot be written.
         """
+        self.check_finite()
         tensors = {f"map.{name}": values for name, values in self.maps.items()}
         tensors |= {"head_scores": self.head_scores, "selected_heads": self.selected_heads}
         if self.seconds is not None:
@@ -48,14 +52,20 @@ class SaliencyMaps(MapValues):
     def load(cls, path: str | os.PathLike) -> SaliencyMaps:
         """Read what `save` wrote, exactly. Or read the folder of `explain`, whose maps are loaded only on access.
 
+        Everything is checked: values are finite, shapes and labels agree, and the settings are possible.
+
         Raises:
-            FileNotFoundError: the file does not exist.
+            OSError: the file does not exist, or it cannot be opened.
             ValueError: another suffix, a damaged file, a file that `save` did not write, or an unfinished run.
         """
         if (Path(path) / run_folder.STATE).exists():
-            return cls.from_record(*run_folder.load_run(Path(path)))
-        with storage.opened(path) as (record, tensors):
-            return cls.from_record(record, tensors)
+            record, tensors = run_folder.load_run(Path(path))
+        else:
+            record, tensors = storage.load(path)
+        with storage.damage_told(path):
+            maps = cls.from_record(record, tensors)
+            maps.check_finite()
+        return maps
 
     def overlay(self, video: Any = None, concepts: Sequence[str] | None = None, map: str | None = None) -> Clip:
         """A clip with panels side by side: the video, and the video under the heatmap of each concept.
@@ -192,10 +202,11 @@ class SaliencyMaps(MapValues):
 
         frames, height, width = self.grid
         read = self.settings.get("video") or {}
+        patch = min(PATCH_PIXELS, BLANK_PIXELS // max(height, width))
         return blank_clip(
             read.get("num_frames") or self.time.longest_video(frames),
-            read.get("height") or PATCH_PIXELS * height,
-            read.get("width") or PATCH_PIXELS * width,
+            read.get("height") or patch * height,
+            read.get("width") or patch * width,
             fps=read.get("fps"),
         )
 

@@ -1,30 +1,48 @@
 """Maps in one file, `.npz` or `.safetensors`.
 
-A file holds tensors by name, and one JSON object, the record, with everything else.
+A file holds tensors by name, and one JSON object, the record, with everything else. A reader trusts nothing in it. What
+a header claims must agree with the size of the file before memory is taken, and a checksum shows that everything is as
+it was written: an `.npz` has the CRC-32 of each member, a `.safetensors` the SHA-256 of all in its metadata.
 """
 
 import json
+import math
 import os
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from pydantic_core import from_json
+from safetensors import safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
 from imap_fast.files import atomic_write
+from imap_fast.maps.digest import digest_of
+from imap_fast.maps.schema import one_line
 
 FORMAT = 1
 """The version of the file format. It increases when older code can no longer read a newer file."""
 
 RECORD = "imap_fast"
 """The name of the JSON record in a file. A file without it was not written here."""
+
+DIGEST = "sha256"
+"""The name of the digest in the metadata of a .safetensors file."""
+
+NPZ_DTYPES = tuple(map(np.dtype, ("<f4", "<f8", "<i8", "|u1")))
+SAFETENSORS_DTYPES = ("F32", "F64", "I64")
+"""The types of arrays that are read."""
+
+BUFFER = 2**20
+"""The number of values of a mapped array that are copied at once."""
+
+Content = tuple[str | bytes | None, dict[str, np.ndarray]]
+"""The JSON text of the record, or None without one, and the arrays by name."""
 
 
 def save(path: str | os.PathLike, record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -42,33 +60,44 @@ def save(path: str | os.PathLike, record: Mapping[str, Any], tensors: Mapping[st
             _write_npz(temporary, arrays | {RECORD: np.frombuffer(content.encode(), np.uint8)})
         else:
             arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-            save_file(arrays, temporary, {RECORD: content})
+            save_file(arrays, temporary, {RECORD: content, DIGEST: digest_of(content, arrays)})
 
 
-@contextmanager
-def opened(path: str | os.PathLike) -> Iterator[tuple[dict[str, Any], dict[str, Tensor]]]:
-    """Yield the record and the tensors of a file. What the block finds wrong with them is reported as damage.
+def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The record and the tensors that `save` wrote. What they say is not checked.
 
     Raises:
-        FileNotFoundError: the file does not exist.
-        ValueError: another suffix, a damaged file, or a file that `save` did not write.
+        OSError: the file does not exist, or it cannot be opened.
+        ValueError: another suffix, a folder, a damaged file, or a file that `save` did not write.
     """
     path = Path(path)
     read = _read_npz if _suffix(path) == ".npz" else _read_safetensors
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder; give the file in it that SaliencyMaps.save wrote")
+    if not path.is_file():
+        raise ValueError(f"{path} is a folder or a device; give the file that SaliencyMaps.save wrote")
+    with path.open("rb") as file, damage_told(path):
+        content, arrays = read(file)
+    if content is None:
+        raise ValueError(f"{path} was not written by SaliencyMaps.save: {RECORD!r} is missing")
+    with damage_told(path):
+        record = from_json(content, allow_inf_nan=False)
+        version = record.pop("format", None) if isinstance(record, dict) else None
+        if type(version) is not int or version < 1:
+            raise ValueError("its record is no object with a format")
+    if version > FORMAT:
+        raise ValueError(f"{path} has a newer format than {FORMAT}, which this imap-fast reads; upgrade imap-fast")
+    return record, {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+@contextmanager
+def damage_told(path: str | os.PathLike) -> Iterator[None]:
+    """Turn whatever the block raises about the content of `path` into one ValueError of one line."""
     try:
-        tensors, content = read(path)
-        record = json.loads(content)
-        if record["format"] != FORMAT:
-            raise ValueError(f"{path} has format {record['format']}, this imap-fast reads {FORMAT}; upgrade imap-fast")
-        yield record, tensors
-    except KeyError as error:
-        raise ValueError(f"{path} was not written by SaliencyMaps.save: {error} is missing") from error
-    except (zipfile.BadZipFile, zlib.error, SafetensorError, EOFError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is damaged or no saliency file ({error}); make or copy it again") from error
+        yield
+    except Exception as error:
+        reason = one_line(str(error)) or type(error).__name__
+        raise ValueError(f"{path} is damaged or holds no saliency maps ({reason}); make or copy it again") from error
 
 
 def _suffix(path: str | os.PathLike) -> str:
@@ -82,19 +111,62 @@ def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write arrays as `np.savez` does, but equal arrays give equal bytes, and mapped arrays are copied in parts."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
+            header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
+                np.lib.format.write_array_header_1_0(file, header)
+                for part in np.nditer(array, ["external_loop", "buffered"], buffersize=BUFFER, order="C"):
+                    file.write(np.asarray(part).tobytes())
 
 
-def _read_npz(path: Path) -> tuple[dict[str, Tensor], str]:
-    with zipfile.ZipFile(path):  # np.load takes a file that is no archive for a pickle, and says so
-        pass
-    with np.load(path, allow_pickle=False) as arrays:
-        content = arrays[RECORD].tobytes().decode()
-        return {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != RECORD}, content
+def _read_npz(file: BinaryIO) -> Content:
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        _check_members(members, os.fstat(file.fileno()).st_size)
+        for member in members:
+            _check_header(archive, member)
+        arrays = {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
+    record = arrays.pop(RECORD, None)
+    return (None if record is None else record.tobytes()), arrays
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], str]:
-    with safe_open(path, "pt") as file:
-        content = (file.metadata() or {})[RECORD]
-        return {name: file.get_tensor(name) for name in file.keys()}, content  # noqa: SIM118  (not a dict)
+def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
+    names = {member.filename for member in members}
+    if len(names) < len(members) or not all(name.endswith(".npy") for name in names):
+        raise ValueError("its members are not arrays with a name each")
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ValueError("its members are compressed; np.savez leaves them as they are")
+    if sum(member.file_size for member in members) > size:
+        raise ValueError("its members claim to be larger than the file")
+
+
+def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Refuse an array that is not of a known type, in C order, and exactly as large as the member."""
+    with archive.open(member) as file:
+        np.lib.format.read_magic(file)
+        shape, in_fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+        if dtype not in NPZ_DTYPES or in_fortran_order or any(type(side) is not int or side < 0 for side in shape):
+            raise ValueError(f"{member.filename} is no C-ordered array of fp32, fp64, int64 or uint8")
+        if file.tell() + math.prod(shape) * dtype.itemsize != member.file_size:
+            raise ValueError(f"{member.filename} is not as large as its shape {list(shape)}")
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    with archive.open(member) as file:
+        array = np.lib.format.read_array(file, allow_pickle=False)
+        file.read()  # its end, where zipfile compares the CRC-32
+        return array
+
+
+def _read_safetensors(file: BinaryIO) -> Content:
+    with safe_open(file.name, "np") as tensors:
+        metadata = tensors.metadata() or {}
+        if RECORD not in metadata:
+            return None, {}
+        names = list(tensors.keys())
+        for name in names:
+            if tensors.get_slice(name).get_dtype() not in SAFETENSORS_DTYPES:
+                raise ValueError(f"{name} is no array of fp32, fp64 or int64")
+        arrays = {name: tensors.get_tensor(name) for name in names}
+    if metadata.get(DIGEST) != digest_of(metadata[RECORD], arrays):
+        raise ValueError(f"its {DIGEST} is missing or not that of its content")
+    return metadata[RECORD], arrays

@@ -11,10 +11,25 @@ import torch
 from torch import Tensor
 
 from imap_fast.maps.names import CONTRASTED, MAP_NAMES
+from imap_fast.maps.schema import MOST_HEADS, check_record, one_line
 from imap_fast.upsampling.interpolate import upsample_space, upsample_time
 from imap_fast.upsampling.latent_time import LatentTime
 
 Self = TypeVar("Self", bound="MapValues")
+
+MOST_PATCHES = 512
+"""The largest number of patches on a side: those of 8K."""
+
+MOST_PATCH_PIXELS = 128
+"""The largest side of a patch. Few patches cannot claim a large video, which would take long to draw."""
+
+PART = 2**22
+"""The number of values that are checked at once."""
+
+
+def _check_tensor(name: str, values: Tensor, dtype: torch.dtype) -> None:
+    if values.dtype != dtype or values.device.type != "cpu":
+        raise TypeError(f"{name} must be {dtype} on the CPU, not {values.dtype} on {values.device}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,7 +43,7 @@ class MapValues:
         labels: the C concepts, or the tokens of the prompt.
         layers: the L transformer layers that were read.
         steps: the denoising steps that were read, as indices into the schedule.
-        head_scores: separation score of each head (docs/method.md, "Motion heads"), `[L, A]` or `[V, L, A]`.
+        head_scores: separation score of each head (docs/method.md, "Motion heads"), fp32 `[L, A]` or `[V, L, A]`.
         selected_heads: the motion heads, best first, int64 `[L, k]` or `[V, L, k]`.
         settings: how the maps were made, as JSON values.
         baseline_labels: labels of `cross_attention` and `concept_attention`, if they follow other concepts than
@@ -37,8 +52,9 @@ class MapValues:
             frames that it covers, by the timestamps of the file. None for generated videos.
 
     Raises:
-        TypeError: a map is not an fp32 CPU tensor, or `settings` is not JSON-serializable.
-        ValueError: an unknown map, or shapes that do not agree.
+        TypeError: a tensor has another dtype or is not on the CPU, or `settings` is not JSON-serializable.
+        ValueError: an unknown map, shapes that do not agree, heads that do not exist, or labels or settings outside of
+            `imap_fast.maps.schema`.
     """
 
     maps: dict[str, Tensor]
@@ -52,27 +68,79 @@ class MapValues:
     seconds: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if not self.maps or not self.maps.keys() <= set(MAP_NAMES):
-            raise ValueError(f"maps must be some of {', '.join(MAP_NAMES)}, not {', '.join(self.maps) or 'none'}")
         if self.baseline_labels is None:
             object.__setattr__(self, "baseline_labels", self.labels)
-        shape = next(iter(self.maps.values())).shape
-        for name, values in self.maps.items():
-            if values.dtype != torch.float32 or values.device.type != "cpu":
-                raise TypeError(f"{name} must be fp32 on the CPU, not {values.dtype} on {values.device}")
-            if values.ndim not in (4, 5) or (values.shape[:-4], values.shape[-3:]) != (shape[:-4], shape[-3:]):
-                raise ValueError(f"maps must all be [C, F, H, W] or [V, C, F, H, W]: {name} is {list(values.shape)}")
-            labels = self.labels_of(name)
-            if len(set(labels)) != len(labels) or len(labels) != values.shape[-4]:
-                raise ValueError(f"{name} needs {values.shape[-4]} different labels, not {list(labels)}")
-        for name in ("head_scores", "selected_heads"):
-            heads = getattr(self, name)
-            if heads.shape[:-1] != (*shape[:-4], len(self.layers)):
-                raise ValueError(f"{name} {list(heads.shape)} must have a row for each of {len(self.layers)} layers")
-        if self.seconds is not None and self.seconds.shape != shape[-3:-2]:
-            raise ValueError(f"seconds {list(self.seconds.shape)} must have one entry for each of {shape[-3]} frames")
         # The round trip through JSON makes settings compare equal after save and load.
         object.__setattr__(self, "settings", json.loads(json.dumps(self.settings, allow_nan=False)))
+        check_record(self.record())
+        self._check_maps()
+        self._check_heads()
+        self._check_time()
+        self._check_video()
+
+    def _check_maps(self) -> None:
+        shape = next(iter(self.maps.values())).shape
+        for name, values in self.maps.items():
+            _check_tensor(name, values, torch.float32)
+            if values.ndim not in (4, 5) or (values.shape[:-4], values.shape[-3:]) != (shape[:-4], shape[-3:]):
+                raise ValueError(f"maps must all be [C, F, H, W] or [V, C, F, H, W]: {name} is {list(values.shape)}")
+            if 0 in values.shape or max(values.shape[-2:]) > MOST_PATCHES:
+                raise ValueError(f"a map has 1 to {MOST_PATCHES} patches a side: {name} is {list(values.shape)}")
+            labels = self.labels_of(name)
+            if len(set(labels)) != len(labels) or len(labels) != values.shape[-4]:
+                given = one_line(str(list(labels)))
+                raise ValueError(f"{name} needs {values.shape[-4]} different labels, not {given}")
+
+    def _check_heads(self) -> None:
+        _check_tensor("head_scores", self.head_scores, torch.float32)
+        _check_tensor("selected_heads", self.selected_heads, torch.int64)
+        rows = *self.maps[self.default].shape[:-4], len(self.layers)
+        for name in ("head_scores", "selected_heads"):
+            shape = getattr(self, name).shape
+            if shape[:-1] != rows:
+                raise ValueError(f"{name} {list(shape)} must have a row for each of {len(self.layers)} layers")
+        heads, count = self.head_scores.shape[-1], self.selected_heads.shape[-1]
+        if not 1 <= count <= heads <= MOST_HEADS:
+            raise ValueError(f"{count} selected heads of {heads} are not possible; a layer has 1 to {MOST_HEADS} heads")
+        ascending = self.selected_heads.sort(-1).values
+        if ascending[..., 0].min() < 0 or ascending[..., -1].max() >= heads or (ascending.diff(dim=-1) == 0).any():
+            raise ValueError(f"selected_heads must be different heads in each layer, from 0 to {heads - 1}")
+
+    def _check_time(self) -> None:
+        frames, _, _ = self.grid
+        if self.seconds is not None:
+            _check_tensor("seconds", self.seconds, torch.float64)
+            if self.seconds.shape != (frames,):
+                raise ValueError(f"seconds {list(self.seconds.shape)} must have one entry for each of {frames} frames")
+            if not self.seconds.isfinite().all() or (self.seconds.diff() < 0).any():
+                raise ValueError("seconds must be finite numbers that never decrease")
+
+    def _check_video(self) -> None:
+        read = self.settings.get("video")
+        if read is None:
+            return
+        try:
+            self.frame_times(read["num_frames"])
+        except ValueError as error:
+            raise ValueError(f"settings.video.num_frames does not fit the maps: {error}") from error
+        for name, patches in zip(("height", "width"), self.grid[1:], strict=True):
+            if not patches <= read[name] <= patches * MOST_PATCH_PIXELS:
+                raise ValueError(
+                    f"settings.video.{name} does not fit the maps: {read[name]} pixels are not {patches} patches of "
+                    f"1 to {MOST_PATCH_PIXELS}"
+                )
+
+    def check_finite(self) -> None:
+        """Raise a ValueError, which names the first one, if a map or the head scores are NaN or infinite anywhere.
+
+        Maps may be on disk: a part at a time is in memory.
+        """
+        for name, values in self.maps.items():
+            frames = max(1, PART // values.select(-3, 0).numel())
+            if not all(part.isfinite().all() for part in values.split(frames, dim=-3)):
+                raise ValueError(f"the map {name} has values that are not finite; run the model in another dtype")
+        if not self.head_scores.isfinite().all():
+            raise ValueError("head_scores has values that are not finite; run the model in another dtype")
 
     def __repr__(self) -> str:
         size = " × ".join(map(str, self.maps[self.default].shape[:-4] + self.grid))
@@ -212,13 +280,13 @@ class MapValues:
         return concepts, values[[self.index(label, name) for label in concepts]]
 
     def record(self) -> dict[str, Any]:
-        """Everything except the tensors, as JSON values."""
+        """Everything except the tensors, as JSON values; see `imap_fast.maps.schema.Record`."""
         return {
             "maps": list(self.maps),
-            "labels": self.labels,
-            "baseline_labels": self.baseline_labels,
-            "layers": self.layers,
-            "steps": self.steps,
+            "labels": list(self.labels),
+            "baseline_labels": list(self.baseline_labels or ()),
+            "layers": list(self.layers),
+            "steps": list(self.steps),
             "settings": self.settings,
         }
 
@@ -227,9 +295,14 @@ class MapValues:
         """The maps of a `record` and its tensors: `map.<name>`, `head_scores`, `selected_heads`, optional `seconds`.
 
         Raises:
-            KeyError: an entry or a tensor is missing.
-            TypeError, ValueError: as in the constructor.
+            TypeError, ValueError: an entry or a tensor is missing, a tensor is not named, or as in the constructor.
         """
+        check_record(record)
+        names = {f"map.{name}" for name in record["maps"]} | {"head_scores", "selected_heads"}
+        if missing := names - tensors.keys():
+            raise ValueError(f"{', '.join(sorted(missing))} is missing")
+        if unknown := tensors.keys() - names - {"seconds"}:
+            raise ValueError(one_line(f"{', '.join(sorted(unknown))} belongs to no map"))
         return cls(
             maps={name: tensors[f"map.{name}"] for name in record["maps"]},
             labels=tuple(record["labels"]),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from imap_fast.text.prompt_tokens import PromptTokens
-from imap_fast.text.words import check_concepts
+from imap_fast.text.words import check_concepts, check_texts
 
 
 class TextModel(Protocol):
@@ -175,7 +175,8 @@ def check_embeddings(concepts: Tensor, width: int, warn: bool) -> Tensor:
 
 
 def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
-    """Labels as a tuple, or a ValueError if one is repeated."""
+    """Labels as a tuple, or a ValueError if one is repeated, empty, too long, or not valid Unicode."""
+    check_texts("label", labels)
     if len(set(labels)) < len(labels):
         raise ValueError(f"labels must differ from each other; got {list(labels)!r}")
     return tuple(labels)

@@ -1,7 +1,21 @@
-"""Checks of the concepts that a user names."""
+"""Checks of the concepts that a user names, and of other labels."""
 
 from collections import Counter
 from collections.abc import Sequence
+
+LONGEST_LABEL = 1_000
+"""The largest number of characters in a label."""
+
+
+def check_texts(name: str, texts: Sequence[str]) -> None:
+    """Raise a ValueError, which calls them `name`, if a text is empty, longer than a label, or not valid Unicode."""
+    for number, text in enumerate(texts):
+        if not text:
+            raise ValueError(f"{name} {number} is empty; remove it")
+        if len(text) > LONGEST_LABEL:
+            raise ValueError(f"{name} {number} has {len(text)} characters, and {LONGEST_LABEL} are read; shorten it")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError(f"{name} {number} is not valid Unicode: {text!r}; type it again")
 
 
 def check_concepts(concepts: Sequence[str]) -> tuple[str, ...]:
@@ -9,7 +23,7 @@ def check_concepts(concepts: Sequence[str]) -> tuple[str, ...]:
 
     Raises:
         TypeError: not a list of strings.
-        ValueError: an empty list, an empty concept, or a concept that is repeated.
+        ValueError: an empty list, a concept that is repeated, empty, too long, or not valid Unicode.
     """
     is_list = isinstance(concepts, Sequence) and not isinstance(concepts, str)
     if not is_list or not all(isinstance(concept, str) for concept in concepts):
@@ -17,8 +31,7 @@ def check_concepts(concepts: Sequence[str]) -> tuple[str, ...]:
     stripped = tuple(concept.strip() for concept in concepts)
     if not stripped:
         raise ValueError('concepts is empty; name at least one, such as ["alpaca", "running"]')
-    if "" in stripped:
-        raise ValueError(f"concept {stripped.index('')} is empty; remove it: {list(concepts)!r}")
+    check_texts("concept", stripped)
     repeated = [concept for concept, count in Counter(stripped).items() if count > 1]
     if repeated:
         raise ValueError(f"concept {repeated[0]!r} is named {stripped.count(repeated[0])} times; name each once")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
+from imap_fast.maps.allowed_values import CHOICES
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.tap import TapSettings
-from imap_fast.tracing.allowed_values import CHOICES
 from imap_kernels.backend import resolve
 
 logger = logging.getLogger(__name__)

@@ -27,6 +27,8 @@ def example(*truths: GroundTruth, annotated: range | list[int] = range(FRAMES)) 
 def maps_of(**values: np.ndarray) -> SaliencyMaps:
     """`imap` of these concepts, `[T, H, W]` each, at the size of the video."""
     stacked = torch.stack([torch.from_numpy(np.asarray(value, np.float32)) for value in values.values()])
+    frames, height, width = stacked.shape[1:]
+    read = {"num_frames": frames, "height": height, "width": width}
     return SaliencyMaps(
         maps={"imap": stacked},
         labels=tuple(values),
@@ -34,5 +36,5 @@ def maps_of(**values: np.ndarray) -> SaliencyMaps:
         steps=(0,),
         head_scores=torch.zeros(1, 2),
         selected_heads=torch.zeros(1, 1, dtype=torch.int64),
-        settings={"temporal_compression": 1, "patch_size_t": 1, "video": {"num_frames": len(stacked[0])}},
+        settings={"temporal_compression": 1, "patch_size_t": 1, "video": read},
     )

@@ -68,13 +68,6 @@ def test_words_of_a_user_are_data(asked):
         assert len(each.body["messages"]) == 2
 
 
-def test_half_a_surrogate_pair_is_replaced(asked):
-    (each, *_) = asked(["evil \ud800", "other"])
-    text = each.body["messages"][1]["content"][0]["text"]
-    assert json.loads(text)["concept"] == "evil ?"
-    assert json.loads(text)["prompt"] is None
-
-
 def test_the_same_run_gives_the_same_request(asked):
     assert [each.body for each in asked(["square", "sliding"])] == [each.body for each in asked(["square", "sliding"])]
 

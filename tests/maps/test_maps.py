@@ -17,7 +17,7 @@ def same(one: SaliencyMaps, other: SaliencyMaps) -> bool:
     return (
         list(one.maps) == list(other.maps)
         and all(a.dtype == b.dtype and a.shape == b.shape for a, b in tensors)
-        and all(a.numpy().tobytes() == b.numpy().tobytes() for a, b in tensors)  # NaN too
+        and all(a.numpy().tobytes() == b.numpy().tobytes() for a, b in tensors)
         and all(getattr(one, field) == getattr(other, field) for field in fields)
     )
 
@@ -95,7 +95,6 @@ def test_it_is_told_in_a_line():
 @pytest.mark.parametrize("videos", [None, 2])
 def test_a_file_gives_back_everything(tmp_path, suffix, videos):
     maps = make_maps(NASTY_LABELS, videos=videos, prompt="“quoted” 猫", layers=(1, 2), top_k=5, empty=None)
-    maps.imap[..., 0, 0, 0] = float("nan")
     maps = replace(
         maps,
         maps={
@@ -120,10 +119,9 @@ def test_a_damaged_file_is_refused(tmp_path, suffix):
         with pytest.raises(ValueError, match="damaged"):
             SaliencyMaps.load(path)
     middle = len(whole) // 2
-    if suffix == ".npz":  # safetensors keeps no checksum
-        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
-        with pytest.raises(ValueError, match="damaged"):
-            SaliencyMaps.load(path)
+    path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
+    with pytest.raises(ValueError, match="damaged"):
+        SaliencyMaps.load(path)
 
 
 def test_a_foreign_file_is_refused(tmp_path):
@@ -135,7 +133,7 @@ def test_a_foreign_file_is_refused(tmp_path):
     np.save(tmp_path / "array", np.zeros(3))
     (tmp_path / "array.npy").rename(tmp_path / "array.npz")
     for name in ("other.npz", "other.safetensors", "objects.npz", "array.npz"):
-        with pytest.raises(ValueError, match=r"saliency|SaliencyMaps|allow_pickle"):
+        with pytest.raises(ValueError, match=r"no saliency maps|not written by SaliencyMaps\.save"):
             SaliencyMaps.load(tmp_path / name)
 
 

@@ -148,6 +148,11 @@ def test_the_chosen_heads_are_ringed(score):
     assert pixels(figure).std() > 10
 
 
+def test_many_patches_do_not_make_a_huge_picture():
+    source = make_maps(("alpaca",), grid=(1, 512, 3)).source_video()
+    assert (source.height, source.width) == (3 * 512, 3 * 3)
+
+
 def test_heads_without_any_score():
     maps = make_maps()
     maps.head_scores[:] = float("nan")

@@ -28,7 +28,7 @@ def test_a_character_without_a_glyph_becomes_a_box():
     assert printable("a\U00013000b") == "a□b"  # a hieroglyph, which none of the fonts has
 
 
-@pytest.mark.parametrize("label", NASTY_LABELS)
+@pytest.mark.parametrize("label", [*NASTY_LABELS, "evil \ud800", ""])
 @pytest.mark.parametrize("inches", [0.4, 2.0])
 def test_a_label_fits(label, inches):
     text = fit(label, inches, 11)
@@ -51,7 +51,7 @@ def test_dollars_are_not_mathematics(usetex):
     assert np.count_nonzero(plain) > 1.5 * np.count_nonzero(formula)  # the dollar signs are drawn
 
 
-@pytest.mark.parametrize("label", NASTY_LABELS)
+@pytest.mark.parametrize("label", [*NASTY_LABELS, "evil \ud800", ""])
 def test_a_strip_is_drawn_for_any_label(label, recwarn):
     strip = text_strip(label, 34, 240, "#ffffff", "#000000")
     assert strip.dtype == np.uint8

@@ -12,7 +12,7 @@ from tests.report.driving import DESKTOP, NOTE_WORK, await_frame
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of `tests.report.moving`."""
     path = tmp_path_factory.mktemp("page") / "report.html"
-    moving.make_maps().report(path, moving.make_clip(), {"seed": 7})
+    moving.lose_a_score(moving.make_maps()).report(path, moving.make_clip(), {"seed": 7})
     return path
 
 

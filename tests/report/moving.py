@@ -28,6 +28,12 @@ def make_clip(fps: float = 8.0) -> Clip:
     return Clip(frames, fps)
 
 
+def lose_a_score(maps: SaliencyMaps) -> SaliencyMaps:
+    """The maps, of which the last head in the first layer has no score any more."""
+    maps.head_scores[0, 3] = float("nan")
+    return maps
+
+
 def make_maps(**settings) -> SaliencyMaps:
     """Maps of every frame on patches of 8 pixels. "late" is hot from frame 9 on, on all patches."""
     grid = FRAMES, HEIGHT // PATCH, WIDTH // PATCH
@@ -38,7 +44,7 @@ def make_maps(**settings) -> SaliencyMaps:
         imap[0, frame, row : row + wide, column : column + wide] = 1
     imap[1, 9:] = 1
     imap[2] = torch.linspace(0, 1, grid[2])
-    scores = torch.tensor([[3.0, 1.0, 2.0, float("nan")], [40.0, 10.0, 30.0, 20.0]])
+    scores = torch.tensor([[3.0, 1.0, 2.0, 0.5], [40.0, 10.0, 30.0, 20.0]])
     return SaliencyMaps(
         maps={"imap": imap, "gramcol": imap.flip(0)},
         labels=LABELS,

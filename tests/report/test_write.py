@@ -27,7 +27,8 @@ def block(page: str, name: str) -> str:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("report") / "new" / "report.html"
-    moving.make_maps().report(path, moving.make_clip(), {"seed": 7, "dtype": "float32", "labels": ["hidden"]})
+    maps = moving.lose_a_score(moving.make_maps())
+    maps.report(path, moving.make_clip(), {"seed": 7, "dtype": "float32", "labels": ["hidden"]})
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
     return path.read_text("utf-8")
 

@@ -41,6 +41,8 @@ class SlowTokenizer:
     [
         ([], ValueError, "empty; name at least one"),
         (["cat", "  "], ValueError, "concept 1 is empty"),
+        (["cat", "d" * 1001], ValueError, "concept 1 has 1001 characters, and 1000 are read; shorten it"),
+        (["cat", "dog \ud800"], ValueError, r"concept 1 is not valid Unicode: 'dog \\ud800'; type it again"),
         (["cat", "dog", " cat"], ValueError, "'cat' is named 2 times"),
         ("cat", TypeError, "must be a list"),
         (["cat", 3], TypeError, "must be a list"),
@@ -133,6 +135,8 @@ def test_tensors_of_the_wrong_shape() -> None:
         imap_fast.trace(transformer, torch.randn(2, 32), labels=["a", "b", "c"], **READ)
     with pytest.raises(ValueError, match="labels must differ"):
         imap_fast.trace(transformer, torch.randn(2, 32), labels=["a", "a"], **READ)
+    with pytest.raises(ValueError, match="label 1 is empty; remove it"):
+        imap_fast.trace(transformer, torch.randn(2, 32), labels=["a", ""], **READ)
     with pytest.raises(ValueError, match="25 concepts do not fit the model's 24 text tokens"):
         with torch.no_grad(), imap_fast.trace(transformer, torch.randn(25, 32), **READ):
             transformer(torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([5]))

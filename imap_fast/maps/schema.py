@@ -1,0 +1,184 @@
+"""The schema of a record: everything of a result except its tensors, as JSON values.
+
+Known settings have a type and bounds, because pictures, reports and requests are made from them. Other settings may be
+any JSON value.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from imap_fast.maps.allowed_values import CHOICES
+from imap_fast.maps.names import MAP_NAMES
+from imap_fast.text.words import LONGEST_LABEL
+
+Item = TypeVar("Item")
+
+MOST_LABELS = 10_000
+"""The largest number of labels."""
+
+LONGEST_NAME, LONGEST_PROMPT = 1_000, 100_000
+"""The largest numbers of characters in a name and in a prompt."""
+
+MOST_LAYERS = MOST_HEADS = 1_000
+"""The largest numbers of layers read, and of heads in a layer."""
+
+MOST_PIXELS = 8_192
+"""The largest side of a video: that of 8K, and a little."""
+
+MOST_COMPRESSION, MOST_PATCH = 16, 4
+"""The largest number of video frames in a latent frame, and of latent frames in a patch. A few latent frames cannot
+claim a video of millions of frames."""
+
+DEEPEST = 16
+"""The largest number of levels of nested settings."""
+
+LARGEST = 2**64
+"""Integers are smaller: a seed fits."""
+
+LONGEST_MESSAGE = 200
+"""The largest number of characters that an error quotes."""
+
+
+def one_line(text: str) -> str:
+    """The beginning of a text on one line, for an error."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _distinct(values: list[Item]) -> list[Item]:
+    if len(set(values)) < len(values):
+        raise ValueError("a value is there twice")
+    return values
+
+
+def _plain(value: object) -> object:
+    """A JSON value of finite numbers of ordinary size and valid Unicode, which is not nested without end."""
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        for each in level:
+            if isinstance(each, str):
+                each.encode()  # UnicodeEncodeError is a ValueError
+            elif isinstance(each, float) and not math.isfinite(each):
+                raise ValueError(f"{each} is not finite")
+            elif isinstance(each, int) and abs(each) >= LARGEST:
+                raise ValueError("an integer has more than 64 bits")
+        keys = [key for each in level if isinstance(each, dict) for key in each]
+        values = [item for each in level if isinstance(each, dict) for item in each.values()]
+        level = keys + values + [item for each in level if isinstance(each, list) for item in each]
+        if not level:
+            return value
+    raise ValueError(f"values are nested deeper than {DEEPEST} levels")
+
+
+Name = Annotated[str, Field(strict=True, max_length=LONGEST_NAME)]
+Label = Annotated[str, Field(strict=True, min_length=1, max_length=LONGEST_LABEL)]
+Labels = Annotated[list[Label], Field(min_length=1, max_length=MOST_LABELS)]
+Text = Annotated[str, Field(strict=True, max_length=LONGEST_PROMPT)]
+Prompt = Text | list[Text] | None
+Index = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+Count = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
+Indices = Annotated[list[Index], Field(min_length=1), AfterValidator(_distinct)]
+Side = Annotated[int, Field(strict=True, ge=1, le=MOST_PIXELS)]
+Seed = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**64)]
+Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+FramesPerSecond = Annotated[float, Field(strict=True, ge=1e-3, le=1e6)]  # what the timestamps of a video file can hold
+
+
+class _Object(BaseModel):
+    """A JSON object that may have further entries."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_plain)]] = Field(init=False)
+
+
+class Video(_Object):
+    """What `explain` read."""
+
+    num_frames: Count
+    height: Side
+    width: Side
+    fps: FramesPerSecond | None = None
+    windows: Count | None = None
+    window: Count | None = None
+    overlap: Index | None = None
+    gaps: list[tuple[Seconds, Seconds | None]] = []
+
+
+class Run(_Object):
+    """A run of a pipeline that was read."""
+
+    prompt: Prompt = None
+    seed: Seed | list[Seed] | None = None
+
+
+class Settings(_Object):
+    """How the maps were made. Entries may be missing."""
+
+    model: Name | None = None
+    prompt: Prompt = None
+    runs: list[Run] | None = None
+    match: str = "concepts"
+    backend: str = "auto"
+    fast_attention: StrictBool | None = None
+    attention_backend: Name | None = None
+    head_score: str = "chi"
+    top_k: Annotated[int, Field(strict=True, ge=1, le=MOST_HEADS)] | None = None
+    motion_heads: list[list[Index]] | None = None
+    normalize: str = "none"
+    pooling: str = "first"
+    temporal_compression: Annotated[int, Field(strict=True, ge=1, le=MOST_COMPRESSION)] | None = None
+    patch_size_t: Annotated[int, Field(strict=True, ge=1, le=MOST_PATCH)] | None = None
+    num_inference_steps: Count | None = None
+    versions: dict[Name, Name] | None = None
+    video: Video | None = None
+
+    @field_validator(*CHOICES)
+    @classmethod
+    def _is_possible(cls, value: str, info: ValidationInfo) -> str:
+        possible = CHOICES[str(info.field_name)]
+        if value not in possible:
+            raise ValueError(f"must be one of {', '.join(possible)}, not {value!r}")
+        return value
+
+
+class Record(BaseModel):
+    """Everything of a result except its tensors; see `MapValues`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    maps: Annotated[list[str], AfterValidator(_distinct)]
+    labels: Labels
+    baseline_labels: Labels
+    layers: Annotated[Indices, Field(max_length=MOST_LAYERS)]
+    steps: Indices
+    settings: Settings
+
+    @field_validator("maps")
+    @classmethod
+    def _are_known(cls, maps: list[str]) -> list[str]:
+        if not maps or not set(maps) <= set(MAP_NAMES):
+            raise ValueError(f"must be some of {', '.join(MAP_NAMES)}, not {', '.join(maps) or 'none'}")
+        return maps
+
+
+def check_record(record: Mapping[str, Any]) -> None:
+    """Raise a ValueError of one line, which names the first entry that is wrong, unless `record` is a `Record`."""
+    try:
+        Record.model_validate(record)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        # The names of types in a union are no entries.
+        place = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part.isidentifier())
+        raise ValueError(one_line(f"{place}: {first['msg'].removeprefix('Value error, ')}")) from error
