@@ -43,9 +43,12 @@ class TappedBlocks:
             TypeError: an attention processor is not a stock one.
         """
         with self._exits:
+            self._exits.callback(self._restore_kept_processors)
             self.refresh()
             yield
-        # A fusion inside the `with` kept the processors that it found, to restore them later.
+
+    def _restore_kept_processors(self) -> None:
+        """Restore the stock processors that a fusion inside the `with` keeps, to set them when it is undone."""
         kept = getattr(self.transformer, "original_attn_processors", None) or {}
         for name, processor in kept.items():
             kept[name] = processor.stock if isinstance(processor, TappedAttention) else processor

@@ -155,11 +155,11 @@ class Tracer:
         )
 
     def reset(self) -> None:
-        """Discard what was read. `maps` are then of what runs from now on, with the same concepts.
+        """Discard what was read, also of a forward pass that stopped before its end.
 
-        The prompt also stays, until another one is encoded.
+        `maps` are then of what runs from now on, with the same concepts, and with the same prompt until another one is
+        encoded.
         """
-        self._refuse_unfinished()
         self._restart(Run(self._run.prompt))
         self._prompt_due = True
 
@@ -190,7 +190,8 @@ class Tracer:
     def _latents_prepared(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `prepare_latents`, which is given the generator before anything is drawn from it."""
         self._begin_run()
-        self._run.seed = seed_of(arguments["generator"])
+        if self._run.passes == 0:
+            self._run.seed = seed_of(arguments["generator"])
 
     def _prompt_encoded(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `encode_prompt`. A second call in a run encodes the negative prompt, which is not read."""
@@ -241,7 +242,8 @@ class Tracer:
     def _refuse_unfinished(self) -> None:
         if self._tap is not None and self._tap.videos is not None:
             raise RuntimeError(
-                "the last forward pass stopped before its end, so the maps would be wrong; open a new trace"
+                "the last forward pass stopped before its end, so the maps would be wrong; run the pipeline again, or "
+                "call tracer.reset()"
             )
 
     def _refuse_unlike_runs(self) -> None:

@@ -190,3 +190,23 @@ def test_another_transformer_in_the_pipeline_is_refused(architecture: Architectu
         pipeline.transformer = other.transformer
         with pytest.raises(RuntimeError, match="transformer of the pipeline was replaced"):
             run(pipeline)
+
+
+def test_a_reset_forgets_a_pass_that_stopped(architecture: Architecture) -> None:
+    transformer, inputs = architecture.transformer(), architecture.draw()
+    block = getattr(transformer, architecture.blocks)[1]
+
+    def maps(stops: bool) -> torch.Tensor:
+        with torch.no_grad(), imap_fast.trace(transformer, architecture.concepts(), **architecture.arguments) as tracer:
+            if stops:
+                hook = block.register_forward_hook(fail)
+                with pytest.raises(KeyboardInterrupt):
+                    transformer(**inputs)
+                hook.remove()
+                with pytest.raises(RuntimeError, match=r"call tracer\.reset"):
+                    transformer(**inputs)
+                tracer.reset()
+            transformer(**inputs)
+        return tracer.maps.imap
+
+    assert torch.equal(maps(True), maps(False))
