@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 # The tests of a file run in one process, because they share fixtures. tests/conftest.py orders the files.
 WORKERS := -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test check lint clean
+.PHONY: demo test check lint mutants clean
 
 demo: $(INSTALLED)  ## render a clip, explain it with the model of this package, show where its words are
 	$(BIN)/imap-fast demo --output outputs/demo --overwrite
@@ -22,6 +22,15 @@ lint: $(INSTALLED)  ## style, import contracts, types, docs
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir outputs/site
+
+MUTANTS := outputs/mutants
+
+mutants: $(INSTALLED)  ## does a test fail if the code is wrong? It changes the core line by line; an hour
+	$(BIN)/pip install --quiet --editable '.[mutants]' --constraint constraints.txt
+	mkdir -p $(MUTANTS)
+	cp -r imap_fast kernels/imap_kernels tests benchmarks pyproject.toml README.md $(MUTANTS)
+	cd $(MUTANTS) && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/mutmut run
+	cd $(MUTANTS) && $(CURDIR)/$(BIN)/mutmut results
 
 $(INSTALLED): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; make PYTHON=python3.12")'

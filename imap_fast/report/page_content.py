@@ -82,10 +82,20 @@ def _table(colours: Colormap) -> str:
 
 def _facts(data: ReportData) -> list[tuple[str, str]]:
     settings = {name: value for name, value in data.settings.items() if name != "video"}  # shown above the player
-    rows = _rows(settings) | _rows(data.run) | _rows({"steps": data.steps})
+    runs = settings.pop("runs", None) or []
+    rows = _rows(settings) | _runs(runs) | _rows(data.run) | _rows({"steps": data.steps})
     if "model" in rows:
         rows["model"] = model_name(rows["model"])  # without its folder, because people pass the page on
     return sorted(rows.items(), key=lambda row: FIRST.index(row[0]) if row[0] in FIRST else len(FIRST))
+
+
+def _runs(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The seed of a single run, whose prompt is the title. Prompt and seed of each of several."""
+    if len(runs) == 1:
+        return _rows({"seed": runs[0].get("seed")})
+    # Under another name, because a table of one run shows its prompt elsewhere.
+    rows = [_rows({"of": run.get("prompt"), "with seed": run.get("seed")}) for run in runs]
+    return {f"run {i}": " ".join(f"{name} {value}" for name, value in row.items()) for i, row in enumerate(rows, 1)}
 
 
 def _rows(record: Mapping[str, Any], above: str = "") -> dict[str, str]:

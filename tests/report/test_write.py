@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,3 +155,18 @@ def test_a_page_names_the_model_without_the_folder_that_it_was_in(tmp_path, run)
     page = (tmp_path / "report.html").read_text("utf-8")
     assert ["model", "CogVideoX-2b"] in json.loads(block(page, "content"))["run"]
     assert "jane" not in page
+
+
+def test_the_seed_of_one_run_and_all_of_several_are_shown(tmp_path) -> None:
+    def facts(*runs: dict[str, object]) -> list[list[str]]:
+        maps = moving.make_maps()
+        maps = replace(maps, settings={**maps.settings, "runs": list(runs)})
+        maps.report(tmp_path / "report.html", moving.make_clip())
+        return json.loads(block((tmp_path / "report.html").read_text("utf-8"), "content"))["run"]
+
+    one, other = {"prompt": "a cat", "seed": 7}, {"prompt": "a dog", "seed": None}
+    assert ["seed", "7"] in facts(one)
+    both = facts(one, other)
+    assert ["run 1", "of a cat with seed 7"] in both
+    assert ["run 2", "of a dog"] in both
+    assert "seed" not in dict(both)
