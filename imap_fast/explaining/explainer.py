@@ -17,7 +17,7 @@ from torch import Tensor
 
 from imap_fast.explaining.blending import Blender
 from imap_fast.explaining.checkpoint import Checkpoint
-from imap_fast.explaining.fingerprint import fingerprint_of
+from imap_fast.explaining.fingerprint import fingerprint_of, schedule_of
 from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_folder import result_of
@@ -159,6 +159,7 @@ class Explainer:
             "noise": self.noise.fingerprint(),
             "model": self.adapter.name,
             **self._fingerprint,
+            "schedule": schedule_of(self.forward.scheduler),
             "dtype": str(self.pipe.transformer.dtype),
             "vae_tiling": self._tiling(),
             "device": self.pipe._execution_device.type,

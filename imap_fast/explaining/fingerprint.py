@@ -28,7 +28,8 @@ def fingerprint_of(pipe: Any) -> dict[str, Any]:
     or whether they are offloaded. Quantized weights are read as they are stored.
 
     Returns:
-        JSON values: a class with its config for `pipeline` and each part of diffusers; and for each model
+        JSON values: a class with its config for `pipeline` and each part of diffusers; a digest of each
+        `vocabulary of the <tokenizer>`; and for each model
         `weights of the <part>`, a digest, and `LoRA of the <part>`, the scales and a digest by adapter.
 
     Raises:
@@ -40,6 +41,8 @@ def fingerprint_of(pipe: Any) -> dict[str, Any]:
     found |= {name: _class_and_config(part) for name, part in parts.items() if isinstance(part, ConfigMixin)}
     weights: list[_Weight] = []
     for name, part in parts.items():
+        if name.startswith("tokenizer") and part is not None:
+            found[f"vocabulary of the {name}"] = _digest_of_vocabulary(part)
         if isinstance(part, nn.Module):
             found |= {f"weights of the {name}": None, f"LoRA of the {name}": {}}
             weights += _weights(name, part)
@@ -66,6 +69,17 @@ def _class_and_config(part: Any, without: Sequence[str] | Any = ()) -> dict[str,
     config = {name: value for name, value in part.config.items() if name[0] != "_" and name not in without}
     arrays = {name: value.tolist() for name, value in config.items() if hasattr(value, "tolist")}
     return {"class": type(part).__name__, **config, **arrays}
+
+
+def _digest_of_vocabulary(tokenizer: Any) -> str:
+    return hashlib.sha256(json.dumps(sorted(tokenizer.get_vocab().items())).encode()).hexdigest()
+
+
+def schedule_of(scheduler: Any) -> str:
+    """A digest of the tensors and arrays of a scheduler: its timesteps, and the noise of each of them."""
+    values = {name: value for name, value in sorted(vars(scheduler).items()) if hasattr(value, "tolist")}
+    lists = {name: value.tolist() for name, value in values.items()}
+    return hashlib.sha256(json.dumps(lists).encode()).hexdigest()
 
 
 @dataclass

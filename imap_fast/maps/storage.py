@@ -95,8 +95,6 @@ def damage_told(path: str | os.PathLike) -> Iterator[None]:
     """Turn whatever the block raises about the content of `path` into one ValueError of one line."""
     try:
         yield
-    except MemoryError:
-        raise
     except Exception as error:
         reason = one_line(str(error)) or type(error).__name__
         raise ValueError(f"{path} is damaged or holds no saliency maps ({reason}); make or copy it again") from error

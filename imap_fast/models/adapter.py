@@ -133,7 +133,7 @@ class Adapter(ABC):
 
     def text_multiplicity(self, text: Tensor) -> Tensor:
         """`Forward.multiplicity` of text embeddings `[B, T, D_text]`. By default, no rows are known to be equal."""
-        return torch.ones(text.shape[1], device=text.device)
+        return torch.ones(text.shape[1], dtype=torch.float32, device=text.device)
 
     def forward_of(self, entry: nn.Module, args: tuple, kwargs: dict) -> Forward:
         """The forward pass of `entry` with these arguments.

@@ -57,7 +57,7 @@ class CogVideoXTap(Tap):
     def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
         named, padding = len(concepts), self.forward.text_length - len(concepts)
         rows = self.patch_embed.text_proj(F.pad(concepts.to(like), (0, 0, 0, min(padding, 1))))
-        multiplicity = torch.where(torch.arange(len(rows), device=rows.device) < named, 1.0, float(padding))
+        multiplicity = torch.where(torch.arange(len(rows), device=rows.device) < named, 1.0, float(padding)).float()
         if self._positions is not None:
             positions = self._positions
             rows = torch.cat([rows[:named] + positions.named.to(rows), rows[named:] + positions.padding.to(rows)])
@@ -114,7 +114,7 @@ class TappedAttention(JointAttention):
         query, key = self.norm_and_rotate(query, key, image_rotary_emb, text_length)
         output = self.attend(query, key, value)
         if self.reads:
-            self.tap.enter(self.layer)
+            self.tap.enter(self.layer, text_length)
             self.read_layer(query, key, value, output, text=slice(text_length), visual=slice(text_length, None))
         hidden_states = self.project_output(output)
         return hidden_states[:, text_length:], hidden_states[:, :text_length]

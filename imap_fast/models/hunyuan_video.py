@@ -51,7 +51,7 @@ class HunyuanVideoTap(Tap):
         is_named = torch.arange(named + carried, device=like.device) < named
         timestep = self.forward.arguments["timestep"][self.videos]
         rows = self.transformer.context_embedder(rows, timestep, is_named.expand(len(like), -1))
-        return ConceptStream(rows, torch.where(is_named, 1.0, float(padding)))
+        return ConceptStream(rows, torch.where(is_named, 1.0, float(padding)).float())
 
 
 class TappedAttention(JointAttention):
@@ -71,7 +71,7 @@ class TappedAttention(JointAttention):
         if not self.reads:
             return self.stock(attn, hidden_states, encoder_hidden_states, attention_mask, image_rotary_emb)
 
-        self.tap.enter(self.layer)
+        self.tap.enter(self.layer, encoder_hidden_states.shape[1])
         query, key, value = self.project_visual(hidden_states)
         if image_rotary_emb is not None:
             query, key = (apply_rotary_emb(rows, image_rotary_emb, sequence_dim=1) for rows in (query, key))

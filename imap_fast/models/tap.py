@@ -96,12 +96,21 @@ class Tap:
         self.videos, self._forward, self.stream = videos, forward, None
         self._blocks_entered = self._layers_read = 0
 
-    def enter(self, layer: int) -> None:
+    def enter(self, layer: int, text_rows: int) -> None:
         """Count a block, whose attention begins.
 
+        Args:
+            layer: index of the block.
+            text_rows: the number of its text rows.
+
         Raises:
-            RuntimeError: it is not the next block.
+            RuntimeError: it is not the next block, or it has other text rows than the forward pass began with.
         """
+        if text_rows != self.forward.text_length:
+            raise RuntimeError(
+                f"block {layer} has {text_rows} text rows, but the forward pass began with {self.forward.text_length}; "
+                "change the length of the text before the transformer is called"
+            )
         if layer != self._blocks_entered:
             raise RuntimeError(
                 f"block {layer} ran where block {self._blocks_entered} was due, so the maps would be wrong; {CAUSES}"

@@ -40,7 +40,8 @@ class TappedAttention(tap.TappedAttention):
         rotary_emb: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         if self.reads:
-            self.tap.enter(self.layer)
+            text_rows = encoder_hidden_states.shape[1] if attn.add_k_proj is None else TEXT_ROWS_AFTER_IMAGE
+            self.tap.enter(self.layer, text_rows)
         if not self.reads or self.layer not in self.tap.settings.layers:
             return self.stock(attn, hidden_states, encoder_hidden_states, attention_mask, rotary_emb)
 
@@ -93,7 +94,7 @@ def padding_as_one_row(text: Tensor) -> Tensor:
     """`Forward.multiplicity` of text embeddings `[B, T, D_text]`, in which equal rows at the end are carried as one."""
     like_last = (text == text[:, -1:]).all(-1).all(0)
     padding = max(1, int(like_last.flip(0).int().cumprod(0).sum()))  # a row of NaN is not even like itself
-    multiplicity = torch.ones(text.shape[1] - padding + 1, device=text.device)
+    multiplicity = torch.ones(text.shape[1] - padding + 1, dtype=torch.float32, device=text.device)
     multiplicity[-1] = padding
     return multiplicity
 

@@ -92,7 +92,7 @@ class Concepts:
         """
         if self.words is not None and self.match == "concepts":
             self.embeddings = model.embed_concepts(self.words, pooling)
-        if self.embeddings is not None:
+        if self.embeddings is not None and not self.embeddings.is_meta:
             finite = self.embeddings.isfinite().all(1).tolist()
             if not all(finite):
                 name = (self.baseline_labels or ())[finite.index(False)]

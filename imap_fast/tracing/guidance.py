@@ -22,6 +22,7 @@ class Guidance:
         self._adapter, self._given = adapter, guided
         self._run_guided = False
         self._timestep: object = None
+        self._passes_of_timestep = 0
 
     def run_begins(self, arguments: Mapping[str, Any]) -> None:
         """Record from the arguments of `encode_prompt` whether this run guides by the halves of its batch."""
@@ -38,12 +39,14 @@ class Guidance:
         if self._given is not None or self._adapter.pipeline is None:
             return False
         before, self._timestep = self._timestep, getattr(self._adapter.pipeline, "current_timestep", None)
-        if self._timestep is None:
+        self._passes_of_timestep = self._passes_of_timestep + 1 if self._timestep is before else 1
+        # A run that stopped leaves its timestep behind.
+        if self._timestep is None or self._passes_of_timestep > (1 if self._adapter.guides_in_batch else 2):
             raise RuntimeError(
                 "this forward pass is not part of a run of the traced pipeline; trace the pipeline that runs, or pass "
                 "guided=True (a batch of an unconditional and a conditional half) or guided=False"
             )
-        return self._timestep is before
+        return self._passes_of_timestep == 2
 
     def conditional_videos(self, batch: int) -> slice:
         """The videos of a batch that are conditional.

@@ -13,17 +13,20 @@ from typing import Any
 def observed_calls(pipeline: object, method: str, observe: Callable[[Mapping[str, Any]], None]) -> Iterator[None]:
     """Call `observe` before each call of a method inside the `with` block. At its end, the method is restored.
 
+    If a user has set another one by then, that one stays.
+
     Args:
         pipeline: has the method.
         method: its name.
         observe: called with all arguments by name, defaults included.
     """
     stock, own_attribute = getattr(pipeline, method), vars(pipeline).get(method)
-    signature = inspect.signature(stock)
+    # Of the class: a method that a user put in its place may take anything.
+    signature = inspect.signature(getattr(type(pipeline), method))
 
     @functools.wraps(stock)
     def observed(*args: object, **kwargs: object) -> object:
-        call = signature.bind(*args, **kwargs)
+        call = signature.bind(pipeline, *args, **kwargs)
         call.apply_defaults()
         observe(call.arguments)
         return stock(*args, **kwargs)
@@ -32,6 +35,7 @@ def observed_calls(pipeline: object, method: str, observe: Callable[[Mapping[str
     try:
         yield
     finally:
-        delattr(pipeline, method)
-        if own_attribute is not None:
-            setattr(pipeline, method, own_attribute)
+        if vars(pipeline).get(method) is observed:
+            delattr(pipeline, method)
+            if own_attribute is not None:
+                setattr(pipeline, method, own_attribute)

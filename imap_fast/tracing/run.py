@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 Seed = int | None
 
@@ -14,25 +15,56 @@ class Run:
     """What a trace knows of one run of the pipeline, or of the forward passes of a bare transformer.
 
     Attributes:
+        is_of_pipeline: whether the pipeline runs itself. Otherwise, its user calls the transformer.
         prompt: what the pipeline encoded. None if it was given embeddings.
         seed: of the generator of each video. None if it is unknown.
         passes: the number of conditional forward passes that began.
-        scheduled: the number of steps in its schedule, known from the first pass on. None for a bare transformer.
+        scheduled: the number of steps in its schedule, known from the first pass on. None if it is not of the pipeline.
         steps_read: the steps that were read, as indices into the schedule.
-        has_other_prompt: whether another prompt was encoded after the first pass.
+        has_other_prompt: whether another prompt was encoded, which may be the one of the next pass.
+        text: the text embeddings of its passes, and how often they had been changed in place.
     """
 
+    is_of_pipeline: bool = False
     prompt: str | list[str] | None = None
     seed: Seed | list[Seed] = None
     passes: int = 0
     scheduled: int | None = None
     steps_read: list[int] = field(default_factory=list)
     has_other_prompt: bool = False
+    text: tuple[Tensor, int] | None = None
 
     def has_read(self, steps: tuple[int, ...] | None) -> bool:
         """Whether all of these steps were read; None is all steps of the schedule."""
         due = range(self.scheduled or 0) if steps is None else steps
         return self.steps_read == list(due)
+
+    def begin_pass(self, text: Tensor, scheduled: int | None) -> int:
+        """Count a conditional pass, and return its step.
+
+        Args:
+            text: its text embeddings.
+            scheduled: the number of steps in the schedule of the pipeline.
+
+        Raises:
+            RuntimeError: the text is not that of the passes before it, or the run is already complete.
+        """
+        step, self.passes = self.passes, self.passes + 1
+        if self.has_other_prompt:
+            raise RuntimeError(
+                "another prompt was encoded, which may be that of this forward pass; call tracer.reset(), and encode "
+                "one prompt after it"
+            )
+        if self.is_of_pipeline:
+            self.scheduled = scheduled
+            version = 0 if text.is_inference() else text._version
+            if self.text is None:
+                self.text = text, version
+            if self.text[0] is not text or self.text[1] != version:
+                raise RuntimeError("the text embeddings were changed within a run, so the maps would be of two prompts")
+            if scheduled is not None and step >= scheduled:
+                raise RuntimeError(f"a run of {scheduled} steps goes on after its last one; trace one run at a time")
+        return step
 
     def record(self) -> dict[str, object]:
         """Prompt and seed, as JSON values."""

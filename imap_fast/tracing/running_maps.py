@@ -61,13 +61,15 @@ class RunningMaps:
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=torch.float32, device=device)
 
-        self.contrast_sum = zeros(videos, len(self.contrasted), num_text, tokens)
-        self.baseline_sum = zeros(videos, len(self.baselines), num_concepts, tokens)
-        self.score_sum = zeros(videos, len(layers), heads)
-        self.chosen_sum = zeros(videos, len(layers), heads)
+        # Sums that begin in inference mode may go on outside of it.
+        with torch.inference_mode(False):
+            self.contrast_sum = zeros(videos, len(self.contrasted), num_text, tokens)
+            self.baseline_sum = zeros(videos, len(self.baselines), num_concepts, tokens)
+            self.score_sum = zeros(videos, len(layers), heads)
+            self.chosen_sum = zeros(videos, len(layers), heads)
+            # On the device, so that no step waits for it: the number of the first layer read that was not finite.
+            self._first_not_finite = torch.full((), ALL_FINITE, device=device)
         self.steps = 0
-        # On the device, so that no step waits for it: the number of the first layer read that was not finite.
-        self._first_not_finite = torch.full((), ALL_FINITE, device=device)
 
     def add_layer(
         self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows

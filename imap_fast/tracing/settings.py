@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 
@@ -82,8 +84,8 @@ class Settings(TapSettings):
         if motion_heads is not None:
             heads = _motion_heads(motion_heads, len(chosen_layers), adapter.num_heads)
             top_k = len(heads[0])
-        if not 1 <= top_k <= adapter.num_heads:
-            raise ValueError(f"top_k={top_k} is not possible; the model has {adapter.num_heads} heads in a layer")
+        if not isinstance(top_k, Integral) or not 1 <= top_k <= adapter.num_heads:
+            raise ValueError(f"top_k={top_k!r} is not possible; the model has {adapter.num_heads} heads in a layer")
         if fast_attention and not adapter.has_fast_attention:
             raise ValueError(f"fast_attention=True is not possible for {adapter.model.__name__}; omit it")
         if fast_attention is None and resolve(backend, torch.device("cuda")) != "triton":
@@ -117,14 +119,22 @@ def indices(name: str, values: Iterable[int]) -> tuple[int, ...]:
     Raises:
         ValueError: no index, or a negative one; the error calls them `name`.
     """
-    ascending = tuple(sorted({int(value) for value in values}))
+    try:
+        ascending = tuple(sorted({operator.index(value) for value in values}))
+    except TypeError as error:
+        raise ValueError(f"{name}={values!r} is not possible; give a list of whole numbers") from error
     if not ascending or ascending[0] < 0:
         raise ValueError(f"{name}={list(ascending)} is not possible; name at least one index, counted from 0")
     return ascending
 
 
 def _motion_heads(rows: Iterable[Iterable[int]], num_layers: int, num_heads: int) -> tuple[tuple[int, ...], ...]:
-    heads = tuple(tuple(int(head) for head in row) for row in rows)
+    try:
+        heads = tuple(tuple(operator.index(head) for head in row) for row in rows)
+    except TypeError as error:
+        raise ValueError(
+            f"motion_heads={rows!r} is not possible; give a list of whole numbers for each layer"
+        ) from error
     possible = set(range(num_heads))
     # The same number of heads in every layer, without repetition.
     has_shape = len(heads) == num_layers and all(len(set(row)) == len(row) == len(heads[0]) > 0 for row in heads)

@@ -51,6 +51,7 @@ def trace(
     Args:
         target: a supported diffusers pipeline, or its bare transformer.
         concepts: words to look for, or their text embeddings, a tensor `[C, D]`. A bare transformer requires a tensor.
+            Words are embedded once, when the `with` begins.
             With `match="prompt"`: words of the prompt, or None for every text token. A tensor then gives the concepts
             of the two baselines, while `imap` and `gramcol` follow every text token.
         match: whose text keys are matched: `"concepts"`, a stream of their own, or `"prompt"`, those of the prompt.
@@ -88,6 +89,8 @@ def trace(
         TypeError: an unsupported target, or concepts of the wrong type.
         ValueError: any other impossible value. The error names the value and what is possible.
     """
+    if guided not in (None, True, False):
+        raise ValueError(f"guided={guided!r} is not possible; give True, False or None")
     adapter = adapter_for(target)
     settings = Settings.checked(
         adapter,

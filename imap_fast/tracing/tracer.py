@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -158,10 +158,14 @@ class Tracer:
         """Discard what was read, also of a forward pass that stopped before its end.
 
         `maps` are then of what runs from now on, with the same concepts, and with the same prompt until another one is
-        encoded.
+        encoded. A run of the pipeline goes on with the number of its next step.
         """
-        self._restart(Run(self._run.prompt))
-        self._prompt_due = True
+        run = self._run
+        if run.is_of_pipeline and run.passes < (run.scheduled or 0):
+            self._restart(replace(run, steps_read=[]))
+        else:
+            self._restart(Run(prompt=run.prompt))
+            self._prompt_due = True
 
     def _restart(self, run: Run) -> None:
         self.tap.discard()
@@ -176,34 +180,37 @@ class Tracer:
         if not self._run_due:
             return
         self.adapter.refuse_other_transformers()
+        run = Run(is_of_pipeline=True)
         if self.settings.runs == "last":
-            self._restart(Run())
+            self._restart(run)
         else:
             self._refuse_unfinished()
             if self._run.passes:
                 self._refuse_unlike_runs()
-                self._runs.append(Run())
+                self._runs.append(run)
             else:  # it ended before its first pass
-                self._runs[-1] = Run()
+                self._runs[-1] = run
         self._run_due = False
 
     def _latents_prepared(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `prepare_latents`, which is given the generator before anything is drawn from it."""
         self._begin_run()
-        if self._run.passes == 0:
+        if self._run.passes == 0 and arguments.get("latents") is None:
             self._run.seed = seed_of(arguments["generator"])
 
     def _prompt_encoded(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `encode_prompt`. A second call in a run encodes the negative prompt, which is not read."""
+        run = self._run
         if not self._prompt_due:
-            self._run.has_other_prompt = self._run.passes > 0
+            is_negative = run.is_of_pipeline and run.passes == 0
+            run.has_other_prompt = run.has_other_prompt or not (is_negative or arguments["prompt"] == run.prompt)
             return
         self._begin_run()
         self._prompt_due, self._run.prompt = False, arguments["prompt"]
         self._guidance.run_begins(arguments)
         if self.settings.match == "prompt":
-            if self._run.prompt != self._runs[0].prompt:
-                raise ValueError('a mean of runs with match="prompt" needs the same prompt in each of them')
+            if len(self._runs) > 1 and (self._run.prompt is None or self._run.prompt != self._runs[0].prompt):
+                raise ValueError('a mean of runs with match="prompt" needs the same prompt, as text, in each of them')
             self.concepts.read_prompt(self._run.prompt, lambda prompt: self.adapter.read_prompt(prompt, arguments))
 
     # Python bookkeeping, which torch.compile would recompile at every step.
@@ -211,22 +218,22 @@ class Tracer:
     def _forward_begins(self, entry, args: tuple, kwargs: dict) -> None:
         """Forward pre-hook of a transformer: decide whether this pass is read, and which rows of its batch."""
         self._refuse_unfinished()
-        run, self._prompt_due = self._run, False
-        if run.has_other_prompt:
-            raise RuntimeError("another prompt was encoded since the last forward pass; call tracer.reset() before it")
+        if self._run_due or (self._run.is_of_pipeline and self._prompt_due):
+            raise RuntimeError("this run did not call the encode_prompt of its pipeline; set methods before the trace")
+        self._prompt_due = False
         self.adapter.tap_again(entry)
         if self._guidance.is_unconditional_pass():
             return
-        step, run.passes, run.scheduled = run.passes, run.passes + 1, self.adapter.scheduled_steps()
-        if self.settings.steps is not None:
-            if run.scheduled is not None and self.settings.steps[-1] >= run.scheduled:
-                raise ValueError(
-                    f"step {self.settings.steps[-1]} is outside the schedule of {run.scheduled} steps; "
-                    f"give 0 to {run.scheduled - 1}"
-                )
-            if step not in self.settings.steps:
-                return
+        run, steps = self._run, self.settings.steps
         forward = self.adapter.forward_of(entry, args, kwargs)
+        step = run.begin_pass(forward.arguments["encoder_hidden_states"], self.adapter.scheduled_steps())
+        if steps is not None:
+            if run.scheduled is not None and steps[-1] >= run.scheduled:
+                raise ValueError(
+                    f"step {steps[-1]} is outside the schedule of {run.scheduled} steps; give 0 to {run.scheduled - 1}"
+                )
+            if step not in steps:
+                return
         videos = self._guidance.conditional_videos(forward.batch)
         self._prepare_sums(forward, forward.batch - videos.start)
         run.steps_read.append(step)

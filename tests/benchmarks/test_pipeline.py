@@ -137,7 +137,7 @@ def test_memory_is_omitted_if_no_allocator_reports_it() -> None:
 
 def test_a_traced_step_is_counted() -> None:
     """At full size `tests/benchmarks/test_flops.py` counts it, with more maps."""
-    assert 1.01 < step_flops(MODELS["tiny"], 8) < 1.02
+    assert 1.005 < step_flops(MODELS["tiny"], 8) < 1.02
 
 
 @pytest.mark.slow

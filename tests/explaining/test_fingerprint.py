@@ -16,7 +16,7 @@ from torch.testing._internal.two_tensor import TwoTensor
 
 import imap_fast
 from imap_fast.explaining.explainer import Explainer
-from imap_fast.explaining.fingerprint import SAMPLES, fingerprint_of
+from imap_fast.explaining.fingerprint import SAMPLES, fingerprint_of, schedule_of
 from imap_fast.explaining.run_options import refuse_other_options
 from imap_fast.loading import memory_modes, placement, quantization
 from tests.architectures import Architecture
@@ -224,3 +224,16 @@ def test_a_run_resumes_with_its_weights_only_though_its_text_encoder_is_released
     other.vae.enable_tiling()
     with pytest.raises(ValueError, match=r"vae_tiling was None and is \{'tile_sample_min_height': 16"):
         imap_fast.explain(other, clip(13), *ARGUMENTS, folder=folder, **READ)
+
+
+def test_another_schedule_or_vocabulary_is_another_run() -> None:
+    """Also one that no config names."""
+    pipeline = tiny_pipeline()
+    scheduler = copy.deepcopy(pipeline.scheduler)
+    before = schedule_of(scheduler)
+    assert schedule_of(copy.deepcopy(scheduler)) == before
+    scheduler.alphas_cumprod = scheduler.alphas_cumprod * 0.99
+    assert schedule_of(scheduler) != before
+    found = fingerprint_of(pipeline)
+    pipeline.tokenizer.add_tokens(["alpaca"])
+    assert difference(found, pipeline) == "vocabulary of the tokenizer changed"

@@ -115,7 +115,7 @@ def test_contrast_passes_wcag_aa(open_page, report, scheme):
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_labels_stay_text_and_nothing_overflows(open_page, tmp_path, viewport):
-    scores = make_maps(HOSTILE, grid=(3, 4, 6), prompt=HOSTILE[0] + " " + "word " * 200, model=HOSTILE[0])
+    scores = make_maps(HOSTILE, grid=(3, 4, 6), prompt=HOSTILE[0] + " " + "word " * 200, note=HOSTILE[0])
     scores.report(tmp_path / "report.html")
     page = open_page(tmp_path / "report.html", viewport=viewport)
     assert page.locator("#concepts .name").all_text_contents() == list(HOSTILE)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import CogVideoXPipeline, DiffusionPipeline
 
 import imap_fast
 from tests.architectures import ARCHITECTURES, Architecture
@@ -210,3 +210,129 @@ def test_a_reset_forgets_a_pass_that_stopped(architecture: Architecture) -> None
         return tracer.maps.imap
 
     assert torch.equal(maps(True), maps(False))
+
+
+def test_latents_that_are_given_have_no_seed(pipeline) -> None:
+    with imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2) as tracer:
+        run(pipeline, latents=torch.randn(1, 3, 4, 4, 6))
+    assert tracer.maps.settings["runs"] == [{"prompt": PROMPT, "seed": None}]
+
+
+@pytest.mark.parametrize("change", ["replaced", "in place"])
+def test_another_text_within_a_run_is_refused(architecture: Architecture, change: str) -> None:
+    pipeline = architecture.pipeline()
+
+    def step_ended(pipeline: DiffusionPipeline, step: int, timestep: object, tensors: dict) -> dict:
+        text = tensors["prompt_embeds"]
+        return {"prompt_embeds": text + 1 if change == "replaced" else text.add_(1)}
+
+    call = {"callback_on_step_end": step_ended, "callback_on_step_end_tensor_inputs": ["prompt_embeds"]}
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments):
+        with pytest.raises(RuntimeError, match="text embeddings were changed within a run"):
+            run(pipeline, **call)
+
+
+def test_a_run_within_a_run_is_refused(architecture: Architecture) -> None:
+    pipeline = architecture.pipeline()
+
+    def step_ended(pipeline: DiffusionPipeline, step: int, timestep: object, tensors: dict) -> dict:
+        if step == 0 and not inner:
+            inner.append(None)
+            run(pipeline, "a cat", num_inference_steps=1)
+        return tensors
+
+    inner: list[None] = []
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments):
+        with pytest.raises(RuntimeError, match=r"embeddings were changed|goes on after its last|not part of a run"):
+            run(pipeline, callback_on_step_end=step_ended)
+
+
+def test_a_reset_within_a_run_keeps_the_numbers_of_its_steps(architecture: Architecture) -> None:
+    pipeline = architecture.pipeline()
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments) as tracer:
+
+        def step_ended(pipeline: DiffusionPipeline, step: int, timestep: object, tensors: dict) -> dict:
+            if step == 0:
+                tracer.reset()
+            return tensors
+
+        run(pipeline, callback_on_step_end=step_ended, num_inference_steps=3)
+    assert tracer.maps.steps == (1, 2)
+    assert tracer.maps.settings["runs"] == [{"prompt": PROMPT, "seed": 0}]
+
+
+def test_passes_after_a_run_that_stopped_are_refused(architecture: Architecture) -> None:
+    """The pipeline still has the timestep of that run."""
+    pipeline, inputs = architecture.pipeline(), architecture.draw()
+    arguments = {**architecture.arguments, "match": "prompt"}
+    with torch.no_grad(), imap_fast.trace(pipeline, ["cat"], **arguments):
+        stopped_between_steps(pipeline)
+        if not isinstance(pipeline, CogVideoXPipeline):  # the first one could be the unconditional pass of the step
+            pipeline.transformer(**inputs)
+        with pytest.raises(RuntimeError, match="not part of a run"):
+            pipeline.transformer(**inputs)
+
+
+def test_a_method_that_is_set_inside_stays_and_hides_no_run(pipeline) -> None:
+    def encode_prompt(*arguments: object, **named: object) -> object:
+        return type(pipeline).encode_prompt(pipeline, *arguments, **named)
+
+    with imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2):
+        pipeline.encode_prompt = encode_prompt
+        with pytest.raises(RuntimeError, match="did not call the encode_prompt"):
+            run(pipeline)
+    assert pipeline.encode_prompt is encode_prompt
+    with imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2) as tracer:
+        run(pipeline)
+    assert tracer.maps.settings["prompt"] == PROMPT
+    assert pipeline.encode_prompt is encode_prompt
+
+
+def test_two_prompts_before_a_pass_of_ones_own_are_refused(pipeline) -> None:
+    with torch.no_grad(), imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2, guided=False):
+        pipeline.encode_prompt(PROMPT)
+        pipeline.encode_prompt(PROMPT)
+        pipeline.encode_prompt(OTHER)
+        with pytest.raises(RuntimeError, match="another prompt was encoded"):
+            pipeline.transformer(**ARCHITECTURES["cogvideox"].draw())
+
+
+def test_a_text_of_another_length_than_at_the_start_is_refused(architecture: Architecture) -> None:
+    transformer, inputs = architecture.transformer(), architecture.draw()
+    with torch.no_grad(), imap_fast.trace(transformer, architecture.concepts(), **architecture.arguments):
+        transformer.register_forward_pre_hook(lambda module, args, kwargs: (args, shortened(kwargs)), with_kwargs=True)
+        with pytest.raises(RuntimeError, match="text rows, but the forward pass began with"):
+            transformer(**inputs)
+
+
+def shortened(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    names = ("encoder_hidden_states", "encoder_attention_mask")
+    return {name: value[:, :-1] if name in names else value for name, value in inputs.items()}
+
+
+def test_sums_go_on_after_inference_mode(architecture: Architecture) -> None:
+    transformer, inputs = architecture.transformer(), architecture.draw()
+    with imap_fast.trace(transformer, architecture.concepts(), **architecture.arguments) as tracer:
+        with torch.inference_mode():
+            transformer(**inputs)
+        once = tracer.maps.imap
+        with torch.no_grad():
+            transformer(**inputs)
+    assert_close(tracer.maps.imap, once, 1e-6)
+
+
+def test_another_default_dtype_changes_nothing(architecture: Architecture) -> None:
+    transformer, inputs = architecture.transformer(), architecture.draw(padding=4)
+    concepts = architecture.concepts()
+
+    def imap() -> torch.Tensor:
+        with torch.no_grad(), imap_fast.trace(transformer, concepts, **architecture.arguments) as tracer:
+            transformer(**inputs)
+        return tracer.maps.imap
+
+    expected = imap()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert_close(imap(), expected, 1e-6)
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -110,3 +110,23 @@ def test_a_diffusers_cache_is_refused(architecture: Architecture) -> None:
     with pytest.raises(ValueError, match="disable_cache"):
         with torch.no_grad(), imap_fast.trace(transformer, architecture.concepts(), **architecture.arguments):
             transformer(**architecture.draw())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"layers": "02"},
+        {"layers": [0.9]},
+        {"steps": [0.9]},
+        {"steps": "3"},
+        {"top_k": 1.5},
+        {"top_k": "2"},
+        {"guided": "no"},
+        {"motion_heads": [[0.5], [1]]},
+        {"runs": "first"},
+    ],
+    ids=str,
+)
+def test_values_that_would_be_rounded_or_guessed_are_refused(arguments: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"not possible|unknown"):
+        imap_fast.trace(tiny_transformer(), torch.randn(2, 32), **{"layers": [0, 1], "top_k": 2, **arguments})
