@@ -20,12 +20,13 @@ LOCK = ".lock"
 def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path to write to. It replaces `path` when the block ends without an exception.
 
-    The temporary file is in the same folder and has the same suffix. Missing parent folders are created.
+    The temporary file is in the same folder and has the same suffix. Missing parent folders are created. If `path` is
+    a link, the file that it leads to is replaced.
 
     Raises:
         OSError: the folder cannot be created or written.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid4().hex}{path.suffix}")
     try:

@@ -35,6 +35,8 @@ def report(
     if not file.exists():
         raise ValueError(f"{run} holds no maps.npz; give the folder that imap-fast wrote, or a file of maps")
     output = output or folder / "report.html"
+    if output.is_dir():
+        raise ValueError(f"--output {output} is a folder; give the path of the page")
     if output.exists() and not overwrite:
         raise ValueError(f"{output} already exists; pass --overwrite or another --output")
     record: dict[str, Any] = {}

@@ -38,6 +38,8 @@ def fingerprint_of(pipe: Any) -> dict[str, Any]:
     # Sorted: diffusers names the parts in another order each time.
     parts = {name: getattr(part, "_orig_mod", part) for name, part in sorted(pipe.components.items())}
     found: dict[str, Any] = {"pipeline": _class_and_config(pipe, without=parts.keys())}
+    # Sizes and factors that a pipeline keeps from its parts, such as `vae_scaling_factor_image`.
+    found["pipeline"] |= {name: value for name, value in vars(pipe).items() if name.startswith("vae_scal")}
     found |= {name: _class_and_config(part) for name, part in parts.items() if isinstance(part, ConfigMixin)}
     weights: list[_Weight] = []
     for name, part in parts.items():

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 from pydantic_core import from_json
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
@@ -54,13 +54,16 @@ def save(path: str | os.PathLike, record: Mapping[str, Any], tensors: Mapping[st
     """
     suffix = _suffix(path)
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-    content = json.dumps({"format": FORMAT, **record})
+    content = json.dumps({"format": FORMAT, **record}, allow_nan=False)
     with atomic_write(path) as temporary:
         if suffix == ".npz":
             _write_npz(temporary, arrays | {RECORD: np.frombuffer(content.encode(), np.uint8)})
         else:
             arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-            save_file(arrays, temporary, {RECORD: content, DIGEST: digest_of(content, arrays)})
+            try:
+                save_file(arrays, temporary, {RECORD: content, DIGEST: digest_of(content, arrays)})
+            except SafetensorError as error:  # the disk is full, for example
+                raise OSError(f"{path} cannot be written ({error})") from error
 
 
 def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Tensor]]:

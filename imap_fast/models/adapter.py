@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from imap_fast.models.attention_backend import chosen_attention
 from imap_fast.models.forward import Forward
+from imap_fast.models.kept_value import KeptValue
 from imap_fast.models.model_hooks import refuse_other_hooks
 from imap_fast.models.real_video.base import VideoForward
 from imap_fast.models.tap import LayerReader, Tap, TappedAttention, TapSettings
@@ -44,6 +45,7 @@ class Adapter(ABC):
         guides_in_batch: whether guidance runs as one batch of (unconditional half, conditional half).
         video_forward_class: passes a real video through a pipeline.
         pipeline: the target if it is a pipeline, else None.
+        kept_values: values that are kept within a run.
         entries: the modules that a pipeline calls for a forward pass. Several of them take turns in one run.
         transformers: the same modules, without the wrappers of `torch.compile`.
         config: of the first transformer.
@@ -72,6 +74,7 @@ class Adapter(ABC):
         self.entries: tuple[nn.Module, ...] = (target,) if bare else self.transformers_of(target)
         self.transformers = tuple(getattr(entry, "_orig_mod", entry) for entry in self.entries)
         self._tapped_blocks: list[TappedBlocks] = []
+        self.kept_values: tuple[KeptValue, ...] = ()
         self.config = self.transformers[0].config
         # A pipeline that was loaded from a `Path` keeps a `Path` here.
         self.name = str((self.pipeline or self.transformers[0]).config.get("_name_or_path", ""))
@@ -173,11 +176,22 @@ class Adapter(ABC):
         """Tap the blocks of `entry` whose stock processor was set anew inside of `tapped`; see `TappedBlocks`."""
         self._tapped_blocks[self.entries.index(entry)].refresh()
 
-    def refuse_other_transformers(self) -> None:
-        """Raise RuntimeError if the pipeline no longer has the transformers that are traced."""
+    def begin_run(self) -> None:
+        """Prepare for a run of the pipeline.
+
+        Raises:
+            RuntimeError: the pipeline no longer has the transformers that are traced.
+        """
+        for value in self.kept_values:
+            value.forget()
         present = tuple(getattr(entry, "_orig_mod", entry) for entry in self.transformers_of(self.pipeline))
         if present != self.transformers:
             raise RuntimeError("the transformer of the pipeline was replaced inside the `with`; open a new trace")
+
+    @property
+    def text_parts(self) -> tuple[Any, ...]:
+        """The parts of the pipeline that embed words."""
+        return self.pipeline.tokenizer, self.pipeline.text_encoder
 
     def chosen_attention(self, name: str | None) -> AbstractContextManager[None]:
         """Another attention backend for the transformers, by its name in diffusers. None changes nothing."""

@@ -33,14 +33,20 @@ class CogVideoXTap(Tap):
         concepts: text embeddings `[C, D_text]`, or None.
         reader: called for each layer that is read.
         patch_embed: of the transformer, with its text projection.
+        distinct: `distinct_rows` of its learned positions.
     """
 
     def __init__(
-        self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader, patch_embed: nn.Module
+        self,
+        settings: TapSettings,
+        concepts: Tensor | None,
+        reader: LayerReader,
+        patch_embed: nn.Module,
+        distinct: KeptValue[tuple[Tensor, Tensor]],
     ) -> None:
         super().__init__(settings, concepts, reader)
         self.patch_embed: Any = patch_embed
-        self._distinct = KeptValue(distinct_rows)
+        self._distinct = distinct
         self._positions: TextPositions | None = None
 
     def begin(self, videos: slice, forward: Forward) -> None:
@@ -207,6 +213,11 @@ class Adapter(adapter.Adapter):
     has_fast_attention = True
     video_forward_class = CogVideoXForward
 
+    def __init__(self, target: Any) -> None:
+        super().__init__(target)
+        self._distinct = KeptValue(distinct_rows)
+        self.kept_values = (self._distinct,)
+
     @property
     def embedding_width(self) -> int:
         return self.config.text_embed_dim
@@ -229,7 +240,7 @@ class Adapter(adapter.Adapter):
         return frames, height, width
 
     def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
-        return CogVideoXTap(settings, concepts, reader, self.transformers[0].patch_embed)
+        return CogVideoXTap(settings, concepts, reader, self.transformers[0].patch_embed, self._distinct)
 
     @torch.no_grad()
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:

@@ -21,6 +21,10 @@ class KeptValue(Generic[Value]):
         self._compute = compute
         self._made_of: tuple[Tensor, int, tuple[object, ...], Value] | None = None
 
+    def forget(self) -> None:
+        """Compute the value anew next time. Changes through `.data` or NumPy cannot be seen."""
+        self._made_of = None
+
     def of(self, tensor: Tensor, *arguments: object) -> Value:
         """The value for a tensor and further arguments, which are compared with `==`."""
         if tensor.is_inference():  # such a tensor does not count its changes

@@ -114,11 +114,12 @@ class Adapter(adapter.Adapter):
     def __init__(self, target: Any) -> None:
         super().__init__(target)
         self._multiplicity = KeptValue(padding_as_one_row)
+        self.kept_values = (self._multiplicity,)
 
     def transformers_of(self, pipeline) -> tuple[nn.Module, ...]:
         """The transformers: Wan 2.2 has two, for high and for low noise."""
         both = (pipeline.transformer, getattr(pipeline, "transformer_2", None))
-        return tuple(transformer for transformer in both if transformer is not None)
+        return tuple(dict.fromkeys(transformer for transformer in both if transformer is not None))
 
     @property
     def embedding_width(self) -> int:

@@ -176,6 +176,8 @@ def check_embeddings(concepts: Tensor, width: int, warn: bool) -> Tensor:
 
 def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Labels as a tuple, or a ValueError if one is repeated, empty, too long, or not valid Unicode."""
+    if isinstance(labels, str):
+        raise ValueError(f"labels={labels!r} is one text; give a list of labels")
     check_texts("label", labels)
     if len(set(labels)) < len(labels):
         raise ValueError(f"labels must differ from each other; got {list(labels)!r}")

@@ -69,6 +69,8 @@ class Settings(TapSettings):
         for name, value in {**choices, "pooling": pooling, "runs": runs, "backend": backend}.items():
             if value not in CHOICES[name]:
                 raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(CHOICES[name])}")
+        if not isinstance(maps, Iterable):
+            raise ValueError(f"maps={maps!r} is not possible; give a list of names from {', '.join(MAP_NAMES)}")
         maps = (maps,) if isinstance(maps, str) else tuple(dict.fromkeys(maps))
         unknown = [name for name in maps if name not in MAP_NAMES]
         if unknown or not maps:

@@ -61,6 +61,7 @@ class Tracer:
         self._sizes: tuple[object, ...] = ()
         self._counts: dict[str, int] = {}
         self._runs = [Run()]
+        self._text_parts: tuple[Any, ...] = ()
         self._prompt_due, self._run_due = True, False
 
     def __enter__(self) -> Tracer:
@@ -68,6 +69,8 @@ class Tracer:
             raise RuntimeError("this trace was already used; open a new one with imap_fast.trace(…)")
         adapter = self.adapter
         self.concepts.embed(adapter, self.settings.pooling)
+        if self.settings.match == "concepts" and self.concepts.words is not None:
+            self._text_parts = adapter.text_parts
         with ExitStack() as exits:
             exits.enter_context(adapter.chosen_attention(self.settings.attention_backend))
             self._tap = exits.enter_context(adapter.tapped(self.settings, self.concepts.embeddings, self._read_layer))
@@ -127,7 +130,7 @@ class Tracer:
             RuntimeError: a forward pass, or a run of several, stopped half-way: there are no maps of equal parts.
         """
         self._refuse_unfinished()
-        if len(self._runs) > 1:
+        if len(self._runs) > 1 and self._run.passes:
             self._refuse_unlike_runs()
         running = self.running_maps
         passes = [step for run in self._runs for step in run.steps_read]
@@ -179,7 +182,13 @@ class Tracer:
         """Begin the run whose inputs were checked: anew, or beside the whole runs before it."""
         if not self._run_due:
             return
-        self.adapter.refuse_other_transformers()
+        self.adapter.begin_run()
+        pairs = zip(self.adapter.text_parts, self._text_parts, strict=False)
+        if any(now is not None and now is not before for now, before in pairs):
+            raise RuntimeError(
+                "the text encoder or the tokenizer was replaced inside the `with`, where the concepts are already "
+                "embedded; open a new trace"
+            )
         run = Run(is_of_pipeline=True)
         if self.settings.runs == "last":
             self._restart(run)
@@ -256,10 +265,11 @@ class Tracer:
     def _refuse_unlike_runs(self) -> None:
         """Raise RuntimeError if the last run stopped on its way, or read other steps than the first one."""
         run, steps = self._run, self.settings.steps
-        if not run.has_read(steps) or run.steps_read != self._runs[0].steps_read:
+        first = self._runs[0]
+        if not run.has_read(steps) or (run.steps_read, run.scheduled) != (first.steps_read, first.scheduled):
             raise RuntimeError(
-                f"a mean of runs needs all steps of each run, but run {len(self._runs)} has read "
-                f"{len(run.steps_read)} and run 1 {len(self._runs[0].steps_read)}; open a new trace"
+                f"a mean of runs needs all steps of each run, but run {len(self._runs)} has read {len(run.steps_read)} "
+                f"of {run.scheduled} and run 1 {len(first.steps_read)} of {first.scheduled}; open a new trace"
             )
 
     def _prepare_sums(self, forward: Forward, videos: int) -> None:
@@ -303,11 +313,12 @@ class Tracer:
     def _record(self) -> dict[str, object]:
         """The settings of the maps, as JSON values."""
         own_fields = ("layers", "steps", "maps", "runs")
-        prompts = [run.prompt for run in self._runs]
+        runs = [run for run in self._runs if run.steps_read]
+        prompts = [run.prompt for run in runs]
         return {
             "model": model_name(self.adapter.name),
             "prompt": prompts[0] if prompts.count(prompts[0]) == len(prompts) else None,
-            "runs": [run.record() for run in self._runs],
+            "runs": [run.record() for run in runs],
             **{name: value for name, value in asdict(self.settings).items() if name not in own_fields},
             "temporal_compression": self.adapter.temporal_compression,
             "patch_size_t": self.adapter.patch_size[0],

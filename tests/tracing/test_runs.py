@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
 import torch
-from diffusers import CogVideoXPipeline, DiffusionPipeline
+from diffusers import DiffusionPipeline
 
 import imap_fast
+from tests import tiny_wan
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
 from tests.pipelines import PIPELINES, PROMPT, generate
@@ -95,7 +97,7 @@ def test_a_mean_leaves_out_a_run_that_ended_before_its_first_step() -> None:
             run(pipeline, OTHER, generator=[torch.Generator(), torch.Generator()])
 
     both = traced(architecture, first, second, runs="mean")
-    for runs in ((ended_early, first, second), (first, ended_early, second)):
+    for runs in ((ended_early, first, second), (first, ended_early, second), (first, second, ended_early)):
         others = traced(architecture, *runs, runs="mean")
         assert torch.equal(others.imap, both.imap)
         assert others.settings == both.settings
@@ -110,9 +112,9 @@ def test_the_mean_over_prompts_names_both() -> None:
 @pytest.mark.parametrize(
     ("runs", "error"),
     [
-        ((stopped_between_steps, first), "run 1 has read 1 "),
-        ((first, stopped_between_steps), "run 2 has read 1 and run 1 2"),
-        ((first, lambda pipeline: run(pipeline, num_inference_steps=3)), "run 2 has read 3 and run 1 2"),
+        ((stopped_between_steps, first), "run 1 has read 1 of 2"),
+        ((first, stopped_between_steps), "run 2 has read 1 of 2 and run 1 2 of 2"),
+        ((first, lambda pipeline: run(pipeline, num_inference_steps=3)), "run 2 has read 3 of 3 and run 1 2 of 2"),
         ((stopped_within_a_step, first), "stopped before its end"),
     ],
     ids=["first stopped", "second stopped", "other steps", "within a step"],
@@ -267,10 +269,14 @@ def test_passes_after_a_run_that_stopped_are_refused(architecture: Architecture)
     arguments = {**architecture.arguments, "match": "prompt"}
     with torch.no_grad(), imap_fast.trace(pipeline, ["cat"], **arguments):
         stopped_between_steps(pipeline)
-        if not isinstance(pipeline, CogVideoXPipeline):  # the first one could be the unconditional pass of the step
-            pipeline.transformer(**inputs)
         with pytest.raises(RuntimeError, match="not part of a run"):
-            pipeline.transformer(**inputs)
+            passes(pipeline.transformer, inputs)
+
+
+def passes(transformer: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> None:
+    """Two forward passes: the first one could be the unconditional one of the last step."""
+    transformer(**inputs)
+    transformer(**inputs)
 
 
 def test_a_method_that_is_set_inside_stays_and_hides_no_run(pipeline) -> None:
@@ -336,3 +342,37 @@ def test_another_default_dtype_changes_nothing(architecture: Architecture) -> No
         assert_close(imap(), expected, 1e-6)
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("part", ["text_encoder", "tokenizer"])
+def test_another_text_encoder_needs_another_trace(part: str, pipeline) -> None:
+    """The concepts are embedded already."""
+    with imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2):
+        run(pipeline)
+        setattr(pipeline, part, copy.deepcopy(getattr(pipeline, part)))
+        with pytest.raises(RuntimeError, match="text encoder or the tokenizer was replaced"):
+            run(pipeline)
+
+
+def test_embeddings_that_are_edited_out_of_sight_between_runs_are_read_anew() -> None:
+    architecture = ARCHITECTURES["wan"]
+
+    def imap(*texts: torch.Tensor) -> torch.Tensor:
+        pipeline, text = architecture.pipeline(), texts[0].clone()
+        with imap_fast.trace(pipeline, None, **architecture.arguments) as tracer:
+            for each in texts:
+                text.data.copy_(each)
+                run(pipeline, None, prompt_embeds=text, guidance_scale=1.0)
+        return tracer.maps.imap
+
+    long, short = torch.randn(1, 24, 32), torch.randn(1, 24, 32)
+    short[:, 5:], long[:, 20:] = 0, 0
+    assert torch.equal(imap(short, long), imap(long))
+
+
+def test_one_transformer_for_both_stages_is_read_once() -> None:
+    pipeline = tiny_wan.tiny_pipeline(stages=2)
+    pipeline.register_modules(transformer_2=pipeline.transformer)
+    with imap_fast.trace(pipeline, ["cat"], **ARCHITECTURES["wan"].arguments) as tracer:
+        run(pipeline)
+    assert tracer.maps.steps == tuple(range(STEPS))
