@@ -13,7 +13,7 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 
 LOCK = ".lock"
-"""The file in a folder that a running process holds. It stays there afterwards, without a meaning."""
+"""The file in a folder that a running process holds. By itself it means nothing."""
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def generate(
 
 
 def _check_size(pipe: Any, **sizes: int | None) -> None:
-    """Raise ValueError for a height or width that is no whole number of patches, for which layers fail one by one."""
+    """Raise ValueError for a height or width that is no whole number of patches: a layer would fail without it."""
     from imap_fast.models.registry import adapter_for
 
     for (name, size), patch in zip(sizes.items(), adapter_for(pipe).patch_size[1:], strict=True):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from imap_fast.loading.memory_modes import MODES, QUANTIZED
-from imap_fast.maps.allowed_values import CHOICES
+from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.text.words import check_concepts
 
@@ -17,8 +17,8 @@ LARGEST = 2**20
 LONGEST_CLIP = 2**12
 """The most frames that a model takes at once. Models are trained on less than four hundred."""
 
-LARGEST_SIDE = 2**14
-"""The largest height and width, in pixels: twice those of 8K."""
+LARGEST_SIDE = MOST_PIXELS
+"""The largest height and width, in pixels."""
 
 LARGEST_INDEX = 9_999
 """The largest index of a layer or a step. Schedules have a thousand steps."""

@@ -59,7 +59,8 @@ def working_in(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            (folder / LOCK).unlink(missing_ok=True)  # while it is held: who waits for it sees that it is gone
+            with suppress(OSError):  # Windows removes no open file
+                (folder / LOCK).unlink()  # while it is held: a process that has just opened it sees that it is gone
             if is_new:
                 with suppress(OSError):  # there are files in it
                     folder.rmdir()

@@ -91,8 +91,6 @@ class Explainer:
         self._exits = ExitStack()
 
     def __enter__(self) -> Explainer:
-        # Of the whole pipeline: text encoders may be released later, and layers that are not read are left out.
-        self._fingerprint = fingerprint_of(self.pipe)
         with torch.no_grad(), ExitStack() as exits:
             exits.enter_context(self.tracer)
             exits.enter_context(self.adapter.stopped_after(self.tracer.settings.layers[-1]))
@@ -124,6 +122,8 @@ class Explainer:
             raise ValueError(f"num_frames={num_frames} is not possible; read at least 1 frame")
         video = VideoFile(video) if isinstance(video, (str, os.PathLike)) else Clip.of(video)
         expected = video.expected_frames and self.windows.count(min(video.expected_frames, num_frames or 2**62))
+        if folder is not None and not self._fingerprint:
+            self._fingerprint = fingerprint_of(self.pipe)  # before text encoders are released
         with Checkpoint(folder, self._options(video, num_frames) if folder is not None else {}) as checkpoint:
             state = checkpoint.state
             on_progress(state.windows, expected)

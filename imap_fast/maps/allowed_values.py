@@ -1,4 +1,4 @@
-"""The possible values of the settings of a trace that are names."""
+"""The possible values of settings."""
 
 CHOICES = {
     "match": ("concepts", "prompt"),
@@ -8,3 +8,7 @@ CHOICES = {
     "runs": ("last", "mean"),
     "backend": ("auto", "triton", "reference"),
 }
+"""The settings of a trace that are names."""
+
+MOST_PIXELS = 8_192
+"""The largest side of a video: that of 8K, and a little."""

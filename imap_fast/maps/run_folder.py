@@ -61,7 +61,9 @@ def write_frames(path: Path, start: int, values: np.ndarray) -> None:
 
 
 def _sync_names(folder: Path) -> None:
-    """Put the names of new files on disk, too."""
+    """Put the names of new files on disk, too. Windows has no way to do it."""
+    if os.name == "nt":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -50,7 +50,7 @@ class SaliencyMaps(MapValues):
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> SaliencyMaps:
-        """Read what `save` wrote, exactly. Or read the folder of `explain`, whose maps are loaded only on access.
+        """Read what `save` wrote, exactly. Or read the folder of `explain`, whose maps stay on disk.
 
         Everything is checked: values are finite, shapes and labels agree, and the settings are possible.
 

@@ -19,7 +19,7 @@ from pydantic import (
     field_validator,
 )
 
-from imap_fast.maps.allowed_values import CHOICES
+from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.text.words import LONGEST_LABEL
 
@@ -33,9 +33,6 @@ LONGEST_NAME, LONGEST_PROMPT = 1_000, 100_000
 
 MOST_LAYERS = MOST_HEADS = 1_000
 """The largest numbers of layers read, and of heads in a layer."""
-
-MOST_PIXELS = 8_192
-"""The largest side of a video: that of 8K, and a little."""
 
 MOST_COMPRESSION, MOST_PATCH = 16, 4
 """The largest number of video frames in a latent frame, and of latent frames in a patch. A few latent frames cannot

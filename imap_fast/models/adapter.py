@@ -138,7 +138,11 @@ class Adapter(ABC):
         """`Forward.multiplicity` of text embeddings `[B, T, D_text]`. By default, no rows are known to be equal."""
         return torch.ones(text.shape[1], dtype=torch.float32, device=text.device)
 
-    def forward_of(self, entry: nn.Module, args: tuple, kwargs: dict) -> Forward:
+    def arguments_of(self, args: tuple, kwargs: dict) -> Mapping[str, Any]:
+        """The arguments of a call of a transformer, by name."""
+        return inspect.signature(self.model.forward).bind(None, *args, **kwargs).arguments
+
+    def forward_of(self, entry: nn.Module, arguments: Mapping[str, Any]) -> Forward:
         """The forward pass of `entry` with these arguments.
 
         Raises:
@@ -148,7 +152,6 @@ class Adapter(ABC):
         if transformer.gradient_checkpointing and torch.is_grad_enabled():
             raise ValueError("gradient checkpointing runs blocks twice; trace under torch.no_grad()")
         refuse_other_hooks(transformer)
-        arguments = inspect.signature(self.model.forward).bind(None, *args, **kwargs).arguments
         latents, text = arguments["hidden_states"], arguments["encoder_hidden_states"]
         sizes = zip(self.latent_size(latents), self.patch_size, strict=True)
         frames, height, width = (size // patch for size, patch in sizes)

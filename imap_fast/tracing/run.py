@@ -61,7 +61,10 @@ class Run:
             if self.text is None:
                 self.text = text, version
             if self.text[0] is not text or self.text[1] != version:
-                raise RuntimeError("the text embeddings were changed within a run, so the maps would be of two prompts")
+                raise RuntimeError(
+                    "the text embeddings were changed within a run, so the maps would be of two prompts; run each one "
+                    "by itself (if guidance runs as two passes, also pass guided=None)"
+                )
             if scheduled is not None and step >= scheduled:
                 raise RuntimeError(f"a run of {scheduled} steps goes on after its last one; trace one run at a time")
         return step

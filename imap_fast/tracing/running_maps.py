@@ -69,6 +69,8 @@ class RunningMaps:
             self.chosen_sum = zeros(videos, len(layers), heads)
             # On the device, so that no step waits for it: the number of the first layer read that was not finite.
             self._first_not_finite = torch.full((), ALL_FINITE, device=device)
+            # Also a tensor: torch.compile would compile anew for each value of a Python number.
+            self._first_of_pass = torch.zeros((), dtype=torch.int64, device=device)
         self.steps = 0
 
     def add_layer(
@@ -131,8 +133,13 @@ class RunningMaps:
         }
         # The sum of values is finite only if each of them is, and needs no mask of their size.
         total = sum(part.sum(dtype=torch.promote_types(part.dtype, torch.float32)) for part in rows.values())
-        number = self.steps * len(self.layers) + position
+        number = self._first_of_pass + position
         self._first_not_finite.clamp_(max=torch.where(torch.as_tensor(total).isfinite(), ALL_FINITE, number))
+
+    def end_pass(self) -> None:
+        """Count a forward pass whose layers are all added."""
+        self.steps += 1
+        self._first_of_pass += len(self.layers)
 
     def first_not_finite(self) -> tuple[int, int] | None:
         """The layer, and the number of the forward pass among those read, that first held NaN or an infinity.

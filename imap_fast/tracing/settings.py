@@ -86,8 +86,10 @@ class Settings(TapSettings):
         if motion_heads is not None:
             heads = _motion_heads(motion_heads, len(chosen_layers), adapter.num_heads)
             top_k = len(heads[0])
-        if not isinstance(top_k, Integral) or not 1 <= top_k <= adapter.num_heads:
+        if not isinstance(top_k, Integral) or not 1 <= int(top_k) <= adapter.num_heads:
             raise ValueError(f"top_k={top_k!r} is not possible; the model has {adapter.num_heads} heads in a layer")
+        if not (fast_attention is None or isinstance(fast_attention, bool)):
+            raise ValueError(f"fast_attention={fast_attention!r} is not possible; give True, False or None")
         if fast_attention and not adapter.has_fast_attention:
             raise ValueError(f"fast_attention=True is not possible for {adapter.model.__name__}; omit it")
         if fast_attention is None and resolve(backend, torch.device("cuda")) != "triton":
@@ -106,7 +108,7 @@ class Settings(TapSettings):
             fast_attention=fast_attention,
             attention_backend=attention_backend,
             head_score=head_score,
-            top_k=top_k,
+            top_k=int(top_k),
             motion_heads=heads,
             steps=None if steps is None else indices("steps", steps),
             normalize=normalize,

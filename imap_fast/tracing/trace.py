@@ -70,8 +70,9 @@ def trace(
             mean, every run must end, and all must read the same steps of videos of the same size. The forward passes of
             a bare transformer are one run, until `reset` is called.
         guided: whether a batch is (unconditional half, conditional half), of which only the second half is read. False
-            reads every row of every forward pass. None: determined from the pipeline, which may guide by halves of a
-            batch or by two passes; False for a bare transformer.
+            reads every row of every forward pass, and is refused in a run whose guidance takes two passes. None:
+            determined from the pipeline, which may guide by halves of a batch or by two passes; False for a bare
+            transformer.
         backend: `"auto"` (Triton on CUDA, the reference otherwise), `"triton"` or `"reference"`. With `"auto"`, the
             reference reads a model in fp64, and computes in fp64. Some steps of the blocks of diffusers stay in fp32.
         fast_attention: whether one kernel computes QK norm and RoPE of CogVideoX in every block. It is faster, and
@@ -82,14 +83,14 @@ def trace(
         background: the concept that is added to a single one. None adds none.
 
     Returns:
-        A context manager. Its `maps` are the `SaliencyMaps` of what ran inside it. A forward pass that skips a layer, a
-        value that is not finite, or a run that stopped within a forward pass give an error in place of maps.
+        A context manager. Its `maps` are the `SaliencyMaps` of what ran inside it. There is an error in place of maps
+        if a forward pass skips a block or stops on its way, or if a value is not finite.
 
     Raises:
         TypeError: an unsupported target, or concepts of the wrong type.
         ValueError: any other impossible value. The error names the value and what is possible.
     """
-    if guided not in (None, True, False):
+    if not (guided is None or isinstance(guided, bool)):
         raise ValueError(f"guided={guided!r} is not possible; give True, False or None")
     adapter = adapter_for(target)
     settings = Settings.checked(

@@ -143,8 +143,8 @@ class Tracer:
         for name, values in tensors.items():
             if not values.isfinite().all():
                 raise ValueError(
-                    f"{name} holds NaN or an infinity, though what was read does not: the values of the model are too "
-                    "large for fp32; run the model in torch.float64"
+                    f"{name} holds NaN or an infinity: every value that was read is finite, but too large for sums in "
+                    "fp32; run the model in torch.float64"
                 )
         return SaliencyMaps(
             head_scores=tensors.pop("head_scores"),
@@ -212,7 +212,12 @@ class Tracer:
         run = self._run
         if not self._prompt_due:
             is_negative = run.is_of_pipeline and run.passes == 0
-            run.has_other_prompt = run.has_other_prompt or not (is_negative or arguments["prompt"] == run.prompt)
+            if is_negative or arguments["prompt"] == run.prompt:
+                return
+            if run.passes == 0 and self.settings.match == "concepts":
+                run.prompt = None  # one of several, and it is not known which
+            else:
+                run.has_other_prompt = True
             return
         self._begin_run()
         self._prompt_due, self._run.prompt = False, arguments["prompt"]
@@ -234,8 +239,8 @@ class Tracer:
         if self._guidance.is_unconditional_pass():
             return
         run, steps = self._run, self.settings.steps
-        forward = self.adapter.forward_of(entry, args, kwargs)
-        step = run.begin_pass(forward.arguments["encoder_hidden_states"], self.adapter.scheduled_steps())
+        arguments = self.adapter.arguments_of(args, kwargs)
+        step = run.begin_pass(arguments["encoder_hidden_states"], self.adapter.scheduled_steps())
         if steps is not None:
             if run.scheduled is not None and steps[-1] >= run.scheduled:
                 raise ValueError(
@@ -243,6 +248,7 @@ class Tracer:
                 )
             if step not in steps:
                 return
+        forward = self.adapter.forward_of(entry, arguments)
         videos = self._guidance.conditional_videos(forward.batch)
         self._prepare_sums(forward, forward.batch - videos.start)
         run.steps_read.append(step)
@@ -253,7 +259,7 @@ class Tracer:
         """Forward hook of the transformer: a pass that is read is complete."""
         if self.tap.videos is not None:
             self.tap.end()
-            self.running_maps.steps += 1
+            self.running_maps.end_pass()
 
     def _refuse_unfinished(self) -> None:
         if self._tap is not None and self._tap.videos is not None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from accelerate import cpu_offload
 from torch import nn
+from torch._dynamo.testing import CompileCounter
 
 import imap_fast
 from imap_fast.maps.names import MAP_NAMES
@@ -180,6 +181,19 @@ def test_a_sequentially_offloaded_model_is_read(architecture: Architecture) -> N
     cpu_offload(transformer, execution_device=torch.device("cpu"))
     assert next(getattr(transformer, architecture.blocks)[0].parameters()).is_meta
     assert_close(traced(architecture, transformer, inputs).imap, expected, 1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fresh_compiler")
+def test_a_compiled_model_is_compiled_once_for_all_steps() -> None:
+    architecture, compiler = ARCHITECTURES["cogvideox"], CompileCounter()
+    transformer, inputs = architecture.transformer(), architecture.draw()
+    compiled, counts = torch.compile(transformer, backend=compiler), []
+    with torch.no_grad(), imap_fast.trace(compiled, architecture.concepts(), **architecture.arguments):
+        for _ in range(4):
+            compiled(**inputs)
+            counts.append(compiler.frame_count)
+    assert counts[1:] == [counts[1]] * 3
 
 
 @pytest.mark.slow

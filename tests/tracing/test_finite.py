@@ -96,7 +96,7 @@ def test_sums_that_overflow_are_refused() -> None:
             module.register_forward_hook(lambda module, args, output: output * 1e25)
     with torch.no_grad(), imap_fast.trace(transformer, architecture.concepts(), layers=[0], top_k=2) as tracer:
         transformer(**inputs)
-    with pytest.raises(ValueError, match="too large for fp32"):
+    with pytest.raises(ValueError, match="too large for sums in fp32"):
         tracer.maps  # noqa: B018
 
 

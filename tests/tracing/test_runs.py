@@ -294,13 +294,19 @@ def test_a_method_that_is_set_inside_stays_and_hides_no_run(pipeline) -> None:
     assert pipeline.encode_prompt is encode_prompt
 
 
-def test_two_prompts_before_a_pass_of_ones_own_are_refused(pipeline) -> None:
-    with torch.no_grad(), imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2, guided=False):
-        pipeline.encode_prompt(PROMPT)
-        pipeline.encode_prompt(PROMPT)
-        pipeline.encode_prompt(OTHER)
-        with pytest.raises(RuntimeError, match="another prompt was encoded"):
-            pipeline.transformer(**ARCHITECTURES["cogvideox"].draw())
+@pytest.mark.parametrize("match", ["concepts", "prompt"])
+def test_two_prompts_before_a_pass_of_ones_own_are_not_mistaken(match: str, pipeline) -> None:
+    inputs = ARCHITECTURES["cogvideox"].draw()
+    read = {"layers": [1], "top_k": 2, "guided": False, "match": match}
+    with torch.no_grad(), imap_fast.trace(pipeline, ["cat", "grass"], **read) as tracer:
+        for prompt in (PROMPT, PROMPT, OTHER):
+            pipeline.encode_prompt(prompt)
+        if match == "prompt":
+            with pytest.raises(RuntimeError, match="another prompt was encoded"):
+                pipeline.transformer(**inputs)
+        else:
+            pipeline.transformer(**inputs)
+            assert tracer.maps.settings["prompt"] is None
 
 
 def test_a_text_of_another_length_than_at_the_start_is_refused(architecture: Architecture) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imap_fast.maps.allowed_values import MOST_PIXELS
 from imap_fast.models.real_video.noise import Noise
 
 
@@ -49,6 +50,8 @@ class VideoForward(ABC):
         self.height, self.width = height or own_height, width or own_width
         patch = pipeline.vae_scale_factor_spatial * self.patch_size
         for name, size in (("height", self.height), ("width", self.width)):
+            if size > MOST_PIXELS:
+                raise ValueError(f"{name}={size} is not possible; give at most {MOST_PIXELS} pixels")
             if size < patch or size % patch:
                 nearest = max(round(size / patch), 1) * patch
                 raise ValueError(f"{name}={size} is no multiple of the model's patch of {patch} pixels; try {nearest}")
