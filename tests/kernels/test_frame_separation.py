@@ -147,3 +147,23 @@ def test_says_what_does_not_fit():
         motion_heads(torch.zeros(3), score="ward", top_k=1)
     with pytest.raises(ValueError, match="top_k is 4; choose between 1 and the number of heads, 3"):
         motion_heads(torch.zeros(3), score="chi", top_k=4)
+
+
+def test_davies_bouldin_of_each_head_by_itself(backend):
+    """Scikit-learn's rule: hardly any spread, or hardly any distance, is none. The third head is ordinary."""
+    frames, patches, dim = 3, 4, 64
+    features = draw_features(3, frames, patches, dim, seed=5)
+    by_frame = features.view(3, frames, patches, dim)
+    by_frame[0] = 1e-3 * by_frame[0, :, :1] + 1e-10 * by_frame[0]
+    half = 1e-6 * by_frame[1, :, ::2]
+    by_frame[1] = torch.cat([half, -half], 1) + 1e-10 * torch.arange(frames, device=DEVICE)[:, None, None]
+    scores = frame_separation(features, frames=frames, score="dbi", backend=backend)
+    assert scores[:2].tolist() == [0, 0]
+    assert_close(scores[2:], scikit_learn(features[2:], frames, "dbi"), 2e-5)
+
+
+def test_distances_of_many_frames_far_from_zero(backend):
+    """From 26 frames on, torch finds distances by a product that loses digits, unless it is told not to."""
+    features = draw_features(2, 30, 3, 64, seed=6, mean=1e3)
+    scores = frame_separation(features, frames=30, score="dbi", backend=backend)
+    assert_close(scores, scikit_learn(features, 30, "dbi"), 1e-4)

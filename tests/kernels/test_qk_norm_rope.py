@@ -139,3 +139,16 @@ def test_says_what_does_not_fit():
     refused(ValueError, "text is 9, but there are 8 rows", text=9)
     refused(ValueError, r"cosine has shape \[4, 8\]; expected \[5, 8\]", rotary=(cosine[1:], sine[1:]))
     refused(TypeError, "sine is torch.float64", rotary=(cosine, sine.double()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_each_value_of_the_reference_is_rounded_once(dtype):
+    """Norm and rotation both compute in fp32: no error exceeds half a step of the dtype, and a little.
+
+    Triton's interpreter rounds to bfloat16 by cutting off.
+    """
+    query, key, norms, rotary = draw(2, 2, 5, 12, 64, dtype)
+    expected = exact(query, norms["query_norm"], rotary, 5)
+    qk_norm_rope(query, key, **norms, eps=EPS, rotary=rotary, text=5, backend="reference")
+    step = torch.finfo(dtype).eps * expected.abs()
+    assert ((query.double() - expected).abs() <= 0.51 * step + 1e-5).all()

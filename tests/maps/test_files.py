@@ -186,6 +186,14 @@ def test_the_layout_in_memory_does_not_show_in_the_file(tmp_path):
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "other.npz").read_bytes()
 
 
+def test_a_file_of_more_than_2_gib_can_be_written(tmp_path, monkeypatch):
+    """Such members need a longer header; here from 100 bytes on."""
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100)
+    maps = full_maps()
+    maps.save(tmp_path / "maps.npz")
+    assert torch.equal(SaliencyMaps.load(tmp_path / "maps.npz").imap, maps.imap)
+
+
 # What only a .safetensors can be.
 
 
