@@ -25,7 +25,7 @@ lint: $(INSTALLED)  ## style, import contracts, types, docs
 
 MUTANTS := outputs/mutants
 
-mutants: $(INSTALLED)  ## does a test fail if the code is wrong? It changes the core line by line: hours
+mutants: $(INSTALLED)  ## does a test fail if the code is wrong? It changes the core line by line, which is slow
 	$(BIN)/pip install --quiet --editable '.[mutants]' --constraint constraints.txt
 	mkdir -p $(MUTANTS)
 	cp -r imap_fast kernels/imap_kernels tests benchmarks pyproject.toml README.md $(MUTANTS)

@@ -22,7 +22,7 @@ class KeptValue(Generic[Value]):
         self._made_of: tuple[Tensor, int, tuple[object, ...], Value] | None = None
 
     def forget(self) -> None:
-        """Compute the value anew next time. Changes through `.data` or NumPy cannot be seen."""
+        """Compute the value anew next time, because changes through `.data` or NumPy cannot be seen."""
         self._made_of = None
 
     def of(self, tensor: Tensor, *arguments: object) -> Value:
