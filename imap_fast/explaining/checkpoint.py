@@ -69,7 +69,7 @@ class Checkpoint:
             return
         self.state = state
         for name, stored in state.arrays.items():
-            self._digests[name] = verified_digest(folder / f"{name}.npy", stored, is_complete=state.finished)
+            self._digests[name] = verified_digest(folder / f"{name}.npy", stored, is_complete=False)
 
     def _recorded(self, folder: Path) -> RunState | None:
         state = read_run(folder)

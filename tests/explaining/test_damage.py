@@ -175,10 +175,12 @@ def test_a_header_that_claims_terabytes_is_refused_before_anything_is_mapped(fin
         SaliencyMaps.load(finished)
 
 
-def test_arrays_without_their_state_are_no_new_run(pipeline, finished) -> None:
-    (finished / STATE).unlink()
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_array_without_its_state_is_no_new_run(name: str, pipeline, finished) -> None:
+    for path in (finished / STATE, *(finished / other for other in ARRAYS if other != name)):
+        path.unlink()
     before = contents(finished)
-    with pytest.raises(ValueError, match=rf"state\.safetensors is missing beside imap\.npy{REMEDY}"):
+    with pytest.raises(ValueError, match=rf"state\.safetensors is missing beside {name}{REMEDY}"):
         explain(pipeline, finished)
     assert contents(finished) == before
 

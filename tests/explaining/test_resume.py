@@ -55,7 +55,7 @@ def same(one: SaliencyMaps, other: SaliencyMaps) -> bool:
 
 @pytest.fixture(scope="module")
 def in_one_go(pipeline, video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whole") / "run"
+    folder = tmp_path_factory.mktemp("whole") / "new" / "run"
     explain(pipeline, video, folder)
     return folder
 
@@ -258,7 +258,7 @@ def test_a_finished_run_is_not_repeated(pipeline, video, in_one_go, monkeypatch)
     ids=["steps", "overlap", "layers", "generator"],
 )
 def test_other_settings_are_refused_by_name(changed: dict, says: str, pipeline, video, in_one_go) -> None:
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=f"{in_one_go} holds a run with other settings: .*{says}"):
         explain(pipeline, video, in_one_go, **changed)
 
 

@@ -16,7 +16,7 @@ from imap_fast.upsampling.latent_time import LatentTime
 @st.composite
 def cuts(draw: st.DrawFn) -> Windows:
     """Windows of two latent frames at least."""
-    r, p = draw(st.sampled_from([(1, 1), (4, 1), (8, 1), (4, 2)]))
+    r, p = draw(st.sampled_from([(1, 1), (4, 1), (8, 1), (4, 2), (2, 3)]))
     latents = draw(st.integers(p + 1, 14))
     return Windows((latents - 1) * r + 1, draw(st.integers(1, -(-latents // p) - 1)), r, p)
 

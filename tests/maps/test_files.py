@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -81,6 +81,10 @@ def test_what_would_be_refused_is_not_written(suffix, tmp_path):
         getattr(maps, name)[0, 0] = float("nan")
         with pytest.raises(ValueError, match=f"{name} has values that are not finite; run the model in another dtype"):
             maps.save(tmp_path / f"maps{suffix}")
+    maps = make_maps()
+    maps.settings["fps"] = float("nan")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        maps.save(tmp_path / f"maps{suffix}")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -209,6 +213,16 @@ def test_without_its_digest_it_is_refused(tmp_path):
     arrays["map.imap"][0, 0, 0, 0] += 1
     save_file(arrays, path, metadata)
     assert_refused(path, "sha256")
+
+
+def test_a_full_disk_is_an_error_of_the_file_system(tmp_path, monkeypatch):
+    def full(*arguments: object) -> None:
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr("imap_fast.maps.storage.save_file", full)
+    with pytest.raises(OSError, match=r"maps\.safetensors cannot be written \(No space left on device\)"):
+        full_maps().save(tmp_path / "maps.safetensors")
+    assert list(tmp_path.iterdir()) == []
 
 
 # Of the file system.

@@ -52,7 +52,7 @@ def read(maps: RunningMaps, steps) -> RunningMaps:
     for layers in steps:
         for (layer, video), (query, features, text) in layers.items():
             maps.add_layer(layer, video, query, features, text, text)
-        maps.steps += 1
+        maps.end_pass()
     return maps
 
 
