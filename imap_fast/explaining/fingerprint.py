@@ -13,6 +13,8 @@ import torch
 from diffusers.configuration_utils import ConfigMixin
 from torch import Tensor, nn
 
+from imap_fast.models.stored_weights import StoredWeights
+
 SAMPLES = 64
 """About as many values of a tensor are read."""
 
@@ -107,6 +109,7 @@ def _weights(model: str, module: nn.Module) -> Iterator[_Weight]:
     """The tensors of the state dict of a model, except those of adapters that do not run."""
     tuner = getattr(sys.modules.get("peft.tuners.tuners_utils"), "BaseTunerLayer", ())
     tuned = {path: _running_adapters(layer) for path, layer in module.named_modules() if isinstance(layer, tuner)}
+    stored_weights = StoredWeights(module)
     for path, layer in module.named_modules():
         buffers = {name: layer._buffers[name] for name in layer._buffers.keys() - layer._non_persistent_buffers_set}
         for name, tensor in {**layer._parameters, **dict(sorted(buffers.items()))}.items():
@@ -116,9 +119,9 @@ def _weights(model: str, module: nn.Module) -> Iterator[_Weight]:
             place, adapter, scale = _place(names, tuned)
             if adapter is not None and scale is None:
                 continue
-            for stored in _plain_tensors(_loaded(layer, name, tensor, model)):
-                description = f"{place} {stored.dtype} {list(stored.shape)}"
-                yield _Weight(model, adapter, scale or 0.0, description, _sample(stored))
+            for plain in _plain_tensors(stored_weights.of(layer, name)):
+                description = f"{place} {plain.dtype} {list(plain.shape)}"
+                yield _Weight(model, adapter, scale or 0.0, description, _sample(plain))
 
 
 def _running_adapters(layer: Any) -> dict[str, float]:
@@ -147,18 +150,6 @@ def _place(names: tuple[str, ...], tuned: dict[str, dict[str, float]]) -> tuple[
             continue
         kept.append(name)
     return ".".join(kept), None, None
-
-
-def _loaded(layer: nn.Module, name: str, tensor: Tensor, model: str) -> Tensor:
-    """A tensor, or what accelerate keeps of it in a hook while its layer does not run."""
-    if not tensor.is_meta:
-        return tensor
-    hook = getattr(layer, "_hf_hook", None)
-    for each in getattr(hook, "hooks", (hook,)):
-        kept = getattr(each, "weights_map", None)
-        if kept is not None and name in kept:
-            return kept[name]
-    raise ValueError(f"the weights of the {model} are not loaded ({name} is on the device meta); load them first")
 
 
 def _plain_tensors(tensor: Tensor) -> Iterator[Tensor]:

@@ -19,6 +19,7 @@ from imap_fast.models.forward import Forward
 from imap_fast.models.joint_attention import JointAttention
 from imap_fast.models.kept_value import KeptValue
 from imap_fast.models.real_video.cogvideox import CogVideoXForward
+from imap_fast.models.stored_weights import StoredWeights
 from imap_fast.models.tap import LayerReader, Tap, TapSettings
 from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_lengths, check_text_encoder
 from imap_fast.text.prompt_tokens import PromptTokens
@@ -32,7 +33,7 @@ class CogVideoXTap(Tap):
         settings: as in `Tap`, like `concepts` and `reader`.
         concepts: text embeddings `[C, D_text]`, or None.
         reader: called for each layer that is read.
-        patch_embed: of the transformer, with its text projection.
+        transformer: has the text projection of the concepts.
         distinct: `distinct_rows` of its learned positions.
     """
 
@@ -41,28 +42,29 @@ class CogVideoXTap(Tap):
         settings: TapSettings,
         concepts: Tensor | None,
         reader: LayerReader,
-        patch_embed: nn.Module,
+        transformer: Any,
         distinct: KeptValue[tuple[Tensor, Tensor]],
     ) -> None:
         super().__init__(settings, concepts, reader)
-        self.patch_embed: Any = patch_embed
+        self.transformer = transformer
         self._distinct = distinct
         self._positions: TextPositions | None = None
 
     def begin(self, videos: slice, forward: Forward) -> None:
         super().begin(videos, forward)
-        embed, latents = self.patch_embed, forward.arguments["hidden_states"]
+        embed, latents = self.transformer.patch_embed, forward.arguments["hidden_states"]
         frames = (latents.shape[1] - 1) * embed.temporal_compression_ratio + 1
         self._positions = None
         # For other lengths, the model computes positions, which are zero for text.
         if embed.use_learned_positional_embeddings and frames == embed.sample_frames and self.concepts is not None:
             named = len(self.concepts)
-            padding, counts = self._distinct.of(embed.pos_embedding, named, forward.text_length)
-            self._positions = TextPositions(embed.pos_embedding[0, :named], padding, counts)
+            positions = StoredWeights(self.transformer).of(embed, "pos_embedding")
+            padding, counts = self._distinct.of(positions, named, forward.text_length)
+            self._positions = TextPositions(positions[0, :named], padding, counts)
 
     def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
         named, padding = len(concepts), self.forward.text_length - len(concepts)
-        rows = self.patch_embed.text_proj(F.pad(concepts.to(like), (0, 0, 0, min(padding, 1))))
+        rows = self.transformer.patch_embed.text_proj(F.pad(concepts.to(like), (0, 0, 0, min(padding, 1))))
         multiplicity = torch.where(torch.arange(len(rows), device=rows.device) < named, 1.0, float(padding)).float()
         if self._positions is not None:
             positions = self._positions
@@ -189,16 +191,23 @@ def is_fast(query: Tensor, chosen: bool | None) -> bool:
 def fits_qk_norm_rope(query_norm: nn.Module | None, key_norm: nn.Module | None, rows: Tensor) -> bool:
     """Whether `qk_norm_rope` can compute this QK norm: a LayerNorm, its weights on the device of the rows, no gradient.
 
-    With offloading or layerwise casting, a hook brings the weights to the device or dtype only while the norm runs.
+    A hook may change what the norm computes. With offloading or layerwise casting, it brings the weights to the device
+    or dtype only while the norm runs.
     """
     return not rows.requires_grad and all(
         type(norm) is nn.LayerNorm
+        and not has_hooks(norm)
         and norm.bias is not None
         and norm.weight.device == rows.device
         and norm.weight.dtype in (torch.float32, rows.dtype)
         and norm.eps == getattr(query_norm, "eps", None)
         for norm in (query_norm, key_norm)
     )
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether more runs than the module itself; accelerate and diffusers replace its `forward`."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in module.__dict__)
 
 
 class Adapter(adapter.Adapter):
@@ -240,7 +249,7 @@ class Adapter(adapter.Adapter):
         return frames, height, width
 
     def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
-        return CogVideoXTap(settings, concepts, reader, self.transformers[0].patch_embed, self._distinct)
+        return CogVideoXTap(settings, concepts, reader, self.transformers[0], self._distinct)
 
     @torch.no_grad()
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:

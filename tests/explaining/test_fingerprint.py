@@ -21,6 +21,7 @@ from imap_fast.explaining.run_options import refuse_other_options
 from imap_fast.loading import memory_modes, placement, quantization
 from tests.architectures import Architecture
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
+from tests.offloading import offload_to_disk
 from tests.pipelines import PIPELINES
 from tests.tiny import tiny_pipeline
 
@@ -143,19 +144,35 @@ def test_it_is_the_same_in_every_memory_mode_before_and_after_a_run(mode: str, b
     assert fingerprint_of(pipeline) == before
 
 
-def test_adapters_are_found_when_they_are_offloaded() -> None:
+def test_adapters_are_found_when_they_are_offloaded(tmp_path) -> None:
     pipeline = tiny_pipeline()
     add_lora(pipeline.transformer)
     on_device = fingerprint_of(pipeline)
     sequential_offload(pipeline)
     assert fingerprint_of(pipeline) == on_device
     remove_hook_from_submodules(pipeline.transformer)
+    offload_to_disk(pipeline.transformer, tmp_path)
+    assert fingerprint_of(pipeline) == on_device
+
+
+@pytest.mark.parametrize("offload_type", ["block_level", "leaf_level"])
+def test_weights_on_disk_are_read_there(offload_type: str, before: dict, tmp_path) -> None:
+    pipeline = tiny_pipeline()
+    offload_to_disk(pipeline.transformer, tmp_path, offload_type=offload_type)
+    assert fingerprint_of(pipeline) == before
+    imap_fast.explain(pipeline, clip(), *ARGUMENTS, **READ)
+    assert fingerprint_of(pipeline) == before
+    next(tmp_path.iterdir()).unlink()
+    with pytest.raises(OSError, match="No such file"):
+        fingerprint_of(pipeline)
 
 
 def test_weights_that_are_nowhere_are_refused() -> None:
     pipeline = tiny_pipeline()
     pipeline.vae.to("meta")
-    with pytest.raises(ValueError, match=r"the weights of the vae are not loaded \(.* is on the device meta\)"):
+    with pytest.raises(
+        ValueError, match=r"the weights of the AutoencoderKLCogVideoX are not loaded \(.* is on the device meta\)"
+    ):
         fingerprint_of(pipeline)
 
 

@@ -105,6 +105,19 @@ def test_gradients_flow_by_stock_arithmetic(calls: list) -> None:
     assert transformer.transformer_blocks[0].attn1.to_q.weight.grad.norm() > 0
 
 
+def test_a_norm_with_a_hook_runs_as_it_is(calls: list) -> None:
+    transformer, inputs = ROTARY.transformer(), ROTARY.draw(batch=2)
+    first, second, third = (block.attn1.norm_q for block in transformer.transformer_blocks[:3])
+    first.register_forward_hook(lambda module, args, output: 2 * output)
+    second.register_forward_pre_hook(lambda module, args: (args[0] + 1,))
+    stock_forward = third.forward
+    third.forward = lambda rows: stock_forward(rows) + 1  # as the hooks of accelerate and diffusers do
+    expected, _ = run(transformer, inputs, fast_attention=False)
+    found, _ = run(transformer, inputs, fast_attention=True)
+    assert_close(found, expected, 1e-5)
+    assert len(calls) == len(transformer.transformer_blocks) - 3
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("fresh_compiler")
 def test_a_compiled_model_is_fast_without_a_graph_break() -> None:

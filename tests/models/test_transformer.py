@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from imap_fast.tracing import running_maps
 from imap_fast.tracing.trace import Tracer
 from tests.architectures import ARCHITECTURES, TEXT, Architecture
 from tests.assertions import assert_close
+from tests.offloading import offload_to_disk
 from tests.precision import doubled, in_fp64
 from tests.tiny import tiny_transformer
 
@@ -110,7 +112,9 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> list[ConceptStream]:
 
 # For another length than its own, 3 latent frames, the model has no learned positions.
 @pytest.mark.parametrize(("frames", "carried"), [(3, 5), (4, 4)])
-def test_learned_positions_keep_unequal_padding_apart(frames: int, carried: int, streams: list[ConceptStream]) -> None:
+def test_learned_positions_keep_unequal_padding_apart(
+    frames: int, carried: int, streams: list[ConceptStream], tmp_path: Path
+) -> None:
     transformer = tiny_transformer(use_rotary_positional_embeddings=True, use_learned_positional_embeddings=True)
     with torch.no_grad():
         transformer.patch_embed.pos_embedding[:, 5:12] += torch.randn(1, 1, 64)
@@ -136,6 +140,9 @@ def test_learned_positions_keep_unequal_padding_apart(frames: int, carried: int,
     # The prompt as concepts begins like the prompt.
     maps(text[0])
     assert_close(streams[-1].rows, prompts[-1], 1e-12)
+    # On disk, memory holds any values.
+    offload_to_disk(transformer, tmp_path)
+    assert_close(maps(concepts).imap, collapsed.imap, 1e-12)
 
 
 def test_training_mode_gradients_and_checkpointing(architecture: Architecture) -> None:
