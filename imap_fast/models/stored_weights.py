@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 from torch import Tensor, nn
@@ -51,7 +52,7 @@ def _files_of(module: nn.Module) -> list[tuple[Tensor, tuple[Path, str]]]:
     registry = vars(module).get("_diffusers_hook")
     found = []
     for hook in () if registry is None else registry.hooks.values():
-        group = getattr(hook, "group", None)
+        group: Any = getattr(hook, "group", None)
         if getattr(group, "_is_offloaded_to_disk", False):
             path = Path(group.safetensors_file_path)
             found += [(tensor, (path, key)) for tensor, key in group.tensor_to_key.items()]

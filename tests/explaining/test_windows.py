@@ -105,6 +105,25 @@ def test_a_latent_frame_has_the_same_noise_in_every_window() -> None:
     assert abs(whole.mean()) < 0.2
 
 
+@pytest.mark.parametrize(
+    ("length", "compression", "possible"),
+    [(1, 4, [0]), (1, 1, [0]), (2, 1, [0, 1]), (3, 1, [0, 1, 2]), (3, 2, [1]), (9, 4, [1, 2]), (9, 8, [1])],
+)
+def test_possible_overlaps(length: int, compression: int, possible: list[int]) -> None:
+    """Fewer would lose frames: of its first latent frame, a window reads only the last video frame."""
+    for overlap in range(-1, 5):
+        if overlap in possible:
+            assert Windows(length, overlap, compression).overlap == overlap
+        else:
+            with pytest.raises(ValueError, match=f"give {possible[0]} to {possible[-1]}"):
+                Windows(length, overlap, compression)
+
+
+@pytest.mark.parametrize(("length", "overlap"), [(1, 0), (5, 1), (17, 2), (49, 4), (81, 7)])
+def test_a_third_of_a_window_overlaps_by_default(length: int, overlap: int) -> None:
+    assert Windows(length, None, 4).overlap == overlap
+
+
 @pytest.mark.parametrize(("length", "overlap", "says"), [(0, 0, "window=0"), (17, 5, "overlap=5"), (17, 0, "1 to 4")])
 def test_impossible_windows(length: int, overlap: int, says: str) -> None:
     with pytest.raises(ValueError, match=says):
