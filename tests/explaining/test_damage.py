@@ -185,29 +185,31 @@ def test_an_array_without_its_state_is_no_new_run(name: str, pipeline, finished)
     assert contents(finished) == before
 
 
-FORGED = {
-    "windows": -1,
-    "latent_frames": 6,
-    "num_frames": "25",
-    "windows_per_batch": 0,
-    "finished": 1,
-    "record": [],
-    "options": None,
-    "arrays": {},
-    "unknown": 1,
-}
+FORGED = [
+    ("windows", -1, "windows: Input should be greater"),
+    ("latent_frames", 6, "Value error, arrays do not have 6 latent frames"),
+    ("num_frames", "25", "num_frames: Input should be a valid integer"),
+    ("windows_per_batch", 0, "windows_per_batch: Input should be greater"),
+    ("finished", 1, "finished: Input should be a valid boolean"),
+    ("record", [], "record: Input should be a valid dictionary"),
+    ("options", None, "options: Input should be a valid dictionary"),
+    ("arrays", {}, "Value error, it names the maps"),
+    ("unknown", 1, "unknown: Extra inputs are not permitted"),
+]
 
 
-@pytest.mark.parametrize("name", FORGED)
-def test_a_state_with_an_impossible_field_is_refused(name: str, pipeline, finished, monkeypatch) -> None:
+@pytest.mark.parametrize(("name", "value", "says"), FORGED, ids=[name for name, *_ in FORGED])
+def test_a_state_with_an_impossible_field_is_refused(
+    name: str, value: object, says: str, pipeline, finished, monkeypatch
+) -> None:
     """Though its digest is right."""
     state = read_state(finished)
-    forged = state.model_dump() | {name: FORGED[name]}
+    forged = state.model_dump() | {name: value}
     with monkeypatch.context() as patched:
         patched.setattr(RunState, "model_dump", lambda _: forged)
         write_state(finished, state)
     for attempt in (lambda: SaliencyMaps.load(finished), lambda: explain(pipeline, finished)):
-        with pytest.raises(ValueError, match=rf"state\.safetensors is damaged: .*{REMEDY}"):
+        with pytest.raises(ValueError, match=rf"state\.safetensors is damaged: {says}.*{REMEDY}"):
             attempt()
 
 
@@ -230,6 +232,14 @@ def test_a_state_of_wild_json_is_damaged(unfinished) -> None:
         with pytest.raises(ValueError, match=r"state\.safetensors is damaged: ") as told:
             read_state(unfinished)
         assert len(str(told.value)) < 600
+
+
+def test_another_value_in_a_state_is_damage(unfinished) -> None:
+    content = bytearray((unfinished / STATE).read_bytes())
+    content[-1] ^= 1
+    (unfinished / STATE).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"damaged: its content is not what was written{REMEDY}"):
+        read_state(unfinished)
 
 
 @pytest.mark.slow
