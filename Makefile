@@ -30,7 +30,7 @@ mutants: $(INSTALLED)  ## does a test fail if the code is wrong? It changes the 
 	mkdir -p $(MUTANTS)
 	cp -r imap_fast kernels/imap_kernels tests benchmarks pyproject.toml README.md $(MUTANTS)
 	cd $(MUTANTS) && OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/mutmut run
-	cd $(MUTANTS) && $(CURDIR)/$(BIN)/mutmut results
+	cd $(MUTANTS) && $(CURDIR)/$(BIN)/python $(CURDIR)/tests/mutants/survivors.py
 
 $(INSTALLED): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; make PYTHON=python3.12")'

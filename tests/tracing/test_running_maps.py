@@ -14,7 +14,7 @@ LAYERS, VIDEOS, STEPS, TOP_K = (1, 4), 2, 3, 2
 TOKENS = 3 * 2 * 4
 
 
-def running_maps(score: str = "chi") -> RunningMaps:
+def running_maps(score: str = "chi", given_heads: tuple[tuple[int, ...], ...] | None = None) -> RunningMaps:
     return RunningMaps(
         maps=("imap", "gramcol", "cross_attention", "concept_attention"),
         num_text=KEYS,
@@ -25,7 +25,7 @@ def running_maps(score: str = "chi") -> RunningMaps:
         heads=HEADS,
         head_score=score,
         top_k=TOP_K,
-        given_heads=None,
+        given_heads=given_heads,
         normalize="none",
         backend="reference",
         device=torch.device("cpu"),
@@ -89,3 +89,13 @@ def test_votes_count_before_the_mean_score() -> None:
     votes, scores = torch.tensor([1.0, 2, 0, 2, 1]), torch.tensor([9.0, 1, 8, 2, 7])
     assert most_chosen(votes, scores, head_score="chi", top_k=4).tolist() == [3, 1, 0, 4]
     assert most_chosen(votes, scores, head_score="dbi", top_k=4).tolist() == [1, 3, 4, 0]
+
+
+def test_given_heads_are_taken_instead_of_the_best(steps) -> None:
+    given = ((4, 0), (1, 2))
+    maps = read(running_maps(given_heads=given), steps)
+    assert maps.selected_heads().sort().values.tolist() == [[sorted(heads) for heads in given]] * VIDEOS
+    for position, heads in enumerate(given):
+        assert maps.chosen_sum[:, position, list(heads)].eq(STEPS).all()
+    assert_close(maps.head_scores(), read(running_maps(), steps).head_scores(), 0)
+    assert not torch.equal(maps.means()["imap"], read(running_maps(), steps).means()["imap"])
