@@ -12,9 +12,12 @@ from tests.assertions import assert_close
 GRID, HEADS, KEYS, DIM = (3, 2, 4), 5, 4, 8
 LAYERS, VIDEOS, STEPS, TOP_K = (1, 4), 2, 3, 2
 TOKENS = 3 * 2 * 4
+CPU = torch.device("cpu")
 
 
-def running_maps(score: str = "chi", given_heads: tuple[tuple[int, ...], ...] | None = None) -> RunningMaps:
+def running_maps(
+    score: str = "chi", given_heads: tuple[tuple[int, ...], ...] | None = None, device: torch.device = CPU
+) -> RunningMaps:
     return RunningMaps(
         maps=("imap", "gramcol", "cross_attention", "concept_attention"),
         num_text=KEYS,
@@ -28,7 +31,7 @@ def running_maps(score: str = "chi", given_heads: tuple[tuple[int, ...], ...] | 
         given_heads=given_heads,
         normalize="none",
         backend="reference",
-        device=torch.device("cpu"),
+        device=device,
     )
 
 
@@ -99,3 +102,23 @@ def test_given_heads_are_taken_instead_of_the_best(steps) -> None:
         assert maps.chosen_sum[:, position, list(heads)].eq(STEPS).all()
     assert_close(maps.head_scores(), read(running_maps(), steps).head_scores(), 0)
     assert not torch.equal(maps.means()["imap"], read(running_maps(), steps).means()["imap"])
+
+
+def test_what_is_kept_is_on_the_device_in_its_own_dtype() -> None:
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        maps = running_maps(given_heads=((4, 0), (1, 2)), device=torch.device("meta"))
+    finally:
+        torch.set_default_dtype(default)
+    kept = {name: value for name, value in vars(maps).items() if isinstance(value, torch.Tensor)}
+    assert {value.device.type for value in kept.values()} == {"meta"}
+    assert {name: value.dtype for name, value in kept.items()} == {
+        "given_heads": torch.int64,
+        "contrast_sum": torch.float32,
+        "baseline_sum": torch.float32,
+        "score_sum": torch.float32,
+        "chosen_sum": torch.float32,
+        "_first_not_finite": torch.int64,
+        "_first_of_pass": torch.int64,
+    }
