@@ -8,6 +8,8 @@ fp32, such as RoPE and timestep embeddings, but in the same way both times.)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -41,3 +43,14 @@ def lead(scores: torch.Tensor, best: int = 1) -> float:
     """
     ordered = scores.sort(dim=-1, descending=True).values
     return ((ordered[..., best - 1] - ordered[..., best]) / scores.abs().amax(-1)).min().item()
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """What users set with `torch.set_default_dtype`."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

@@ -224,7 +224,7 @@ class Explainer:
             checkpoint.append(blender.add(begin, values))
             # The votes for a head are its rank in each window.
             votes = torch.zeros_like(window.head_scores)
-            votes.scatter_(-1, window.selected_heads, torch.arange(top_k, 0, -1.0).expand(len(votes), -1))
+            votes.scatter_(-1, window.selected_heads, torch.arange(top_k, 0, -1).to(votes).expand(len(votes), -1))
             for name, counted in (("head_scores", window.head_scores), ("votes", votes)):
                 state.tensors[name] = state.tensors.get(name, 0) + counted
             state.windows += 1

@@ -50,12 +50,13 @@ def second_eigenvalues(query: Tensor, key: Tensor, **options: Any) -> Tensor:
     if not (query.isfinite().all() and key.isfinite().all()):
         raise ValueError("queries or keys are not finite, so there is no λ₂; run the model in another dtype")
     basis = query.new_full((*heads, tokens, 1), tokens**-0.5)
-    start = torch.randn(tokens, 1, generator=torch.Generator().manual_seed(0))
+    start = torch.randn(tokens, 1, dtype=torch.float32, generator=torch.Generator().manual_seed(0))
     vector, _ = _orthogonalize(basis, start.to(query.device))
 
     products = min(PRODUCTS, tokens - 1)
     projected = torch.zeros(*heads, products + 1, products, dtype=torch.float64)
-    modulus, residual = torch.zeros(heads), torch.full(heads, torch.inf)
+    modulus = torch.zeros(heads, dtype=torch.float32)
+    residual = torch.full_like(modulus, torch.inf)
     for size in range(1, products + 1):
         basis = torch.cat([basis, vector], dim=-1)
         # Values as wide as the keys: for other widths torch does not use its fused kernels, and forms the matrix.

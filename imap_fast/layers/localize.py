@@ -107,5 +107,5 @@ def patches_inside(
     latent = (torch.arange(len(mask)) + temporal_compression - 1) // temporal_compression
     padding = grid[0] * patch_size_t - 1 - int(latent[-1])
     index = (latent + padding) // patch_size_t
-    total = torch.zeros(grid).index_add_(0, index, covered)
+    total = torch.zeros(grid, dtype=torch.float32).index_add_(0, index, covered)
     return (total / index.bincount(minlength=grid[0])[:, None, None] >= 0.5).flatten().numpy()

@@ -65,7 +65,7 @@ class CogVideoXTap(Tap):
     def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
         named, padding = len(concepts), self.forward.text_length - len(concepts)
         rows = self.transformer.patch_embed.text_proj(F.pad(concepts.to(like), (0, 0, 0, min(padding, 1))))
-        multiplicity = torch.where(torch.arange(len(rows), device=rows.device) < named, 1.0, float(padding)).float()
+        multiplicity = torch.where(torch.arange(len(rows), device=rows.device) < named, 1, padding).float()
         if self._positions is not None:
             positions = self._positions
             rows = torch.cat([rows[:named] + positions.named.to(rows), rows[named:] + positions.padding.to(rows)])

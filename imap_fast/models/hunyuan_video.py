@@ -51,7 +51,7 @@ class HunyuanVideoTap(Tap):
         is_named = torch.arange(named + carried, device=like.device) < named
         timestep = self.forward.arguments["timestep"][self.videos]
         rows = self.transformer.context_embedder(rows, timestep, is_named.expand(len(like), -1))
-        return ConceptStream(rows, torch.where(is_named, 1.0, float(padding)).float())
+        return ConceptStream(rows, torch.where(is_named, 1, padding).float())
 
 
 class TappedAttention(JointAttention):

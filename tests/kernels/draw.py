@@ -24,6 +24,6 @@ def draw_rows(
 
 def draw_multiplicity(keys: int, *, padding: int) -> torch.Tensor:
     """Ones, and `padding` for the last of several keys."""
-    multiplicity = torch.ones(keys, device=DEVICE)
+    multiplicity = torch.ones(keys, dtype=torch.float32, device=DEVICE)
     multiplicity[1:][-1:] = padding
     return multiplicity

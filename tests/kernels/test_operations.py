@@ -10,6 +10,7 @@ from imap_kernels import concept_attention, frame_separation, gram_column, head_
 from tests.assertions import assert_close
 from tests.device import DEVICE
 from tests.kernels.draw import draw_multiplicity, draw_rows
+from tests.precision import default_dtype
 
 
 def layer(query, features, concept, maps, baseline, backend):
@@ -19,7 +20,7 @@ def layer(query, features, concept, maps, baseline, backend):
     index = qk_match(query, concept, frames=3, backend=backend)
     scores = frame_separation(features, frames=3, backend=backend)
     heads = motion_heads(scores, score="chi", top_k=2)
-    weights = torch.ones(2, len(features), device=features.device)
+    weights = torch.ones(2, len(features), dtype=torch.float32, device=features.device)
     weights[1] = torch.zeros_like(weights[1]).scatter(0, heads, 0.5)
     gram_column(features, index, multiplicity=multiplicity, head_weights=weights, out=maps, backend=backend)
     head_similarity(rows, features, multiplicity=multiplicity, out=baseline, scale=1.0, backend=backend)
@@ -70,6 +71,15 @@ def test_is_registered_as_it_behaves(name):
     }[name]
     results = torch.library.opcheck(getattr(torch.ops.imap_kernels, name).default, (*arguments, "reference"))
     assert set(results.values()) == {"SUCCESS"}
+
+
+def test_defaults_of_torch_change_nothing(backend):
+    expected, found = draw_layer(), draw_layer()
+    scores = layer(*expected, backend)
+    with default_dtype(torch.float16), torch.device("meta"):
+        assert_close(layer(*found, backend), scores, 0)
+    for result, value in zip(found[3:], expected[3:], strict=True):
+        assert_close(result, value, 0)
 
 
 def test_keeps_no_gradient(backend):

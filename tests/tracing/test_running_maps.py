@@ -8,6 +8,7 @@ import torch
 from imap_fast.tracing.running_maps import RunningMaps, TextRows, most_chosen
 from imap_kernels import SCORES, frame_separation, motion_heads
 from tests.assertions import assert_close
+from tests.precision import default_dtype
 
 GRID, HEADS, KEYS, DIM = (3, 2, 4), 5, 4, 8
 LAYERS, VIDEOS, STEPS, TOP_K = (1, 4), 2, 3, 2
@@ -105,12 +106,8 @@ def test_given_heads_are_taken_instead_of_the_best(steps) -> None:
 
 
 def test_what_is_kept_is_on_the_device_in_its_own_dtype() -> None:
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
+    with default_dtype(torch.float64):
         maps = running_maps(given_heads=((4, 0), (1, 2)), device=torch.device("meta"))
-    finally:
-        torch.set_default_dtype(default)
     kept = {name: value for name, value in vars(maps).items() if isinstance(value, torch.Tensor)}
     assert {value.device.type for value in kept.values()} == {"meta"}
     assert {name: value.dtype for name, value in kept.items()} == {

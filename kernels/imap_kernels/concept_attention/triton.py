@@ -35,8 +35,8 @@ def concept_attention(
     rows = triton.cdiv(tokens, min(triton.cdiv(PROGRAMS, heads * tiles), triton.cdiv(tokens, SMALLEST_PART)))
     parts = triton.cdiv(tokens, rows)
 
-    mean = torch.empty(heads, parts, keys, dim, device=query.device)
-    weight = torch.empty(heads, parts, keys, device=query.device)
+    mean = torch.empty(heads, parts, keys, dim, dtype=torch.float32, device=query.device)
+    weight = torch.empty(heads, parts, keys, dtype=torch.float32, device=query.device)
     _part_attention[(tiles, heads, parts)](
         query,
         key,

@@ -41,7 +41,7 @@ def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi",
     patches = check_frames("features", features, frames)
     check_score(score)
     if frames == 1 or patches == 1:
-        return torch.zeros(heads, device=features.device)
+        return torch.zeros(heads, dtype=torch.float32, device=features.device)
     return _frame_separation(features, frames, score, backend)
 
 

@@ -24,7 +24,7 @@ def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.T
         frame_mean = merge_parts(mean, patches)
         return reference.davies_bouldin(frame_mean, frame_spread(features, frame_mean))
 
-    scores = torch.empty(heads, device=features.device)
+    scores = torch.empty(heads, dtype=torch.float32, device=features.device)
     _variance_ratio[(heads,)](
         mean,
         scatter,
@@ -51,8 +51,8 @@ def part_moments(features: torch.Tensor, frames: int) -> tuple[torch.Tensor, tor
     heads, tokens, dim = features.shape
     patches = tokens // frames
     parts = triton.cdiv(patches, PART_ROWS)
-    mean = torch.empty(heads, frames, parts, dim, device=features.device)
-    scatter = torch.empty(heads, frames, parts, device=features.device)
+    mean = torch.empty(heads, frames, parts, dim, dtype=torch.float32, device=features.device)
+    scatter = torch.empty(heads, frames, parts, dtype=torch.float32, device=features.device)
     _part_moments[(heads, parts, frames)](
         features,
         mean,
@@ -71,7 +71,7 @@ def merge_parts(mean: torch.Tensor, patches: int) -> torch.Tensor:
     """Compute the mean of every frame from the means of its parts: fp32 `[heads, frames, head dim]`."""
     parts = mean.shape[2]
     rows = triton.cdiv(patches, parts)
-    count = torch.full((parts, 1), rows, device=mean.device)
+    count = torch.full((parts, 1), rows, dtype=torch.float32, device=mean.device)
     count[-1] = patches - (parts - 1) * rows
     return (count * mean).sum(2) / patches
 
@@ -82,7 +82,7 @@ def frame_spread(features: torch.Tensor, frame_mean: torch.Tensor) -> torch.Tens
     frames = frame_mean.shape[1]
     patches = tokens // frames
     parts = triton.cdiv(patches, PART_ROWS)
-    distance = torch.empty(heads, frames, parts, device=features.device)
+    distance = torch.empty(heads, frames, parts, dtype=torch.float32, device=features.device)
     _part_distance[(heads, parts, frames)](
         features,
         frame_mean,

@@ -19,7 +19,7 @@ def key_moments(
     heads, tokens, dim = features.shape
     keys, frames = surrogate_index.shape[1:]
     patches = tokens // frames
-    moments = torch.empty(2, heads, tokens, device=features.device)
+    moments = torch.empty(2, heads, tokens, dtype=torch.float32, device=features.device)
 
     def grid(meta: dict[str, int]) -> tuple[int, int, int]:
         return triton.cdiv(patches, meta["BLOCK_P"]), frames, heads
