@@ -26,9 +26,9 @@ def test_explained_maps_are_the_same(dtype: torch.dtype, architecture: Architect
     maps = ("imap", "gramcol", "cross_attention")
     read = {**architecture.arguments, "maps": maps, "layers": [0, 1], "height": HEIGHT, "width": WIDTH, "window": 9}
     pipeline = architecture.pipeline()
-    expected = imap_fast.explain(pipeline, clip(13), "a red cat", ["cat"], **read)
+    expected = imap_fast.explain(pipeline, clip(13), "a red cat", ["cat", "red"], **read)
     with default_dtype(dtype):
-        found = imap_fast.explain(pipeline, clip(13), "a red cat", ["cat"], **read)
+        found = imap_fast.explain(pipeline, clip(13), "a red cat", ["cat", "red"], **read)
     for name in (*maps, "head_scores", "selected_heads", "seconds"):
         assert same(getattr(found, name), getattr(expected, name)), name
 
