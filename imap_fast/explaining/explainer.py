@@ -236,7 +236,12 @@ class Explainer:
     def _record(self, maps: SaliencyMaps) -> dict[str, Any]:
         """The record of the result, without what is known only at the end."""
         runs = [{"prompt": self.prompt, "seed": self.seed}]
-        settings = {**maps.settings, "runs": runs, "num_inference_steps": self.forward.num_inference_steps}
+        settings = {
+            **maps.settings,
+            "runs": runs,
+            "num_inference_steps": self.forward.num_inference_steps,
+            "rest_in_first_latent": False,  # of a window, which has no rest
+        }
         return maps.record() | {"steps": self.steps, "settings": settings}
 
     def _finish(self, video: VideoFile | Clip, checkpoint: Checkpoint) -> None:

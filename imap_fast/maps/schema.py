@@ -137,6 +137,7 @@ class Settings(_Object):
     pooling: str = "first"
     temporal_compression: Annotated[int, Field(strict=True, ge=1, le=MOST_COMPRESSION)] | None = None
     patch_size_t: Annotated[int, Field(strict=True, ge=1, le=MOST_PATCH)] | None = None
+    rest_in_first_latent: StrictBool | None = None
     num_inference_steps: Count | None = None
     versions: dict[Name, Name] | None = None
     video: Video | None = None

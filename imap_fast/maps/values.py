@@ -254,7 +254,11 @@ class MapValues:
     @property
     def time(self) -> LatentTime:
         """How latent frames relate to video frames."""
-        return LatentTime(self.settings.get("temporal_compression") or 4, self.settings.get("patch_size_t") or 1)
+        return LatentTime(
+            self.settings.get("temporal_compression") or 4,
+            self.settings.get("patch_size_t") or 1,
+            self.settings.get("rest_in_first_latent") or False,
+        )
 
     def frame_times(self, num_frames: int) -> Tensor:
         """The time of each latent frame in a video of `num_frames`, in video frames, fp64 `[F]`.

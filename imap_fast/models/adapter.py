@@ -43,6 +43,7 @@ class Adapter(ABC):
             the map `concept_attention` need it.
         has_fast_attention: whether `fast_attention` is available.
         guides_in_batch: whether guidance runs as one batch of (unconditional half, conditional half).
+        rest_in_first_latent: of its VAE; see `imap_fast.upsampling.latent_time.LatentTime`.
         video_forward_class: passes a real video through a pipeline.
         pipeline: the target if it is a pipeline, else None.
         kept_values: values that are kept within a run.
@@ -63,6 +64,7 @@ class Adapter(ABC):
     has_concept_stream: ClassVar[bool] = True
     has_fast_attention: ClassVar[bool] = False
     guides_in_batch: ClassVar[bool] = False
+    rest_in_first_latent: ClassVar[bool] = False
     video_forward_class: ClassVar[type[VideoForward]]
     # Any: pipelines and transformers of diffusers have attributes that their base classes do not declare.
     pipeline: Any
@@ -187,6 +189,10 @@ class Adapter(ABC):
         """
         for value in self.kept_values:
             value.forget()
+        self.refuse_other_transformers()
+
+    def refuse_other_transformers(self) -> None:
+        """Raise RuntimeError if the pipeline no longer has the transformers that are traced."""
         present = tuple(getattr(entry, "_orig_mod", entry) for entry in self.transformers_of(self.pipeline))
         if present != self.transformers:
             raise RuntimeError("the transformer of the pipeline was replaced inside the `with`; open a new trace")

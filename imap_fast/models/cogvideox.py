@@ -219,6 +219,7 @@ class Adapter(adapter.Adapter):
     # 2B, and all versions of 5B.
     published_layers_of: ClassVar = {(30, 30): (4, 6, 7, *range(10, 24)), (42, 48): (*range(1, 6), *range(7, 22), 23)}
     guides_in_batch = True
+    rest_in_first_latent = True
     has_fast_attention = True
     video_forward_class = CogVideoXForward
 

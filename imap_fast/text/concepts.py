@@ -62,7 +62,8 @@ class Concepts:
                     f"{model.model.__name__} has no concept stream that could start from a tensor; give words of the "
                     "prompt, or concepts=None for every text token"
                 )
-            self.embeddings = check_embeddings(concepts, model.embedding_width, background is not None)
+            # A copy, because its owner may change the tensor while the trace runs.
+            self.embeddings = check_embeddings(concepts, model.embedding_width, background is not None).clone()
             names: tuple[str, ...] = self.labels or tuple(f"concept {i}" for i in range(len(concepts)))
             if len(names) != len(concepts):
                 raise ValueError(f"{len(names)} labels name {len(concepts)} concepts; give one for each")

@@ -9,6 +9,11 @@ from torch import Tensor
 
 Seed = int | None
 
+TEXT_CHANGED = (
+    "the text embeddings were changed within a run, so the maps would be of two prompts; run each one by itself (if "
+    "guidance runs as two passes, also pass guided=None)"
+)
+
 
 @dataclass
 class Run:
@@ -22,7 +27,10 @@ class Run:
         scheduled: the number of steps in its schedule, known from the first pass on. None if it is not of the pipeline.
         steps_read: the steps that were read, as indices into the schedule.
         has_other_prompt: whether another prompt was encoded, which may be the one of the next pass.
+        timesteps: of the steps read, each as the transformer got it.
         text: the text embeddings of its passes, and how often they had been changed in place.
+        text_copy: of these embeddings at the first pass.
+        text_changed: on the device, whether a pass had other values. PyTorch does not count every change in place.
     """
 
     is_of_pipeline: bool = False
@@ -32,7 +40,10 @@ class Run:
     scheduled: int | None = None
     steps_read: list[int] = field(default_factory=list)
     has_other_prompt: bool = False
+    timesteps: list[Tensor] = field(default_factory=list)
     text: tuple[Tensor, int] | None = None
+    text_copy: Tensor | None = None
+    text_changed: Tensor | None = None
 
     def has_read(self, steps: tuple[int, ...] | None) -> bool:
         """Whether all of these steps were read; None is all steps of the schedule."""
@@ -58,16 +69,20 @@ class Run:
         if self.is_of_pipeline:
             self.scheduled = scheduled
             version = 0 if text.is_inference() else text._version
-            if self.text is None:
-                self.text = text, version
+            if self.text is None or self.text_copy is None:
+                self.text, self.text_copy = (text, version), text.detach().clone()
             if self.text[0] is not text or self.text[1] != version:
-                raise RuntimeError(
-                    "the text embeddings were changed within a run, so the maps would be of two prompts; run each one "
-                    "by itself (if guidance runs as two passes, also pass guided=None)"
-                )
+                raise RuntimeError(TEXT_CHANGED)
+            changed = (text != self.text_copy).any()
+            self.text_changed = changed if self.text_changed is None else self.text_changed | changed
             if scheduled is not None and step >= scheduled:
                 raise RuntimeError(f"a run of {scheduled} steps goes on after its last one; trace one run at a time")
         return step
+
+    def refuse_changed_text(self) -> None:
+        """Raise RuntimeError if a pass had other text embeddings than the first one. It waits for the device."""
+        if self.text_changed is not None and self.text_changed:
+            raise RuntimeError(TEXT_CHANGED)
 
     def record(self) -> dict[str, object]:
         """Prompt and seed, as JSON values."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from imap_fast.maps.names import CONTRASTED
 from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -62,6 +64,7 @@ class Tracer:
         self._counts: dict[str, int] = {}
         self._runs = [Run()]
         self._text_parts: tuple[Any, ...] = ()
+        self._hooks: dict[nn.Module, RemovableHandle] = {}
         self._prompt_due, self._run_due = True, False
 
     def __enter__(self) -> Tracer:
@@ -75,7 +78,8 @@ class Tracer:
             exits.enter_context(adapter.chosen_attention(self.settings.attention_backend))
             self._tap = exits.enter_context(adapter.tapped(self.settings, self.concepts.embeddings, self._read_layer))
             for entry in adapter.entries:
-                exits.callback(entry.register_forward_pre_hook(self._forward_begins, with_kwargs=True).remove)
+                self._hooks[entry] = entry.register_forward_pre_hook(self._forward_begins, with_kwargs=True)
+                exits.callback(self._hooks[entry].remove)
                 exits.callback(entry.register_forward_hook(self._forward_ends).remove)
             if adapter.pipeline is not None:
                 exits.enter_context(observed_calls(adapter.pipeline, "check_inputs", self._run_begins))
@@ -136,6 +140,10 @@ class Tracer:
         passes = [step for run in self._runs for step in run.steps_read]
         if (first := running.first_not_finite()) is not None:
             raise NotFiniteError(layer=first[0], step=passes[first[1]])
+        for run in self._runs:
+            run.refuse_changed_text()
+        if self._run.is_of_pipeline and self._run.passes < (self._run.scheduled or 0):
+            self.adapter.refuse_other_transformers()
         means = running.means()
         means = {name: self.concepts.select(means[name], count) for name, count in self._counts.items()}
         tensors = {**means, "head_scores": running.head_scores(), "selected_heads": running.selected_heads()}
@@ -220,7 +228,7 @@ class Tracer:
                 run.has_other_prompt = True
             return
         self._begin_run()
-        self._prompt_due, self._run.prompt = False, arguments["prompt"]
+        self._prompt_due, self._run.prompt = False, copy.copy(arguments["prompt"])  # a list may change
         self._guidance.run_begins(arguments)
         if self.settings.match == "prompt":
             if len(self._runs) > 1 and (self._run.prompt is None or self._run.prompt != self._runs[0].prompt):
@@ -232,6 +240,7 @@ class Tracer:
     def _forward_begins(self, entry, args: tuple, kwargs: dict) -> None:
         """Forward pre-hook of a transformer: decide whether this pass is read, and which rows of its batch."""
         self._refuse_unfinished()
+        self._refuse_later_hooks(entry)
         if self._run_due or (self._run.is_of_pipeline and self._prompt_due):
             raise RuntimeError("this run did not call the encode_prompt of its pipeline; set methods before the trace")
         self._prompt_due = False
@@ -252,6 +261,7 @@ class Tracer:
         videos = self._guidance.conditional_videos(forward.batch)
         self._prepare_sums(forward, forward.batch - videos.start)
         run.steps_read.append(step)
+        run.timesteps.append(arguments["timestep"])
         self.tap.begin(videos, forward)
 
     @torch.compiler.disable
@@ -268,8 +278,17 @@ class Tracer:
                 "call tracer.reset()"
             )
 
+    def _refuse_later_hooks(self, entry: nn.Module) -> None:
+        compiled = getattr(entry, "_orig_mod", None)
+        is_last = next(reversed(entry._forward_pre_hooks)) == self._hooks[entry].id
+        if not is_last or (compiled is not None and compiled._forward_pre_hooks):
+            raise RuntimeError(
+                "a forward pre-hook of the transformer runs after that of the trace, and may change inputs that are "
+                "already read; register it before the trace, and on the compiled module if it is compiled"
+            )
+
     def _refuse_unlike_runs(self) -> None:
-        """Raise RuntimeError if the last run stopped on its way, or read other steps than the first one."""
+        """Raise RuntimeError if the last run stopped on its way, or read other steps or noise levels than run 1."""
         run, steps = self._run, self.settings.steps
         first = self._runs[0]
         if not run.has_read(steps) or (run.steps_read, run.scheduled) != (first.steps_read, first.scheduled):
@@ -277,6 +296,12 @@ class Tracer:
                 f"a mean of runs needs all steps of each run, but run {len(self._runs)} has read {len(run.steps_read)} "
                 f"of {run.scheduled} and run 1 {len(first.steps_read)} of {first.scheduled}; open a new trace"
             )
+        for step, now, before in zip(run.steps_read, run.timesteps, first.timesteps, strict=True):
+            if now.max() != before.max():
+                raise RuntimeError(
+                    f"a mean of runs needs the same noise levels, but step {step} has the timestep {now.max():g} in "
+                    f"run {len(self._runs)} and {before.max():g} in run 1; open a new trace"
+                )
 
     def _prepare_sums(self, forward: Forward, videos: int) -> None:
         """Create the running maps at the first pass that is read. Later passes must have the same size."""
@@ -328,5 +353,6 @@ class Tracer:
             **{name: value for name, value in asdict(self.settings).items() if name not in own_fields},
             "temporal_compression": self.adapter.temporal_compression,
             "patch_size_t": self.adapter.patch_size[0],
+            "rest_in_first_latent": self.adapter.rest_in_first_latent,
             "versions": versions(),
         }

@@ -4,7 +4,8 @@ import functools
 import importlib
 import importlib.util
 import os
-from types import ModuleType
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -55,12 +56,13 @@ def resolve(backend: str, device: torch.device, dtype: torch.dtype = torch.float
     return name
 
 
-def implementation(operation: str, backend: str, like: torch.Tensor) -> ModuleType:
-    """Import the module that computes an operation for tensors like `like`.
+def implementation(operation: str, backend: str, like: torch.Tensor) -> Callable[..., Any]:
+    """The function that computes an operation for tensors like `like`. Autocast does not lower its precision.
 
     Args:
         operation: name of a folder of this package.
         backend: `"auto"`, `"triton"` or `"reference"`.
         like: a tensor with the dtype and device of the inputs.
     """
-    return importlib.import_module(f"imap_kernels.{operation}.{resolve(backend, like.device, like.dtype)}")
+    module = importlib.import_module(f"imap_kernels.{operation}.{resolve(backend, like.device, like.dtype)}")
+    return torch.autocast(like.device.type, enabled=False)(getattr(module, operation))

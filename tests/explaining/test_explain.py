@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import CogVideoXFunControlPipeline, CogVideoXImageToVideoPipeline, WanImageToVideoPipeline
+from diffusers import (
+    CogVideoXFunControlPipeline,
+    CogVideoXImageToVideoPipeline,
+    EulerAncestralDiscreteScheduler,
+    EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    LMSDiscreteScheduler,
+    WanImageToVideoPipeline,
+)
 
 import imap_fast
 from imap_fast.maps.names import MAP_NAMES
@@ -160,6 +168,21 @@ def test_steps_are_averaged(pipeline) -> None:
         return imap_fast.explain(pipeline, clip(), *ARGUMENTS, steps=steps, **READ).gramcol
 
     assert_close(gramcol([10, 30]), (gramcol([10]) + gramcol([30])) / 2, 1e-5)
+
+
+def test_no_scheduler_counts_the_steps_that_are_read() -> None:
+    """Those of diffusers that scale the latents count the calls."""
+    pipeline = tiny_pipeline()
+    for scheduler in (EulerDiscreteScheduler, EulerAncestralDiscreteScheduler, LMSDiscreteScheduler):
+        pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config)
+        test_steps_are_averaged(pipeline)
+
+
+def test_a_scheduler_with_several_timesteps_in_a_step_is_refused() -> None:
+    pipeline = tiny_pipeline()
+    pipeline.scheduler = HeunDiscreteScheduler.from_config(pipeline.scheduler.config)
+    with pytest.raises(TypeError, match="HeunDiscreteScheduler makes 50 steps of 99 timesteps"):
+        imap_fast.explain(pipeline, clip(), *ARGUMENTS, **READ)
 
 
 def test_nothing_behind_the_last_layer_read_runs_and_all_is_restored(architecture: Architecture) -> None:

@@ -82,6 +82,16 @@ def test_defaults_of_torch_change_nothing(backend):
         assert_close(result, value, 0)
 
 
+def test_autocast_changes_nothing(backend):
+    expected, found = draw_layer(), draw_layer()
+    scores = layer(*expected, backend)
+    with torch.autocast(DEVICE.type, torch.bfloat16):
+        assert_close(layer(*found, backend), scores, 0)
+        assert torch.is_autocast_enabled(DEVICE.type)
+    for result, value in zip(found[3:], expected[3:], strict=True):
+        assert_close(result, value, 0)
+
+
 def test_keeps_no_gradient(backend):
     arguments = [tensor.requires_grad_() for tensor in draw_layer()[:3]]
     _, _, _, maps, baseline = draw_layer()

@@ -34,6 +34,35 @@ def test_a_latent_frame_stands_at_the_mean_of_its_frames(num_frames, compression
 
 
 @pytest.mark.parametrize(
+    ("num_frames", "times"),
+    [
+        (16, [1.5, 5.5, 9.5, 13.5]),
+        (8, [1.5, 5.5]),
+        (9, [0, 2.5, 6.5]),
+        (10, [0.5, 3.5, 7.5]),
+        (11, [1, 4.5, 8.5]),
+        (12, [1.5, 5.5, 9.5]),
+        (1, [0]),
+    ],
+)
+def test_frames_that_fill_no_latent_are_in_the_first_one_of_cogvideox(num_frames, times):
+    assert LatentTime(4, 1, rest_in_first_latent=True).frame_times(len(times), num_frames).tolist() == times
+
+
+def test_latents_in_patches_keep_the_rest_in_front():
+    """22 latents decode to 88 frames."""
+    times = LatentTime(4, 2, rest_in_first_latent=True).frame_times(11, 88)
+    assert times.tolist() == [8 * patch + 3.5 for patch in range(11)]
+    padded = LatentTime(4, 2, rest_in_first_latent=True).frame_times(11, 81)
+    assert padded.tolist() == LatentTime(4, 2).frame_times(11, 81).tolist()
+
+
+@pytest.mark.parametrize(("tokens", "patch", "frames"), [(4, 1, 16), (5, 1, 17), (13, 1, 49), (11, 2, 88), (1, 1, 1)])
+def test_the_longest_video_is_what_cogvideox_decodes(tokens, patch, frames):
+    assert LatentTime(4, patch, rest_in_first_latent=True).longest_video(tokens) == frames
+
+
+@pytest.mark.parametrize(
     ("tokens", "num_frames", "patch", "numbers"),
     [(13, 53, 1, "14.*13"), (13, 48, 1, "12.*13"), (11, 77, 2, "20.*22"), (5, 0, 1, "not 0")],
 )

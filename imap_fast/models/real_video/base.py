@@ -32,7 +32,7 @@ class VideoForward(ABC):
         published_step: index of the published noise level in this schedule.
 
     Raises:
-        TypeError: the pipeline needs inputs that a video does not give.
+        TypeError: the pipeline needs inputs that a video does not give, or its scheduler is of a higher order.
         ValueError: a size that is not a multiple of a patch.
     """
 
@@ -62,6 +62,12 @@ class VideoForward(ABC):
         # A copy, because the scheduler of the pipeline must keep its timesteps.
         self.scheduler = copy.deepcopy(pipeline.scheduler)
         self.set_timesteps()
+        if len(self.scheduler.timesteps) != self.num_inference_steps:
+            raise TypeError(
+                f"the {type(self.scheduler).__name__} makes {self.num_inference_steps} steps of "
+                f"{len(self.scheduler.timesteps)} timesteps, so step numbers do not name noise levels; set a scheduler "
+                "with one timestep in each step"
+            )
 
     @property
     @abstractmethod
@@ -125,4 +131,5 @@ class VideoForward(ABC):
         if hasattr(self.scheduler, "scale_noise"):  # the name in flow-matching schedulers
             return self.scheduler.scale_noise(latents, timestep, noise), timestep
         latents = self.scheduler.add_noise(latents, noise, timestep)
-        return self.scheduler.scale_model_input(latents, timestep), timestep
+        # A copy, because some schedulers count the calls, and scale for the step after the last one.
+        return copy.copy(self.scheduler).scale_model_input(latents, self.scheduler.timesteps[step]), timestep

@@ -63,7 +63,7 @@ def _concept_attention(
     multiplicity: torch.Tensor,
     backend: str,
 ) -> torch.Tensor:
-    return implementation("concept_attention", backend, query).concept_attention(
+    return implementation("concept_attention", backend, query)(
         query, key, value, visual_key, visual_value, multiplicity
     )
 

@@ -53,7 +53,7 @@ def check_score(score: str) -> None:
 
 @torch.library.custom_op("imap_kernels::frame_separation", mutates_args=())
 def _frame_separation(features: torch.Tensor, frames: int, score: str, backend: str) -> torch.Tensor:
-    return implementation("frame_separation", backend, features).frame_separation(features, frames, score)
+    return implementation("frame_separation", backend, features)(features, frames, score)
 
 
 @_frame_separation.register_fake

@@ -70,7 +70,7 @@ def _gram_column(
     normalize: str,
     backend: str,
 ) -> None:
-    implementation("gram_column", backend, features).gram_column(
+    implementation("gram_column", backend, features)(
         features, surrogate_index, multiplicity, head_weights, out, normalize
     )
 

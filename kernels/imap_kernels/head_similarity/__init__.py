@@ -58,9 +58,7 @@ def _head_similarity(
     normalize: str,
     backend: str,
 ) -> None:
-    implementation("head_similarity", backend, features).head_similarity(
-        rows, features, multiplicity, out, scale, normalize
-    )
+    implementation("head_similarity", backend, features)(rows, features, multiplicity, out, scale, normalize)
 
 
 @_head_similarity.register_fake

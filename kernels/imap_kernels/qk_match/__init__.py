@@ -33,7 +33,7 @@ def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: st
 
 @torch.library.custom_op("imap_kernels::qk_match", mutates_args=())
 def _qk_match(query: torch.Tensor, key: torch.Tensor, frames: int, backend: str) -> torch.Tensor:
-    return implementation("qk_match", backend, query).qk_match(query, key, frames)
+    return implementation("qk_match", backend, query)(query, key, frames)
 
 
 @_qk_match.register_fake

@@ -81,7 +81,7 @@ def _qk_norm_rope(
 ) -> None:
     rotary = None if cosine is None else (cosine, sine)
     norms = (query_weight, query_bias), (key_weight, key_bias)
-    implementation("qk_norm_rope", backend, query).qk_norm_rope(query, key, *norms, eps, rotary, text)
+    implementation("qk_norm_rope", backend, query)(query, key, *norms, eps, rotary, text)
 
 
 @_qk_norm_rope.register_fake
