@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
+from imap_fast.tracing import running_maps as module
 from imap_fast.tracing.running_maps import RunningMaps, TextRows, most_chosen
 from imap_kernels import SCORES, frame_separation, motion_heads
 from tests.assertions import assert_close
@@ -119,3 +122,52 @@ def test_what_is_kept_is_on_the_device_in_its_own_dtype() -> None:
         "_first_not_finite": torch.int64,
         "_first_of_pass": torch.int64,
     }
+
+
+@pytest.mark.parametrize("part", ["query", "features", "text key", "concept key", "concept output"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_each_part_that_is_not_finite_is_noted(steps, part: str, value: float) -> None:
+    maps = read(running_maps(), steps[:1])
+    assert maps.first_not_finite() is None
+    query, features, text = steps[1][4, 0]
+    text, concepts = (TextRows(text.key.clone(), text.required_output.clone(), text.multiplicity) for _ in range(2))
+    parts = {
+        "query": query,
+        "features": features,
+        "text key": text.key,
+        "concept key": concepts.key,
+        "concept output": concepts.required_output,
+    }
+    parts[part][2, 1, 3] = value
+    maps.add_layer(4, 0, query, features, text, concepts)
+    maps.end_pass()
+    assert maps.first_not_finite() == (4, 1)
+    read(maps, steps[2:])
+    assert maps.first_not_finite() == (4, 1), "the first stays"
+
+
+def test_finite_values_may_have_a_sum_beyond_their_dtype() -> None:
+    maps, rows = running_maps(), torch.full((HEADS, TOKENS, DIM), 200.0, dtype=torch.float16)
+    text = TextRows(rows[:, :KEYS], rows[:, :KEYS], torch.ones(KEYS))
+    assert rows.sum().isinf()
+    maps.add_layer(1, 0, rows, rows, text, text)
+    assert maps.first_not_finite() is None
+
+
+def test_a_layer_of_another_size_is_refused(steps) -> None:
+    query, features, text = steps[0][1, 0]
+    with pytest.raises(RuntimeError, match=r"^block 1 has heads and tokens \[5, 23\], not \[5, 24\]$"):
+        running_maps().add_layer(1, 0, query, features[:, 1:], text, text)
+    with pytest.raises(RuntimeError, match=r"^block 4 has heads and tokens \[4, 24\], not \[5, 24\]$"):
+        running_maps().add_layer(4, 0, query[1:], features, text, text)
+
+
+def test_every_kernel_runs_on_the_chosen_backend(steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+    for name in ("frame_separation", "qk_match", "gram_column", "head_similarity"):
+        kernel = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda *args, kernel=kernel, **named: used.append(named["backend"]) or kernel(*args, **named)
+        )
+    read(running_maps(), steps[:1])
+    assert used == ["reference"] * len(LAYERS) * VIDEOS * 5
