@@ -60,8 +60,8 @@ def explain(
         folder: keeps the maps on disk as they are finished, so that memory does not grow with the video. After any
             interruption the same call resumes, and gives the same bits. A finished run is loaded at once, as
             `SaliencyMaps.load(folder)` does. All that is read is verified by digests. Weights are compared by some
-            values of each tensor, so another checkpoint or LoRA is refused, but not every change of single weights.
-            None: maps are kept in memory.
+            values of each tensor, so another checkpoint or LoRA is refused, but not every change of single weights. The
+            settings of all modules are compared, and hooks by their names. None: maps are kept in memory.
         trace_arguments: any other argument of `imap_fast.trace`.
 
     Returns:
@@ -71,8 +71,9 @@ def explain(
 
     Raises:
         TypeError: an unsupported pipeline, or concepts or frames of the wrong type.
-        ValueError: a video that cannot be read, an impossible size or step, a `folder` that holds a run with other
-            settings or weights or a damaged run, or to which another process is writing, or as in `imap_fast.trace`.
+        ValueError: a video that cannot be read, an impossible size or step, dropout in training mode, a `folder` that
+            holds a run with other settings or weights or a damaged run, or to which another process is writing, or as
+            in `imap_fast.trace`.
         OSError: the `folder` can no longer be written. What is finished stays, and the same call resumes.
     """
     explainer = Explainer(

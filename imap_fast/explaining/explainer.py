@@ -23,6 +23,8 @@ from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_folder import result_of
 from imap_fast.maps.run_state import RunState
 from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.models.attention_backend import active_backend
+from imap_fast.models.dropout import refuse_dropout
 from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
 from imap_fast.tracing.run import seed_of
@@ -66,6 +68,7 @@ class Explainer:
         self.pipe, self.prompt = pipe, prompt
         self.adapter = adapter = adapter_for(pipe)
         self.forward = forward = adapter.video_forward(num_inference_steps, height, width)
+        refuse_dropout(pipe)
         self.steps = indices("steps", [forward.published_step] if steps is None else steps)
         scheduled = forward.num_inference_steps
         if self.steps[-1] >= scheduled:
@@ -138,7 +141,7 @@ class Explainer:
 
     def _options(self, video: VideoFile | Clip, num_frames: int | None) -> dict[str, Any]:
         """Everything that determines the result, as JSON values."""
-        concepts = self.tracer.concepts
+        concepts, device = self.tracer.concepts, self.pipe._execution_device.type
         wanted: Any = concepts.words
         if wanted is None and concepts.embeddings is not None:
             wanted = hashlib.sha256(concepts.embeddings.cpu().float().numpy().tobytes()).hexdigest()
@@ -162,7 +165,9 @@ class Explainer:
             "schedule": schedule_of(self.forward.scheduler),
             "dtype": str(self.pipe.transformer.dtype),
             "vae_tiling": self._tiling(),
-            "device": self.pipe._execution_device.type,
+            "active_attention_backend": active_backend(),
+            "autocast": str(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else None,
+            "device": device,
             "versions": versions(),
         }
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,26 +12,35 @@ import torch
 from diffusers.configuration_utils import ConfigMixin
 from torch import Tensor, nn
 
+from imap_fast.explaining.module_settings import digest_of_settings, settings_of
+from imap_fast.models.running_adapters import RunningAdapters
 from imap_fast.models.stored_weights import StoredWeights
 
 SAMPLES = 64
 """About as many values of a tensor are read."""
+
+ORIGIN = ("architectures", "dtype", "torch_dtype", "transformers_version")
+"""What a config of transformers says of its file. The dtype is that of the weights."""
+
+TEXT = " An Alpaca\u2019s  na\u00efve run,\nin 4K! "
+"""A text with much that tokenizers treat differently."""
 
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Integers of the same size as a value, in bytes: every device can copy them."""
 
 
 def fingerprint_of(pipe: Any) -> dict[str, Any]:
-    """The classes and configs of a pipeline and its parts, its running LoRA adapters, and digests of its weights.
+    """What of a pipeline and its parts determines the maps: classes, configs, settings, running LoRA adapters, weights.
 
     Weights are sampled: about `SAMPLES` values of each tensor, evenly spaced. So another checkpoint, a fine-tuned model
     and a fused LoRA differ; a change of few values may not be seen. It does not matter on which device the weights are,
-    or whether they are offloaded. Quantized weights are read as they are stored.
+    or whether they are offloaded. Quantized weights are read as they are stored. Settings are those of every module
+    (`imap_fast.explaining.module_settings`).
 
     Returns:
-        JSON values: a class with its config for `pipeline` and each part of diffusers; a digest of each
-        `vocabulary of the <tokenizer>`; and for each model
-        `weights of the <part>`, a digest, and `LoRA of the <part>`, the scales and a digest by adapter.
+        JSON values: a class with its config for `pipeline` and each part; a digest of each
+        `vocabulary of the <tokenizer>`; and for each model `settings of the <part>` and `weights of the <part>`, both
+        digests, and `LoRA of the <part>`, the scales and a digest by adapter.
 
     Raises:
         ValueError: weights are not loaded.
@@ -40,14 +48,19 @@ def fingerprint_of(pipe: Any) -> dict[str, Any]:
     # Sorted: diffusers names the parts in another order each time.
     parts = {name: getattr(part, "_orig_mod", part) for name, part in sorted(pipe.components.items())}
     found: dict[str, Any] = {"pipeline": _class_and_config(pipe, without=parts.keys())}
-    # Sizes and factors that a pipeline keeps from its parts, such as `vae_scaling_factor_image`.
-    found["pipeline"] |= {name: value for name, value in vars(pipe).items() if name.startswith("vae_scal")}
-    found |= {name: _class_and_config(part) for name, part in parts.items() if isinstance(part, ConfigMixin)}
+    # Such as the sizes and factors that a pipeline keeps from its parts.
+    found["pipeline"] |= settings_of(pipe, without=parts.keys())
     weights: list[_Weight] = []
     for name, part in parts.items():
-        if name.startswith("tokenizer") and part is not None:
+        if part is None:
+            continue
+        if name.startswith("tokenizer"):
+            found[name] = _settings_of_tokenizer(part)
             found[f"vocabulary of the {name}"] = _digest_of_vocabulary(part)
+        else:
+            found[name] = _class_and_config(part)
         if isinstance(part, nn.Module):
+            found[f"settings of the {name}"] = digest_of_settings(getattr(pipe, name))  # hooks of its wrapper, too
             found |= {f"weights of the {name}": None, f"LoRA of the {name}": {}}
             weights += _weights(name, part)
     scales: dict[tuple[str, str | None], list[float]] = {}
@@ -68,11 +81,36 @@ def fingerprint_of(pipe: Any) -> dict[str, Any]:
     return json.loads(json.dumps(found, default=str))
 
 
-def _class_and_config(part: Any, without: Sequence[str] | Any = ()) -> dict[str, Any]:
+def _class_and_config(part: Any, without: Collection[str] = ()) -> dict[str, Any]:
     """The class and the config, without what says where they came from."""
-    config = {name: value for name, value in part.config.items() if name[0] != "_" and name not in without}
-    arrays = {name: value.tolist() for name, value in config.items() if hasattr(value, "tolist")}
-    return {"class": type(part).__name__, **config, **arrays}
+    config = part.config if isinstance(part, ConfigMixin) else {}
+    # Models of transformers have a config; its image processors are one.
+    to_dict = getattr(getattr(part, "config", part), "to_dict", None)
+    if to_dict is not None:
+        config = to_dict()
+    return {"class": type(part).__name__, **_without_origin(config, without)}
+
+
+def _without_origin(config: Mapping[str, Any], without: Collection[str] = ()) -> dict[str, Any]:
+    kept = {}
+    for name, value in config.items():
+        if str(name).startswith("_") or name in ORIGIN or name in without:
+            continue
+        if isinstance(value, Mapping):
+            value = _without_origin(value)
+        kept[name] = value.tolist() if hasattr(value, "tolist") else value
+    return kept
+
+
+def _settings_of_tokenizer(tokenizer: Any) -> dict[str, Any]:
+    names = ("padding_side", "truncation_side", "model_max_length")
+    return {
+        "class": type(tokenizer).__name__,
+        **{name: getattr(tokenizer, name) for name in names},
+        "special_tokens": tokenizer.special_tokens_map,
+        # What it adds, drops or changes in a text shows here, whichever setting does it.
+        "tokens": tokenizer(TEXT).input_ids,
+    }
 
 
 def _digest_of_vocabulary(tokenizer: Any) -> str:
@@ -107,49 +145,18 @@ class _Weight:
 
 def _weights(model: str, module: nn.Module) -> Iterator[_Weight]:
     """The tensors of the state dict of a model, except those of adapters that do not run."""
-    tuner = getattr(sys.modules.get("peft.tuners.tuners_utils"), "BaseTunerLayer", ())
-    tuned = {path: _running_adapters(layer) for path, layer in module.named_modules() if isinstance(layer, tuner)}
-    stored_weights = StoredWeights(module)
+    adapters, stored_weights = RunningAdapters(module), StoredWeights(module)
     for path, layer in module.named_modules():
         buffers = {name: layer._buffers[name] for name in layer._buffers.keys() - layer._non_persistent_buffers_set}
         for name, tensor in {**layer._parameters, **dict(sorted(buffers.items()))}.items():
             if tensor is None:
                 continue
-            names = (*path.split("."), name) if path else (name,)
-            place, adapter, scale = _place(names, tuned)
+            place, adapter, scale = adapters.place(f"{path}.{name}" if path else name)
             if adapter is not None and scale is None:
                 continue
             for plain in _plain_tensors(stored_weights.of(layer, name)):
                 description = f"{place} {plain.dtype} {list(plain.shape)}"
                 yield _Weight(model, adapter, scale or 0.0, description, _sample(plain))
-
-
-def _running_adapters(layer: Any) -> dict[str, float]:
-    """The scales of the adapters that a layer of peft adds when it runs.
-
-    A fused adapter is in the weights already. If it is disabled, too, the layer takes it out when it runs: scale 0.
-    """
-    if layer.disable_adapters:
-        return dict.fromkeys(layer.merged_adapters, 0.0)
-    if layer.merged:
-        return {}
-    return {name: float(layer.scaling[name]) for name in layer.active_adapters if name in layer.scaling}
-
-
-def _place(names: tuple[str, ...], tuned: dict[str, dict[str, float]]) -> tuple[str, str | None, float | None]:
-    """The name that a tensor has without adapters, and the adapter that it belongs to with its scale if it runs.
-
-    A layer of peft holds the stock layer as `base_layer`, and beside it for example `lora_A.<adapter>`.
-    """
-    kept: list[str] = []
-    for depth, name in enumerate(names):
-        if ".".join(names[:depth]) in tuned:
-            if name != "base_layer":
-                adapter = names[depth + 1] if depth + 1 < len(names) else name
-                return ".".join((*kept, *names[depth:])), adapter, tuned[".".join(names[:depth])].get(adapter)
-            continue
-        kept.append(name)
-    return ".".join(kept), None, None
 
 
 def _plain_tensors(tensor: Tensor) -> Iterator[Tensor]:

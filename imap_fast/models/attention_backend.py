@@ -7,9 +7,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
-from diffusers.models.attention_dispatch import AttentionBackendName, attention_backend, dispatch_attention_fn
+from diffusers.models.attention_dispatch import (
+    AttentionBackendName,
+    _AttentionBackendRegistry,
+    attention_backend,
+    dispatch_attention_fn,
+)
 
 ATTENTION_BACKENDS = tuple(backend.value for backend in AttentionBackendName)
+
+
+def active_backend() -> str:
+    """The backend of attention processors without one of their own.
+
+    `set_attention_backend` of any model changes it, and so do `DIFFUSERS_ATTN_BACKEND` and `chosen_attention`.
+    """
+    return AttentionBackendName(_AttentionBackendRegistry.get_active_backend()[0]).value
 
 
 @contextmanager
