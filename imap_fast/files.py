@@ -15,6 +15,9 @@ from filelock import FileLock, Timeout
 LOCK = ".lock"
 """The file in a folder that a running process holds. By itself it means nothing."""
 
+STRIDE, SAMPLE = 2**24, 2**16
+"""Bytes from one sample of a file to the next, and of each sample. A file of 20 GB is judged by 80 MB."""
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
@@ -70,3 +73,37 @@ def sha256_of(path: Path) -> str:
         while part := file.read(2**20):
             digest.update(part)
     return digest.hexdigest()
+
+
+def sampled_sha256_of(path: Path) -> str:
+    """SHA-256 of the size of a file and of its content, or of samples if it is large, as hexadecimal digits.
+
+    The samples are the first `SAMPLE` bytes of every `STRIDE` bytes, and the last ones. A file that is no larger than
+    `STRIDE` is read whole. A change between two samples is not seen.
+    """
+    size = path.stat().st_size
+    digest = hashlib.sha256(f"{size}\n".encode())
+    with path.open("rb") as file:
+        if size <= STRIDE:
+            digest.update(file.read())
+            return digest.hexdigest()
+        for start in (*range(0, size, STRIDE), size - SAMPLE):
+            file.seek(start)
+            digest.update(file.read(SAMPLE))
+    return digest.hexdigest()
+
+
+def read_up_to(path: Path, largest: int) -> bytes:
+    """The content of a file that a user or another program wrote, unless it is too large to be what it should be.
+
+    Raises:
+        ValueError: it is no regular file, or has more than `largest` bytes. The rest is not read then.
+        OSError: it is missing, or cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a regular file")
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise ValueError(f"{path} is larger than {largest >> 20} MiB")
+    return content

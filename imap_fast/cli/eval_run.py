@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from imap_fast.cli.commit import commit, finish_commit
+from imap_fast.cli.eval_results import check_results
 from imap_fast.cli.localization_table import localization_table
 from imap_fast.cli.progress import progress
 from imap_fast.cli.record import verified_record, write_record
@@ -29,8 +30,8 @@ from imap_fast.evaluate.journal import CLIPS, Journal
 from imap_fast.evaluate.run import evaluate
 from imap_fast.evaluate.worst import worst_figures
 from imap_fast.files import atomic_write, sha256_of
+from imap_fast.loading.identity import model_identity, refuse_changed_model
 from imap_fast.loading.pipeline import load_pipeline
-from imap_fast.loading.source import model_identity
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.version import versions
 
@@ -54,36 +55,42 @@ class Run:
     ) -> None:
         self.dataset, self.loading, self.arguments = dataset, loading, arguments
         self.output, self.worst = output, worst
-        values = {**dataset.source, **arguments, **loading, **model_identity(loading["model"]), "versions": versions()}
+        self.identity = model_identity(loading["model"])
+        values = {**dataset.source, **arguments, **loading, **self.identity, "versions": versions()}
         self.options: dict[str, Any] = json.loads(json.dumps(values))
 
     def evaluate(self, *, overwrite: bool) -> dict[str, Any]:
         """Evaluate what is not evaluated yet, and return the content of results.json.
 
         Raises:
-            ValueError: the output folder holds another evaluation, and `overwrite` is off.
+            ValueError: the output folder holds another evaluation or one of other files, and `overwrite` is off.
         """
         with working_in(self.output):
             finish_commit(self.output / NEW, self.output, RESULTS)
             if (self.output / RESULTS).exists() and not (self.output / CLIPS).exists() and not overwrite:
                 raise ValueError(f"{self.output} already holds {RESULTS}; {REMEDY}")
-            with Journal(self.output, self.options, overwrite=overwrite) as journal:
-                record = None if overwrite else self._finished_record()
+            with Journal(self.output, self.options, overwrite=overwrite, remedy=REMEDY) as journal:
+                journal.refuse_other_files(self.dataset)
+                record = None if overwrite else self._finished_record(journal)
                 return self._evaluate(journal) if record is None else record
 
-    def _finished_record(self) -> dict[str, Any] | None:
-        """The content of results.json, if it is undamaged and complete and has the same options.
+    def _finished_record(self, journal: Journal) -> dict[str, Any] | None:
+        """The content of results.json, if it is undamaged and complete, and made from this journal.
 
         Otherwise it is made again from the journal.
         """
+        if not (self.output / RESULTS).exists():
+            return None
         try:
             record = verified_record(self.output, RESULTS)
-        except ValueError:
+            check_results(record)
+        except ValueError as error:
+            complain(f"{self.output / RESULTS} is damaged, and is made again from {CLIPS} ({error})")
             return None
         clips = record["clips"]
         is_complete = clips["measured"] + clips["unmasked"] == len(self.dataset.clips)
         has_pictures = len(record["worst"]) == min(self.worst, clips["measured"])
-        return record if record["options"] == self.options and is_complete and has_pictures else None
+        return record if record["journal"] == journal.checksum and is_complete and has_pictures else None
 
     def _evaluate(self, journal: Journal) -> dict[str, Any]:
         """Load the model, evaluate, and write results.json after everything else."""
@@ -91,6 +98,7 @@ class Run:
         new = self.output / NEW
         shutil.rmtree(new, ignore_errors=True)  # of a process that died
         pipe = load_pipeline(**self.loading, console=console)
+        refuse_changed_model(self.loading["model"], self.identity)
         try:
             with progress(console, "evaluating", len(self.dataset.clips)) as on_clip_done:
                 evaluation = evaluate(
@@ -116,6 +124,7 @@ class Run:
         record = {
             "command": "eval",
             "options": self.options,
+            "journal": journal.checksum,
             "seconds": round(time.perf_counter() - began, 1),
             **evaluation.record(),
             "worst": [
@@ -127,6 +136,9 @@ class Run:
         try:
             record = write_record(new, record, pictures, RESULTS)
             commit(new, self.output, [*pictures, RESULTS])
+            for old in (self.output / WORST).glob("*.png"):
+                if old.stem.isdecimal() and int(old.stem) > len(pictures):  # of earlier results, which had more
+                    old.unlink()
         finally:
             shutil.rmtree(new, ignore_errors=True)
         return record

@@ -10,7 +10,9 @@ import typer
 from imap_fast.cli import options
 from imap_fast.cli.option_groups import ConceptOptions, SmallGpuOptions, TraceOptions, WindowOptions
 from imap_fast.cli.video_files import result_folders
-from imap_fast.loading.source import model_identity, model_source
+from imap_fast.loading.identity import model_identity
+from imap_fast.loading.source import model_source
+from imap_fast.version import versions
 
 
 def explain(
@@ -38,17 +40,19 @@ def explain(
     model_source(loading.model)
     from imap_fast.cli.explain_run import Run
 
+    identity = model_identity(loading.model)
     text = {"prompt": prompt, "concepts": words}
     values = {
         **arguments,
         **asdict(loading),
-        **model_identity(loading.model),
+        **identity,
         **text,
         "num_frames": num_frames,
         "seed": seed,
+        "versions": versions(),
     }
     run = Run(result_folders(videos, output), json.loads(json.dumps(values)), overwrite=overwrite)
     run.check_videos()
     if run.remaining:
-        run.explain(asdict(loading), text | arguments)
+        run.explain(asdict(loading), text | arguments, identity)
     run.print(output, as_json=as_json)

@@ -24,6 +24,7 @@ from imap_fast.cli.results import (
     write_results,
 )
 from imap_fast.files import sha256_of
+from imap_fast.loading.identity import ModelIdentity, refuse_changed_model
 from imap_fast.video.decode import VideoError, VideoFile
 
 
@@ -67,12 +68,16 @@ class Run:
                 if not self.overwrite and already_done(folder, list(FILES), self.options_of[path]):
                     self.headlines[path] = "done before"
 
-    def explain(self, loading: dict[str, str], arguments: dict[str, Any]) -> None:
+    def explain(self, loading: dict[str, str], arguments: dict[str, Any], identity: ModelIdentity) -> None:
         """Load the model once, and explain the remaining videos.
 
         Args:
             loading: arguments of `load_pipeline`.
             arguments: of `Explainer`.
+            identity: of the model, as it is in the options.
+
+        Raises:
+            ValueError: the model has changed since.
         """
         import torch
 
@@ -89,6 +94,7 @@ class Run:
                 with self._survive(path), results as unfinished:
                     if explainer is None:
                         pipe = load_pipeline(**loading, console=console)
+                        refuse_changed_model(loading["model"], identity)
                         generator = torch.Generator().manual_seed(self.options["seed"])
                         explainer = Explainer(pipe, generator=generator, release_text_encoder=True, **arguments)
                         exits.enter_context(explainer)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from imap_fast.files import read_up_to
 from imap_fast.loading.memory_modes import MODES, QUANTIZED
 from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
 from imap_fast.maps.names import MAP_NAMES
@@ -22,6 +23,9 @@ LARGEST_SIDE = MOST_PIXELS
 
 LARGEST_INDEX = 9_999
 """The largest index of a layer or a step. Schedules have a thousand steps."""
+
+CONCEPTS_BYTES = 2**20
+"""The largest file of concepts. A model takes a few hundred."""
 
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 
@@ -153,12 +157,14 @@ def concept_words(concepts: str | None, match: str, file: Path | None = None) ->
         raise typer.BadParameter("give concepts either here or in a file", param_hint="--concepts-file")
     if file is not None:
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = read_up_to(file, CONCEPTS_BYTES).decode().splitlines()
         except UnicodeDecodeError as error:
             raise typer.BadParameter(f"{file} is no text in UTF-8", param_hint="--concepts-file") from error
         except OSError as error:
             reason = f"{file} cannot be read ({error.strerror}); give a text file"
             raise typer.BadParameter(reason, param_hint="--concepts-file") from error
+        except ValueError as error:
+            raise typer.BadParameter(f"{error}; give a text file", param_hint="--concepts-file") from error
         return list(check_concepts([line for line in lines if line.strip()]))
     if concepts is not None:
         return list(check_concepts(concepts.split(",")))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from imap_fast.files import sha256_of
 from imap_fast.video.clip import Clip
 from imap_fast.video.crop import kept_window
 
@@ -81,10 +84,22 @@ class DataSet:
     Attributes:
         source: where the clips come from, as JSON values.
         clips: a function that reads the clip, for each clip. It raises ValueError or OSError if it cannot.
+        files: a function that finds the files that a clip is read from, for each clip that is read from files.
     """
 
     source: Mapping[str, Any]
     clips: Mapping[str, Callable[[], Example]]
+    files: Mapping[str, Callable[[], Sequence[Path]]] = field(default_factory=dict)
+
+    def digest(self, clip: str) -> str:
+        """SHA-256 of the names and contents of the files of a clip, wherever they are. A file may be missing.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        files = self.files[clip]() if clip in self.files else ()
+        contents = [(file.name, sha256_of(file) if file.is_file() else None) for file in files]
+        return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
     def first(self, count: int | None) -> DataSet:
         """The data set with its first `count` clips. None: all."""

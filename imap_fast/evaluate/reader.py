@@ -34,8 +34,10 @@ class Reader:
     def prepared(self, example: Example) -> Example:
         """The part of an example that the model sees, with the concepts that it can look for."""
         if self.settings.match == "prompt":
-            # The background is not a word of the prompt.
-            example = replace(example, concepts=tuple(each for each in example.concepts if each != BACKGROUND))
+            # The background is not a word of the prompt, unless it has a mask.
+            measured = {truth.label for truth in example.truths}
+            words = tuple(each for each in example.concepts if each != BACKGROUND or each in measured)
+            example = replace(example, concepts=words)
         return example.cropped_to(self.forward.height, self.forward.width)
 
     def maps(self, example: Example) -> SaliencyMaps:

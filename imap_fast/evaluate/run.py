@@ -15,8 +15,8 @@ from imap_fast.maps.saliency_maps import SaliencyMaps
 RANDOM_HEADS = "random_heads"
 """A method like `imap`, but with random motion heads, drawn for each clip."""
 
-UNREADABLE = (ValueError, OSError, SyntaxError)
-"""The errors of a damaged clip. Pillow raises SyntaxError for a damaged PNG."""
+UNREADABLE = (ValueError, OSError)
+"""The errors of a damaged clip."""
 
 
 def evaluate(
@@ -48,8 +48,11 @@ def evaluate(
         The scores of all clips.
 
     Raises:
-        TypeError, ValueError: arguments that are impossible with this pipeline.
+        TypeError, ValueError: arguments that are impossible with this pipeline, or clips in the journal whose files
+            changed.
     """
+    if journal is not None:
+        journal.refuse_other_files(dataset)
     reader = Reader(pipe, seed, explain_arguments)
     rows: dict[str, list[Row]] = {}
     failed: dict[str, str] = {}
@@ -59,6 +62,7 @@ def evaluate(
             on_clip_done()
             continue
         try:
+            files = dataset.digest(name)
             example = reader.prepared(read())
             maps = reader.maps(example)
             scores: list[Row] = []
@@ -66,6 +70,8 @@ def evaluate(
                 methods = {each: (maps, each) for each in maps.maps}
                 methods[RANDOM_HEADS] = reader.maps_of_random_heads(example, name), "imap"
                 scores = localization(methods, example)
+            if dataset.digest(name) != files:
+                raise ValueError("its files changed while they were read; run again")
         except UNREADABLE as error:
             failed[name] = str(error)
         else:
@@ -73,6 +79,6 @@ def evaluate(
                 on_unmasked(name, example, maps)
             rows[name] = scores
             if journal is not None:
-                journal.add(name, scores)
+                journal.add(name, scores, files)
         on_clip_done()
     return Evaluation(rows, failed, reader.record())

@@ -5,8 +5,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from imap_fast.files import atomic_write
+from imap_fast.files import atomic_write, read_up_to
 from imap_fast.judge.answer import Verdict, read_answer
+
+LARGEST = 2**20
+"""Bytes of an answer. Ours have a few kilobytes."""
 
 
 class Answers:
@@ -21,8 +24,10 @@ class Answers:
 
     def get(self, url: str, body: dict[str, Any]) -> dict[str, Verdict] | None:
         """The answer to a request. None if there is none, or if its file is damaged."""
-        path = self.path(url, body)
-        return read_answer(path.read_text("utf-8", "replace")) if path.exists() else None
+        try:
+            return read_answer(read_up_to(self.path(url, body), LARGEST).decode("utf-8", "replace"))
+        except (FileNotFoundError, ValueError):  # ValueError: no regular file, or a larger one
+            return None
 
     def save(self, url: str, body: dict[str, Any], answer: dict[str, Verdict]) -> None:
         """Save the answer to a request.

@@ -28,6 +28,9 @@ OPTIONAL = ("response_format", "temperature")
 MALFORMED = (ValueError, RecursionError, LookupError, TypeError)
 """The errors of reading a field from a reply that is not JSON, or has another structure."""
 
+MAX_REPLY = 2**22
+"""Bytes of a reply. An answer has a few kilobytes, and may follow pages of reasoning."""
+
 MAX_MESSAGE = 500
 """The largest number of characters of a server's error message."""
 
@@ -82,49 +85,52 @@ class Endpoint:
         """Send a request and return the text of the answer. It is empty if the reply holds none.
 
         Raises:
-            EndpointError: the server cannot be reached, refuses the request, or failed at every try.
+            EndpointError: the server cannot be reached, refuses the request, failed at every try, or sends a reply that
+                is larger than `MAX_REPLY`.
         """
-        response = self._post(body)
+        response, text = self._post(body)
         if response.status_code == 400:
-            message = self._message(response)
+            message = self._message(text)
             unknown = {name for name in OPTIONAL if name in message} - self._rejected
             if unknown:
                 self._rejected |= unknown
                 return self.complete(body)
         if response.status_code != 200:
-            raise EndpointError(self._error(response))
+            raise EndpointError(self._error(response, text))
         try:
-            text = json.loads(self._text(response))["choices"][0]["message"]["content"]
+            answer = json.loads(text)["choices"][0]["message"]["content"]
         except MALFORMED:
             return ""
-        return text if isinstance(text, str) else ""
+        return answer if isinstance(answer, str) else ""
 
-    def _post(self, body: dict[str, Any]) -> requests.Response:
+    def _post(self, body: dict[str, Any]) -> tuple[requests.Response, str]:
+        """Send a request, and return the reply and its text. The text lacks the key, which a server may repeat."""
         sent = {name: value for name, value in body.items() if name not in self._rejected}
+        content, place = b"", f"{self.url}/chat/completions"
         try:
-            return self._session.post(f"{self.url}/chat/completions", json=sent, timeout=TIMEOUT, allow_redirects=False)
+            with self._session.post(place, json=sent, timeout=TIMEOUT, allow_redirects=False, stream=True) as response:
+                for part in response.iter_content(2**16):
+                    content += part
+                    if len(content) > MAX_REPLY:
+                        raise EndpointError(f"{self.url} sent more than {MAX_REPLY >> 20} MiB; give another endpoint")
         except requests.RequestException as error:
             cause = getattr(error.args[0], "reason", error) if error.args else error
             raise EndpointError(f"{self.url} gave no answer: {cause}") from error
+        text = content.decode("utf-8", "replace")
+        return response, text if self._key is None else text.replace(self._key, "…")
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._key is not None:
             request.headers["Authorization"] = f"Bearer {self._key}"
         return request
 
-    def _text(self, response: requests.Response) -> str:
-        """The text of a reply, without the key, which a server may repeat."""
-        text = response.content.decode("utf-8", "replace")
-        return text if self._key is None else text.replace(self._key, "…")
-
-    def _message(self, response: requests.Response) -> str:
-        text = self._text(response)
+    def _message(self, text: str) -> str:
         with suppress(*MALFORMED):
             text = str(json.loads(text)["error"]["message"])
         return " ".join(text.split())[:MAX_MESSAGE]
 
-    def _error(self, response: requests.Response) -> str:
-        message = f"{self.url} answered {response.status_code} {response.reason}: {self._message(response)}"
+    def _error(self, response: requests.Response, text: str) -> str:
+        message = f"{self.url} answered {response.status_code} {response.reason}: {self._message(text)}"
         if response.status_code in (401, 403):
             message += "; check OPENAI_API_KEY" if self._key else "; set OPENAI_API_KEY"
         return message

@@ -1,14 +1,14 @@
 """Where the files of a model are."""
 
-import hashlib
-import os
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from imap_fast.demo.shipped_model import MODEL
-from imap_fast.text.model_name import model_name
+
+INDEX = "model_index.json"
+"""The file in the folder of every pipeline that names its parts."""
 
 
 def model_source(model: str) -> str:
@@ -25,10 +25,8 @@ def model_source(model: str) -> str:
     try:
         folder = Path(model).expanduser()
         if folder.is_dir():
-            if not (folder / "model_index.json").is_file():
-                raise ValueError(
-                    f"--model {model}: the folder has no model_index.json, so it holds no diffusers pipeline"
-                )
+            if not (folder / INDEX).is_file():
+                raise ValueError(f"--model {model}: the folder has no {INDEX}, so it holds no diffusers pipeline")
             return str(folder)
         is_file = folder.exists()
     except (OSError, RuntimeError) as error:  # RuntimeError: `~name` of an unknown user
@@ -37,20 +35,6 @@ def model_source(model: str) -> str:
     if is_file or folder.is_absolute() or model.startswith((".", "~")) or model.count("/") > 1:
         raise ValueError(f"--model {model}: no such folder; give one that save_pretrained wrote, or a Hugging Face id")
     return model
-
-
-def model_identity(model: str) -> dict[str, str]:
-    """What tells a model from others without naming a folder of this machine, for the options of a run.
-
-    Returns:
-        `model`, its name. For a folder also `model_folder`, SHA-256 of the absolute path: two folders with the same
-        last part are two models.
-    """
-    identity = {"model": model_name(model)}
-    folder = os.path.realpath(os.path.expanduser(model))
-    if model != "demo" and os.path.isdir(folder):
-        identity["model_folder"] = hashlib.sha256(os.fsencode(folder)).hexdigest()
-    return identity
 
 
 @contextmanager

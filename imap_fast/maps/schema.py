@@ -177,7 +177,12 @@ def check_record(record: Mapping[str, Any]) -> None:
     try:
         Record.model_validate(record)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        # The names of types in a union are no entries.
-        place = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part.isidentifier())
-        raise ValueError(one_line(f"{place}: {first['msg'].removeprefix('Value error, ')}")) from error
+        raise ValueError(first_fault(error)) from error
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first entry that does not fit a schema, and why, in one line."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    # The names of types in a union are no entries.
+    place = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part.isidentifier())
+    return one_line(f"{place}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": "))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -13,6 +14,8 @@ from imap_fast.video import Clip
 from tests.cli import test_commands
 from tests.cli.test_commands import RESULTS, ends_while_drawing, names
 from tests.video.media import draw_frames
+
+WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
 
 video, explain = test_commands.video, test_commands.explain
 
@@ -149,3 +152,57 @@ def test_results_that_are_damaged_are_not_taken_for_done(explain, tmp_path, caps
     assert explain("--overwrite") == 0
     assert names(tmp_path / "out") == RESULTS
     assert explain() == 0
+
+
+@pytest.fixture
+def model(tiny_folder, tmp_path_factory):
+    """A model whose weights a test may change."""
+    return shutil.copytree(tiny_folder, tmp_path_factory.mktemp("changing") / "model")
+
+
+def change_weights(model):
+    """The same files of the same sizes, with one other value."""
+    with (model / WEIGHTS).open("r+b") as file:
+        file.seek(-2, os.SEEK_END)
+        (last,) = file.read(1)
+        file.seek(-2, os.SEEK_END)
+        file.write(bytes([last ^ 1]))
+
+
+@pytest.mark.slow
+def test_results_of_other_weights_under_the_same_names_are_not_taken_for_done(explain, model, capsys):
+    assert explain(model=model) == 0
+    change_weights(model)
+    capsys.readouterr()
+    assert explain(model=model) == 2
+    assert f"model_files.{WEIGHTS} changed; pass --overwrite or another --output" in capsys.readouterr().err
+    assert explain("--overwrite", model=model) == 0
+
+
+@pytest.mark.slow
+def test_a_copy_of_the_model_is_the_same_model(explain, model, tmp_path, capsys):
+    assert explain(model=model) == 0
+    capsys.readouterr()
+    assert explain(model=shutil.copytree(model, tmp_path / "copy" / "model")) == 0
+    assert "done before" in capsys.readouterr().out
+
+
+def test_weights_that_change_while_they_are_loaded_are_refused(explain, model, tmp_path, monkeypatch, capsys):
+    load = pipeline.load_pipeline
+
+    def change(*arguments, **named):
+        change_weights(model)
+        return load(*arguments, **named)
+
+    monkeypatch.setattr("imap_fast.loading.pipeline.load_pipeline", change)
+    assert explain(model=model) == 2
+    assert f"--model {model}: its files changed while it was loaded; run again" in capsys.readouterr().err
+    assert names(tmp_path) == ["clip.mp4"]
+
+
+@pytest.mark.slow
+def test_results_of_other_versions_are_not_taken_for_done(explain, monkeypatch, capsys):
+    assert explain() == 0
+    monkeypatch.setattr("imap_fast.version.__version__", "99")
+    assert explain() == 2
+    assert "versions.imap-fast was '" in capsys.readouterr().err

@@ -8,11 +8,14 @@ from PIL import Image
 
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main
+from imap_fast.cli.record import write_record
 from imap_fast.evaluate.localization import MEASURES
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.video import Clip
 from tests.evaluate.folders import CAPTIONS, davis, write_json
 from tests.video.media import draw_frames
+
+TINY = {"layers": "1", "top_k": 2, "height": 32, "width": 48}
 
 
 @pytest.fixture
@@ -85,14 +88,14 @@ def test_what_was_done_is_kept_after_an_interruption(evaluate, tmp_path, monkeyp
 @pytest.mark.slow
 def test_a_broken_clip_is_told_at_the_end(evaluate, tiny_folder, tmp_path, capsys):
     davis(tmp_path / "davis")
-    (tmp_path / "davis" / "JPEGImages" / "480p" / "bear" / "00003.jpg").write_bytes(b"torn")
-    options = {"model": tiny_folder, "captions": write_json(tmp_path / "captions.json", CAPTIONS), "layers": "1"}
-    options |= {"top_k": 2, "height": 32, "width": 48}
+    torn = tmp_path / "davis" / "JPEGImages" / "480p" / "bear" / "00003.jpg"
+    torn.write_bytes(b"torn")
+    options = {"model": tiny_folder, "captions": write_json(tmp_path / "captions.json", CAPTIONS), **TINY}
     assert evaluate(tmp_path / "davis", **options) == 1
     said, complained = capsys.readouterr()
     assert "1 clip:" in said
     assert "motions" not in said
-    assert "1 of 2 clips could not be evaluated: bear: cannot identify image file" in complained
+    assert f"1 of 2 clips could not be evaluated: bear: {torn} cannot be read as a picture" in complained
     record = json.loads((tmp_path / "out" / "results.json").read_text())
     assert list(record["clips"]["failed"]) == ["bear"]
     assert record["metrics"]["motion"]["temporal_auc"]["imap"]["mean"] is None
@@ -140,3 +143,94 @@ def test_results_of_something_else_are_not_replaced_unasked(evaluate, tmp_path, 
     assert evaluate(clips=1) == 2
     assert "already holds results.json; pass --overwrite" in capsys.readouterr().err
     assert (tmp_path / "out" / "results.json").read_text() == "precious"
+
+
+@pytest.fixture
+def evaluate_davis(evaluate, tiny_folder, tmp_path):
+    """`imap-fast eval` on a small data set and a model that is not trained."""
+    davis(tmp_path / "davis")
+    captions = write_json(tmp_path / "captions.json", CAPTIONS)
+
+    def run(*flags, **options):
+        return evaluate(
+            tmp_path / "davis", *flags, **{"model": tiny_folder, "captions": captions, "worst": 0, **TINY, **options}
+        )
+
+    return run
+
+
+@pytest.mark.slow
+def test_no_picture_of_earlier_results_is_left_among_the_new_ones(evaluate_davis, tmp_path):
+    assert evaluate_davis(worst=2) == 0
+    (tmp_path / "out" / "worst" / "mine.png").touch()
+    assert evaluate_davis(worst=1) == 0
+    assert sorted(file.name for file in (tmp_path / "out" / "worst").iterdir()) == ["1.png", "mine.png"]
+
+
+def invert(masks):
+    for file in masks.iterdir():
+        picture = Image.open(file)
+        inverted = Image.fromarray((np.asarray(picture) == 0).astype(np.uint8)).convert("P")
+        inverted.putpalette(picture.getpalette())
+        inverted.save(file)
+
+
+@pytest.mark.slow
+def test_measurements_of_other_masks_are_not_taken_for_done(evaluate_davis, tmp_path, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    results, masks = tmp_path / "out" / "results.json", tmp_path / "davis" / "Annotations" / "480p"
+    assert evaluate_davis() == 0
+    before = json.loads(results.read_text())["metrics"]
+    capsys.readouterr()
+    invert(masks / "dogs")
+    assert evaluate_davis() == 2
+    said = capsys.readouterr().err
+    assert "other files of the clip 'dogs': its video, frames or masks changed; pass --overwrite or another" in said
+    assert json.loads(results.read_text())["metrics"] == before
+
+    # The journal of the new masks, beside the results of the old ones.
+    with monkeypatch.context() as patched:
+        patched.setattr("imap_fast.cli.eval_run.worst_figures", interrupt)
+        assert evaluate_davis("--overwrite") == 1
+    assert json.loads(results.read_text())["metrics"] == before
+    assert evaluate_davis() == 0
+    assert json.loads(results.read_text())["metrics"] != before
+
+
+@pytest.mark.slow
+def test_results_that_are_damaged_are_made_again_and_it_is_said(evaluate_davis, tmp_path, capsys):
+    results = tmp_path / "out" / "results.json"
+    assert evaluate_davis() == 0
+    whole = json.loads(results.read_text())
+    metrics = {**whole["metrics"], "motion": {}}
+    for change, says in (
+        (lambda record: record.pop("clips"), "clips: Field required"),
+        (lambda record: record.update(clips={"measured": 2}), "clips.unmasked: Field required"),
+        (lambda record: record.update(worst=5), "worst: Input should be a valid list"),
+        (lambda record: record.update(metrics=metrics), "metrics: a measure is missing"),
+        (lambda record: record.pop("journal"), "journal: Field required"),
+    ):
+        record = json.loads(json.dumps(whole))
+        change(record)
+        write_record(tmp_path / "out", record, [], "results.json")  # with its digest
+        capsys.readouterr()
+        assert evaluate_davis() == 0
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"imap-fast: {results} is damaged, and is made again from clips.jsonl ({says}")
+        again = json.loads(results.read_text())
+        assert {**again, "seconds": 0, "digest": 0} == {**whole, "seconds": 0, "digest": 0}
+
+
+@pytest.mark.parametrize("name", ["big.json", "words.txt"])
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(name, evaluate, tmp_path, capsys):
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(2**40)
+    if name == "big.json":
+        assert evaluate(tmp_path / name) == 2
+        assert "big.json is larger than 64 MiB); give a JSON list" in capsys.readouterr().err
+    else:
+        arguments = ["--model", "demo", "--prompt", "a", "--concepts-file", str(tmp_path / name)]
+        assert main(["explain", "cat.mp4", *arguments]) == 2
+        assert f"{tmp_path / name} is larger than 1 MiB; give a text file" in capsys.readouterr().err

@@ -1,5 +1,9 @@
 """Data sets as they come, and what is refused of them."""
 
+import os
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,6 +46,15 @@ def test_davis(tmp_path, resolutions):
     assert shown.annotated.tolist() == list(range(len(masks)))
     expected = "1080p" if "480p" not in resolutions else "480p"
     assert shown.video.frames.mean() == pytest.approx(100 if expected == "480p" else 200, abs=3)
+
+
+def test_blanks_around_a_name_are_no_part_of_it(tmp_path):
+    davis(tmp_path)
+    names = {"1": " dog", "2": "ball ", "3": "dog\n"}
+    captions = write_json(tmp_path / "captions.json", {"dogs": {"caption": "dogs", "concepts": names}})
+    shown = palette_masks(tmp_path, captions=captions).clips["dogs"]()
+    assert shown.concepts == ("dog", "ball", "background")
+    assert [truth.label for truth in shown.truths] == ["dog", "ball"]
 
 
 def test_davis_does_not_say_what_is_in_it(tmp_path):
@@ -178,3 +191,105 @@ def test_data_is_told_by_its_form(tmp_path):
     ):
         with pytest.raises(ValueError, match=says):
             open_dataset(data, **options)
+
+
+def png_of(side):
+    """The file of a PNG that says it has `side` × `side` pixels, and has none."""
+    parts = [b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0), b"IDAT" + zlib.compress(b""), b"IEND"]
+    chunks = [struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize("name", ["JPEGImages/480p/bear/00003.jpg", "Annotations/480p/bear/00003.png"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (png_of(20_000), "has more than 67,108,864 pixels; make it smaller"),
+        (png_of(9_000), "has more than 67,108,864 pixels; make it smaller"),
+        (png_of(16), "cannot be read as a picture"),
+        (b"torn", "cannot be read as a picture"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\1IHDR", "cannot be read as a picture"),
+        (png_of(16).replace(b"IEND", b"\xff\xff\xff\xff"), "cannot be read as a picture"),
+        (None, "is not a regular file; copy it again"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_picture_that_cannot_be_read_is_named(tmp_path, name, content, says):
+    davis(tmp_path)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name) if content is None else (tmp_path / name).write_bytes(content)
+    read = palette_masks(tmp_path, captions=write_json(tmp_path / "captions.json", CAPTIONS)).clips["bear"]
+    with pytest.raises(ValueError, match=says) as raised:
+        read()
+    assert str(raised.value).startswith(f"{tmp_path / name} ")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("list.json", "a JSON list"), ("captions.json", "a JSON object"), ("meta.json", "a JSON object")],
+)
+def test_a_description_that_is_too_large_is_not_read(tmp_path, name, remedy):
+    davis(tmp_path)
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    data, captions = (path, None) if name == "list.json" else (tmp_path, path if name == "captions.json" else None)
+    with pytest.raises(ValueError, match=rf"{name} cannot be read as JSON \(.*is larger than 64 MiB\); give {remedy}"):
+        open_dataset(str(data), captions=captions)
+
+
+@pytest.mark.parametrize("field", ["caption", "concepts", "object", "video_path"])
+def test_a_text_that_is_not_valid_unicode_is_refused_with_the_number_of_its_record(tmp_path, field):
+    text = "a \ud800 cat"
+    record = {**RECORD, field: [text] if field == "concepts" else text}
+    with pytest.raises(ValueError, match="record 1 is incomplete or not valid Unicode"):
+        video_list(write_json(tmp_path / "list.json", [RECORD, record]))
+
+
+@pytest.mark.parametrize(
+    "names", [{"x": "dog"}, {"-1": "dog"}, {"256": "dog"}, {"1" * 40: "dog"}, {"1": "\ud800"}, {"1": " "}], ids=ascii
+)
+def test_numbers_and_names_that_no_mask_has_are_refused(tmp_path, names):
+    davis(tmp_path)
+    captions = write_json(tmp_path / "captions.json", {"bear": {"caption": "a bear", "concepts": names}})
+    with pytest.raises(ValueError, match=r"captions\.json: write 'bear' like"):
+        palette_masks(tmp_path, captions=captions)
+    objects = {number: {"category": name} for number, name in names.items()}
+    write_json(tmp_path / "meta.json", {"videos": {"bear": {"objects": objects}}})
+    with pytest.raises(ValueError, match=r"meta\.json is not the meta\.json of YouTube-VOS"):
+        palette_masks(tmp_path)
+
+
+def test_the_files_of_a_clip_are_those_that_it_is_read_from(tmp_path):
+    davis(tmp_path / "davis")
+    captions = write_json(tmp_path / "captions.json", CAPTIONS)
+    dataset = palette_masks(tmp_path / "davis", captions=captions)
+    moved = palette_masks((tmp_path / "davis").rename(tmp_path / "moved"), captions=captions)
+    with pytest.raises(ValueError, match="holds no"):
+        dataset.clips["bear"]()
+    before = {clip: moved.digest(clip) for clip in moved.clips}
+    frames, masks = (tmp_path / "moved" / kind / "480p" / "bear" for kind in ("JPEGImages", "Annotations"))
+    (masks / "notes.txt").write_text("no mask")
+    (masks / "99999.png").write_bytes(b"of no frame")
+    assert {clip: moved.digest(clip) for clip in moved.clips} == before
+    for file in (frames / "00003.jpg", masks / "00003.png"):
+        content = file.read_bytes()
+        file.write_bytes(content + b"\0")
+        assert moved.digest("bear") != before["bear"]
+        assert moved.digest("dogs") == before["dogs"]
+        file.write_bytes(content)
+    (masks / "00003.png").unlink()
+    assert moved.digest("bear") != before["bear"]
+
+
+def test_the_files_of_a_listed_video_are_itself_and_its_masks(tmp_path):
+    path = write_json(tmp_path / "list.json", [RECORD, {key: RECORD[key] for key in RECORD if key != "object"}])
+    dataset = video_list(path)
+    digests = {dataset.digest("0000-cat.mp4")}
+    for name in ("a/cat.mp4", "masks/cat/0.png", "masks/cat/1.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+        digests.add(dataset.digest("0000-cat.mp4"))
+    assert len(digests) == 4
+    assert [file.name for file in dataset.files["0000-cat.mp4"]()] == ["cat.mp4", "0.png", "1.png"]
+    assert [file.name for file in dataset.files["0001-cat.mp4"]()] == ["cat.mp4"], "no object, so no masks"

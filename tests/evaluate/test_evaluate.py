@@ -1,5 +1,6 @@
 """Whole evaluations, with the demo's model and with one that is not trained."""
 
+import dataclasses
 import json
 from math import isnan
 
@@ -180,6 +181,16 @@ def test_a_model_without_a_concept_stream_is_asked_for_words_of_the_caption(davi
     assert {row["kind"] for row in found.rows["bear"]} == {"object"}
 
 
+def test_an_object_that_is_called_background_is_looked_for_in_the_caption_too(tmp_path):
+    davis(tmp_path)
+    entry = {"concepts": {"1": "bear", "2": "background"}}
+    texts = {"bear": {"caption": "a bear", **entry}, "dogs": {"caption": "a bear, background", **entry}}
+    dataset = palette_masks(tmp_path, captions=write_json(tmp_path / "captions.json", texts))
+    found = evaluate(tiny_pipeline(), dataset, match="prompt", layers=[1], top_k=2, height=32, width=48)
+    assert "the prompt does not contain 'background'" in found.failed["bear"]
+    assert {"bear", "background"} <= {row["concept"] for row in found.rows["dogs"]}
+
+
 def test_a_list_without_masks_gives_maps_and_no_measures(tmp_path):
     Clip(draw_frames(9, 32, 48, seed=1), 12).save(tmp_path / "cat.mp4")
     record = {"video_path": "cat.mp4", "caption": "a cat runs", "concepts": ["cat", "runs"], "object": "cat"}
@@ -197,3 +208,22 @@ def test_a_list_without_masks_gives_maps_and_no_measures(tmp_path):
     assert found.methods == ()
     assert "gone.mp4: no such file" in found.failed["0001-gone.mp4"]
     assert unmasked["0000-cat.mp4"].labels == ("cat", "runs")
+
+
+def test_a_clip_whose_files_change_while_it_is_read_is_not_recorded(davis_clips, tmp_path):
+    mask = tmp_path / "Annotations" / "480p" / "bear" / "00000.png"
+    read = davis_clips.clips["bear"]
+
+    def read_and_change():
+        example = read()
+        mask.write_bytes(mask.read_bytes() + b"\0")
+        return example
+
+    dataset = dataclasses.replace(davis_clips, clips={**davis_clips.clips, "bear": read_and_change})
+    with Journal(tmp_path / "out", {}) as journal:
+        found = evaluate(tiny_pipeline(), dataset, journal=journal, layers=[1], top_k=2, height=32, width=32)
+        assert found.failed == {"bear": "its files changed while they were read; run again"}
+        assert list(journal.rows) == ["dogs"]
+        (tmp_path / "Annotations" / "480p" / "dogs" / "00000.png").unlink()
+        with pytest.raises(ValueError, match="other files of the clip 'dogs'"):
+            evaluate(tiny_pipeline(), davis_clips, journal=journal, layers=[1], top_k=2, height=32, width=32)

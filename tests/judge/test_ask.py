@@ -1,5 +1,7 @@
 """What is asked once, what is asked again, and what comes of it."""
 
+import os
+
 import pytest
 
 from imap_fast import SaliencyMaps
@@ -59,6 +61,17 @@ def test_a_damaged_answer_is_asked_for_again(server, question, answers, content)
     assert ask(question, Endpoint(server.url, KEY), answers) == judgement()
     assert len(server.requests) == 2
     assert file.read_bytes() == whole
+
+
+def test_a_file_that_is_no_answer_of_ours_is_not_read(server, question, answers):
+    ask(question, Endpoint(server.url, KEY), answers)
+    (file,) = answers.folder.iterdir()
+    with file.open("wb") as content:
+        content.truncate(2**40)
+    assert answers.get(server.url, question.body) is None
+    file.unlink()
+    os.mkfifo(file)
+    assert answers.get(server.url, question.body) is None
 
 
 def test_an_answer_is_kept_whole_or_not_at_all(server, question, answers, monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 from urllib3.connection import HTTPConnection
 
 from imap_fast.judge import Endpoint, EndpointError
-from imap_fast.judge.endpoint import MAX_WAIT, TIMEOUT, TRIES
+from imap_fast.judge.endpoint import MAX_REPLY, MAX_WAIT, TIMEOUT, TRIES
 from tests.judge.conftest import KEY
 from tests.judge.stand_in import SILENCE, completion, failure
 
@@ -169,3 +169,9 @@ def test_a_key_that_cannot_be_sent_is_refused_and_not_repeated(key):
     with pytest.raises(ValueError, match="OPENAI_API_KEY is empty, or has") as told:
         Endpoint("https://a/v1", key)
     assert KEY not in str(told.value)
+
+
+def test_a_reply_without_end_is_refused(server):
+    server.replies = [{"raw": b" " * (MAX_REPLY + 1)}]
+    with pytest.raises(EndpointError, match="/v1 sent more than 4 MiB; give another endpoint"):
+        Endpoint(server.url, KEY).complete(BODY)

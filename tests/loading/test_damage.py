@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from imap_fast.loading import pipeline
-from imap_fast.loading.source import model_identity, model_source, reading_model
+from imap_fast.loading.source import model_source, reading_model
 
 DEEP = b'{"a": ' * 10**5
 
@@ -67,16 +67,3 @@ def test_memory_that_is_full_is_no_fault_of_the_model():
 def test_what_is_no_folder_is_named(model):
     with pytest.raises(ValueError, match=f"--model {model}: no such folder"):
         model_source(model)
-
-
-def test_two_folders_with_the_same_last_part_are_two_models_and_neither_is_named_in_full(tmp_path, monkeypatch):
-    for parent in ("a", "b"):
-        (tmp_path / parent / "model").mkdir(parents=True)
-    one, other = (model_identity(str(tmp_path / parent / "model")) for parent in ("a", "b"))
-    assert one["model"] == other["model"] == "model"
-    assert one != other
-    assert str(tmp_path) not in str(one)
-    monkeypatch.chdir(tmp_path / "a")
-    assert model_identity("model") == model_identity("./model") == one
-    assert model_identity("THUDM/CogVideoX-2b") == {"model": "THUDM/CogVideoX-2b"}
-    assert model_identity("demo") == {"model": "demo"}

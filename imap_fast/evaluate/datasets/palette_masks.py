@@ -14,13 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from imap_fast.evaluate.datasets.descriptions import is_text, read_json
+from imap_fast.evaluate.datasets.pictures import read_picture
 from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
 from imap_fast.video.clip import Clip
 
 USUAL_RESOLUTION = "480p"
 """The resolution of DAVIS at which methods are usually evaluated."""
+
+NUMBERS = range(256)
+"""The numbers that a pixel of a mask can have."""
 
 FPS = 24.0
 """The frame rate of DAVIS. Frames have no timestamps, and no measure depends on them."""
@@ -45,13 +49,13 @@ def palette_masks(folder: Path, *, captions: Path | None = None) -> DataSet:
     missing = sorted(texts.keys() - {clip.name for clip in frames.iterdir()})
     if missing and captions is not None:
         raise ValueError(f"{captions} names the clip {missing[0]!r}, which {frames} does not hold; remove it")
-    clips = {
-        name: partial(_read, frames / name, masks / name, *texts[name]) for name in sorted(texts.keys() - set(missing))
-    }
+    names = sorted(texts.keys() - set(missing))
+    clips = {name: partial(_read, frames / name, masks / name, *texts[name]) for name in names}
     if not clips:
         raise ValueError(f"{captions or folder / 'meta.json'} names no clip of {frames}; name at least one")
     digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
-    return DataSet({"data": str(folder), "captions": digest}, clips)
+    files = {name: partial(_files, frames / name, masks / name) for name in names}
+    return DataSet({"data": str(folder), "captions": digest}, clips, files)
 
 
 def _clip_folders(folder: Path) -> tuple[Path, Path]:
@@ -75,13 +79,14 @@ def _read_captions(path: Path) -> dict[str, tuple[str, dict[int, str]]]:
     texts_of = {}
     for clip, entry in _object(path).items():
         try:
-            names = {int(number): name for number, name in entry["concepts"].items()}
+            names = {int(number): name.strip() for number, name in entry["concepts"].items()}
             texts = (entry["caption"], *names.values())
         except (AttributeError, KeyError, TypeError, ValueError):
-            texts = (None,)
-        if len(texts) == 1 or not all(isinstance(text, str) and text.strip() for text in texts):
+            names, texts = {}, ()
+        if not names or not all(number in NUMBERS for number in names) or not all(map(is_text, texts)):
             raise ValueError(
-                f'{path}: write {clip!r} like {{"caption": "a dog runs", "concepts": {{"1": "dog"}}}}, not {entry!r}'
+                f'{path}: write {clip!r} like {{"caption": "a dog runs", "concepts": {{"1": "dog"}}}}, in valid '
+                f"Unicode and with numbers up to {NUMBERS[-1]}, not {entry!r}"
             )
         texts_of[clip] = entry["caption"], names
     return texts_of
@@ -94,49 +99,60 @@ def _read_meta(path: Path) -> dict[str, tuple[str, dict[int, str]]]:
             f"{path.parent} has no meta.json that describes its clips; give captions, a JSON object "
             '{clip: {"caption": "a dog runs", "concepts": {"1": "dog"}}}'
         )
-    texts_of = {}
+    content, texts_of = _object(path), {}
     try:
-        for clip, entry in _object(path)["videos"].items():
-            names = {int(number): each["category"].replace("_", " ") for number, each in entry["objects"].items()}
+        for clip, entry in content["videos"].items():
+            objects = entry["objects"].items()
+            names = {int(number): each["category"].replace("_", " ").strip() for number, each in objects}
+            if not all(number in NUMBERS for number in names) or not all(map(is_text, names.values())):
+                raise ValueError(f"an object of {clip!r} has no number up to {NUMBERS[-1]} or no name")
             texts_of[clip] = ", ".join(dict.fromkeys(names.values())), names
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the meta.json of YouTube-VOS ({error!r}); give captions instead") from error
     return texts_of
 
 
 def _object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read as JSON ({error}); give a JSON object") from error
+    content = read_json(path, "a JSON object")
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a JSON {type(content).__name__}; give a JSON object")
     return content
 
 
-def _read(frames: Path, masks: Path, caption: str, names: dict[int, str]) -> Example:
+def _frames_and_masks(frames: Path, masks: Path) -> tuple[list[Path], dict[int, Path]]:
+    """The frames of a clip, and the mask of each annotated frame by its number."""
     files = sorted(frames.glob("*.jpg"))
+    mask_of = {number: masks / f"{file.stem}.png" for number, file in enumerate(files)}
+    return files, {number: mask for number, mask in mask_of.items() if mask.exists()}
+
+
+def _files(frames: Path, masks: Path) -> list[Path]:
+    files, mask_of = _frames_and_masks(frames, masks)
+    return [*files, *mask_of.values()]
+
+
+def _read(frames: Path, masks: Path, caption: str, names: dict[int, str]) -> Example:
+    files, mask_of = _frames_and_masks(frames, masks)
     if not files:
         raise ValueError(f"{frames} holds no .jpg frame; copy it again")
-    annotated = [number for number, file in enumerate(files) if (masks / f"{file.stem}.png").exists()]
-    if not annotated:
+    if not mask_of:
         raise ValueError(f"{masks} holds no mask of a frame in {frames}; a mask is a .png with the name of its frame")
-    clip = Clip.of([Image.open(file) for file in files], FPS)
-    numbers = np.stack([_palette(masks / f"{files[number].stem}.png", clip) for number in annotated])
+    clip = Clip.of([read_picture(file) for file in files], FPS)
+    numbers = np.stack([_palette(mask, clip) for mask in mask_of.values()])
     truths = tuple(
         GroundTruth(label, np.isin(numbers, [number for number, name in names.items() if name == label]))
         for label in dict.fromkeys(names.values())
     )
     concepts = tuple(dict.fromkeys((*names.values(), BACKGROUND)))
-    return Example(clip, caption, concepts, truths, np.array(annotated))
+    return Example(clip, caption, concepts, truths, np.array(list(mask_of)))
 
 
 def _palette(path: Path, clip: Clip) -> np.ndarray:
     """The numbers of the objects in a mask, uint8 `[H, W]`."""
-    with Image.open(path) as picture:
-        if picture.mode not in ("P", "L", "1"):
-            raise ValueError(f"{path} has the mode {picture.mode}; give masks with a palette, whose pixels are numbers")
-        numbers = np.asarray(picture)
+    picture = read_picture(path)
+    if picture.mode not in ("P", "L", "1"):
+        raise ValueError(f"{path} has the mode {picture.mode}; give masks with a palette, whose pixels are numbers")
+    numbers = np.asarray(picture)
     if numbers.shape != clip.frames.shape[1:3]:
         raise ValueError(f"{path} is {list(numbers.shape)} and its frame {list(clip.frames.shape[1:3])}; give one size")
     return numbers

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from imap_fast.evaluate.datasets.descriptions import is_text, read_json
+from imap_fast.evaluate.datasets.pictures import read_picture
 from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
 from imap_fast.video.clip import Clip
 from imap_fast.video.read import read_clip
@@ -31,20 +32,18 @@ def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
     Raises:
         ValueError: the file is no such list, or a record is incomplete.
     """
-    try:
-        records = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read as JSON ({error}); give a JSON list") from error
+    records = read_json(path, "a JSON list")
     if not isinstance(records, list) or not records:
         raise ValueError(f"{path} holds no list of records; write one like {_LIKE}")
     root = path.parent if videos is None else videos
-    clips = {}
+    clips, files = {}, {}
     for number, record in enumerate(records):
         _check(path, number, record)
         # The number makes names unique: a video may occur twice, with other concepts.
-        clips[f"{number:04d}-{Path(record['video_path']).name}"] = partial(_read, root, record)
+        name = f"{number:04d}-{Path(record['video_path']).name}"
+        clips[name], files[name] = partial(_read, root, record), partial(_files, root, record)
     digest = hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
-    return DataSet({"data": str(path), "records": digest, "videos": str(root)}, clips)
+    return DataSet({"data": str(path), "records": digest, "videos": str(root)}, clips, files)
 
 
 _LIKE = '[{"video_path": "cat.mp4", "caption": "a cat jumps", "concepts": ["cat", "jumps"], "object": "cat"}]'
@@ -55,16 +54,27 @@ def _check(path: Path, number: int, record: Any) -> None:
     if isinstance(record, dict) and isinstance(record.get("concepts"), list):
         texts = {name: record.get(name) for name in ("video_path", "caption")}
         texts |= dict(enumerate(record["concepts"])) | {"object": record.get("object", "-")}
-    if len(texts) < 4 or not all(isinstance(text, str) and text.strip() for text in texts.values()):
-        raise ValueError(f"{path}: record {number} is incomplete; write records like {_LIKE}")
+    if len(texts) < 4 or not all(map(is_text, texts.values())):
+        raise ValueError(f"{path}: record {number} is incomplete or not valid Unicode; write records like {_LIKE}")
+
+
+def _video_and_masks(root: Path, record: dict[str, Any]) -> tuple[Path, Path | None]:
+    """The video of a record, and the folder of the masks of its object if there is one."""
+    video = root / record["video_path"]
+    folder = root / MASKS / video.stem
+    return video, folder if folder.is_dir() and "object" in record else None
+
+
+def _files(root: Path, record: dict[str, Any]) -> list[Path]:
+    video, folder = _video_and_masks(root, record)
+    return [video] if folder is None else [video, *sorted(folder.glob("*.png"))]
 
 
 def _read(root: Path, record: dict[str, Any]) -> Example:
-    video = root / record["video_path"]
+    video, folder = _video_and_masks(root, record)
     labels = (*record["concepts"], *([record["object"]] if "object" in record else []))
     concepts = tuple(dict.fromkeys(label.strip() for label in labels))
-    folder = root / MASKS / video.stem
-    if not folder.is_dir() or "object" not in record:
+    if folder is None:
         return Example(video, record["caption"], concepts)
     clip = read_clip(video)
     masks = {_number(file, clip): file for file in folder.glob("*.png")}
@@ -82,8 +92,8 @@ def _number(file: Path, clip: Clip) -> int:
 
 
 def _mask(file: Path, clip: Clip) -> np.ndarray:
-    with Image.open(file) as picture:
-        mask = np.asarray(picture.convert("L") if picture.mode not in ("P", "L", "1") else picture) > 0
+    picture = read_picture(file)
+    mask = np.asarray(picture.convert("L") if picture.mode not in ("P", "L", "1") else picture) > 0
     if mask.shape != clip.frames.shape[1:3]:
         raise ValueError(f"{file} is {list(mask.shape)} and its frame {list(clip.frames.shape[1:3])}; give one size")
     return mask
