@@ -65,4 +65,5 @@ def implementation(operation: str, backend: str, like: torch.Tensor) -> Callable
         like: a tensor with the dtype and device of the inputs.
     """
     module = importlib.import_module(f"imap_kernels.{operation}.{resolve(backend, like.device, like.dtype)}")
-    return torch.autocast(like.device.type, enabled=False)(getattr(module, operation))
+    function, device = getattr(module, operation), like.device.type
+    return torch.autocast(device, enabled=False)(function) if torch.amp.is_autocast_available(device) else function

@@ -129,6 +129,15 @@ def test_nothing_to_contrast_is_zero(backend, patches, keys):
     assert torch.count_nonzero(out) == 0
 
 
+@pytest.mark.parametrize("keys", [2, 5, 7])
+def test_keys_with_the_same_surrogate_have_no_contrast(backend, keys):
+    features, index = draw_rows(2, 3 * 13, 16, seed=8), torch.full((2, keys, 3), 4, device=DEVICE)
+    out = torch.zeros(1, keys, 3 * 13, device=DEVICE)
+    multiplicity, weights = draw_multiplicity(keys, padding=151), torch.ones(1, 2, device=DEVICE)
+    gram_column(features, index, multiplicity=multiplicity, head_weights=weights, out=out, backend=backend)
+    assert torch.count_nonzero(out) == 0
+
+
 def test_a_key_counted_zero_times_is_left_out(backend):
     features, index, weights = draw_case(2, 2, 13, 4, 16, seed=8)
     without = torch.zeros(2, 3, 26, device=DEVICE)
