@@ -1,12 +1,21 @@
 """What all operations share: registration with torch.library, dispatch, and an import that needs no Triton."""
 
+import importlib
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from imap_kernels import concept_attention, frame_separation, gram_column, head_similarity, motion_heads, qk_match
+from imap_kernels import (
+    SCORES,
+    concept_attention,
+    frame_separation,
+    gram_column,
+    head_similarity,
+    motion_heads,
+    qk_match,
+)
 from tests.assertions import assert_close
 from tests.device import DEVICE
 from tests.kernels.draw import draw_multiplicity, draw_rows
@@ -80,6 +89,35 @@ def test_defaults_of_torch_change_nothing(backend):
         assert_close(layer(*found, backend), scores, 0)
     for result, value in zip(found[3:], expected[3:], strict=True):
         assert_close(result, value, 0)
+
+
+def reference(operation):
+    """The equation of an operation, without its checks and its dispatch."""
+    return getattr(importlib.import_module(f"imap_kernels.{operation}.reference"), operation)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+def test_references_work_on_the_device_of_their_inputs(dtype):
+    # Directly: an operation of torch.library runs without the default device of `with torch.device(…)`.
+    query, features, concept, *_ = (tensor.to(dtype) for tensor in draw_layer())
+    multiplicity = draw_multiplicity(5, padding=7)
+    weights = torch.ones(2, 4, device=DEVICE)
+
+    def results():
+        index = reference("qk_match")(query, concept, 3)
+        rows = reference("concept_attention")(concept, concept, concept, query, features, multiplicity)
+        scores = [reference("frame_separation")(features, 3, score) for score in SCORES]
+        maps, baseline = weights.new_zeros(2, 4, 33), weights.new_zeros(4, 33)
+        reference("gram_column")(features, index, multiplicity, weights, maps, "softmax")
+        reference("head_similarity")(concept, features, multiplicity, baseline, 1.0, "softmax")
+        return [index, rows, *scores, maps, baseline]
+
+    expected = results()
+    with torch.device("meta"):
+        found = results()
+    for result, value in zip(found, expected, strict=True):
+        assert result.device == value.device
+        assert torch.equal(result, value)
 
 
 def test_autocast_changes_nothing(backend):
