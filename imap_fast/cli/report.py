@@ -9,7 +9,7 @@ from rich.console import Console
 
 from imap_fast.cli import options
 from imap_fast.cli.progress import progress
-from imap_fast.cli.record import verified_record
+from imap_fast.cli.record import RECORD, verified_record
 from imap_fast.cli.runs import video_of
 
 BOOKKEEPING = {"options", "sha256", "digest"}
@@ -40,7 +40,7 @@ def report(
     if output.exists() and not overwrite:
         raise ValueError(f"{output} already exists; pass --overwrite or another --output")
     record: dict[str, Any] = {}
-    if run.is_dir():
+    if run.is_dir() or (run.name == "maps.npz" and (folder / RECORD).exists()):
         record = verified_record(folder)
         video = video_of(folder, record, "give its path with --video", video)
     facts = {name: value for name, value in record.items() if name not in BOOKKEEPING}

@@ -67,7 +67,8 @@ def explain(
     Returns:
         The maps. `seconds` holds the time of each latent frame. `settings["video"]` holds `fps`, `num_frames`, `height`
         and `width` of what was read, the number of `windows`, their length `window`, their `overlap`, and the `gaps`:
-        `[from, to]` in seconds, where frames could not be read. `to` is None if no frame follows.
+        `[from, to]` in seconds, where frames could not be read. `to` is None if no frame follows. `sha256` is that of
+        the content of a file, and None for frames.
 
     Raises:
         TypeError: an unsupported pipeline, or concepts or frames of the wrong type.

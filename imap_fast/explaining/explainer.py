@@ -125,9 +125,10 @@ class Explainer:
             raise ValueError(f"num_frames={num_frames} is not possible; read at least 1 frame")
         video = VideoFile(video) if isinstance(video, (str, os.PathLike)) else Clip.of(video)
         expected = video.expected_frames and self.windows.count(min(video.expected_frames, num_frames or 2**62))
+        digest = video.fingerprint()
         if folder is not None and not self._fingerprint:
             self._fingerprint = fingerprint_of(self.pipe)  # before text encoders are released
-        with Checkpoint(folder, self._options(video, num_frames) if folder is not None else {}) as checkpoint:
+        with Checkpoint(folder, self._options(digest, num_frames) if folder is not None else {}) as checkpoint:
             state = checkpoint.state
             on_progress(state.windows, expected)
             if not state.finished:
@@ -136,17 +137,17 @@ class Explainer:
                 for batch in self._batches(self.windows.split(frames, state.windows), state):
                     self._pass(batch, checkpoint)
                     on_progress(state.windows, expected)
-                self._finish(video, checkpoint)
+                self._finish(video, digest, checkpoint)
             return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
 
-    def _options(self, video: VideoFile | Clip, num_frames: int | None) -> dict[str, Any]:
+    def _options(self, digest: str, num_frames: int | None) -> dict[str, Any]:
         """Everything that determines the result, as JSON values."""
         concepts, device = self.tracer.concepts, self.pipe._execution_device.type
         wanted: Any = concepts.words
         if wanted is None and concepts.embeddings is not None:
             wanted = hashlib.sha256(concepts.embeddings.cpu().float().numpy().tobytes()).hexdigest()
         return {
-            "video": video.fingerprint(),
+            "video": digest,
             "num_frames": num_frames,
             "prompt": self.prompt,
             "concepts": wanted,
@@ -249,7 +250,7 @@ class Explainer:
         }
         return maps.record() | {"steps": self.steps, "settings": settings}
 
-    def _finish(self, video: VideoFile | Clip, checkpoint: Checkpoint) -> None:
+    def _finish(self, video: VideoFile | Clip, digest: str, checkpoint: Checkpoint) -> None:
         """Commit the remaining latent frames, and complete the record."""
         state, settings = checkpoint.state, self.tracer.settings
         checkpoint.append(state.pending)
@@ -265,6 +266,7 @@ class Explainer:
             "window": self.windows.length,
             "overlap": self.windows.overlap,
             "gaps": [list(gap) for gap in video.gaps],
+            "sha256": digest if isinstance(video, VideoFile) else None,
         }
         state.finished = True
         checkpoint.commit()

@@ -60,11 +60,6 @@ class ContactSheets:
             for number, (frame, _) in enumerate(source.frames())
             if number in self.frames
         ]
-        if len(stills) < len(self.frames):
-            raise ValueError(
-                f"{video} is shorter than the {source.num_frames} frames that the maps were read from; "
-                "give the video that was read"
-            )
         self._pale = pale(np.stack(stills))
         labels = [text_strip(f"frame {frame}", LABEL_HEIGHT, width, LABEL, BACKGROUND) for frame in self.frames]
         seam = np.full((SEAM, width, 3), 255, np.uint8)

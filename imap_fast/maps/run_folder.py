@@ -11,6 +11,7 @@ beyond it are written again. What the state names is verified whenever it is rea
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import math
@@ -45,7 +46,15 @@ def read_run(folder: Path) -> RunState | None:
 
 
 def write_frames(path: Path, start: int, values: np.ndarray) -> None:
-    """Write `[F, …]` into a `.npy` file after its first `start` entries. What followed them is cut off."""
+    """Write `[F, …]` into a `.npy` file after its first `start` entries. What followed them is cut off.
+
+    Raises:
+        OSError: the file is a link, so another folder would be changed, or it cannot be written.
+    """
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, f"{path.name} is a symbolic link; put the file itself in its place")
+    if start == 0:
+        path.unlink(missing_ok=True)  # it may be open elsewhere, or have another name
     header = _header(values.dtype.str, (start + len(values), *values.shape[1:]))
     with path.open("r+b" if start else "wb") as file:
         file.write(header)

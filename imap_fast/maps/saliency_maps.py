@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from imap_fast.render.source_video import SourceVideo
     from imap_fast.video.clip import Clip
+    from imap_fast.video.decode import VideoFile
 
 # The methods import the pictures that they draw: matplotlib is slow to load.
 
@@ -79,7 +80,7 @@ class SaliencyMaps(MapValues):
         Raises:
             AttributeError: `map` was not requested in the trace.
             KeyError: an unknown label.
-            ValueError: maps of several videos, or a video of another length.
+            ValueError: maps of several videos, a video of another length, or another file than the one that was read.
         """
         from imap_fast.render.overlay import overlay
 
@@ -147,7 +148,8 @@ class SaliencyMaps(MapValues):
             run: further facts about the run that the page shows, such as those of `run.json`.
 
         Raises:
-            ValueError: another suffix, maps of several videos, a video of another length, or a file that is no video.
+            ValueError: another suffix, maps of several videos, a video of another length, or a file that is no video or
+                not the one that was read.
             OSError: the video does not exist, or the folder cannot be written.
         """
         from imap_fast.report.data import ReportData
@@ -165,7 +167,7 @@ class SaliencyMaps(MapValues):
             settings=maps.settings,
             run=run or {},
         )
-        write_report(path, data, maps._blank_clip() if video is None else video)
+        write_report(path, data, maps._blank_clip() if video is None else maps._opened(video))
 
     def _repr_html_(self) -> str:
         """A small player and the grid, for notebooks."""
@@ -181,20 +183,39 @@ class SaliencyMaps(MapValues):
 
         Raises:
             FileNotFoundError: the file does not exist.
-            ValueError: a file that cannot be read, or maps that `explain` did not read from a file.
+            ValueError: a file that cannot be read or is another one, a clip of another length, or maps that `explain`
+                did not read from a file.
         """
         from imap_fast.render.source_video import SourceVideo
         from imap_fast.video.clip import Clip
-        from imap_fast.video.decode import VideoFile
 
         if video is None:
             return SourceVideo.of_clip(self._blank_clip(), is_blank=True)
-        if not isinstance(video, (str, os.PathLike)):
-            return SourceVideo.of_clip(Clip.of(video))
-        file, read = VideoFile(video), self.settings.get("video")
+        opened, read = self._opened(video), self.settings.get("video")
+        if isinstance(opened, Clip):
+            return SourceVideo.of_clip(opened)
         if read is None:
             raise ValueError(f"these maps were not read from a file, so not from {video}; give the frames of the clip")
-        return SourceVideo(file, read["num_frames"], read["height"], read["width"])
+        return SourceVideo(opened, read["num_frames"], read["height"], read["width"])
+
+    def _opened(self, video: Any) -> Clip | VideoFile:
+        """The video that the maps were read from, as far as they know it."""
+        from imap_fast.video.clip import Clip
+        from imap_fast.video.decode import VideoFile
+
+        read = self.settings.get("video") or {}
+        if isinstance(video, (str, os.PathLike)):
+            file = VideoFile(video)
+            if read.get("sha256") not in (None, file.fingerprint()):
+                raise ValueError(f"{video} is not the file that the maps were read from: its content is another one")
+            return file
+        clip = Clip.of(video)
+        if read.get("num_frames") not in (None, len(clip.frames)):
+            raise ValueError(
+                f"the maps were read from {read['num_frames']} frames, and this clip has {len(clip.frames)}; give the "
+                "frames that were read"
+            )
+        return clip
 
     def _blank_clip(self) -> Clip:
         """A grey clip with the size and length of the video that was read, as far as they are known."""

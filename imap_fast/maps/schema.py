@@ -87,6 +87,7 @@ Prompt = Text | list[Text] | None
 Index = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 Count = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 Indices = Annotated[list[Index], Field(min_length=1), AfterValidator(_distinct)]
+Digest = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
 Side = Annotated[int, Field(strict=True, ge=1, le=MOST_PIXELS)]
 Seed = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**64)]
 Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -111,6 +112,7 @@ class Video(_Object):
     window: Count | None = None
     overlap: Index | None = None
     gaps: list[tuple[Seconds, Seconds | None]] = []
+    sha256: Digest | None = None
 
 
 class Run(_Object):

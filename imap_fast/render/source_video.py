@@ -43,6 +43,17 @@ class SourceVideo:
         return self.video.fps
 
     def frames(self) -> Iterator[tuple[np.ndarray, float]]:
-        """Yield each frame, uint8 `[height, width, 3]`, and its time in seconds."""
+        """Yield each frame, uint8 `[height, width, 3]`, and its time in seconds.
+
+        Raises:
+            ValueError: the video ends before the last frame.
+        """
+        count = 0
         for frame, seconds in islice(self.video.timed_frames(), self.num_frames):
             yield resize_and_crop(frame[None], self.height, self.width)[0], seconds
+            count += 1
+        if count < self.num_frames:
+            raise ValueError(
+                f"{self.video.name} has {count} frames, but the maps were read from {self.num_frames}; give the video "
+                "that was read"
+            )

@@ -17,6 +17,8 @@ from imap_fast.report.figures import figures
 from imap_fast.report.page_content import content
 from imap_fast.report.planes import pack
 from imap_fast.report.video import embed_video
+from imap_fast.video.clip import Clip
+from imap_fast.video.decode import VideoFile
 
 SCRIPTS = ("dom", "data", "planes", "paint", "player", "view", "stage", "transport", "timeline", "heads", "run", "main")
 STYLES = ("page", "player", "controls", "panels")
@@ -26,13 +28,13 @@ CHUNK = 3 << 18
 """Bytes that are encoded at once. A multiple of 3, so that the parts join to one base64 text."""
 
 
-def write_report(path: str | os.PathLike, data: ReportData, video: Any) -> None:
+def write_report(path: str | os.PathLike, data: ReportData, video: Clip | VideoFile) -> None:
     """Write the report of one video; see `SaliencyMaps.report`.
 
     Args:
         path: the page, ending in .html.
         data: what it shows.
-        video: the video that the maps were read from; see `embed_video`.
+        video: the video that the maps were read from.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):

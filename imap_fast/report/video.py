@@ -3,7 +3,6 @@
 A file is never in memory as a whole: its frames are decoded, cropped and encoded one after another.
 """
 
-import os
 import shutil
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ import numpy as np
 
 from imap_fast.render.grid import grid_frames
 from imap_fast.video.clip import Clip
-from imap_fast.video.decode import VideoFile
+from imap_fast.video.decode import UPRIGHT, VideoFile, display_axes
 from imap_fast.video.resize import resize_and_crop
 from imap_fast.video.write import write_timed_mp4
 
@@ -43,26 +42,23 @@ class EmbeddedVideo:
     stills: np.ndarray
 
 
-def embed_video(video: Any, read: Mapping[str, Any], folder: Path) -> EmbeddedVideo:
+def embed_video(video: Clip | VideoFile, read: Mapping[str, Any], folder: Path) -> EmbeddedVideo:
     """Write the video that the maps were read from to `folder`, as browsers play it.
 
     Args:
-        video: a file, or frames as `Clip.of` takes them.
+        video: a file, or the frames.
         read: `num_frames`, `height` and `width` that `explain` read from a file; empty for a generated video.
         folder: receives the file.
 
     Raises:
-        FileNotFoundError: the file does not exist.
         ValueError: a file that is no video, or that is shorter than what was read.
-        TypeError: frames that `Clip.of` does not take.
     """
     target = folder / "video.mp4"
-    if isinstance(video, (str, os.PathLike)):
-        return _embed_file(VideoFile(video), read, target)
-    clip = Clip.of(video)
-    clip.save(target)
-    num_frames, height, width = clip.frames.shape[:3]
-    return EmbeddedVideo(target, num_frames, height, width, clip.fps, clip.frames[grid_frames(num_frames)])
+    if isinstance(video, VideoFile):
+        return _embed_file(video, read, target)
+    video.save(target)
+    num_frames, height, width = video.frames.shape[:3]
+    return EmbeddedVideo(target, num_frames, height, width, video.fps, video.frames[grid_frames(num_frames)])
 
 
 def _embed_file(video: VideoFile, read: Mapping[str, Any], target: Path) -> EmbeddedVideo:
@@ -104,7 +100,8 @@ def _plays_everywhere(path: Path, count: int, height: int, width: int, fps: floa
         codec = stream.codec_context
         plays = "mp4" in container.format.name and codec.name == "h264" and codec.pix_fmt == "yuv420p"
         fits = (codec.height, codec.width) == (height + height % 2, width + width % 2)
-        if not (plays and fits and len(container.streams) == 1 and next(container.decode(stream)).rotation == 0):
+        is_upright = display_axes(next(container.decode(stream))) == UPRIGHT
+        if not (plays and fits and is_upright and len(container.streams) == 1):
             return False
         container.seek(0)
         times = sorted(float(packet.pts * stream.time_base) for packet in container.demux(stream) if packet.size)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,6 +15,9 @@ from imap_fast.files import sha256_of
 
 MAX_PIXELS = 2**26
 """The largest frame, in pixels: twice 8K. A damaged header that claims more would exhaust the memory."""
+
+UPRIGHT = (1, 0), (0, 1)
+"""`display_axes` of a frame that is shown as it is."""
 
 
 class VideoError(ValueError):
@@ -59,7 +63,8 @@ class VideoFile:
             if stream.duration and stream.time_base:
                 self._duration = float(stream.duration * stream.time_base)
             elif container.duration and len(container.streams) == 1:  # sound can be longer than the video
-                self._duration = container.duration / av.time_base
+                # It is the time of the end, and the first frame may have a later time than 0.
+                self._duration = (container.duration - max(0, container.start_time or 0)) / av.time_base
             frames = stream.frames or round((self._duration or 0) * self.fps)
             self.expected_frames: int | None = frames or None
         self._earliest: int | None = None
@@ -72,11 +77,11 @@ class VideoFile:
         """Yield the frames from number `start` on, uint8 RGB `[H, W, 3]`, and their times in seconds from the first
         frame.
 
-        Frames are rotated as the file specifies. Earlier frames are decoded, too, because only decoding shows which
-        frame has the number `start`. They are not converted to pictures.
+        Frames are turned and mirrored as the file specifies. Earlier frames are decoded, too, because only decoding
+        shows which frame has the number `start`. They are not converted to pictures.
 
         Raises:
-            VideoError: no frame can be decoded.
+            VideoError: no frame can be decoded, or frames are turned by other than quarter turns.
         """
         self.gaps = []
         before: float | None = None
@@ -90,12 +95,24 @@ class VideoFile:
                 self.gaps.append((before or 0.0, time))
             before, is_broken = time, False
             if number >= start:
-                yield rotated(frame), time
+                yield self._upright(frame), time
             number += 1
         if before is None:
             raise VideoError(f"{self.path} holds no frame that can be decoded; copy or download it again")
         if is_broken:
             self.gaps.append((before, None))
+
+    def _upright(self, frame: av.VideoFrame) -> np.ndarray:
+        """A frame as RGB `[H, W, 3]`, as a player shows it: turned, and mirrored if the file says so."""
+        # RGB has no such colour space, but older versions of PyAV ignore that of the frame if none is requested.
+        picture = frame.reformat(format="rgb24", dst_colorspace=Colorspace.ITU601).to_ndarray()
+        axes = display_axes(frame)
+        if axes is None:
+            raise VideoError(f"{self.path} is to be shown turned by other than quarter turns; turn its pixels instead")
+        right, down = axes
+        if right[0] == 0:  # what was right is now up or down
+            picture, right, down = picture.transpose(1, 0, 2), down, right
+        return picture[:: down[1], :: right[0]]
 
     def _frames_with_times(self) -> Iterator[tuple[av.VideoFrame | None, float | None]]:
         """Yield frames and their times in seconds from the first one. A frame is None for damage or a missing end."""
@@ -181,8 +198,25 @@ class VideoFile:
                 yield container
 
 
-def rotated(frame: av.VideoFrame) -> np.ndarray:
-    """A frame as RGB `[H, W, 3]`, rotated counterclockwise by the quarter turns of the display matrix."""
-    # RGB has no such colour space, but older versions of PyAV ignore that of the frame if none is requested.
-    picture = frame.reformat(format="rgb24", dst_colorspace=Colorspace.ITU601).to_ndarray()
-    return np.rot90(picture, round(frame.rotation / 90))
+def display_axes(frame: av.VideoFrame) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Where a player shows the right and the bottom of a decoded frame, each as a direction `(x, y)`.
+
+    These are rows of its display matrix (ISO/IEC 14496-12, "Matrices"), `[a b u; c d v; x y w]`. None: it does not turn
+    by quarters.
+    """
+    side_data: Any = frame.side_data  # its type knows few of its keys
+    try:
+        a, b, _, c, d, *_ = np.frombuffer(side_data["DISPLAYMATRIX"], np.int32).tolist()
+    except KeyError:
+        return UPRIGHT
+    right, down = _direction(a, b), _direction(c, d)
+    if right is None or down is None or abs(right[0]) == abs(down[0]):
+        return None
+    return right, down
+
+
+def _direction(x: int, y: int) -> tuple[int, int] | None:
+    """The one of the four directions in which a vector points, within half a degree. None: none of them."""
+    if 100 * min(abs(x), abs(y)) >= max(abs(x), abs(y)):
+        return None
+    return (0, 1 if y > 0 else -1) if abs(x) < abs(y) else (1 if x > 0 else -1, 0)

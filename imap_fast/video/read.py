@@ -11,7 +11,7 @@ from imap_fast.video.decode import VideoFile
 def read_clip(path: str | os.PathLike, *, num_frames: int | None = None) -> Clip:
     """Read the first frames of a video file, or all of them. Later frames are not decoded.
 
-    Frames are rotated as the file specifies. If the file has fewer frames, all of them are returned.
+    Frames are turned and mirrored as the file specifies. If the file has fewer frames, all of them are returned.
 
     Args:
         path: a local video file of any format that FFmpeg supports.

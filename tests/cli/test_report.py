@@ -129,3 +129,11 @@ def test_a_damaged_run_is_refused(run, capsys, name, content, says):
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
     assert not (run / "report.html").exists()
+
+
+@pytest.mark.parametrize("named", ["the folder", "the file"])
+def test_maps_of_another_run_are_refused(run, named, capsys):
+    moving.make_maps(prompt="another").save(run / "maps.npz")
+    assert main(["report", str(run if named == "the folder" else run / "maps.npz")]) == 2
+    assert "maps.npz" in capsys.readouterr().err
+    assert not (run / "report.html").exists()

@@ -18,6 +18,7 @@ from diffusers import (
 )
 
 import imap_fast
+from imap_fast.files import sha256_of
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.maps.run_state import read_state
 from imap_fast.models.registry import adapter_for
@@ -51,7 +52,14 @@ def test_a_file_is_read_at_the_models_size(pipeline, video: Path) -> None:
     assert maps.grid == (3, 2, 3)
     assert maps.steps == (30,)
     read = {"fps": 8.0, "num_frames": 9, "height": HEIGHT, "width": WIDTH}
-    assert maps.settings["video"] == {**read, "windows": 1, "window": 9, "overlap": 1, "gaps": []}
+    assert maps.settings["video"] == {
+        **read,
+        "windows": 1,
+        "window": 9,
+        "overlap": 1,
+        "gaps": [],
+        "sha256": sha256_of(video),
+    }
     assert maps.settings["prompt"] == "a red cat"
     assert maps.imap.flatten(1).std(1).min() > 0
 

@@ -19,7 +19,15 @@ from tests.render.synthetic import make_maps
 
 SUFFIXES = (".npz", ".safetensors")
 
-VIDEO = {"num_frames": 9, "height": 80, "width": 112, "fps": 8.0, "windows": 1, "gaps": [[0.5, 1.0], [2.0, None]]}
+VIDEO = {
+    "num_frames": 9,
+    "height": 80,
+    "width": 112,
+    "fps": 8.0,
+    "windows": 1,
+    "gaps": [[0.5, 1.0], [2.0, None]],
+    "sha256": "0" * 64,
+}
 SETTINGS = {
     "model": "a/model",
     "prompt": "an alpaca runs",

@@ -166,6 +166,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "very many frames in a second": (setting(1e300, "video", "fps"), "settings.video.fps"),
     "frames in a second as text": (setting("8", "video", "fps"), "settings.video.fps"),
     "gaps that are numbers": (setting([1.0], "video", "gaps"), "settings.video.gaps.0"),
+    "a digest that is none": (setting("0" * 63, "video", "sha256"), "settings.video.sha256"),
     "a window of text": (setting("49", "video", "window"), "settings.video.window"),
     "a giant integer": (setting([{"deep": 2**64}], "anything"), "settings.anything: an integer has more than 64 bits"),
     "deep nesting": (setting(nested(17), "anything"), "settings.anything: values are nested deeper than 16 levels"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from imap_fast.files import sha256_of
 from imap_fast.render import heatmap
 from imap_fast.video import Clip, VideoFile, read_clip
 from tests.render.synthetic import make_maps
@@ -23,7 +24,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def maps_of_a_file(**video: int):
+def maps_of_a_file(**video: object):
     read = {"num_frames": 9, "height": 32, "width": 48} | video
     return make_maps(("alpaca", "grass"), grid=(3, 2, 3), video=read)
 
@@ -80,3 +81,35 @@ def test_a_long_video_is_scaled_by_some_of_its_frames(monkeypatch) -> None:
     (few,) = heatmap.heat_scales(values)
     assert few == pytest.approx(exact[0], abs=10)
     assert few != exact[0]
+
+
+def test_only_the_file_that_was_read_is_shown(file: Path, tmp_path: Path) -> None:
+    maps = maps_of_a_file(sha256=sha256_of(file))
+    maps.grid_figure(file)
+    write(tmp_path / "other.mkv", draw_frames(10, 48, 64, seed=2), [*SECONDS, 4.0], *CONTAINERS["h264.mkv"])
+    for picture in (
+        maps.grid_figure,
+        lambda other: maps.save_overlay(tmp_path / "overlay.mp4", other),
+        lambda other: maps.report(tmp_path / "report.html", other),
+    ):
+        with pytest.raises(ValueError, match=r"other\.mkv is not the file that the maps were read from"):
+            picture(tmp_path / "other.mkv")
+    assert {path.name for path in tmp_path.iterdir()} == {"video.mkv", "other.mkv"}
+
+
+def test_a_file_that_ends_early_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "short.mkv"
+    write(path, draw_frames(8, 48, 64, seed=1), SECONDS[:8], *CONTAINERS["h264.mkv"])
+    maps = maps_of_a_file()
+    for picture in (maps.grid_figure, maps.overlay, lambda short: maps.save_overlay(tmp_path / "overlay.mp4", short)):
+        with pytest.raises(ValueError, match=r"short\.mkv has 8 frames, but the maps were read from 9"):
+            picture(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("count", [8, 10])
+def test_a_clip_of_another_length_is_refused(count: int, tmp_path: Path) -> None:
+    maps, frames = maps_of_a_file(), draw_frames(count, 48, 64, seed=1)
+    for picture in (maps.grid_figure, maps.overlay, lambda clip: maps.report(tmp_path / "report.html", clip)):
+        with pytest.raises(ValueError, match=f"the maps were read from 9 frames, and this clip has {count}"):
+            picture(frames)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imap_fast.report.video import embed_video
-from imap_fast.video import Clip, read_clip
+from imap_fast.video import Clip, VideoFile, read_clip
 from tests.report import moving
 
 
@@ -54,7 +54,7 @@ def retimed(path, other, *, uneven, sound):
 def test_a_file_that_plays_is_taken_as_it_is(tmp_path, clip, maps):
     clip.save(tmp_path / "clip.mp4")
     (tmp_path / "out").mkdir()
-    shown = embed_video(tmp_path / "clip.mp4", maps.settings["video"], tmp_path / "out")
+    shown = embed_video(VideoFile(tmp_path / "clip.mp4"), maps.settings["video"], tmp_path / "out")
     assert shown.file.read_bytes() == (tmp_path / "clip.mp4").read_bytes()
     assert (shown.num_frames, shown.height, shown.width, shown.fps) == (17, 96, 160, 8)
     np.testing.assert_allclose(shown.stills, clip.frames[[0, 3, 6, 10, 13, 16]], atol=30)
@@ -64,7 +64,7 @@ def test_a_file_that_plays_is_taken_as_it_is(tmp_path, clip, maps):
 def test_another_file_becomes_one_that_plays(tmp_path, clip, maps, name, codec):
     encode(tmp_path / name, clip, codec)
     (tmp_path / "out").mkdir()
-    shown = embed_video(tmp_path / name, maps.settings["video"], tmp_path / "out")
+    shown = embed_video(VideoFile(tmp_path / name), maps.settings["video"], tmp_path / "out")
     with av.open(str(shown.file)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt, stream.frames) == ("h264", "yuv420p", 17)
@@ -79,7 +79,7 @@ def test_only_what_was_read_is_shown(tmp_path, clip, maps, other):
     if other in ("uneven", "sounding"):
         path = retimed(path, tmp_path / "other.mp4", uneven=other == "uneven", sound=other == "sounding")
     (tmp_path / "out").mkdir()
-    shown = embed_video(path, maps.settings["video"], tmp_path / "out")
+    shown = embed_video(VideoFile(path), maps.settings["video"], tmp_path / "out")
     with av.open(str(shown.file)) as container:
         assert len(container.streams) == 1
         times = [frame.time * shown.fps for frame in container.decode(video=0)]
@@ -91,15 +91,15 @@ def test_a_shorter_file_is_refused(tmp_path, maps):
     Clip(moving.make_clip().frames[:9], 8).save(tmp_path / "clip.mp4")
     (tmp_path / "out").mkdir()
     with pytest.raises(ValueError, match=r"clip\.mp4 has 9 frames, but the maps were read from 17"):
-        embed_video(tmp_path / "clip.mp4", maps.settings["video"], tmp_path / "out")
+        embed_video(VideoFile(tmp_path / "clip.mp4"), maps.settings["video"], tmp_path / "out")
 
 
 def test_a_file_that_is_no_video_is_refused(tmp_path, maps):
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(ValueError, match=r"text\.mp4"):
-        embed_video(tmp_path / "text.mp4", maps.settings["video"], tmp_path)
+        embed_video(VideoFile(tmp_path / "text.mp4"), maps.settings["video"], tmp_path)
     with pytest.raises(FileNotFoundError, match=r"none\.mp4"):
-        embed_video(tmp_path / "none.mp4", maps.settings["video"], tmp_path)
+        embed_video(VideoFile(tmp_path / "none.mp4"), maps.settings["video"], tmp_path)
 
 
 MEASURE = """

@@ -23,11 +23,15 @@ def write_sound(path: Path) -> None:
         container.mux(stream.encode(None))
 
 
-def turn_clockwise(path: Path) -> None:
-    """Set the display matrix of an .mp4, as a phone does: rotate the picture by 90° clockwise."""
+CLOCKWISE = (0.0, 1.0, -1.0, 0.0)
+"""The display matrix with which a phone turns a picture by 90°, `(a, b, c, d)`."""
+
+
+def set_display_matrix(path: Path, matrix: tuple[float, float, float, float] = CLOCKWISE) -> None:
+    """Set the display matrix of an .mp4."""
     content = bytearray(path.read_bytes())
-    matrix = content.index(b"tkhd") + 44  # after the type: version, times, track, duration, layer, volume
-    one = 1 << 16
-    for place, value in enumerate((0, one, 0, -one, 0, 0)):
-        content[matrix + 4 * place : matrix + 4 * place + 4] = value.to_bytes(4, "big", signed=True)
+    start = content.index(b"tkhd") + 44  # after the type: version, times, track, duration, layer, volume
+    a, b, c, d = (round(value * 2**16) for value in matrix)
+    for place, value in enumerate((a, b, 0, c, d)):
+        content[start + 4 * place : start + 4 * place + 4] = value.to_bytes(4, "big", signed=True)
     path.write_bytes(content)

@@ -63,3 +63,11 @@ def test_an_impossible_rate_is_refused(fps):
 def test_frames_of_another_type_are_refused():
     with pytest.raises(TypeError, match="float64"):
         Clip(np.zeros((1, 2, 2, 3)))
+
+
+def test_the_fingerprint_tells_clips_apart():
+    frames = np.arange(2 * 4 * 6 * 3, dtype=np.uint8).reshape(2, 4, 6, 3)
+    clips = [Clip(frames), Clip(frames, 24), Clip(frames.reshape(2, 6, 4, 3)), Clip(frames.reshape(4, 2, 6, 3))]
+    clips += [Clip(frames + np.uint8(1)), Clip(frames[::-1])]
+    assert len({clip.fingerprint() for clip in clips}) == len(clips)
+    assert Clip(np.asfortranarray(frames), 8).fingerprint() == Clip(frames, 8.0).fingerprint()

@@ -4,8 +4,8 @@ import av
 import numpy as np
 import pytest
 
-from imap_fast.video import Clip, read_clip
-from tests.video.media import draw_frames, turn_clockwise, write_sound
+from imap_fast.video import Clip, VideoError, read_clip
+from tests.video.media import CLOCKWISE, draw_frames, set_display_matrix, write_sound
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,34 @@ def test_only_the_first_frames_are_read(tmp_path):
     assert len(read_clip(tmp_path / "clip.mp4", num_frames=99).frames) == 20
 
 
-def test_a_turned_clip_is_read_upright(tmp_path):
-    frames = np.zeros((2, 32, 64, 3), np.uint8)
-    frames[:, :16, :16] = 255  # top left; a rotation by 90° clockwise moves it to the top right
-    Clip(frames).save(tmp_path / "clip.mp4")
-    turn_clockwise(tmp_path / "clip.mp4")
-    upright = read_clip(tmp_path / "clip.mp4").frames
-    assert upright.shape == (2, 64, 32, 3)
-    assert upright[0, :12, -12:].min() > 200
-    assert upright[0, :, :12].max() < 50
+@pytest.mark.parametrize(
+    ("matrix", "upright"),
+    {
+        (1, 0, 0, 1): lambda f: f,
+        CLOCKWISE: lambda f: np.rot90(f, -1, (1, 2)),
+        (-1, 0, 0, -1): lambda f: np.rot90(f, 2, (1, 2)),
+        (0, -1, 1, 0): lambda f: np.rot90(f, 1, (1, 2)),
+        (-1, 0, 0, 1): lambda f: f[:, :, ::-1],
+        (1, 0, 0, -1): lambda f: f[:, ::-1],
+        (0, 1, 1, 0): lambda f: f.transpose(0, 2, 1, 3),
+        (0, -2, -3, 0): lambda f: f[:, ::-1, ::-1].transpose(0, 2, 1, 3),
+    }.items(),
+    ids=str,
+)
+def test_a_turned_or_mirrored_clip_is_read_upright(tmp_path, matrix, upright):
+    path = tmp_path / "clip.mp4"
+    Clip(draw_frames(2, 32, 64, seed=5)).save(path)
+    stored = read_clip(path).frames
+    set_display_matrix(path, matrix)
+    np.testing.assert_array_equal(read_clip(path).frames, upright(stored))
+
+
+@pytest.mark.parametrize("matrix", [(0.7, 0.7, -0.7, 0.7), (1, 0.1, -0.1, 1), (1, 0, 1, 0), (0, 0, 0, 0)], ids=str)
+def test_another_display_matrix_is_refused(tmp_path, matrix):
+    Clip(draw_frames(2, 32, 64, seed=5)).save(tmp_path / "clip.mp4")
+    set_display_matrix(tmp_path / "clip.mp4", matrix)
+    with pytest.raises(VideoError, match=r"clip\.mp4 is to be shown turned by other than quarter turns"):
+        read_clip(tmp_path / "clip.mp4")
 
 
 def test_a_name_is_never_a_pattern_or_an_address(tmp_path):
