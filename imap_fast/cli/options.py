@@ -157,7 +157,7 @@ def concept_words(concepts: str | None, match: str, file: Path | None = None) ->
         raise typer.BadParameter("give concepts either here or in a file", param_hint="--concepts-file")
     if file is not None:
         try:
-            lines = read_up_to(file, CONCEPTS_BYTES).decode().splitlines()
+            lines = read_up_to(file, CONCEPTS_BYTES).decode("utf-8-sig").splitlines()  # editors write a mark first
         except UnicodeDecodeError as error:
             raise typer.BadParameter(f"{file} is no text in UTF-8", param_hint="--concepts-file") from error
         except OSError as error:

@@ -144,11 +144,13 @@ class _Weight:
 
 
 def _weights(model: str, module: nn.Module) -> Iterator[_Weight]:
-    """The tensors of the state dict of a model, except those of adapters that do not run."""
+    """The parameters and buffers of a model, except those of adapters that do not run.
+
+    Buffers that no checkpoint has are among them: a position embedding may be changed, too.
+    """
     adapters, stored_weights = RunningAdapters(module), StoredWeights(module)
     for path, layer in module.named_modules():
-        buffers = {name: layer._buffers[name] for name in layer._buffers.keys() - layer._non_persistent_buffers_set}
-        for name, tensor in {**layer._parameters, **dict(sorted(buffers.items()))}.items():
+        for name, tensor in {**layer._parameters, **layer._buffers}.items():
             if tensor is None:
                 continue
             place, adapter, scale = adapters.place(f"{path}.{name}" if path else name)

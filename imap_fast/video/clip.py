@@ -84,8 +84,10 @@ class Clip:
         return len(self.frames)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the frames."""
-        return hashlib.sha256(np.ascontiguousarray(self.frames).data).hexdigest()
+        """SHA-256 of the shape, the frame rate and the frames."""
+        digest = hashlib.sha256(f"{self.frames.shape} {float(self.fps)!r}\n".encode())
+        digest.update(np.ascontiguousarray(self.frames).data)
+        return digest.hexdigest()
 
     def save(self, path: str | os.PathLike) -> None:
         """Write an H.264 .mp4 that browsers play, atomically.

@@ -64,3 +64,8 @@ def test_each_field_of_a_group_is_an_option_of_the_command():
     app(["--model", "demo", "--seed", "3", "--json"], standalone_mode=False)
     app(["--model", "demo"], standalone_mode=False)
     assert received == [(Group(model="demo", seed=3), True), (Group(model="demo"), False)]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_concept(tmp_path):
+    (tmp_path / "concepts.txt").write_text("red circle\n\nsquare\n", encoding="utf-8-sig")
+    assert options.concept_words(None, "concepts", tmp_path / "concepts.txt") == ["red circle", "square"]

@@ -61,6 +61,14 @@ def test_other_weights_are_named_by_their_part(part: str, last: bool, before: di
     assert difference(before, pipeline) == f"weights of the {part} changed"
 
 
+def test_buffers_that_no_checkpoint_has_are_compared(before: dict) -> None:
+    pipeline = tiny_pipeline()
+    embedding = pipeline.transformer.patch_embed.pos_embedding
+    assert "patch_embed.pos_embedding" not in pipeline.transformer.state_dict()
+    embedding.mul_(0.5)
+    assert difference(before, pipeline) == "weights of the transformer changed"
+
+
 def test_the_second_transformer_counts_too() -> None:
     pipeline = PIPELINES["wan-text-2.2"][1]()
     first = fingerprint_of(pipeline)

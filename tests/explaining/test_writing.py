@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pytest
 
 from imap_fast import SaliencyMaps
@@ -162,3 +163,35 @@ def test_frames_are_on_disk_before_the_state_that_names_them(pipeline, tmp_path,
         "state",
         "state replaced",
     ]
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_nothing_is_written_through_a_link(name, pipeline, runs, unfinished, tmp_path) -> None:
+    """A link to the same file of another run, in a folder that is resumed, and in one that is begun."""
+    other = shutil.copy(runs / "finished" / name, tmp_path / "other.npy")
+    before = other.read_bytes()
+    for folder in (unfinished, tmp_path / "new"):
+        folder.mkdir(exist_ok=True)
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(other)
+        # Its values are those of the run, so only the link is wrong.
+        with pytest.raises((OSError, ValueError)):
+            explain(pipeline, folder)
+        assert other.read_bytes() == before
+
+
+def test_a_run_that_begins_leaves_files_of_the_same_name_alone(pipeline, tmp_path) -> None:
+    write_frames(tmp_path / "imap.npy", 0, np.zeros((2, 3), np.float32))
+    opened = np.load(tmp_path / "imap.npy", mmap_mode="r")
+    os.link(tmp_path / "imap.npy", tmp_path / "kept.npy")
+    write_frames(tmp_path / "imap.npy", 0, np.ones((2, 3), np.float32))
+    assert not opened.any()
+    assert not np.load(tmp_path / "kept.npy").any()
+    assert np.load(tmp_path / "imap.npy").all()
+
+
+def test_a_link_is_named(tmp_path) -> None:
+    (tmp_path / "imap.npy").symlink_to(tmp_path / "nothing.npy")
+    with pytest.raises(OSError, match=r"imap\.npy is a symbolic link; put the file itself in its place"):
+        write_frames(tmp_path / "imap.npy", 0, np.zeros((2, 3), np.float32))
+    assert not (tmp_path / "nothing.npy").exists()
