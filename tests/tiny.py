@@ -26,10 +26,10 @@ CALL = {
 
 
 def tiny_tokenizer() -> T5Tokenizer:
-    """A T5 tokenizer with a few words, their pieces and single letters."""
+    """A T5 tokenizer with a few words, their pieces and single characters."""
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
     pieces += [(f"▁{word}", -3.0) for word in WORDS] + [(word, -4.0) for word in WORDS if len(word) > 1]
-    pieces += [(letter, -9.0) for letter in "abcdefghijklmnopqrstuvwxyz"]
+    pieces += [(character, -9.0) for character in "abcdefghijklmnopqrstuvwxyz0123456789.,/$^<>&"]
     return T5Tokenizer(vocab=pieces, extra_ids=0)
 
 

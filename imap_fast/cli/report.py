@@ -40,7 +40,9 @@ def report(
     if output.exists() and not overwrite:
         raise ValueError(f"{output} already exists; pass --overwrite or another --output")
     record: dict[str, Any] = {}
-    if run.is_dir() or (run.name == "maps.npz" and (folder / RECORD).exists()):
+    if run.name == "maps.npz" and (folder / RECORD).exists():
+        verified_record(folder)  # the maps are those of this run
+    if run.is_dir():
         record = verified_record(folder)
         video = video_of(folder, record, "give its path with --video", video)
     facts = {name: value for name, value in record.items() if name not in BOOKKEEPING}

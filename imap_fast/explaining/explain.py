@@ -71,7 +71,7 @@ def explain(
         the content of a file, and None for frames.
 
     Raises:
-        TypeError: an unsupported pipeline, or concepts or frames of the wrong type.
+        TypeError: an unsupported pipeline, or a prompt, concepts or frames of the wrong type.
         ValueError: a video that cannot be read, an impossible size or step, dropout in training mode, a `folder` that
             holds a run with other settings or weights or a damaged run, or to which another process is writing, or as
             in `imap_fast.trace`.

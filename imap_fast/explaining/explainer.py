@@ -65,10 +65,12 @@ class Explainer:
         release_text_encoder: bool = False,
         **trace_arguments: Any,
     ) -> None:
+        if not isinstance(prompt, str):
+            raise TypeError(f"prompt must be one text for the whole video, not {prompt!r}")
         self.pipe, self.prompt = pipe, prompt
         self.adapter = adapter = adapter_for(pipe)
         self.forward = forward = adapter.video_forward(num_inference_steps, height, width)
-        refuse_dropout(pipe)
+        refuse_dropout(pipe.components)
         self.steps = indices("steps", [forward.published_step] if steps is None else steps)
         scheduled = forward.num_inference_steps
         if self.steps[-1] >= scheduled:

@@ -202,6 +202,11 @@ class Adapter(ABC):
         """The parts of the pipeline that embed words."""
         return self.pipeline.tokenizer, self.pipeline.text_encoder
 
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """The models and other parts of the pipeline by name. Of a bare transformer, itself."""
+        return {"transformer": self.transformers[0]} if self.pipeline is None else self.pipeline.components
+
     def chosen_attention(self, name: str | None) -> AbstractContextManager[None]:
         """Another attention backend for the transformers, by its name in diffusers. None changes nothing."""
         if name is None:

@@ -21,7 +21,7 @@ from imap_fast.models.kept_value import KeptValue
 from imap_fast.models.real_video.cogvideox import CogVideoXForward
 from imap_fast.models.stored_weights import StoredWeights
 from imap_fast.models.tap import LayerReader, Tap, TapSettings
-from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_lengths, check_text_encoder
+from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_known, check_lengths, check_text_encoder
 from imap_fast.text.prompt_tokens import PromptTokens
 from imap_kernels import qk_norm_rope
 
@@ -256,6 +256,7 @@ class Adapter(adapter.Adapter):
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:
         check_text_encoder(self.pipeline)
         ids = self.pipeline.tokenizer(list(concepts)).input_ids
+        check_known(self.pipeline.tokenizer, concepts, ids)
         check_lengths(concepts, [len(tokens) for tokens in ids])
         embeddings, _ = self.pipeline.encode_prompt(
             list(concepts), do_classifier_free_guidance=False, max_sequence_length=CONCEPT_TOKENS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
@@ -9,9 +10,12 @@ from torch import nn
 from imap_fast.models.running_adapters import RunningAdapters
 
 
-def refuse_dropout(pipeline: Any) -> None:
-    """Raise ValueError if a model of a pipeline drops values at random. Adapters that do not run may."""
-    for name, part in pipeline.components.items():
+def refuse_dropout(parts: Mapping[str, Any]) -> None:
+    """Raise ValueError if a model among the parts of a pipeline drops values at random.
+
+    Adapters that do not run may.
+    """
+    for name, part in parts.items():
         if not isinstance(part, nn.Module):
             continue
         for place, module in RunningAdapters(part).modules():
@@ -20,7 +24,7 @@ def refuse_dropout(pipeline: Any) -> None:
                 where = ".".join(filter(None, (name, place, setting)))
                 raise ValueError(
                     f"the {name} is in training mode and drops values at random ({where}={probability}), so the maps "
-                    f"would differ each time; call pipe.{name}.eval()"
+                    f"would differ each time; call eval() of the {name}"
                 )
 
 

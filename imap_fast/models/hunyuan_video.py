@@ -20,7 +20,7 @@ from imap_fast.models.concept_stream import ConceptStream
 from imap_fast.models.joint_attention import JointAttention
 from imap_fast.models.real_video.hunyuan_video import HunyuanVideoForward
 from imap_fast.models.tap import LayerReader, Tap, TapSettings
-from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_lengths, check_text_encoder
+from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_known, check_lengths, check_text_encoder
 from imap_fast.text.prompt_tokens import PromptTokens
 
 ASSISTANT_TOKENS = 4
@@ -165,7 +165,9 @@ class Adapter(adapter.Adapter):
         check_text_encoder(self.pipeline)
         pipeline = self.pipeline
         tokenizer = pipeline.tokenizer
-        lengths = [len(ids) for ids in tokenizer(list(concepts), add_special_tokens=False).input_ids]
+        ids = tokenizer(list(concepts), add_special_tokens=False).input_ids
+        check_known(tokenizer, concepts, ids)
+        lengths = [len(tokens) for tokens in ids]
         # EOS ends a concept in the template, and counts as a token.
         check_lengths(concepts, [length + 1 for length in lengths])
         inputs: dict[str, Any] = {"max_sequence_length": CONCEPT_TOKENS}

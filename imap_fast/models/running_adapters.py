@@ -14,12 +14,15 @@ class RunningAdapters:
 
     Args:
         model: with or without adapters, compiled or not.
+
+    Attributes:
+        scales: of each adapter that runs, by the path of its layer.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
         layers, tuner = model.named_modules(), _tuner_layer()
-        self._tuned = {path: _running(layer) for path, layer in layers if isinstance(layer, tuner)}
+        self.scales = {path: _running(layer) for path, layer in layers if isinstance(layer, tuner)}
 
     def place(self, path: str) -> tuple[str, str | None, float | None]:
         """The name that a module or tensor has without adapters, and its adapter, with its scale if it runs.
@@ -32,7 +35,7 @@ class RunningAdapters:
         for depth, name in enumerate(names):
             if name == "_orig_mod":
                 continue
-            running = self._tuned.get(".".join(names[:depth]))
+            running = self.scales.get(".".join(names[:depth]))
             if running is None:
                 kept.append(name)
             elif name != "base_layer":

@@ -125,6 +125,8 @@ class Concepts:
         if self.words is not None:
             self._tokens = [tokens.find(word) for word in self.words]
             return
+        if self._before_prompt[0] is not None:
+            raise ValueError("labels name text embeddings; the tokens of a prompt have their own names, so omit labels")
         self.labels = tokens.labels
         if self.embeddings is None:
             self.baseline_labels = self.labels

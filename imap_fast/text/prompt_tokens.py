@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
+from imap_fast.text.encoder_checks import ANOTHER_WORD, check_tokenizer
+
 PLACEHOLDER = "{}"
 """The placeholder of the prompt in a template."""
 
@@ -20,11 +22,13 @@ class PromptTokens:
         text: the part of the prompt that is read.
         names: the text of each token. Special tokens, such as EOS, have their own names.
         spans: start and end (exclusive) of each token in `text`. Empty for special tokens.
+        unknown: the indices of tokens that stand for any text that the tokenizer does not know.
     """
 
     text: str
     names: tuple[str, ...]
     spans: tuple[tuple[int, int], ...]
+    unknown: frozenset[int] = frozenset()
 
     @classmethod
     def read(
@@ -38,7 +42,11 @@ class PromptTokens:
             max_length: the largest number of tokens, special ones included.
             template: the text that the pipeline puts around the prompt.
             skip: the number of tokens in front that the pipeline removes after encoding.
+
+        Raises:
+            ValueError: the tokenizer pads in front.
         """
+        check_tokenizer(tokenizer)
         limits = {"truncation": True, "max_length": max_length + skip}
         encoded = tokenizer(template.format(prompt), return_offsets_mapping=tokenizer.is_fast, **limits)
         ids = encoded["input_ids"][skip:]
@@ -54,13 +62,15 @@ class PromptTokens:
             spans = list(pairwise(accumulate(map(len, spelled), initial=0)))
             text = "".join(spelled)
         names = [text[start:stop].strip() or piece for (start, stop), piece in zip(spans, pieces, strict=True)]
-        return cls(text, tuple(names), tuple(spans))
+        unknown = frozenset(i for i, token in enumerate(ids) if token == tokenizer.unk_token_id)
+        return cls(text, tuple(names), tuple(spans), unknown)
 
     def after_image(self, rows: int) -> PromptTokens:
         """The tokens of the prompt without special ones, after `rows` rows of an image."""
         own = sum(stop > start for start, stop in self.spans)
         names = tuple(f"image {i}" for i in range(rows)) + self.names[:own]
-        return PromptTokens(self.text, names, ((0, 0),) * rows + self.spans[:own])
+        unknown = frozenset(rows + i for i in self.unknown if i < own)
+        return PromptTokens(self.text, names, ((0, 0),) * rows + self.spans[:own], unknown)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -79,11 +89,15 @@ class PromptTokens:
             word: one or several words of the prompt.
 
         Raises:
-            ValueError: the prompt does not contain it. The error lists the words of the prompt.
+            ValueError: the prompt does not contain it, or the tokenizer does not know it. The first error lists the
+                words of the prompt.
         """
         pattern = r"(?<!\w)" + r"\s+".join(map(re.escape, word.split())) + r"(?!\w)"
         places = [match.span() for match in re.finditer(pattern, self.text, re.IGNORECASE)]
         if not places:
             words = ", ".join(dict.fromkeys(self.text.split()))
             raise ValueError(f"the prompt does not contain {word!r}; its words are {words}")
-        return [i for i, (start, stop) in enumerate(self.spans) if any(start < b and a < stop for a, b in places)]
+        found = [i for i, (start, stop) in enumerate(self.spans) if any(start < b and a < stop for a, b in places)]
+        if not self.unknown.isdisjoint(found):
+            raise ValueError(f"the tokenizer of the model does not know {word!r} in the prompt; {ANOTHER_WORD}")
+        return found

@@ -48,12 +48,18 @@ class Guidance:
             )
         return self._passes_of_timestep == 2
 
-    def conditional_videos(self, batch: int) -> slice:
+    def conditional_videos(self, batch: int, *, of_pipeline: bool) -> slice:
         """The videos of a batch that are conditional.
+
+        Args:
+            batch: the number of videos in it.
+            of_pipeline: whether the pipeline runs itself, so it is known whether this run guides.
 
         Raises:
             ValueError: a guided batch has no two halves.
         """
+        if self._given and of_pipeline and not self._run_guided:
+            raise ValueError("guided=True, but this run does not guide by the halves of its batch; pass guided=None")
         guided = self._run_guided if self._given is None else self._given
         if guided and batch % 2:
             raise ValueError(f"guided=True, but a batch of {batch} has no two halves; pass guided=False")

@@ -11,7 +11,7 @@ Seed = int | None
 
 TEXT_CHANGED = (
     "the text embeddings were changed within a run, so the maps would be of two prompts; run each one by itself (if "
-    "guidance runs as two passes, also pass guided=None)"
+    "guidance runs as two passes, trace the pipeline that runs, with guided=None)"
 )
 
 
@@ -28,8 +28,8 @@ class Run:
         steps_read: the steps that were read, as indices into the schedule.
         has_other_prompt: whether another prompt was encoded, which may be the one of the next pass.
         timesteps: of the steps read, each as the transformer got it.
-        text: the text embeddings of its passes, and how often they had been changed in place.
-        text_copy: of these embeddings at the first pass.
+        text: the text embeddings that the pipeline passes, and how often they had been changed in place.
+        text_copy: of the text embeddings at the first pass. Of a loop of the user, at the first pass that is read.
         text_changed: on the device, whether a pass had other values. PyTorch does not count every change in place.
     """
 
@@ -69,15 +69,39 @@ class Run:
         if self.is_of_pipeline:
             self.scheduled = scheduled
             version = 0 if text.is_inference() else text._version
-            if self.text is None or self.text_copy is None:
-                self.text, self.text_copy = (text, version), text.detach().clone()
+            if self.text is None:
+                self.text = text, version
             if self.text[0] is not text or self.text[1] != version:
                 raise RuntimeError(TEXT_CHANGED)
-            changed = (text != self.text_copy).any()
-            self.text_changed = changed if self.text_changed is None else self.text_changed | changed
+            self._compare(text)
             if scheduled is not None and step >= scheduled:
                 raise RuntimeError(f"a run of {scheduled} steps goes on after its last one; trace one run at a time")
         return step
+
+    def read_pass(self, step: int, text: Tensor, timestep: Tensor) -> None:
+        """Record a pass that is read.
+
+        Args:
+            step: from `begin_pass`.
+            text: its text embeddings. In a loop of the user, each pass may get another copy of them.
+            timestep: as the transformer got it.
+
+        Raises:
+            RuntimeError: the text is not that of the passes read before it.
+        """
+        self.steps_read.append(step)
+        self.timesteps.append(timestep)
+        if not self.is_of_pipeline:
+            self._compare(text)
+
+    def _compare(self, text: Tensor) -> None:
+        """Compare the text with that of the first pass, without waiting for the device."""
+        if self.text_copy is None:
+            self.text_copy = text.detach().clone()
+        if text.shape != self.text_copy.shape:
+            raise RuntimeError(TEXT_CHANGED)
+        changed = (text != self.text_copy).any()
+        self.text_changed = changed if self.text_changed is None else self.text_changed | changed
 
     def refuse_changed_text(self) -> None:
         """Raise RuntimeError if a pass had other text embeddings than the first one. It waits for the device."""

@@ -7,7 +7,9 @@ import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
+from typing import Any
 
+import numpy as np
 import torch
 
 from imap_fast.maps.allowed_values import CHOICES
@@ -81,10 +83,13 @@ class Settings(TapSettings):
                 raise ValueError(f'match="concepts" {reason}; use match="prompt" with words of the prompt as concepts')
             if "concept_attention" in maps:
                 raise ValueError(f'the map "concept_attention" {reason}; use imap, gramcol or cross_attention')
-        chosen_layers = _layers(adapter, layers)
+        given_layers = list(layers) if isinstance(layers, Iterable) else layers
+        chosen_layers = _layers(adapter, given_layers)
         heads = None
         if motion_heads is not None:
-            heads = _motion_heads(motion_heads, len(chosen_layers), adapter.num_heads)
+            rows = _motion_heads(motion_heads, len(chosen_layers), adapter.num_heads)
+            # A row belongs to the layer that was named at its place.
+            heads = tuple(rows[list(given_layers or chosen_layers).index(layer)] for layer in chosen_layers)
             top_k = len(heads[0])
         if not isinstance(top_k, Integral) or not 1 <= int(top_k) <= adapter.num_heads:
             raise ValueError(f"top_k={top_k!r} is not possible; the model has {adapter.num_heads} heads in a layer")
@@ -124,7 +129,7 @@ def indices(name: str, values: Iterable[int]) -> tuple[int, ...]:
         ValueError: no index, or a negative one; the error calls them `name`.
     """
     try:
-        ascending = tuple(sorted({operator.index(value) for value in values}))
+        ascending = tuple(sorted({_index(value) for value in values}))
     except TypeError as error:
         raise ValueError(f"{name}={values!r} is not possible; give a list of whole numbers") from error
     if not ascending or ascending[0] < 0:
@@ -132,9 +137,16 @@ def indices(name: str, values: Iterable[int]) -> tuple[int, ...]:
     return ascending
 
 
+def _index(value: Any) -> int:
+    """A whole number. Python counts truth values, too, but a mask is no list of indices."""
+    if isinstance(value, bool) or getattr(value, "dtype", None) in (torch.bool, np.bool_):
+        raise TypeError(f"{value} is a truth value")
+    return operator.index(value)
+
+
 def _motion_heads(rows: Iterable[Iterable[int]], num_layers: int, num_heads: int) -> tuple[tuple[int, ...], ...]:
     try:
-        heads = tuple(tuple(operator.index(head) for head in row) for row in rows)
+        heads = tuple(tuple(_index(head) for head in row) for row in rows)
     except TypeError as error:
         raise ValueError(
             f"motion_heads={rows!r} is not possible; give a list of whole numbers for each layer"

@@ -58,8 +58,8 @@ def trace(
         layers: the transformer blocks to read. None: the published ones of a known checkpoint, or the middle half.
         head_score: the separation score that chooses motion heads: `"chi"`, `"fisher"`, `"dbi"` or `"silhouette"`.
         top_k: the number of motion heads in a layer, over which `imap` is the mean. Published: 5; 3 for Wan 2.1 1.3B.
-        motion_heads: motion heads of each layer read, `[L, k]`, in place of `head_score` and `top_k`. For example
-            random heads for comparison, or the `selected_heads` of another video.
+        motion_heads: motion heads of each of `layers`, in their order, `[L, k]`, in place of `head_score` and `top_k`.
+            For example random heads for comparison, or the `selected_heads` of another video.
         steps: indices of the denoising steps to read, from 0. None: all. For a bare transformer, each forward pass is a
             step.
         normalize: `"softmax"` applies a softmax over the text keys to the maps of each layer.

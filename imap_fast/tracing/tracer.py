@@ -15,9 +15,11 @@ from torch.utils.hooks import RemovableHandle
 from imap_fast.maps.names import CONTRASTED
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.adapter import Adapter
+from imap_fast.models.dropout import refuse_dropout
 from imap_fast.models.forward import Forward
 from imap_fast.models.tap import UNCOPIED, Tap
 from imap_fast.models.text_rows import TextRows
+from imap_fast.models.weight_state import weight_state
 from imap_fast.text.concepts import Concepts
 from imap_fast.text.model_name import model_name
 from imap_fast.tracing.guidance import Guidance
@@ -44,6 +46,10 @@ class NotFiniteError(ValueError):
         )
 
 
+def _state(part: Any) -> Any:
+    return weight_state(part) if isinstance(part, nn.Module) else None
+
+
 class Tracer:
     """The context manager that `trace` returns.
 
@@ -63,7 +69,7 @@ class Tracer:
         self._sizes: tuple[object, ...] = ()
         self._counts: dict[str, int] = {}
         self._runs = [Run()]
-        self._text_parts: tuple[Any, ...] = ()
+        self._text_parts: list[tuple[Any, Any]] = []
         self._hooks: dict[nn.Module, RemovableHandle] = {}
         self._prompt_due, self._run_due = True, False
 
@@ -71,9 +77,10 @@ class Tracer:
         if self._tap is not None:
             raise RuntimeError("this trace was already used; open a new one with imap_fast.trace(…)")
         adapter = self.adapter
+        refuse_dropout(adapter.parts)
         self.concepts.embed(adapter, self.settings.pooling)
         if self.settings.match == "concepts" and self.concepts.words is not None:
-            self._text_parts = adapter.text_parts
+            self._text_parts = [(part, _state(part)) for part in adapter.text_parts]
         with ExitStack() as exits:
             exits.enter_context(adapter.chosen_attention(self.settings.attention_backend))
             self._tap = exits.enter_context(adapter.tapped(self.settings, self.concepts.embeddings, self._read_layer))
@@ -191,12 +198,13 @@ class Tracer:
         if not self._run_due:
             return
         self.adapter.begin_run()
-        pairs = zip(self.adapter.text_parts, self._text_parts, strict=False)
-        if any(now is not None and now is not before for now, before in pairs):
-            raise RuntimeError(
-                "the text encoder or the tokenizer was replaced inside the `with`, where the concepts are already "
-                "embedded; open a new trace"
-            )
+        refuse_dropout(self.adapter.parts)
+        for now, (before, state) in zip(self.adapter.text_parts, self._text_parts, strict=False):
+            if now is not None and (now is not before or _state(now) != state):
+                raise RuntimeError(
+                    "the text encoder or the tokenizer was replaced or changed inside the `with`, where the concepts "
+                    "are already embedded; open a new trace"
+                )
         run = Run(is_of_pipeline=True)
         if self.settings.runs == "last":
             self._restart(run)
@@ -249,7 +257,8 @@ class Tracer:
             return
         run, steps = self._run, self.settings.steps
         arguments = self.adapter.arguments_of(args, kwargs)
-        step = run.begin_pass(arguments["encoder_hidden_states"], self.adapter.scheduled_steps())
+        text = arguments["encoder_hidden_states"]
+        step = run.begin_pass(text, self.adapter.scheduled_steps())
         if steps is not None:
             if run.scheduled is not None and steps[-1] >= run.scheduled:
                 raise ValueError(
@@ -258,10 +267,9 @@ class Tracer:
             if step not in steps:
                 return
         forward = self.adapter.forward_of(entry, arguments)
-        videos = self._guidance.conditional_videos(forward.batch)
+        videos = self._guidance.conditional_videos(forward.batch, of_pipeline=run.is_of_pipeline)
         self._prepare_sums(forward, forward.batch - videos.start)
-        run.steps_read.append(step)
-        run.timesteps.append(arguments["timestep"])
+        run.read_pass(step, text, arguments["timestep"])
         self.tap.begin(videos, forward)
 
     @torch.compiler.disable

@@ -64,6 +64,9 @@ class Clip:
             sizes = sorted({frame.size for frame in video})
             if len(sizes) > 1:
                 raise ValueError(f"the frames differ in size (width, height): {sizes}; a clip has one size")
+            deep = [frame.mode for frame in video if frame.mode[0] in "IF"]
+            if deep:
+                raise ValueError(f"images of the mode {deep[0]} have no range of 0 to 255; convert them to RGB by hand")
             frames = np.stack([np.asarray(frame.convert("RGB")) for frame in video]) if video else np.empty(0)
         else:
             raise TypeError(

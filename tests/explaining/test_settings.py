@@ -236,7 +236,7 @@ def test_a_model_that_drops_values_at_random_is_refused(pipeline: Any) -> None:
         imap_fast.explain(pipeline, clip(), *ARGUMENTS, **READ)
     assert str(refused.value) == (
         "the text_encoder is in training mode and drops values at random (text_encoder.encoder.block.0.layer.0."
-        "SelfAttention.dropout=0.1), so the maps would differ each time; call pipe.text_encoder.eval()"
+        "SelfAttention.dropout=0.1), so the maps would differ each time; call eval() of the text_encoder"
     )
     pipeline.text_encoder.eval()
     pipeline.vae.encoder.dropping = nn.Dropout(0.5)
@@ -248,7 +248,13 @@ def test_dropout_of_an_adapter_counts_only_if_it_runs() -> None:
     pipeline = tiny_pipeline()
     dropping = LoraConfig(r=2, target_modules=["to_q"], lora_dropout=0.5)
     pipeline.transformer.add_adapter(dropping, adapter_name="detail")
-    with pytest.raises(ValueError, match=r"lora_dropout.detail.p=0.5.*call pipe.transformer.eval\(\)"):
+    with pytest.raises(ValueError, match=r"lora_dropout.detail.p=0.5.*call eval\(\) of the transformer"):
         imap_fast.explain(pipeline, clip(), *ARGUMENTS, **READ)
     pipeline.transformer.disable_adapters()
     imap_fast.explain(pipeline, clip(), *ARGUMENTS, **READ)
+
+
+@pytest.mark.parametrize("prompt", [["a cat", "a dog"], None, ("a cat",)], ids=str)
+def test_a_video_has_one_prompt(prompt: object, pipeline: Any) -> None:
+    with pytest.raises(TypeError, match="prompt must be one text for the whole video"):
+        imap_fast.explain(pipeline, clip(), prompt, ["cat", "dog"], **READ)

@@ -30,6 +30,7 @@ class SlowTokenizer:
         self._tokenizer = tokenizer
         self.all_special_tokens = tokenizer.all_special_tokens
         self.convert_ids_to_tokens = tokenizer.convert_ids_to_tokens
+        self.unk_token_id, self.padding_side = tokenizer.unk_token_id, tokenizer.padding_side
 
     def __call__(self, text: str, *, return_offsets_mapping: bool, **limits: object) -> dict[str, list[int]]:
         assert not return_offsets_mapping
@@ -64,6 +65,28 @@ def test_a_concept_longer_than_the_encoder_takes(pipeline) -> None:
     with pytest.raises(ValueError, match=r"has 17 tokens and only 16 are read; shorten it"):
         with imap_fast.trace(pipeline, [fits + "p", "cat"], **READ):
             pass
+
+
+@pytest.mark.parametrize("match", ["concepts", "prompt"])
+def test_a_word_that_the_tokenizer_does_not_know(match: str, pipeline) -> None:
+    """It reads every such word as the same token."""
+    assert pipeline.tokenizer("猫").input_ids == pipeline.tokenizer("犬").input_ids
+    with pytest.raises(ValueError, match="the tokenizer of the model does not know '猫'"):
+        with imap_fast.trace(pipeline, ["cat", "猫"], match=match, **READ):
+            pipeline("a cat 猫 on grass", **CALL)
+
+
+@pytest.mark.parametrize("match", ["concepts", "prompt"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_tokenizer_that_pads_in_front(name: str, match: str) -> None:
+    architecture = ARCHITECTURES[name]
+    if match == "concepts" and architecture.prompt_only:
+        pytest.skip("it embeds no concepts")
+    pipeline = architecture.pipeline()
+    pipeline.tokenizer.padding_side = "left"
+    with pytest.raises(ValueError, match=r'pads on the left; set tokenizer\.padding_side = "right"'):
+        with imap_fast.trace(pipeline, ["cat", "a"], match=match, **READ):
+            pipeline("a cat", **CALL)
 
 
 def test_embeddings_are_the_first_token_or_the_mean_before_eos(pipeline) -> None:
@@ -258,3 +281,9 @@ class TestPrompt:
         with pytest.raises(ValueError, match="words cannot be found in prompt_embeds"):
             with imap_fast.trace(pipeline, ["cat"], match="prompt", **READ):
                 pipeline(prompt_embeds=torch.randn(1, 24, 32), guidance_scale=1.0, **CALL)
+
+
+def test_tokens_of_a_prompt_have_their_own_names(pipeline) -> None:
+    with imap_fast.trace(pipeline, None, match="prompt", labels=["one", "two"], **READ):
+        with pytest.raises(ValueError, match="labels name text embeddings; the tokens of a prompt have their own"):
+            pipeline("a cat", **CALL)

@@ -11,7 +11,7 @@ from torch import nn
 import imap_fast
 from imap_fast.tracing.trace import Tracer
 from tests import tiny_hunyuan_video, tiny_wan
-from tests.architectures import ARCHITECTURES
+from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
 from tests.pipelines import PROMPT, RED, generate
 
@@ -130,3 +130,10 @@ def test_a_run_after_an_aborted_one_reads_its_first_step() -> None:
         pipeline.transformer(**inputs)
         pipeline.transformer(**inputs)
     assert tracer.maps.steps == (0, 1)
+
+
+def test_halves_that_are_not_there_are_not_left_out(architecture: Architecture) -> None:
+    pipeline = architecture.pipeline()
+    with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments, guided=True):
+        with pytest.raises(ValueError, match="guided=True, but this run does not guide by the halves of its batch"):
+            generate(pipeline, guidance_scale=1.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import pytest
@@ -349,16 +348,6 @@ def test_another_default_dtype_changes_nothing(architecture: Architecture) -> No
         assert_close(imap(), expected, 1e-6)
     finally:
         torch.set_default_dtype(torch.float32)
-
-
-@pytest.mark.parametrize("part", ["text_encoder", "tokenizer"])
-def test_another_text_encoder_needs_another_trace(part: str, pipeline) -> None:
-    """The concepts are embedded already."""
-    with imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2):
-        run(pipeline)
-        setattr(pipeline, part, copy.deepcopy(getattr(pipeline, part)))
-        with pytest.raises(RuntimeError, match="text encoder or the tokenizer was replaced"):
-            run(pipeline)
 
 
 def test_embeddings_that_are_edited_out_of_sight_between_runs_are_read_anew() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pytest
 import torch
 from diffusers import CogVideoXTransformer3DModel, HunyuanVideoTransformer3DModel, WanTransformer3DModel
 from torch import nn
 
 import imap_fast
-from tests.architectures import Architecture
+from tests.architectures import ARCHITECTURES, Architecture
 from tests.tiny import CALL, tiny_transformer
 
 
@@ -127,9 +128,29 @@ def test_a_diffusers_cache_is_refused(architecture: Architecture) -> None:
         {"fast_attention": 1},
         {"guided": 0},
         {"labels": "ab"},
+        {"layers": [True, False, True]},
+        {"layers": np.array([True, False, True])},
+        {"layers": torch.tensor([True, False, True])},
+        {"steps": [False, True]},
+        {"motion_heads": [[True], [False]]},
     ],
     ids=str,
 )
 def test_values_that_would_be_rounded_or_guessed_are_refused(arguments: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"not possible|unknown|one text"):
         imap_fast.trace(tiny_transformer(), torch.randn(2, 32), **{"layers": [0, 1], "top_k": 2, **arguments})
+
+
+def test_motion_heads_belong_to_the_layers_in_the_order_of_their_names() -> None:
+    transformer, inputs, concepts = tiny_transformer(), ARCHITECTURES["cogvideox"].draw(), torch.randn(2, 32)
+    found = []
+    for layers, heads in (([0, 2], [[0], [3]]), ([2, 0], [[3], [0]]), (iter([2, 0]), iter([[3], [0]]))):
+        with torch.no_grad(), imap_fast.trace(transformer, concepts, layers=layers, motion_heads=heads) as tracer:
+            transformer(**inputs)
+        found.append(tracer.maps)
+    for maps in found:
+        assert maps.layers == (0, 2)
+        assert maps.selected_heads.tolist() == [[0], [3]]
+        assert torch.equal(maps.imap, found[0].imap)
+    with pytest.raises(ValueError, match="for each of the 2 layers read"):
+        imap_fast.trace(transformer, concepts, layers=[2, 0, 2], motion_heads=[[3], [0], [1]])

@@ -111,3 +111,22 @@ def test_latent_frames_of_cogvideox_happen_when_their_video_frames_do(frames: in
         video = pipeline(PROMPT, **{**CALL, "num_inference_steps": 1, "num_frames": frames}).frames[0]
     times = tracer.maps.frame_times(len(video))
     assert (len(video), times.tolist()) == {13: (16, [1.5, 5.5, 9.5, 13.5]), 9: (9, [0, 2.5, 6.5])}[frames]
+
+
+@pytest.mark.parametrize("target", ["pipeline", "transformer"])
+def test_two_texts_in_a_loop_of_ones_own_are_refused(target: str, architecture: Architecture) -> None:
+    """Such as the two passes of a guidance by hand."""
+    pipeline, inputs = architecture.pipeline(), architecture.draw()
+    negative = {**inputs, "encoder_hidden_states": -inputs["encoder_hidden_states"]}
+    traced = {"pipeline": pipeline, "transformer": pipeline.transformer}[target]
+    arguments = {**architecture.arguments, "guided": False}
+    for steps, is_refused in ((None, True), ([0, 1], True), ([0, 2], False)):
+        with torch.no_grad(), imap_fast.trace(traced, architecture.concepts(), steps=steps, **arguments) as tracer:
+            for _ in range(2):
+                pipeline.transformer(**{**inputs, "encoder_hidden_states": inputs["encoder_hidden_states"].clone()})
+                pipeline.transformer(**negative)
+        if is_refused:
+            with pytest.raises(RuntimeError, match="the text embeddings were changed within a run"):
+                tracer.maps  # noqa: B018
+        else:
+            assert tracer.maps.steps == (0, 2)

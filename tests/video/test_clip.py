@@ -71,3 +71,11 @@ def test_the_fingerprint_tells_clips_apart():
     clips += [Clip(frames + np.uint8(1)), Clip(frames[::-1])]
     assert len({clip.fingerprint() for clip in clips}) == len(clips)
     assert Clip(np.asfortranarray(frames), 8).fingerprint() == Clip(frames, 8.0).fingerprint()
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_deep_images_are_refused(mode):
+    picture = Image.fromarray(np.full((4, 6), 300, {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]))
+    assert picture.mode == mode
+    with pytest.raises(ValueError, match=f"images of the mode {mode} have no range of 0 to 255"):
+        Clip.of([picture, picture])

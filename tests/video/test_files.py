@@ -58,26 +58,26 @@ def test_only_the_first_frames_are_read(tmp_path):
     assert len(read_clip(tmp_path / "clip.mp4", num_frames=99).frames) == 20
 
 
-@pytest.mark.parametrize(
-    ("matrix", "upright"),
-    {
-        (1, 0, 0, 1): lambda f: f,
-        CLOCKWISE: lambda f: np.rot90(f, -1, (1, 2)),
-        (-1, 0, 0, -1): lambda f: np.rot90(f, 2, (1, 2)),
-        (0, -1, 1, 0): lambda f: np.rot90(f, 1, (1, 2)),
-        (-1, 0, 0, 1): lambda f: f[:, :, ::-1],
-        (1, 0, 0, -1): lambda f: f[:, ::-1],
-        (0, 1, 1, 0): lambda f: f.transpose(0, 2, 1, 3),
-        (0, -2, -3, 0): lambda f: f[:, ::-1, ::-1].transpose(0, 2, 1, 3),
-    }.items(),
-    ids=str,
-)
-def test_a_turned_or_mirrored_clip_is_read_upright(tmp_path, matrix, upright):
+SHOWN = {
+    (1, 0, 0, 1): lambda f: f,
+    CLOCKWISE: lambda f: np.rot90(f, -1, (1, 2)),
+    (-1, 0, 0, -1): lambda f: np.rot90(f, 2, (1, 2)),
+    (0, -1, 1, 0): lambda f: np.rot90(f, 1, (1, 2)),
+    (-1, 0, 0, 1): lambda f: f[:, :, ::-1],
+    (1, 0, 0, -1): lambda f: f[:, ::-1],
+    (0, 1, 1, 0): lambda f: f.transpose(0, 2, 1, 3),
+    (0, -2, -3, 0): lambda f: f[:, ::-1, ::-1].transpose(0, 2, 1, 3),
+}
+"""What a player shows of frames `[T, H, W, 3]`, by the display matrix of their file."""
+
+
+@pytest.mark.parametrize("matrix", SHOWN, ids=str)
+def test_a_turned_or_mirrored_clip_is_read_upright(tmp_path, matrix):
     path = tmp_path / "clip.mp4"
     Clip(draw_frames(2, 32, 64, seed=5)).save(path)
     stored = read_clip(path).frames
     set_display_matrix(path, matrix)
-    np.testing.assert_array_equal(read_clip(path).frames, upright(stored))
+    np.testing.assert_array_equal(read_clip(path).frames, SHOWN[matrix](stored))
 
 
 @pytest.mark.parametrize("matrix", [(0.7, 0.7, -0.7, 0.7), (1, 0.1, -0.1, 1), (1, 0, 1, 0), (0, 0, 0, 0)], ids=str)
