@@ -96,3 +96,7 @@ def test_masks_that_may_mean_the_opposite_are_refused(listed, picture, options, 
     picture.save(masks / "3.png", **options)
     with pytest.raises(ValueError, match=rf"3\.png has {says}"):
         read(RECORD).clips["0000-cat.mp4"]()
+
+
+def test_a_name_that_no_file_can_have_does_not_stop_the_list(listed):
+    assert len(listed[0](RECORD, {**RECORD, "video_path": f"{'a' * 5000}.mp4"}).clips) == 2

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from imap_fast.evaluate.example import BACKGROUND
+from imap_fast.evaluate.example import is_background
 from imap_fast.files import read_up_to
 
 MAX_BYTES = 2**26
@@ -44,5 +44,5 @@ def is_text(value: Any) -> bool:
 
 
 def can_name_object(value: Any) -> bool:
-    """Whether a value is a text that can name an object. The background is none, because it is always looked for."""
-    return is_text(value) and value.strip().casefold() != BACKGROUND
+    """Whether a value is a text that can name an object, which the background is not."""
+    return is_text(value) and not is_background(value)

@@ -1,11 +1,12 @@
 """JSON lists of videos in the format of the authors: `video_path`, `caption`, `concepts`, `object`.
 
 A list has no masks, and then nothing is measured. Optional masks of the `object` are files next to the videos,
-`masks/<name of the video>/<number of the frame>.png`. Pixels that are not black belong to the object.
+`masks/<name of the video>/<number of the frame>.png`. Pixels other than 0 belong to the object. In RGB, 0 is black.
 """
 
 import hashlib
 import json
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,8 @@ def _video_and_masks(root: Path, record: dict[str, Any]) -> tuple[Path, Path | N
     """The video of a record, and the folder of the masks of its object if there is one."""
     video = root / record["video_path"]
     folder = root / MASKS / video.stem
-    return video, folder if folder.is_dir() and "object" in record else None
+    # Unlike Path.is_dir, no error about a name that is too long: reading its video tells.
+    return video, folder if os.path.isdir(folder) and "object" in record else None
 
 
 def _files(root: Path, record: dict[str, Any]) -> list[Path]:
