@@ -71,8 +71,27 @@ class Run:
                 raise ValueError(f"{self.output} already holds {RESULTS}; {REMEDY}")
             with Journal(self.output, self.options, overwrite=overwrite, remedy=REMEDY) as journal:
                 journal.refuse_other_files(self.dataset)
+                self._forget_lost_clips(journal)
                 record = None if overwrite else self._finished_record(journal)
                 return self._evaluate(journal) if record is None else record
+
+    def _forget_lost_clips(self, journal: Journal) -> None:
+        """Evaluate a finished clip without masks again if its folder no longer holds its results, and say so."""
+        for name in self.dataset.clips:
+            if journal.rows.get(name) != []:
+                continue
+            folder = self.output / VIDEOS / name
+            try:
+                options = verified_record(folder).get("options", {})
+                if not self._clip_options(name, journal.files[name]).items() <= options.items():
+                    raise ValueError(f"{folder} holds another run")
+            except (ValueError, OSError) as error:
+                complain(f"the clip {name} has lost its results, and is evaluated again ({error})")
+                del journal.rows[name]
+
+    def _clip_options(self, name: str, files: str) -> dict[str, Any]:
+        """What the results of a clip without masks depend on, as JSON values."""
+        return {**self.options, "clip": name, "files": files}
 
     def _finished_record(self, journal: Journal) -> dict[str, Any] | None:
         """The content of results.json, if it is undamaged and complete, and made from this journal.
@@ -88,7 +107,8 @@ class Run:
             complain(f"{self.output / RESULTS} is damaged, and is made again from {CLIPS} ({error})")
             return None
         clips = record["clips"]
-        is_complete = clips["measured"] + clips["unmasked"] == len(self.dataset.clips)
+        counted = clips["measured"] + clips["unmasked"]
+        is_complete = counted == len(self.dataset.clips) and self.dataset.clips.keys() <= journal.rows.keys()
         has_pictures = len(record["worst"]) == min(self.worst, clips["measured"])
         return record if record["journal"] == journal.checksum and is_complete and has_pictures else None
 
@@ -145,10 +165,11 @@ class Run:
 
     def _write_unmasked(self, name: str, example: Example, maps: SaliencyMaps) -> None:
         with results_folder(self.output / VIDEOS / name, list(FILES), overwrite=True) as folder:
-            record = {"command": "eval", "model": self.options["model"], "seed": self.options["seed"]}
+            options = self._clip_options(name, self.dataset.digest(name))
+            record = {"command": "eval", "model": options["model"], "seed": options["seed"], "options": options}
             if isinstance(example.video, Path):
                 record["video"] = path_from(self.output / VIDEOS / name, example.video)
-                record["options"] = {"video": sha256_of(example.video)}
+                options["video"] = sha256_of(example.video)
             write_results(folder, maps, example.video, record)
 
     def print(self, record: dict[str, Any], *, as_json: bool) -> None:

@@ -18,6 +18,11 @@ from imap_fast.video.crop import kept_window
 BACKGROUND = "background"
 
 
+def is_background(label: str) -> bool:
+    """Whether a label means the background. It is always looked for and measured, so no truth can have its name."""
+    return label.strip().casefold() == BACKGROUND
+
+
 @dataclass(frozen=True)
 class GroundTruth:
     """Where a concept is in the annotated frames of a clip.
@@ -26,11 +31,33 @@ class GroundTruth:
         label: the concept.
         mask: bool `[n, H, W]`. The mask of a motion covers the moving object, and is empty while nothing moves.
         active: the frames in which a motion happens, bool `[n]`. None for an object.
+
+    Raises:
+        TypeError: `mask` or `active` is not a bool numpy array.
+        ValueError: one of them has another shape, or `label` is the background.
     """
 
     label: str
     mask: np.ndarray
     active: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if is_background(self.label):
+            raise ValueError(f"a truth is called {self.label!r}, which is always measured; give another label")
+        self._check_bool("mask", self.mask, ndim=3)
+        if self.active is not None:
+            self._check_bool("active", self.active, ndim=1)
+            if len(self.active) != len(self.mask):
+                raise ValueError(
+                    f"{self.label!r} has {len(self.mask)} masks and {len(self.active)} frames in active; give as many"
+                )
+
+    def _check_bool(self, name: str, values: np.ndarray, *, ndim: int) -> None:
+        if not isinstance(values, np.ndarray) or values.dtype != bool:
+            kind = getattr(values, "dtype", type(values).__name__)
+            raise TypeError(f"{name} of {self.label!r} is not a bool numpy array but {kind}; convert it")
+        if values.ndim != ndim:
+            raise ValueError(f"{name} of {self.label!r} has the shape {list(values.shape)}; give {ndim} dimensions")
 
     @property
     def kind(self) -> str:
@@ -47,7 +74,12 @@ class Example:
         caption: what the video shows.
         concepts: what to look for.
         truths: ground truth of some concepts, each once. Empty if there is none.
-        annotated: the numbers of the annotated frames, ascending, int64 `[n]`.
+        annotated: the numbers of the annotated frames, ascending, int64 `[n]`. Not used if there are no truths.
+
+    Raises:
+        TypeError: there are truths, and `video` is a file or `annotated` is not an array of integers.
+        ValueError: `annotated` is not ascending, or has no or other frames; a mask has another size than the video or
+            than `annotated`; a label occurs twice or is none of the concepts.
     """
 
     video: Clip | Path
@@ -55,6 +87,39 @@ class Example:
     concepts: tuple[str, ...]
     truths: tuple[GroundTruth, ...] = ()
     annotated: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __post_init__(self) -> None:
+        if not self.truths:
+            return
+        num_frames, *size = self.clip.frames.shape[:3]
+        self._check_annotated(num_frames)
+        for number, truth in enumerate(self.truths):
+            if truth.label not in self.concepts:
+                raise ValueError(
+                    f"a truth is of {truth.label!r}, and concepts are {list(self.concepts)}; add it to them"
+                )
+            if truth.label in (other.label for other in self.truths[:number]):
+                raise ValueError(f"two truths are of {truth.label!r}; unite their masks")
+            expected = [len(self.annotated), *size]
+            if list(truth.mask.shape) != expected:
+                raise ValueError(
+                    f"the mask of {truth.label!r} is {list(truth.mask.shape)}; give {expected}, the annotated frames "
+                    "in the size of the video"
+                )
+
+    def _check_annotated(self, num_frames: int) -> None:
+        numbers = self.annotated
+        if not isinstance(numbers, np.ndarray) or not np.issubdtype(numbers.dtype, np.integer):
+            kind = getattr(numbers, "dtype", type(numbers).__name__)
+            raise TypeError(f"annotated is not an integer numpy array but {kind}; convert it")
+        if numbers.ndim != 1 or not len(numbers):
+            raise ValueError(f"annotated has the shape {list(numbers.shape)}; give [n], at least one frame")
+        is_wrong = (numbers < 0) | (numbers >= num_frames)
+        is_wrong[1:] |= numbers[1:] <= numbers[:-1]
+        if is_wrong.any():
+            raise ValueError(
+                f"annotated has {numbers[is_wrong][0]}; give numbers of frames from 0 to {num_frames - 1}, ascending"
+            )
 
     @property
     def clip(self) -> Clip:

@@ -34,9 +34,8 @@ class Reader:
     def prepared(self, example: Example) -> Example:
         """The part of an example that the model sees, with the concepts that it can look for."""
         if self.settings.match == "prompt":
-            # The background is not a word of the prompt, unless it has a mask.
-            measured = {truth.label for truth in example.truths}
-            words = tuple(each for each in example.concepts if each != BACKGROUND or each in measured)
+            # The background is not a word of the prompt.
+            words = tuple(each for each in example.concepts if each != BACKGROUND)
             example = replace(example, concepts=words)
         return example.cropped_to(self.forward.height, self.forward.width)
 

@@ -8,6 +8,9 @@ from PIL import Image
 
 FRAMES, HEIGHT, WIDTH = 9, 16, 24
 
+OBJECTS = {"dogs": 3, "bear": 1, "0043f083b5": 2}
+"""The number of objects in each clip."""
+
 CAPTIONS = {
     "dogs": {"caption": "two dogs chase a ball", "concepts": {"1": "dog", "2": "ball", "3": "dog"}},
     "bear": {"caption": "a bear walks", "concepts": {"1": "bear"}},
@@ -18,7 +21,7 @@ def masks_of(clip: str, frames: int = FRAMES) -> np.ndarray:
     """Numbers of objects, uint8 `[T, H, W]`: stripes that go right."""
     masks = np.zeros((frames, HEIGHT, WIDTH), np.uint8)
     for frame in range(frames):
-        for number in range(1, 4 if clip == "dogs" else 2):
+        for number in range(1, OBJECTS[clip] + 1):
             masks[frame, 4 * number : 4 * number + 3, frame : frame + 8] = number
     return masks
 

@@ -1,6 +1,7 @@
 """`imap-fast eval`, from a terminal's line to its files."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -117,6 +118,42 @@ def test_a_list_without_masks_leaves_maps_to_read(evaluate, tiny_folder, tmp_pat
     assert json.loads((folder / "run.json").read_text())["video"] == "../../../cat.mp4"
 
 
+@pytest.mark.slow
+def test_a_clip_without_masks_that_lost_its_results_is_evaluated_again(
+    evaluate, tiny_folder, tmp_path, monkeypatch, capsys
+):
+    for number, name in enumerate(("cat", "dog")):
+        Clip(draw_frames(9, 32, 48, seed=number), 12).save(tmp_path / f"{name}.mp4")
+    record = {"video_path": "cat.mp4", "caption": "a cat runs", "concepts": ["cat", "runs"]}
+    videos = write_json(tmp_path / "list.json", [record, record | {"video_path": "dog.mp4"}])
+    options = {"model": tiny_folder, "layers": "1", "top_k": 2}
+    assert evaluate(videos, output=tmp_path / "other", seed=1, **options) == 0
+    assert evaluate(videos, **options) == 0
+    folder = tmp_path / "out" / "videos" / "0000-cat.mp4"
+    whole = (folder / "maps.npz").read_bytes()
+
+    def copied(source):
+        return lambda: shutil.copytree(source, folder, dirs_exist_ok=True)
+
+    for lose, says in (
+        (lambda: shutil.rmtree(folder.parent), f"{folder} has no run.json"),
+        (lambda: (folder / "grid.png").unlink(), f"{folder / 'grid.png'}, a file of this run, is missing"),
+        (lambda: (folder / "maps.npz").write_bytes(b"torn"), f"{folder / 'maps.npz'} is damaged or of another run"),
+        (copied(tmp_path / "other" / "videos" / "0000-cat.mp4"), f"{folder} holds another run"),
+        (copied(tmp_path / "out" / "videos" / "0001-dog.mp4"), f"{folder} holds another run"),
+        (lambda: ((tmp_path / "out" / "results.json").unlink(), shutil.rmtree(folder)), f"{folder} has no run.json"),
+    ):
+        lose()
+        capsys.readouterr()
+        assert evaluate(videos, **options) == 0
+        complained = capsys.readouterr().err
+        assert f"the clip 0000-cat.mp4 has lost its results, and is evaluated again ({says}" in complained
+        assert (folder / "maps.npz").read_bytes() == whole
+    monkeypatch.setattr("imap_fast.cli.eval_run.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
+    assert evaluate(videos, **options) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("data", "options", "says"),
     [
@@ -167,12 +204,9 @@ def test_no_picture_of_earlier_results_is_left_among_the_new_ones(evaluate_davis
     assert sorted(file.name for file in (tmp_path / "out" / "worst").iterdir()) == ["1.png", "mine.png"]
 
 
-def invert(masks):
+def mirror(masks):
     for file in masks.iterdir():
-        picture = Image.open(file)
-        inverted = Image.fromarray((np.asarray(picture) == 0).astype(np.uint8)).convert("P")
-        inverted.putpalette(picture.getpalette())
-        inverted.save(file)
+        Image.open(file).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(file)
 
 
 @pytest.mark.slow
@@ -184,7 +218,7 @@ def test_measurements_of_other_masks_are_not_taken_for_done(evaluate_davis, tmp_
     assert evaluate_davis() == 0
     before = json.loads(results.read_text())["metrics"]
     capsys.readouterr()
-    invert(masks / "dogs")
+    mirror(masks / "dogs")
     assert evaluate_davis() == 2
     said = capsys.readouterr().err
     assert "other files of the clip 'dogs': its video, frames or masks changed; pass --overwrite or another" in said

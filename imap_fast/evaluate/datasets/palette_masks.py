@@ -3,8 +3,9 @@
     JPEGImages/<resolution>/<clip>/*.jpg    Annotations/<resolution>/<clip>/*.png    (DAVIS)
     JPEGImages/<clip>/*.jpg                 Annotations/<clip>/*.png, meta.json      (YouTube-VOS)
 
-A mask has the name of its frame. Its pixels are the numbers of objects, and 0 is the background. Frames without a mask
-have no ground truth.
+Frames are in the order of the numbers in their names. A mask has the name of its frame. Its pixels are the numbers of
+objects, and 0 is the background. Objects without a name count as background, too. Frames without a mask have no ground
+truth.
 """
 
 import hashlib
@@ -15,16 +16,22 @@ from typing import Any
 
 import numpy as np
 
-from imap_fast.evaluate.datasets.descriptions import is_text, read_json
-from imap_fast.evaluate.datasets.pictures import read_picture
+from imap_fast.evaluate.datasets.descriptions import can_name_object, is_text, read_json
+from imap_fast.evaluate.datasets.pictures import (
+    FRAME_SUFFIXES,
+    MASK_SUFFIXES,
+    pictures_in,
+    read_picture,
+    refuse_twins,
+)
 from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
 from imap_fast.video.clip import Clip
 
 USUAL_RESOLUTION = "480p"
 """The resolution of DAVIS at which methods are usually evaluated."""
 
-NUMBERS = range(256)
-"""The numbers that a pixel of a mask can have."""
+NUMBERS = range(1, 256)
+"""The numbers that an object can have in a mask."""
 
 FPS = 24.0
 """The frame rate of DAVIS. Frames have no timestamps, and no measure depends on them."""
@@ -63,15 +70,17 @@ def _clip_folders(folder: Path) -> tuple[Path, Path]:
     frames, masks = folder / "JPEGImages", folder / "Annotations"
     if not frames.is_dir() or not masks.is_dir():
         raise ValueError(f"{folder} does not have the layout of DAVIS; give a folder with JPEGImages and Annotations")
-    if any(frames.glob("*/*.jpg")):
+    if _holds_clips(frames):
         return frames, masks
-    resolutions = sorted(
-        each.name for each in frames.iterdir() if any(each.glob("*/*.jpg")) and (masks / each.name).is_dir()
-    )
+    resolutions = sorted(each.name for each in frames.iterdir() if _holds_clips(each) and (masks / each.name).is_dir())
     if not resolutions:
         raise ValueError(f"{frames} holds no clip of .jpg frames with masks in {masks}; see DAVIS or YouTube-VOS")
     resolution = USUAL_RESOLUTION if USUAL_RESOLUTION in resolutions else resolutions[0]
     return frames / resolution, masks / resolution
+
+
+def _holds_clips(folder: Path) -> bool:
+    return any(pictures_in(clip, FRAME_SUFFIXES) for clip in folder.glob("*"))
 
 
 def _read_captions(path: Path) -> dict[str, tuple[str, dict[int, str]]]:
@@ -79,17 +88,32 @@ def _read_captions(path: Path) -> dict[str, tuple[str, dict[int, str]]]:
     texts_of = {}
     for clip, entry in _object(path).items():
         try:
-            names = {int(number): name.strip() for number, name in entry["concepts"].items()}
-            texts = (entry["caption"], *names.values())
+            caption, names = entry["caption"], _names(entry["concepts"])
         except (AttributeError, KeyError, TypeError, ValueError):
-            names, texts = {}, ()
-        if not names or not all(number in NUMBERS for number in names) or not all(map(is_text, texts)):
+            caption, names = None, {}
+        if not names or not is_text(caption):
             raise ValueError(
                 f'{path}: write {clip!r} like {{"caption": "a dog runs", "concepts": {{"1": "dog"}}}}, in valid '
-                f"Unicode and with numbers up to {NUMBERS[-1]}, not {entry!r}"
+                f"Unicode and with {_RULE}, not {entry!r}"
             )
-        texts_of[clip] = entry["caption"], names
+        texts_of[clip] = caption, names
     return texts_of
+
+
+_RULE = f"each number from {NUMBERS[0]} to {NUMBERS[-1]} at most once, and no background, which is always measured"
+
+
+def _names(objects: dict[str, str]) -> dict[int, str]:
+    """The names of the objects of a clip by number.
+
+    Raises:
+        AttributeError, TypeError, ValueError: the objects do not follow `_RULE`, or have no such names.
+    """
+    names = {int(number): name.strip() for number, name in objects.items()}
+    are_numbers = len(names) == len(objects) and all(number in NUMBERS for number in names)
+    if not are_numbers or not all(map(can_name_object, names.values())):
+        raise ValueError(f"{objects!r}: give names in valid Unicode, with {_RULE}")
+    return names
 
 
 def _read_meta(path: Path) -> dict[str, tuple[str, dict[int, str]]]:
@@ -103,9 +127,7 @@ def _read_meta(path: Path) -> dict[str, tuple[str, dict[int, str]]]:
     try:
         for clip, entry in content["videos"].items():
             objects = entry["objects"].items()
-            names = {int(number): each["category"].replace("_", " ").strip() for number, each in objects}
-            if not all(number in NUMBERS for number in names) or not all(map(is_text, names.values())):
-                raise ValueError(f"an object of {clip!r} has no number up to {NUMBERS[-1]} or no name")
+            names = _names({number: each["category"].replace("_", " ") for number, each in objects})
             texts_of[clip] = ", ".join(dict.fromkeys(names.values())), names
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not the meta.json of YouTube-VOS ({error!r}); give captions instead") from error
@@ -119,32 +141,40 @@ def _object(path: Path) -> dict[str, Any]:
     return content
 
 
-def _frames_and_masks(frames: Path, masks: Path) -> tuple[list[Path], dict[int, Path]]:
-    """The frames of a clip, and the mask of each annotated frame by its number."""
-    files = sorted(frames.glob("*.jpg"))
-    mask_of = {number: masks / f"{file.stem}.png" for number, file in enumerate(files)}
-    return files, {number: mask for number, mask in mask_of.items() if mask.exists()}
-
-
 def _files(frames: Path, masks: Path) -> list[Path]:
-    files, mask_of = _frames_and_masks(frames, masks)
-    return [*files, *mask_of.values()]
+    return pictures_in(frames, FRAME_SUFFIXES) + pictures_in(masks, MASK_SUFFIXES)
 
 
 def _read(frames: Path, masks: Path, caption: str, names: dict[int, str]) -> Example:
-    files, mask_of = _frames_and_masks(frames, masks)
+    files, mask_files = pictures_in(frames, FRAME_SUFFIXES), pictures_in(masks, MASK_SUFFIXES)
     if not files:
         raise ValueError(f"{frames} holds no .jpg frame; copy it again")
-    if not mask_of:
+    if not mask_files:
         raise ValueError(f"{masks} holds no mask of a frame in {frames}; a mask is a .png with the name of its frame")
+    refuse_twins(files)
+    refuse_twins(mask_files)
+    place_of = {file.stem: place for place, file in enumerate(files)}
+    for mask in mask_files:
+        if mask.stem not in place_of:
+            raise ValueError(f"{mask} is the mask of no frame in {frames}; copy its frame, or remove it")
     clip = Clip.of([read_picture(file) for file in files], FPS)
-    numbers = np.stack([_palette(mask, clip) for mask in mask_of.values()])
+    numbers = np.stack([_palette(mask, clip) for mask in mask_files])
+    _refuse_unknown(masks, names, np.unique(numbers[numbers > 0]).tolist())
     truths = tuple(
         GroundTruth(label, np.isin(numbers, [number for number, name in names.items() if name == label]))
         for label in dict.fromkeys(names.values())
     )
     concepts = tuple(dict.fromkeys((*names.values(), BACKGROUND)))
-    return Example(clip, caption, concepts, truths, np.array(list(mask_of)))
+    return Example(clip, caption, concepts, truths, np.array([place_of[mask.stem] for mask in mask_files]))
+
+
+def _refuse_unknown(masks: Path, names: dict[int, str], shown: list[int]) -> None:
+    """Raise ValueError if an object that has a name is in no mask. Masks of 0 and 255 are a common cause."""
+    for number, name in names.items():
+        if number not in shown:
+            raise ValueError(
+                f"{masks} shows the objects {shown}, and {name!r} is number {number}; correct its number, or the masks"
+            )
 
 
 def _palette(path: Path, clip: Clip) -> np.ndarray:
@@ -152,7 +182,7 @@ def _palette(path: Path, clip: Clip) -> np.ndarray:
     picture = read_picture(path)
     if picture.mode not in ("P", "L", "1"):
         raise ValueError(f"{path} has the mode {picture.mode}; give masks with a palette, whose pixels are numbers")
-    numbers = np.asarray(picture)
+    numbers = np.asarray(picture, np.uint8)
     if numbers.shape != clip.frames.shape[1:3]:
         raise ValueError(f"{path} is {list(numbers.shape)} and its frame {list(clip.frames.shape[1:3])}; give one size")
     return numbers

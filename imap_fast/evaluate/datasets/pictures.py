@@ -1,17 +1,46 @@
-"""Reads the pictures of a data set: frames and masks."""
+"""Finds and reads the pictures of a data set: frames and masks."""
 
+import re
+from collections.abc import Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from imap_fast.video.decode import MAX_PIXELS
+
+FRAME_SUFFIXES = (".jpg", ".jpeg")
+MASK_SUFFIXES = (".png",)
+
+
+def pictures_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """The files in a folder with one of these suffixes, in any case. Numbers in names count: 2.png is before 10.png.
+
+    A missing folder has none.
+    """
+    files = (file for file in folder.glob("*") if file.suffix.lower() in suffixes)
+    return sorted(files, key=lambda file: (_place(file), file.name))
+
+
+def refuse_twins(files: Sequence[Path]) -> None:
+    """Raise ValueError if two of the files from `pictures_in` have the same place, such as 3.png and 03.png."""
+    for one, other in pairwise(files):
+        if _place(one) == _place(other):
+            raise ValueError(f"{one} and {other.name} have the same place among the frames; remove one of them")
+
+
+def _place(file: Path) -> list[int | str]:
+    """The name of a file without its suffix, with numbers as numbers. Every second part is one."""
+    parts = re.split(r"(\d+)", file.stem)
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)]
 
 
 def read_picture(path: Path) -> Image.Image:
     """A picture whose pixels are in memory.
 
     Raises:
-        ValueError: the file is missing, damaged or no picture, or it has more than `MAX_PIXELS` pixels.
+        ValueError: the file is missing, damaged or no picture, has more than `MAX_PIXELS` pixels, or a tag says that
+            it is to be shown rotated or mirrored.
     """
     if not path.is_file():  # a pipe would be read without end
         raise ValueError(f"{path} is {'not a regular file' if path.exists() else 'missing'}; copy it again")
@@ -21,10 +50,13 @@ def read_picture(path: Path) -> Image.Image:
             if width * height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             picture.load()
+            orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
     except MemoryError:
         raise
     except Image.DecompressionBombError as error:  # Pillow's own limit is higher
         raise ValueError(f"{path} has more than {MAX_PIXELS:,} pixels; make it smaller") from error
     except Exception as error:  # whatever a decoder raises about bytes
         raise ValueError(f"{path} cannot be read as a picture ({error}); copy it again") from error
+    if orientation != 1:
+        raise ValueError(f"{path} has the EXIF orientation {orientation}; rotate its pixels and remove the tag")
     return picture

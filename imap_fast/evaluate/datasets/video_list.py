@@ -1,24 +1,28 @@
 """JSON lists of videos in the format of the authors: `video_path`, `caption`, `concepts`, `object`.
 
 A list has no masks, and then nothing is measured. Optional masks of the `object` are files next to the videos,
-`masks/<name of the video>/<number of the frame>.png`. Pixels other than 0 belong to the object.
+`masks/<name of the video>/<number of the frame>.png`. Pixels other than 0 belong to the object. In RGB, 0 is black.
 """
 
 import hashlib
 import json
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from imap_fast.evaluate.datasets.descriptions import is_text, read_json
-from imap_fast.evaluate.datasets.pictures import read_picture
+from imap_fast.evaluate.datasets.descriptions import can_name_object, is_text, read_json
+from imap_fast.evaluate.datasets.pictures import MASK_SUFFIXES, pictures_in, read_picture, refuse_twins
 from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
 from imap_fast.video.clip import Clip
 from imap_fast.video.read import read_clip
 
 MASKS = "masks"
+
+OPAQUE = ("1", "L", "P", "I", "I;16", "RGB")
+"""The modes of masks, where 0 is black. Pillow reads 16 bits as "I;16" or "I"."""
 
 
 def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
@@ -26,19 +30,30 @@ def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
 
     Args:
         path: a JSON list of `{"video_path": …, "caption": …, "concepts": […], "object": …}`. `object` is optional, and
-            may be one of the concepts.
+            may be one of the concepts, but not the background.
         videos: the folder to which `video_path` is relative. None: the folder of the list.
 
     Raises:
-        ValueError: the file is no such list, or a record is incomplete.
+        ValueError: the file is no such list, a record is incomplete, or two records with another video or object would
+            have the same masks.
     """
     records = read_json(path, "a JSON list")
     if not isinstance(records, list) or not records:
         raise ValueError(f"{path} holds no list of records; write one like {_LIKE}")
     root = path.parent if videos is None else videos
     clips, files = {}, {}
+    masked: dict[Path, tuple[int, tuple[Path, str]]] = {}  # by the folder of masks: the first record, and what it shows
     for number, record in enumerate(records):
         _check(path, number, record)
+        video, folder = _video_and_masks(root, record)
+        if folder is not None:
+            shown = video, record["object"].strip()
+            first, shown_first = masked.setdefault(folder, (number, shown))
+            if shown != shown_first:
+                raise ValueError(
+                    f"{path}: records {first} and {number} are of other videos or objects, and {folder} would be the "
+                    "masks of both; rename a video, or omit the object of one record"
+                )
         # The number makes names unique: a video may occur twice, with other concepts.
         name = f"{number:04d}-{Path(record['video_path']).name}"
         clips[name], files[name] = partial(_read, root, record), partial(_files, root, record)
@@ -56,18 +71,23 @@ def _check(path: Path, number: int, record: Any) -> None:
         texts |= dict(enumerate(record["concepts"])) | {"object": record.get("object", "-")}
     if len(texts) < 4 or not all(map(is_text, texts.values())):
         raise ValueError(f"{path}: record {number} is incomplete or not valid Unicode; write records like {_LIKE}")
+    if not can_name_object(record.get("object", "-")):
+        raise ValueError(
+            f"{path}: record {number} has the object {record['object']!r}, which is always measured; name another one"
+        )
 
 
 def _video_and_masks(root: Path, record: dict[str, Any]) -> tuple[Path, Path | None]:
     """The video of a record, and the folder of the masks of its object if there is one."""
     video = root / record["video_path"]
     folder = root / MASKS / video.stem
-    return video, folder if folder.is_dir() and "object" in record else None
+    # Unlike Path.is_dir, no error about a name that is too long: reading its video tells.
+    return video, folder if os.path.isdir(folder) and "object" in record else None
 
 
 def _files(root: Path, record: dict[str, Any]) -> list[Path]:
     video, folder = _video_and_masks(root, record)
-    return [video] if folder is None else [video, *sorted(folder.glob("*.png"))]
+    return [video] if folder is None else [video, *pictures_in(folder, MASK_SUFFIXES)]
 
 
 def _read(root: Path, record: dict[str, Any]) -> Example:
@@ -77,12 +97,14 @@ def _read(root: Path, record: dict[str, Any]) -> Example:
     if folder is None:
         return Example(video, record["caption"], concepts)
     clip = read_clip(video)
-    masks = {_number(file, clip): file for file in folder.glob("*.png")}
+    masks = pictures_in(folder, MASK_SUFFIXES)
     if not masks:
         raise ValueError(f"{folder} holds no .png mask; remove it, or name masks by the number of their frame")
-    truth = GroundTruth(record["object"].strip(), np.stack([_mask(masks[number], clip) for number in sorted(masks)]))
+    annotated = np.array([_number(file, clip) for file in masks])
+    refuse_twins(masks)
+    truth = GroundTruth(record["object"].strip(), np.stack([_mask(file, clip) for file in masks]))
     concepts = tuple(dict.fromkeys((*concepts, BACKGROUND)))
-    return Example(clip, record["caption"], concepts, (truth,), np.array(sorted(masks)))
+    return Example(clip, record["caption"], concepts, (truth,), annotated)
 
 
 def _number(file: Path, clip: Clip) -> int:
@@ -92,8 +114,14 @@ def _number(file: Path, clip: Clip) -> int:
 
 
 def _mask(file: Path, clip: Clip) -> np.ndarray:
+    """Where a mask is not black, bool `[H, W]`."""
     picture = read_picture(file)
-    mask = np.asarray(picture.convert("L") if picture.mode not in ("P", "L", "1") else picture) > 0
+    if picture.mode not in OPAQUE or "transparency" in picture.info:
+        found = "transparency" if "transparency" in picture.info else f"the mode {picture.mode}"
+        raise ValueError(f"{file} has {found}; give an opaque mask, grey, RGB or with a palette, where 0 is no object")
+    if picture.mode == "P" and any((picture.getpalette() or [])[:3]):
+        raise ValueError(f"{file} has a palette whose first colour is not black; make 0 the background, and black")
+    mask = np.asarray(picture).reshape(picture.height, picture.width, -1).max(-1) > 0
     if mask.shape != clip.frames.shape[1:3]:
         raise ValueError(f"{file} is {list(mask.shape)} and its frame {list(clip.frames.shape[1:3])}; give one size")
     return mask

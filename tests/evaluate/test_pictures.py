@@ -1,0 +1,91 @@
+"""Which files are the frames and masks of a clip, in which order, and which are refused."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imap_fast.evaluate.datasets import open_dataset, palette_masks
+from imap_fast.evaluate.datasets.pictures import read_picture
+from tests.evaluate.folders import CAPTIONS, davis, write_json
+
+BEAR = "JPEGImages/480p/bear", "Annotations/480p/bear"
+
+
+@pytest.fixture
+def bear(tmp_path):
+    """The folders of the frames and masks of a clip, and a function that reads it."""
+    davis(tmp_path)
+    captions = write_json(tmp_path / "captions.json", {"bear": CAPTIONS["bear"]})
+    return *(tmp_path / folder for folder in BEAR), palette_masks(tmp_path, captions=captions).clips["bear"]
+
+
+def rename(folder, name):
+    """Give each picture in a folder a new name by its number."""
+    for number, file in enumerate(sorted(folder.iterdir())):
+        file.rename(folder / f"{name(number)}{file.suffix}")
+
+
+@pytest.mark.parametrize("name", [lambda number: f"{number + 5}", lambda number: f"take 2 shot{5 * number} b"])
+def test_frames_are_in_the_order_of_the_numbers_in_their_names(bear, name):
+    frames, masks, read = bear
+    before = read()
+    rename(frames, name)
+    rename(masks, name)
+    np.testing.assert_array_equal(read().clip.frames, before.clip.frames)
+    np.testing.assert_array_equal(read().truths[0].mask, before.truths[0].mask)
+    assert read().annotated.tolist() == before.annotated.tolist()
+
+
+def test_suffixes_are_read_in_any_case(bear):
+    frames, masks, read = bear
+    before = read()
+    for number, suffix in ((2, "JPG"), (3, "jpeg"), (4, "Jpeg")):
+        (frames / f"{number:05d}.jpg").rename(frames / f"{number:05d}.{suffix}")
+    (masks / "00003.png").rename(masks / "00003.PNG")
+    np.testing.assert_array_equal(read().clip.frames, before.clip.frames)
+    np.testing.assert_array_equal(read().truths[0].mask, before.truths[0].mask)
+
+
+@pytest.mark.parametrize("suffix", [".JPG", ".jpeg"])
+def test_a_data_set_is_found_by_frames_with_any_suffix(tmp_path, suffix):
+    davis(tmp_path)
+    for frame in (tmp_path / "JPEGImages").glob("*/*/*"):
+        frame.rename(frame.with_suffix(suffix))
+    captions = write_json(tmp_path / "captions.json", CAPTIONS)
+    assert len(open_dataset(str(tmp_path), captions=captions).clips["dogs"]().clip.frames) == 9
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "twin"),
+    [
+        (0, "00003.jpg", "00003.JPG"),
+        (0, "00003.jpg", "00003.jpeg"),
+        (0, "00003.jpg", "3.jpg"),
+        (1, "00003.png", "3.png"),
+    ],
+)
+def test_two_pictures_of_one_place_are_refused(bear, folder, name, twin):
+    (bear[folder] / twin).write_bytes((bear[folder] / name).read_bytes())
+    with pytest.raises(ValueError, match=f"{name[:5]}.* have the same place among the frames; remove one of them"):
+        bear[-1]()
+
+
+def test_a_mask_without_a_frame_is_refused(bear):
+    frames, masks, read = bear
+    (frames / "00004.jpg").unlink()
+    with pytest.raises(ValueError, match=rf"{masks}/00004\.png is the mask of no frame in {frames}; copy its frame"):
+        read()
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_a_picture_to_be_shown_rotated_is_refused(tmp_path, suffix):
+    picture = Image.new("L", (4, 4))
+    exif = picture.getexif()
+    for orientation in range(1, 9):
+        exif[274] = orientation
+        picture.save(tmp_path / f"a.{suffix}", exif=exif)
+        if orientation == 1:
+            read_picture(tmp_path / f"a.{suffix}")
+            continue
+        with pytest.raises(ValueError, match=rf"a\.{suffix} has the EXIF orientation {orientation}; rotate its pixels"):
+            read_picture(tmp_path / f"a.{suffix}")
