@@ -1,5 +1,6 @@
 """The work of `imap-fast eval`: a data set is evaluated into a folder."""
 
+import hashlib
 import json
 import shutil
 import time
@@ -90,8 +91,9 @@ class Run:
                 del journal.rows[name]
 
     def _clip_options(self, name: str, files: str) -> dict[str, Any]:
-        """What the results of a clip without masks depend on, as JSON values."""
-        return {**self.options, "clip": name, "files": files}
+        """What the results of a clip without masks depend on, without the folders of this machine."""
+        evaluation = hashlib.sha256(json.dumps(self.options, sort_keys=True).encode()).hexdigest()
+        return {"evaluation": evaluation, "clip": name, "files": files}
 
     def _finished_record(self, journal: Journal) -> dict[str, Any] | None:
         """The content of results.json, if it is undamaged and complete, and made from this journal.
@@ -166,7 +168,8 @@ class Run:
     def _write_unmasked(self, name: str, example: Example, maps: SaliencyMaps) -> None:
         with results_folder(self.output / VIDEOS / name, list(FILES), overwrite=True) as folder:
             options = self._clip_options(name, self.dataset.digest(name))
-            record = {"command": "eval", "model": options["model"], "seed": options["seed"], "options": options}
+            record = {"command": "eval", "model": self.options["model"], "seed": self.options["seed"]}
+            record["options"] = options
             if isinstance(example.video, Path):
                 record["video"] = path_from(self.output / VIDEOS / name, example.video)
                 options["video"] = sha256_of(example.video)

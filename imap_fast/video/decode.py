@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import Colorspace
 
 from imap_fast.files import sha256_of
@@ -204,9 +205,10 @@ def display_axes(frame: av.VideoFrame) -> tuple[tuple[int, int], tuple[int, int]
     These are rows of its display matrix (ISO/IEC 14496-12, "Matrices"), `[a b u; c d v; x y w]`. None: it does not turn
     by quarters.
     """
-    side_data: Any = frame.side_data  # its type knows few of its keys
+    # Not frame.side_data: the frame would keep it, and it the frame, until a garbage collection.
+    side_data = SideDataContainer(frame)  # type: ignore[call-arg]  # the stubs of PyAV omit it
     try:
-        a, b, _, c, d, *_ = np.frombuffer(side_data["DISPLAYMATRIX"], np.int32).tolist()
+        a, b, _, c, d, *_ = np.frombuffer(bytes(side_data[SideDataType.DISPLAYMATRIX]), np.int32).tolist()
     except KeyError:
         return UPRIGHT
     right, down = _direction(a, b), _direction(c, d)

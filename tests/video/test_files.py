@@ -1,10 +1,12 @@
 """Clips written to files and read again."""
 
+import gc
+
 import av
 import numpy as np
 import pytest
 
-from imap_fast.video import Clip, VideoError, read_clip
+from imap_fast.video import Clip, VideoError, VideoFile, read_clip
 from tests.video.media import CLOCKWISE, draw_frames, set_display_matrix, write_sound
 
 
@@ -144,3 +146,16 @@ def test_what_comes_before_a_cut_can_be_read(tmp_path):
 def test_no_frames_is_no_request(tmp_path, num_frames):
     with pytest.raises(ValueError, match=str(num_frames)):
         read_clip(tmp_path / "clip.mp4", num_frames=num_frames)
+
+
+def test_each_frame_is_freed_at_once(tmp_path):
+    """Frames that wait for a garbage collection would fill the memory: it comes seldom, and frames are large."""
+    Clip(draw_frames(9, 32, 48, seed=6)).save(tmp_path / "clip.mp4")
+    set_display_matrix(tmp_path / "clip.mp4")
+    gc.collect()
+    gc.disable()
+    try:
+        assert len(list(VideoFile(tmp_path / "clip.mp4").timed_frames())) == 9
+        assert not any(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+    finally:
+        gc.enable()
