@@ -11,7 +11,6 @@ beyond it are written again. What the state names is verified whenever it is rea
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import math
@@ -52,7 +51,7 @@ def write_frames(path: Path, start: int, values: np.ndarray) -> None:
         OSError: the file is a link, so another folder would be changed, or it cannot be written.
     """
     if path.is_symlink():
-        raise OSError(errno.ELOOP, f"{path.name} is a symbolic link; put the file itself in its place")
+        raise OSError(f"{path.name} is a symbolic link; put the file itself in its place")
     if start == 0:
         path.unlink(missing_ok=True)  # it may be open elsewhere, or have another name
     header = _header(values.dtype.str, (start + len(values), *values.shape[1:]))
