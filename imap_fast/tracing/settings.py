@@ -89,7 +89,8 @@ class Settings(TapSettings):
         if motion_heads is not None:
             rows = _motion_heads(motion_heads, len(chosen_layers), adapter.num_heads)
             # A row belongs to the layer that was named at its place.
-            heads = tuple(rows[list(given_layers or chosen_layers).index(layer)] for layer in chosen_layers)
+            named = list(dict.fromkeys(map(operator.index, given_layers or chosen_layers)))
+            heads = tuple(rows[named.index(layer)] for layer in chosen_layers)
             top_k = len(heads[0])
         if not isinstance(top_k, Integral) or not 1 <= int(top_k) <= adapter.num_heads:
             raise ValueError(f"top_k={top_k!r} is not possible; the model has {adapter.num_heads} heads in a layer")

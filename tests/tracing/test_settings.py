@@ -144,7 +144,13 @@ def test_values_that_would_be_rounded_or_guessed_are_refused(arguments: dict[str
 def test_motion_heads_belong_to_the_layers_in_the_order_of_their_names() -> None:
     transformer, inputs, concepts = tiny_transformer(), ARCHITECTURES["cogvideox"].draw(), torch.randn(2, 32)
     found = []
-    for layers, heads in (([0, 2], [[0], [3]]), ([2, 0], [[3], [0]]), (iter([2, 0]), iter([[3], [0]]))):
+    for layers, heads in (
+        ([0, 2], [[0], [3]]),
+        ([2, 0], [[3], [0]]),
+        ([2, 2, 0], [[3], [0]]),
+        (torch.tensor([2, 0]), torch.tensor([[3], [0]])),
+        (iter([2, 0]), iter([[3], [0]])),
+    ):
         with torch.no_grad(), imap_fast.trace(transformer, concepts, layers=layers, motion_heads=heads) as tracer:
             transformer(**inputs)
         found.append(tracer.maps)
