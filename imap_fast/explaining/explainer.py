@@ -24,7 +24,6 @@ from imap_fast.maps.run_folder import result_of
 from imap_fast.maps.run_state import RunState
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.attention_backend import active_backend
-from imap_fast.models.dropout import refuse_dropout
 from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
 from imap_fast.tracing.run import seed_of
@@ -70,7 +69,6 @@ class Explainer:
         self.pipe, self.prompt = pipe, prompt
         self.adapter = adapter = adapter_for(pipe)
         self.forward = forward = adapter.video_forward(num_inference_steps, height, width)
-        refuse_dropout(pipe.components)
         self.steps = indices("steps", [forward.published_step] if steps is None else steps)
         scheduled = forward.num_inference_steps
         if self.steps[-1] >= scheduled:

@@ -205,8 +205,8 @@ class SaliencyMaps(MapValues):
 
         read = self.settings.get("video") or {}
         if isinstance(video, (str, os.PathLike)):
-            file = VideoFile(video)
-            if read.get("sha256") not in (None, file.fingerprint()):
+            file, expected = VideoFile(video), read.get("sha256")
+            if expected is not None and file.fingerprint() != expected:
                 raise ValueError(f"{video} is not the file that the maps were read from: its content is another one")
             return file
         clip = Clip.of(video)

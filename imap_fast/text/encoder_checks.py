@@ -6,7 +6,6 @@ from typing import Any
 CONCEPT_TOKENS = 16
 """The published method reads at most this number of tokens of a concept."""
 
-
 ANOTHER_WORD = "it reads any unknown word alike, so name it in another way"
 """The end of an error about a word that the tokenizer does not know."""
 

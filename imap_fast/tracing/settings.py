@@ -92,7 +92,7 @@ class Settings(TapSettings):
             named = list(dict.fromkeys(map(operator.index, given_layers or chosen_layers)))
             heads = tuple(rows[named.index(layer)] for layer in chosen_layers)
             top_k = len(heads[0])
-        if not isinstance(top_k, Integral) or not 1 <= int(top_k) <= adapter.num_heads:
+        if isinstance(top_k, bool) or not isinstance(top_k, Integral) or not 1 <= int(top_k) <= adapter.num_heads:
             raise ValueError(f"top_k={top_k!r} is not possible; the model has {adapter.num_heads} heads in a layer")
         if not (fast_attention is None or isinstance(fast_attention, bool)):
             raise ValueError(f"fast_attention={fast_attention!r} is not possible; give True, False or None")

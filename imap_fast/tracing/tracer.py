@@ -19,7 +19,7 @@ from imap_fast.models.dropout import refuse_dropout
 from imap_fast.models.forward import Forward
 from imap_fast.models.tap import UNCOPIED, Tap
 from imap_fast.models.text_rows import TextRows
-from imap_fast.models.weight_state import weight_state
+from imap_fast.models.weight_state import WeightState
 from imap_fast.text.concepts import Concepts
 from imap_fast.text.model_name import model_name
 from imap_fast.tracing.guidance import Guidance
@@ -46,10 +46,6 @@ class NotFiniteError(ValueError):
         )
 
 
-def _state(part: Any) -> Any:
-    return weight_state(part) if isinstance(part, nn.Module) else None
-
-
 class Tracer:
     """The context manager that `trace` returns.
 
@@ -69,7 +65,7 @@ class Tracer:
         self._sizes: tuple[object, ...] = ()
         self._counts: dict[str, int] = {}
         self._runs = [Run()]
-        self._text_parts: list[tuple[Any, Any]] = []
+        self._text_parts: list[tuple[Any, WeightState]] = []
         self._hooks: dict[nn.Module, RemovableHandle] = {}
         self._prompt_due, self._run_due = True, False
 
@@ -80,7 +76,7 @@ class Tracer:
         refuse_dropout(adapter.parts)
         self.concepts.embed(adapter, self.settings.pooling)
         if self.settings.match == "concepts" and self.concepts.words is not None:
-            self._text_parts = [(part, _state(part)) for part in adapter.text_parts]
+            self._text_parts = [(part, WeightState.of(part)) for part in adapter.text_parts]
         with ExitStack() as exits:
             exits.enter_context(adapter.chosen_attention(self.settings.attention_backend))
             self._tap = exits.enter_context(adapter.tapped(self.settings, self.concepts.embeddings, self._read_layer))
@@ -200,7 +196,7 @@ class Tracer:
         self.adapter.begin_run()
         refuse_dropout(self.adapter.parts)
         for now, (before, state) in zip(self.adapter.text_parts, self._text_parts, strict=False):
-            if now is not None and (now is not before or _state(now) != state):
+            if now is not None and (now is not before or WeightState.of(now).has_changed_since(state)):
                 raise RuntimeError(
                     "the text encoder or the tokenizer was replaced or changed inside the `with`, where the concepts "
                     "are already embedded; open a new trace"

@@ -122,6 +122,7 @@ def test_a_diffusers_cache_is_refused(architecture: Architecture) -> None:
         {"steps": "3"},
         {"top_k": 1.5},
         {"top_k": "2"},
+        {"top_k": True},
         {"guided": "no"},
         {"motion_heads": [[0.5], [1]]},
         {"runs": "first"},

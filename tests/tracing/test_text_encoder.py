@@ -12,6 +12,7 @@ from peft import LoraConfig
 from torch import nn
 
 import imap_fast
+from tests.explaining.test_fingerprint import OFFLOADS
 from tests.tiny import tiny_pipeline
 from tests.tracing.test_runs import CONCEPTS, run
 
@@ -65,6 +66,17 @@ def test_a_text_encoder_may_move_and_its_adapters_may_rest() -> None:
         pipeline.text_encoder.enable_adapters()
         with pytest.raises(RuntimeError, match="replaced or changed"):
             run(pipeline)
+
+
+@pytest.mark.parametrize("mode", OFFLOADS)
+def test_offload_that_begins_inside_changes_no_weight(mode: str) -> None:
+    pipeline = tiny_pipeline()
+    with imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2) as tracer:
+        run(pipeline)
+        before = tracer.maps
+        OFFLOADS[mode](pipeline)
+        run(pipeline)
+        assert torch.equal(tracer.maps.imap, before.imap)
 
 
 @pytest.mark.parametrize("part", ["text_encoder", "transformer"])
