@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 import torch
+from torch.library import CustomOpDef
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.cases import OPERATIONS
 from benchmarks.models import Model
 from benchmarks.variants import Steps
 
@@ -19,10 +19,11 @@ from benchmarks.variants import Steps
 def unwrapped_operations() -> Iterator[None]:
     """Let every operation of `imap_kernels` call its implementation directly. `torch.library` would hide it."""
     with ExitStack() as stack:
-        for name in OPERATIONS:
-            module = sys.modules[f"imap_kernels.{name}"]
-            direct = getattr(module, f"_{name}")._init_fn
-            stack.enter_context(mock.patch.object(module, f"_{name}", direct))
+        for name, module in list(sys.modules.items()):
+            package, _, operation = name.rpartition(".")
+            wrapped = getattr(module, f"_{operation}", None)
+            if package == "imap_kernels" and isinstance(wrapped, CustomOpDef):
+                stack.enter_context(mock.patch.object(module, f"_{operation}", wrapped._init_fn))
         yield
 
 

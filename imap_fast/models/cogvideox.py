@@ -11,6 +11,7 @@ from diffusers import CogVideoXTransformer3DModel
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.attention_processor import CogVideoXAttnProcessor2_0, FusedCogVideoXAttnProcessor2_0
 from diffusers.models.embeddings import apply_rotary_emb
+from diffusers.models.normalization import CogVideoXLayerNormZero
 from torch import Tensor, nn
 
 from imap_fast.models import adapter
@@ -173,14 +174,29 @@ class TappedAttention(JointAttention):
         return dropout(linear(output.transpose(1, 2).flatten(2)))
 
     def concepts_to_qkv(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
-        _, modulated, _, gate = self.block.norm1(rows, rows, self.temb[self.tap.videos])
+        modulated, gate = self.modulate(self.block.norm1, rows)
         query, key, value = self.project(modulated)
-        return (*self.norm(query, key), value), gate
+        return (*self.norm_and_rotate(query, key, None, text_length=rows.shape[1]), value), gate
 
     def concepts_after_attention(self, rows: Tensor, output: list[Tensor], modulation: Tensor) -> Tensor:
-        rows = rows + modulation * self.project_output(torch.stack(output))
-        _, modulated, _, gate = self.block.norm2(rows, rows, self.temb[self.tap.videos])
-        return rows + gate * self.block.ff(modulated)
+        # Stacked as they lie in memory, so that their projection copies nothing.
+        attended = torch.stack([heads.transpose(0, 1) for heads in output]).transpose(1, 2)
+        rows = torch.addcmul(rows, modulation, self.project_output(attended))
+        modulated, gate = self.modulate(self.block.norm2, rows)
+        return torch.addcmul(rows, gate, self.block.ff(modulated))
+
+    def modulate(self, norm: Any, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalize and modulate rows `[V, K, D]` like text. Returns them, and the gate `[V, 1, D]` of their update.
+
+        A stock norm would also compute as many visual rows.
+        """
+        temb = self.temb[self.tap.videos]
+        if type(norm) is not CogVideoXLayerNormZero or has_hooks(norm):
+            _, modulated, _, gate = norm(rows, rows, temb)
+            return modulated, gate
+        _, _, _, shift, scale, gate = norm.linear(norm.silu(temb)).unsqueeze(1).chunk(6, dim=2)
+        normed = norm.norm(rows)
+        return torch.addcmul(normed + shift, normed, scale), gate
 
 
 def is_fast(query: Tensor, chosen: bool | None) -> bool:

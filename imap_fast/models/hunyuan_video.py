@@ -121,9 +121,10 @@ class TappedAttention(JointAttention):
     def concepts_after_attention(self, rows: Tensor, output: list[Tensor], modulation: tuple[Tensor, ...]) -> Tensor:
         modulated, gate_attention, shift, scale, gate_feed_forward = modulation
         # Here the published implementation adds the normed rows before attention, not the attention output.
-        rows = rows + gate_attention * modulated
-        modulated = self.block.norm2_context(rows) * (1 + scale) + shift
-        return rows + gate_feed_forward * self.block.ff_context(modulated)
+        rows = torch.addcmul(rows, gate_attention, modulated)
+        normed = self.block.norm2_context(rows)
+        modulated = torch.addcmul(normed + shift, normed, scale)
+        return torch.addcmul(rows, gate_feed_forward, self.block.ff_context(modulated))
 
 
 class Adapter(adapter.Adapter):

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from imap_fast.maps.names import CONTRASTED
 from imap_fast.models.text_rows import TextRows
-from imap_kernels import frame_separation, gram_column, head_similarity, motion_heads, qk_match
+from imap_kernels import (
+    frame_separation,
+    gram_column,
+    gram_separation,
+    head_similarity,
+    motion_heads,
+    qk_match,
+    select_heads,
+)
 
 ALL_FINITE = 2**62
 """In place of the number of a layer that is not finite."""
@@ -30,7 +40,13 @@ class RunningMaps:
         normalize: what is applied over the text keys.
         backend: of the kernels.
         device: of the sums.
+
+    Attributes:
+        one_pass: whether `gramcol` and the head scores come from one pass over o, and `imap` from another one over the
+            motion heads alone. That reads fewer bytes, but its speed on a GPU is not yet measured.
     """
+
+    one_pass: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -51,7 +67,7 @@ class RunningMaps:
     ) -> None:
         self.grid, self.layers, self.videos = grid, layers, videos
         self.head_score, self.top_k = head_score, top_k
-        self.given_heads = None if given_heads is None else torch.tensor(given_heads, device=device)
+        self.given_heads = None if given_heads is None else on_device(given_heads, device)
         self.normalize, self.backend = normalize, backend
         self.contrasted = tuple(name for name in CONTRASTED if name in maps)
         self.baselines = tuple(name for name in maps if name not in CONTRASTED)
@@ -67,10 +83,13 @@ class RunningMaps:
             self.baseline_sum = zeros(videos, len(self.baselines), num_concepts, tokens)
             self.score_sum = zeros(videos, len(layers), heads)
             self.chosen_sum = zeros(videos, len(layers), heads)
-            # On the device, so that no step waits for it: the number of the first layer read that was not finite.
+            # The weights of the heads in `imap`, set in each layer, and in `gramcol`.
+            self.head_weights = torch.ones((2, heads), dtype=torch.float32, device=device)
+            # On the device, so that no step waits for it: which layers of the running pass are not finite, their
+            # numbers among all layers read, and the first such number.
+            self._not_finite = torch.zeros(len(layers), dtype=torch.int32, device=device)
+            self._numbers = torch.arange(len(layers), device=device)
             self._first_not_finite = torch.full((), ALL_FINITE, device=device)
-            # Also a tensor: torch.compile would compile anew for each value of a Python number.
-            self._first_of_pass = torch.zeros((), dtype=torch.int64, device=device)
         self.steps = 0
 
     def add_layer(
@@ -91,26 +110,51 @@ class RunningMaps:
         for part in (query, features):
             if part.shape[:2] != size:
                 raise RuntimeError(f"block {layer} has heads and tokens {list(part.shape[:2])}, not {list(size)}")
-        self._note_finite(position, query, features, text, concepts)
-        scores = frame_separation(features, frames=self.grid[0], score=self.head_score, backend=self.backend)
-        if self.given_heads is None:
-            chosen = motion_heads(scores, score=self.head_score, top_k=self.top_k)
-        else:
-            chosen = self.given_heads[position]
-        is_motion_head = torch.zeros_like(scores).index_fill_(0, chosen, 1.0)
-        self.score_sum[video, position] += scores
-        self.chosen_sum[video, position] += is_motion_head
+        frames, note = self.grid[0], self._not_finite[position]
+        index = None
         if self.contrasted:
-            weights = {"gramcol": torch.ones_like(scores), "imap": is_motion_head / self.top_k}
+            index = qk_match(query, text.key, frames=frames, not_finite=note, backend=self.backend)
+        in_one_pass = self.one_pass and self.contrasted == CONTRASTED
+        if index is not None and in_one_pass:
+            scores = gram_separation(
+                features,
+                index,
+                multiplicity=text.multiplicity,
+                out=self.contrast_sum[video, CONTRASTED.index("gramcol")],
+                score=self.head_score,
+                normalize=self.normalize,
+                not_finite=note,
+                backend=self.backend,
+            )
+        else:
+            scores = frame_separation(
+                features, frames=frames, score=self.head_score, not_finite=note, backend=self.backend
+            )
+        select_heads(
+            scores,
+            score=self.head_score,
+            top_k=self.top_k,
+            score_sum=self.score_sum[video, position],
+            chosen_sum=self.chosen_sum[video, position],
+            weights=self.head_weights[CONTRASTED.index("imap")],
+            given=None if self.given_heads is None else self.given_heads[position],
+            backend=self.backend,
+        )
+        if index is not None:
+            first, count = CONTRASTED.index(self.contrasted[0]), 1 if in_one_pass else len(self.contrasted)
             gram_column(
                 features,
-                qk_match(query, text.key, frames=self.grid[0], backend=self.backend),
+                index,
                 multiplicity=text.multiplicity,
-                head_weights=torch.stack([weights[name] for name in self.contrasted]),
-                out=self.contrast_sum[video],
+                head_weights=self.head_weights[first : first + count],
+                out=self.contrast_sum[video, :count],
                 normalize=self.normalize,
                 backend=self.backend,
             )
+        self._add_baselines(video, query, features, concepts, note)
+
+    def _add_baselines(self, video: int, query: Tensor, features: Tensor, concepts: TextRows, note: Tensor) -> None:
+        """Add the baselines of one layer of one video to the sums. `note` receives whether they are finite."""
         for index, name in enumerate(self.baselines):
             if name == "cross_attention":  # mean_h q·κ
                 rows, tokens, scale = concepts.key, query, 1 / len(query)
@@ -123,30 +167,28 @@ class RunningMaps:
                 out=self.baseline_sum[video, index],
                 scale=scale,
                 normalize=self.normalize,
+                not_finite=note,
                 backend=self.backend,
             )
-
-    def _note_finite(self, position: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows) -> None:
-        """Note on the device whether everything that is read from a layer is finite."""
-        rows = {
-            id(part): part for part in (query, features, text.key, concepts.key, concepts.output) if part is not None
-        }
-        # The sum of values is finite only if each of them is, and needs no mask of their size.
-        total = sum(part.sum(dtype=torch.promote_types(part.dtype, torch.float32)) for part in rows.values())
-        number = self._first_of_pass + position
-        self._first_not_finite.clamp_(max=torch.where(torch.as_tensor(total).isfinite(), ALL_FINITE, number))
 
     def end_pass(self) -> None:
         """Count a forward pass whose layers are all added."""
         self.steps += 1
-        self._first_of_pass += len(self.layers)
+        self._first_not_finite.copy_(self._first_number())
+        self._not_finite.zero_()
+        self._numbers += len(self.layers)
+
+    def _first_number(self) -> Tensor:
+        """The number of the first layer read that was not finite, on the device."""
+        numbers = torch.where(self._not_finite == 1, self._numbers, ALL_FINITE)
+        return torch.minimum(numbers.amin(), self._first_not_finite)
 
     def first_not_finite(self) -> tuple[int, int] | None:
         """The layer, and the number of the forward pass among those read, that first held NaN or an infinity.
 
         It waits for the device. None if every value was finite.
         """
-        number = int(self._first_not_finite)
+        number = int(self._first_number())
         if number == ALL_FINITE:
             return None
         step, position = divmod(number, len(self.layers))
@@ -184,3 +226,9 @@ def most_chosen(votes: Tensor, scores: Tensor, *, head_score: str, top_k: int) -
     by_score = motion_heads(scores, score=head_score, top_k=scores.shape[-1])
     by_votes = votes.gather(-1, by_score).argsort(dim=-1, descending=True, stable=True)
     return by_score.gather(-1, by_votes)[..., :top_k]
+
+
+def on_device(heads: tuple[tuple[int, ...], ...], device: torch.device) -> Tensor:
+    """The indices of heads as a tensor on `device`. The host does not wait for the copy."""
+    on_host = torch.tensor(heads, device="cpu", pin_memory=device.type == "cuda")
+    return on_host.to(device, non_blocking=True)

@@ -8,18 +8,22 @@ and does not need Triton.
 from imap_kernels.concept_attention import concept_attention
 from imap_kernels.frame_separation import SCORES, frame_separation
 from imap_kernels.gram_column import gram_column
+from imap_kernels.gram_separation import gram_separation
 from imap_kernels.head_similarity import head_similarity
 from imap_kernels.motion_heads import motion_heads
 from imap_kernels.qk_match import qk_match
 from imap_kernels.qk_norm_rope import qk_norm_rope
+from imap_kernels.select_heads import select_heads
 
 __all__ = [
     "SCORES",
     "concept_attention",
     "frame_separation",
     "gram_column",
+    "gram_separation",
     "head_similarity",
     "motion_heads",
     "qk_match",
     "qk_norm_rope",
+    "select_heads",
 ]

@@ -59,11 +59,23 @@ def resolve(backend: str, device: torch.device, dtype: torch.dtype = torch.float
 def implementation(operation: str, backend: str, like: torch.Tensor) -> Callable[..., Any]:
     """The function that computes an operation for tensors like `like`. Autocast does not lower its precision.
 
+    Triton launches kernels on the current GPU, so that of the tensors becomes the current one for the call.
+
     Args:
         operation: name of a folder of this package.
         backend: `"auto"`, `"triton"` or `"reference"`.
         like: a tensor with the dtype and device of the inputs.
     """
-    module = importlib.import_module(f"imap_kernels.{operation}.{resolve(backend, like.device, like.dtype)}")
-    function, device = getattr(module, operation), like.device.type
-    return torch.autocast(device, enabled=False)(function) if torch.amp.is_autocast_available(device) else function
+    device = like.device
+    module = importlib.import_module(f"imap_kernels.{operation}.{resolve(backend, device, like.dtype)}")
+    function = getattr(module, operation)
+    if torch.amp.is_autocast_available(device.type):
+        function = torch.autocast(device.type, enabled=False)(function)
+    if device.type != "cuda":
+        return function
+
+    def on_its_gpu(*arguments: Any) -> Any:
+        with torch.cuda.device(device):
+            return function(*arguments)
+
+    return on_its_gpu

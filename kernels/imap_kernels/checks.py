@@ -45,6 +45,23 @@ def check_frames(name: str, features: torch.Tensor, frames: int) -> int:
     return tokens // frames
 
 
+def check_surrogates(surrogate_index: torch.Tensor, features: torch.Tensor) -> torch.Size:
+    """Check that `surrogate_index` is int64 `[heads, keys, frames]` with the heads and the device of `features`.
+
+    Returns:
+        The numbers of text keys and frames.
+    """
+    heads = len(features)
+    if surrogate_index.dtype != torch.int64:
+        raise TypeError(f"surrogate_index is {surrogate_index.dtype}; pass the int64 indices of qk_match")
+    if surrogate_index.dim() != 3 or surrogate_index.shape[0] != heads:
+        raise ValueError(
+            f"surrogate_index has shape {list(surrogate_index.shape)}; expected [{heads} heads, keys, frames]"
+        )
+    check_device("surrogate_index", surrogate_index, "features", features)
+    return surrogate_index.shape[1:]
+
+
 def check_float32(name: str, tensor: torch.Tensor, shape: tuple[int | None, ...], reference: torch.Tensor) -> None:
     """Check that `tensor` is fp32, has `shape` (`None`: any size), and is on the device of `reference`."""
     if tensor.dtype != torch.float32:
@@ -56,6 +73,15 @@ def check_float32(name: str, tensor: torch.Tensor, shape: tuple[int | None, ...]
         expected = ", ".join("any" if size is None else str(size) for size in shape)
         raise ValueError(f"{name} has shape {list(tensor.shape)}; expected [{expected}]")
     check_device(name, tensor, "the features", reference)
+
+
+def check_flag(not_finite: torch.Tensor | None, reference: torch.Tensor) -> None:
+    """Check that the optional `not_finite` is an int32 scalar on the device of `reference`."""
+    if not_finite is None:
+        return
+    if not_finite.dtype != torch.int32 or not_finite.dim():
+        raise TypeError(f"not_finite is {not_finite.dtype} {list(not_finite.shape)}; pass an int32 scalar tensor")
+    check_device("not_finite", not_finite, "the features", reference)
 
 
 def check_device(name: str, tensor: torch.Tensor, other: str, reference: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Iteration over heads. With a few heads at a time, the references need few calls on small models."""
+"""Iteration over heads, and their layout. With a few heads at a time, the references need few calls on small models."""
 
 from collections.abc import Iterator
 
@@ -29,3 +29,9 @@ def each_head(rows: torch.Tensor) -> Iterator[torch.Tensor]:
     memory = rows[0] if rows.dtype == dtype else torch.empty_like(rows[0], dtype=dtype)
     for head in rows:
         yield head if rows.dtype == dtype else memory.copy_(head)
+
+
+def empty_rows(like: torch.Tensor) -> torch.Tensor:
+    """New rows `[heads, rows, head dim]` in the layout of the models: the heads of a row are adjacent."""
+    heads, rows, dim = like.shape
+    return like.new_empty(rows, heads, dim).transpose(0, 1)

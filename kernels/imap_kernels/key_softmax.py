@@ -34,16 +34,19 @@ def _add_softmax(
     """Add the softmax with a lane for each token, which reads the keys once for the sum and once for the values."""
     n = tl.program_id(0) * BLOCK_N + tl.arange(0, BLOCK_N)
     m = tl.program_id(1).to(tl.int64)
-    maps += m * keys * tokens
+    maps += m * keys * tokens + n
     out += m * out_map + n.to(tl.int64) * out_token
     peak = tl.full([BLOCK_N], float("-inf"), tl.float32)
     total = tl.zeros([BLOCK_N], tl.float32)
+    at = maps
     for k in range(keys):
-        x = tl.load(maps + k * tokens + n, mask=n < tokens, other=0.0)
+        x = tl.load(at, mask=n < tokens, other=0.0)
         larger = tl.maximum(peak, x)
         total = total * tl.exp(peak - larger) + tl.load(multiplicity + k * key_stride) * tl.exp(x - larger)
         peak = larger
-    for k in range(concepts):
-        x = tl.load(maps + k * tokens + n, mask=n < tokens, other=0.0)
-        running = tl.load(out + k * out_concept, mask=n < tokens)
-        tl.store(out + k * out_concept, running + tl.exp(x - peak) / total, mask=n < tokens)
+        at += tokens
+    for _ in range(concepts):
+        x = tl.load(maps, mask=n < tokens, other=0.0)
+        tl.store(out, tl.load(out, mask=n < tokens) + tl.exp(x - peak) / total, mask=n < tokens)
+        maps += tokens
+        out += out_concept

@@ -21,7 +21,12 @@ def motion_heads(scores: torch.Tensor, *, score: str, top_k: int) -> torch.Tenso
         ValueError: an unknown score, or a `top_k` that is not between 1 and the number of heads.
     """
     check_score(score)
-    if not 1 <= top_k <= scores.shape[-1]:
-        raise ValueError(f"top_k is {top_k}; choose between 1 and the number of heads, {scores.shape[-1]}")
+    check_top_k(top_k, scores.shape[-1])
     cost = scores if score == "dbi" else -scores
     return cost.argsort(dim=-1, stable=True)[..., :top_k]
+
+
+def check_top_k(top_k: int, heads: int) -> None:
+    """Raise ValueError unless a layer with this number of heads has `top_k` motion heads."""
+    if not 1 <= top_k <= heads:
+        raise ValueError(f"top_k is {top_k}; choose between 1 and the number of heads, {heads}")

@@ -23,6 +23,9 @@ def tuned(
 
 
 def _bench(launch: Callable[[], None], quantiles: Sequence[float]) -> list[float]:
+    if torch.cuda.is_available() and torch.cuda.is_current_stream_capturing():
+        # Nothing can be timed in the capture of a CUDA graph. Of equal times, the first configuration is taken.
+        return [0.0] * len(quantiles)
     return triton.testing.do_bench(launch, warmup=5, rep=20, quantiles=quantiles)
 
 

@@ -60,6 +60,14 @@ def test_mean_far_larger_than_the_spread(backend, mean, score):
 
 
 @pytest.mark.slow
+def test_so_many_patches_that_parts_are_merged_in_turn(backend):
+    features = draw_features(2, 2, 64 * 128 + 129, 4, seed=11)
+    for score in ("chi", "dbi"):
+        scores = frame_separation(features, frames=2, score=score, backend=backend)
+        assert_close(scores, scikit_learn(features, 2, score), 2e-5)
+
+
+@pytest.mark.slow
 def test_silhouette_samples_the_tokens_that_scikit_learn_does(backend):
     features = draw_features(2, 3, 1901, 4, seed=3)[1:].clone()
     # What it leaves out lies elsewhere, so that the sample tells itself from all tokens.

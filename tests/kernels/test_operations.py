@@ -13,8 +13,8 @@ from imap_kernels import (
     frame_separation,
     gram_column,
     head_similarity,
-    motion_heads,
     qk_match,
+    select_heads,
 )
 from tests.assertions import assert_close
 from tests.device import DEVICE
@@ -26,14 +26,17 @@ def layer(query, features, concept, maps, baseline, backend):
     """All operations of one layer, as a traced pipeline calls them."""
     multiplicity = draw_multiplicity(concept.shape[1], padding=7)
     rows = concept_attention(concept, concept, concept, query, features, multiplicity=multiplicity, backend=backend)
-    index = qk_match(query, concept, frames=3, backend=backend)
-    scores = frame_separation(features, frames=3, backend=backend)
-    heads = motion_heads(scores, score="chi", top_k=2)
-    weights = torch.ones(2, len(features), dtype=torch.float32, device=features.device)
-    weights[1] = torch.zeros_like(weights[1]).scatter(0, heads, 0.5)
+    not_finite = torch.zeros(3, dtype=torch.int32, device=features.device)
+    index = qk_match(query, concept, frames=3, not_finite=not_finite[0], backend=backend)
+    scores = frame_separation(features, frames=3, not_finite=not_finite[1], backend=backend)
+    sums = torch.zeros(2, len(features), dtype=torch.float32, device=features.device)
+    weights = torch.ones_like(sums)
+    running = {"score_sum": sums[0], "chosen_sum": sums[1], "weights": weights[1]}
+    select_heads(scores, score="chi", top_k=2, **running, backend=backend)
     gram_column(features, index, multiplicity=multiplicity, head_weights=weights, out=maps, backend=backend)
-    head_similarity(rows, features, multiplicity=multiplicity, out=baseline, scale=1.0, backend=backend)
-    return scores
+    similarity = {"multiplicity": multiplicity, "out": baseline, "scale": 1.0, "not_finite": not_finite[2]}
+    head_similarity(rows, features, **similarity, backend=backend)
+    return torch.cat([*sums, weights[1], not_finite])
 
 
 def draw_layer():
@@ -56,16 +59,27 @@ def test_no_graph_break_under_compile(backend):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["concept_attention", "frame_separation", "gram_column", "head_similarity", "qk_match", "qk_norm_rope"]
+    "name",
+    [
+        "concept_attention",
+        "frame_separation",
+        "gram_column",
+        "gram_separation",
+        "head_similarity",
+        "qk_match",
+        "qk_norm_rope",
+        "select_heads",
+    ],
 )
 def test_is_registered_as_it_behaves(name):
     query, features, concept, maps, baseline = draw_layer()
     multiplicity = draw_multiplicity(5, padding=7)
     vector, angles = torch.ones(16, device=DEVICE), torch.rand(30, 16, device=DEVICE)
     projected = (query[None].clone(), query[None].clone())
+    not_finite, sums = torch.zeros((), dtype=torch.int32, device=DEVICE), torch.rand(4, 4, device=DEVICE)
     arguments = {
         "concept_attention": (concept, concept, concept, query, features, multiplicity),
-        "frame_separation": (features, 3, "chi"),
+        "frame_separation": (features, 3, "chi", not_finite),
         "gram_column": (
             features,
             qk_match(query, concept, frames=3),
@@ -74,9 +88,19 @@ def test_is_registered_as_it_behaves(name):
             maps,
             "none",
         ),
-        "head_similarity": (concept, features, multiplicity, baseline, 1.0, "none"),
-        "qk_match": (query, concept, 3),
+        "gram_separation": (
+            features,
+            qk_match(query, concept, frames=3),
+            multiplicity,
+            maps[0],
+            "chi",
+            "none",
+            not_finite,
+        ),
+        "head_similarity": (concept, features, multiplicity, baseline, 1.0, "none", not_finite),
+        "qk_match": (query, concept, 3, not_finite),
         "qk_norm_rope": (*projected, *[vector] * 4, 1e-6, angles.cos(), angles.sin(), 3),
+        "select_heads": (sums[0], "chi", 2, *sums[1:], None),
     }[name]
     results = torch.library.opcheck(getattr(torch.ops.imap_kernels, name).default, (*arguments, "reference"))
     assert set(results.values()) == {"SUCCESS"}
@@ -104,13 +128,15 @@ def test_references_work_on_the_device_of_their_inputs(dtype):
     weights = torch.ones(2, 4, device=DEVICE)
 
     def results():
-        index = reference("qk_match")(query, concept, 3)
+        not_finite, sums = torch.zeros_like(multiplicity[0], dtype=torch.int32), torch.zeros_like(weights[[0, 0, 0]])
+        index = reference("qk_match")(query, concept, 3, not_finite)
         rows = reference("concept_attention")(concept, concept, concept, query, features, multiplicity)
-        scores = [reference("frame_separation")(features, 3, score) for score in SCORES]
+        scores = [reference("frame_separation")(features, 3, score, not_finite) for score in SCORES]
         maps, baseline = weights.new_zeros(2, 4, 33), weights.new_zeros(4, 33)
         reference("gram_column")(features, index, multiplicity, weights, maps, "softmax")
-        reference("head_similarity")(concept, features, multiplicity, baseline, 1.0, "softmax")
-        return [index, rows, *scores, maps, baseline]
+        reference("head_similarity")(concept, features, multiplicity, baseline, 1.0, "softmax", not_finite)
+        reference("select_heads")(scores[0], "chi", 2, *sums, None)
+        return [*sums, index, rows, *scores, maps, baseline]
 
     expected = results()
     with torch.device("meta"):

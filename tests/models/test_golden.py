@@ -62,13 +62,21 @@ def test_maps_match_the_published_ones(
         assert_close(getattr(tracer.maps, ours).flatten(1)[: len(expected)], expected, tolerance)
 
 
+@pytest.mark.parametrize("backend", ["reference", pytest.param("triton", marks=pytest.mark.slow)])
+def test_one_pass_over_o_gives_the_published_maps_too(
+    case: GoldenCase, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_maps.RunningMaps, "one_pass", True)
+    test_maps_match_the_published_ones(case, chosen_layers=False, backend=backend, fp64=False, tolerance=2e-5)
+
+
 def test_heads_and_surrogates_match_the_published_ones(case: GoldenCase, monkeypatch: pytest.MonkeyPatch) -> None:
     """No near ties: the best are so far ahead that no processor's rounding of fp32 would decide otherwise."""
     surrogates, leads, qk_match = [], [], running_maps.qk_match
 
-    def matched(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: str) -> torch.Tensor:
+    def matched(query: torch.Tensor, key: torch.Tensor, *, frames: int, **named: object) -> torch.Tensor:
         leads.append(lead(torch.einsum("afpd,akd->akfp", query.unflatten(1, (frames, -1)), key)))
-        surrogates.append(qk_match(query, key, frames=frames, backend=backend))
+        surrogates.append(qk_match(query, key, frames=frames, **named))
         return surrogates[-1]
 
     monkeypatch.setattr(running_maps, "qk_match", matched)

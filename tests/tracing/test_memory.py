@@ -91,7 +91,7 @@ def test_maps_are_freed_with_their_tracer(architecture: Architecture) -> None:
 
 
 def test_the_watch_finds_what_it_looks_for(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
-    def all_heads_at_once(query: torch.Tensor, key: torch.Tensor, frames: int) -> torch.Tensor:
+    def all_heads_at_once(query: torch.Tensor, key: torch.Tensor, frames: int, not_finite: object) -> torch.Tensor:
         return (key @ query.mT).unflatten(-1, (frames, -1)).argmax(-1)
 
     monkeypatch.setattr(reference, "qk_match", all_heads_at_once)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 import torch
 
+from imap_fast.maps.names import MAP_NAMES
 from imap_fast.tracing import running_maps as module
 from imap_fast.tracing.running_maps import RunningMaps, TextRows, most_chosen
 from imap_kernels import SCORES, frame_separation, motion_heads
@@ -16,6 +18,7 @@ from tests.precision import default_dtype
 GRID, HEADS, KEYS, DIM = (3, 2, 4), 5, 4, 8
 LAYERS, VIDEOS, STEPS, TOP_K = (1, 4), 2, 3, 2
 TOKENS = 3 * 2 * 4
+MAPS = MAP_NAMES
 CPU = torch.device("cpu")
 
 
@@ -23,7 +26,7 @@ def running_maps(
     score: str = "chi", given_heads: tuple[tuple[int, ...], ...] | None = None, device: torch.device = CPU
 ) -> RunningMaps:
     return RunningMaps(
-        maps=("imap", "gramcol", "cross_attention", "concept_attention"),
+        maps=MAPS,
         num_text=KEYS,
         num_concepts=KEYS,
         videos=VIDEOS,
@@ -119,9 +122,24 @@ def test_what_is_kept_is_on_the_device_in_its_own_dtype() -> None:
         "baseline_sum": torch.float32,
         "score_sum": torch.float32,
         "chosen_sum": torch.float32,
+        "head_weights": torch.float32,
+        "_not_finite": torch.int32,
+        "_numbers": torch.int64,
         "_first_not_finite": torch.int64,
-        "_first_of_pass": torch.int64,
     }
+
+
+@pytest.mark.parametrize("maps", [("imap", "gramcol"), ("imap",), ("gramcol",), ("cross_attention",)])
+def test_one_pass_over_o_gives_the_same(steps, maps: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "MAPS", maps)
+    expected = read(running_maps(), steps)
+    monkeypatch.setattr(RunningMaps, "one_pass", True)
+    found = read(running_maps(), steps)
+    assert tuple(found.means()) == maps
+    for name, values in found.means().items():
+        assert_close(values, expected.means()[name], 1e-6)
+    assert_close(found.head_scores(), expected.head_scores(), 1e-6)
+    assert torch.equal(found.chosen_sum, expected.chosen_sum)
 
 
 @pytest.mark.parametrize("part", ["query", "features", "text key", "concept key", "concept output"])
@@ -144,6 +162,9 @@ def test_each_part_that_is_not_finite_is_noted(steps, part: str, value: float) -
     assert maps.first_not_finite() == (4, 2)
     maps.add_layer(1, 1, query, features, text, concepts)
     assert maps.first_not_finite() == (4, 2), "the first stays"
+    maps.end_pass()
+    read(maps, steps[:1])
+    assert maps.first_not_finite() == (4, 2), "the first stays"
 
 
 def test_finite_values_may_have_a_sum_beyond_their_dtype() -> None:
@@ -164,10 +185,10 @@ def test_a_layer_of_another_size_is_refused(steps) -> None:
 
 def test_every_kernel_runs_on_the_chosen_backend(steps, monkeypatch: pytest.MonkeyPatch) -> None:
     used = []
-    for name in ("frame_separation", "qk_match", "gram_column", "head_similarity"):
+    for name in ("frame_separation", "select_heads", "qk_match", "gram_column", "head_similarity"):
         kernel = getattr(module, name)
         monkeypatch.setattr(
             module, name, lambda *args, kernel=kernel, **named: used.append(named["backend"]) or kernel(*args, **named)
         )
     read(running_maps(), steps[:1])
-    assert used == ["reference"] * len(LAYERS) * VIDEOS * 5
+    assert used == ["reference"] * len(LAYERS) * VIDEOS * 6

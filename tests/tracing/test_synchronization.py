@@ -64,8 +64,8 @@ def test_prompt_mode_waits_as_rarely(architecture: Architecture) -> None:
 def test_the_watch_finds_what_it_looks_for(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
     stock_match = reference.qk_match
 
-    def impatient(query: Tensor, key: Tensor, frames: int) -> Tensor:
-        index = stock_match(query, key, frames)
+    def impatient(*arguments: object) -> Tensor:
+        index = stock_match(*arguments)
         assert index.max().item() >= 0
         return index
 

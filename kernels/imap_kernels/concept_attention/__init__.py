@@ -4,6 +4,7 @@ import torch
 
 from imap_kernels.backend import implementation
 from imap_kernels.checks import check_features, check_float32
+from imap_kernels.heads import empty_rows
 
 
 @torch.no_grad()
@@ -34,7 +35,7 @@ def concept_attention(
         backend: `"auto"`, `"triton"` or `"reference"`.
 
     Returns:
-        `[heads, keys, head dim]` in the dtype of `query`.
+        `[heads, keys, head dim]` in the dtype of `query`. The heads of a row are adjacent in memory.
 
     Raises:
         ValueError, TypeError: shapes, dtypes or devices that do not agree, or a backend that cannot run here.
@@ -78,4 +79,4 @@ def _(
     multiplicity: torch.Tensor,
     backend: str,
 ) -> torch.Tensor:
-    return query.new_empty(query.shape)
+    return empty_rows(query)

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from imap_kernels.heads import few_heads
+from imap_kernels.heads import empty_rows, few_heads
 from imap_kernels.precision import accumulation_dtype
 
 
@@ -30,4 +30,4 @@ def concept_attention(
         # A batch of one, because PyTorch has no fused attention without a batch.
         attended = F.scaled_dot_product_attention(q.to(dtype)[None], keys[None], values[None], bias)
         output.append(attended[0])
-    return torch.cat(output).to(query.dtype)
+    return empty_rows(query).copy_(torch.cat(output))

@@ -4,6 +4,7 @@ import torch
 import triton
 import triton.language as tl
 
+from imap_kernels.heads import empty_rows
 from imap_kernels.tile import inner_products, load_rows
 from imap_kernels.tuning import block, computable, tuned
 
@@ -26,7 +27,7 @@ def concept_attention(
 
     The first part also contains the concept rows.
     """
-    output = torch.empty_like(query, memory_format=torch.contiguous_format)
+    output = empty_rows(query)
     query, key, value, visual_key, visual_value = computable(query, key, value, visual_key, visual_value)
     heads, keys, dim = query.shape
     tokens = visual_key.shape[1]
@@ -181,4 +182,5 @@ def _merge_parts(mean, weight, output, keys, parts, DIM: tl.constexpr, BLOCK_D: 
     means = tl.load(mean + position[:, None] * DIM + d, mask=(part < parts)[:, None] & (d < DIM), other=0.0)
     merged = tl.sum(share[:, None] * means, axis=0) / tl.sum(share, axis=0)
     lane = tl.arange(0, BLOCK_D)
-    tl.store(output + (head * keys + row) * DIM + lane, merged, mask=lane < DIM)
+    # In the layout of the models: the heads of a row are adjacent.
+    tl.store(output + (row * tl.num_programs(1) + head) * DIM + lane, merged, mask=lane < DIM)

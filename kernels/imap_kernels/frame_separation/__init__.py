@@ -3,13 +3,20 @@
 import torch
 
 from imap_kernels.backend import implementation
-from imap_kernels.checks import check_features, check_frames
+from imap_kernels.checks import check_features, check_flag, check_frames
 
 SCORES = ("chi", "fisher", "dbi", "silhouette")
 
 
 @torch.no_grad()
-def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi", backend: str = "auto") -> torch.Tensor:
+def frame_separation(
+    features: torch.Tensor,
+    *,
+    frames: int,
+    score: str = "chi",
+    not_finite: torch.Tensor | None = None,
+    backend: str = "auto",
+) -> torch.Tensor:
     """Compute the separation score of each head, with the frame index as cluster label.
 
     See docs/method.md, "Motion heads". `m_f` is the mean of frame `f`, `m` the mean of all tokens, and `r_f` the mean
@@ -29,6 +36,7 @@ def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi",
             or fp64 with the reference.
         frames: latent frames.
         score: `"chi"`, `"fisher"`, `"dbi"` or `"silhouette"`.
+        not_finite: int32 scalar, set to 1 if a feature is not finite.
         backend: `"auto"`, `"triton"` or `"reference"`.
 
     Returns:
@@ -37,12 +45,11 @@ def frame_separation(features: torch.Tensor, *, frames: int, score: str = "chi",
     Raises:
         ValueError, TypeError: an unknown score, shapes or dtypes that do not agree, or a backend that cannot run here.
     """
-    heads, _ = check_features(features=features)
-    patches = check_frames("features", features, frames)
+    check_features(features=features)
+    check_frames("features", features, frames)
     check_score(score)
-    if frames == 1 or patches == 1:
-        return torch.zeros(heads, dtype=torch.float32, device=features.device)
-    return _frame_separation(features, frames, score, backend)
+    check_flag(not_finite, features)
+    return _frame_separation(features, frames, score, not_finite, backend)
 
 
 def check_score(score: str) -> None:
@@ -51,11 +58,13 @@ def check_score(score: str) -> None:
         raise ValueError(f"score is {score!r}; choose one of {', '.join(map(repr, SCORES))}")
 
 
-@torch.library.custom_op("imap_kernels::frame_separation", mutates_args=())
-def _frame_separation(features: torch.Tensor, frames: int, score: str, backend: str) -> torch.Tensor:
-    return implementation("frame_separation", backend, features)(features, frames, score)
+@torch.library.custom_op("imap_kernels::frame_separation", mutates_args=("not_finite",))
+def _frame_separation(
+    features: torch.Tensor, frames: int, score: str, not_finite: torch.Tensor | None, backend: str
+) -> torch.Tensor:
+    return implementation("frame_separation", backend, features)(features, frames, score, not_finite)
 
 
 @_frame_separation.register_fake
-def _(features: torch.Tensor, frames: int, score: str, backend: str) -> torch.Tensor:
+def _(features: torch.Tensor, frames: int, score: str, not_finite: torch.Tensor | None, backend: str) -> torch.Tensor:
     return features.new_empty(features.shape[0], dtype=torch.float32)

@@ -4,13 +4,18 @@ from collections.abc import Iterator
 
 import torch
 
+from imap_kernels.finite import note_not_finite
 from imap_kernels.frame_separation.silhouette import silhouette
 from imap_kernels.heads import few_heads
 from imap_kernels.precision import accumulation_dtype
 
 
-def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.Tensor:
-    """Compute the score of each head."""
+def frame_separation(features: torch.Tensor, frames: int, score: str, not_finite: torch.Tensor | None) -> torch.Tensor:
+    """Compute the score of each head. With one frame, or one patch in a frame, it is 0."""
+    note_not_finite(not_finite, features)
+    heads, tokens, _ = features.shape
+    if frames in (1, tokens):
+        return torch.zeros(heads, dtype=torch.float32, device=features.device)
     measure = {"chi": chi, "fisher": fisher, "dbi": dbi, "silhouette": silhouettes}[score]
     return torch.cat([measure(x) for x in centred(features, frames)]).float()
 

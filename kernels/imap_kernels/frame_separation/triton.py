@@ -5,43 +5,36 @@ import triton
 import triton.language as tl
 
 from imap_kernels.frame_separation import reference
-from imap_kernels.tile import load_rows
+from imap_kernels.tile import load_rows, note_not_finite
 from imap_kernels.tuning import block, computable, tuned
 
 # The number of patches of a frame that one program holds in registers.
 PART_ROWS = 128
+# The number of parts, of one frame or of several, that are merged at a time.
+MERGED_PARTS = 64
 
 
-def frame_separation(features: torch.Tensor, frames: int, score: str) -> torch.Tensor:
-    """Compute the moments of the parts of each frame, and the score from them. `silhouette` uses the reference."""
-    if score == "silhouette":
-        return reference.frame_separation(features, frames, score)
+def frame_separation(features: torch.Tensor, frames: int, score: str, not_finite: torch.Tensor | None) -> torch.Tensor:
+    """Compute the moments of the parts of each frame, and the score from them.
+
+    `silhouette`, one frame, and one patch in a frame use the reference.
+    """
+    _, tokens, _ = features.shape
+    if score == "silhouette" or frames in (1, tokens):
+        return reference.frame_separation(features, frames, score, not_finite)
     (features,) = computable(features)
-    heads, tokens, dim = features.shape
     patches = tokens // frames
-    mean, scatter = part_moments(features, frames)
+    mean, scatter = part_moments(features, frames, not_finite)
     if score == "dbi":
         frame_mean = merge_parts(mean, patches)
         return reference.davies_bouldin(frame_mean, frame_spread(features, frame_mean))
 
-    scores = torch.empty(heads, dtype=torch.float32, device=features.device)
-    _variance_ratio[(heads,)](
-        mean,
-        scatter,
-        scores,
-        frames,
-        patches,
-        mean.shape[2],
-        FISHER=score == "fisher",
-        DIM=dim,
-        BLOCK_D=block(dim),
-        BLOCK_F=16,
-        num_warps=4,
-    )
-    return scores
+    return variance_ratio(mean, scatter, patches, rows_of_part(patches), score)
 
 
-def part_moments(features: torch.Tensor, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+def part_moments(
+    features: torch.Tensor, frames: int, not_finite: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Compute the moments of every frame, in parts of at most 128 patches.
 
     Returns:
@@ -57,6 +50,7 @@ def part_moments(features: torch.Tensor, frames: int) -> tuple[torch.Tensor, tor
         features,
         mean,
         scatter,
+        not_finite,
         frames,
         patches,
         *features.stride(),
@@ -67,10 +61,37 @@ def part_moments(features: torch.Tensor, frames: int) -> tuple[torch.Tensor, tor
     return mean, scatter
 
 
+def rows_of_part(patches: int) -> int:
+    """The number of patches in each part of a frame except the last."""
+    return triton.cdiv(patches, triton.cdiv(patches, PART_ROWS))
+
+
+def variance_ratio(mean: torch.Tensor, scatter: torch.Tensor, patches: int, rows: int, score: str) -> torch.Tensor:
+    """Compute `chi` or `fisher` from the moments of parts of `rows` patches, as `part_moments` returns them."""
+    heads, frames, parts, dim = mean.shape
+    scores = torch.empty(heads, dtype=torch.float32, device=mean.device)
+    block_s = min(triton.next_power_of_2(parts), MERGED_PARTS)
+    _variance_ratio[(heads,)](
+        mean,
+        scatter,
+        scores,
+        frames,
+        patches,
+        parts,
+        rows,
+        FISHER=score == "fisher",
+        DIM=dim,
+        BLOCK_D=block(dim),
+        BLOCK_S=block_s,
+        BLOCK_F=max(1, MERGED_PARTS // block_s),
+        num_warps=8,
+    )
+    return scores
+
+
 def merge_parts(mean: torch.Tensor, patches: int) -> torch.Tensor:
     """Compute the mean of every frame from the means of its parts: fp32 `[heads, frames, head dim]`."""
-    parts = mean.shape[2]
-    rows = triton.cdiv(patches, parts)
+    parts, rows = mean.shape[2], rows_of_part(patches)
     count = torch.full((parts, 1), rows, dtype=torch.float32, device=mean.device)
     count[-1] = patches - (parts - 1) * rows
     return (count * mean).sum(2) / patches
@@ -125,12 +146,21 @@ def _load_part(
     return x - origin[None, :], row < count, count
 
 
-@tuned([triton.Config({}, num_warps=4), triton.Config({}, num_warps=8)], key=["frames", "patches", "BLOCK_D"])
 @triton.jit
+def moments(x, valid, count):
+    """Compute the mean `m` of the `count` valid rows of a tile, and `Σ ‖x - m‖²`."""
+    mean = tl.sum(tl.where(valid[:, None], x, 0.0), axis=0) / count
+    deviation = tl.where(valid[:, None], x - mean[None, :], 0.0)
+    return mean, tl.sum(deviation * deviation)
+
+
+@tuned([triton.Config({}, num_warps=4), triton.Config({}, num_warps=8)], key=["frames", "patches", "BLOCK_D"])
+@triton.jit(do_not_specialize_on_alignment=["not_finite"])
 def _part_moments(
     features,
     mean_out,
     scatter_out,
+    not_finite,
     frames,
     patches,
     feature_head,
@@ -142,14 +172,13 @@ def _part_moments(
 ):
     """Store the mean `m` and `Σ ‖x - m‖²` of a part of a frame, which is read once and stays in registers."""
     x, valid, count = _load_part(features, patches, feature_head, feature_token, feature_dim, DIM, BLOCK_D, BLOCK_P)
-    mean = tl.sum(tl.where(valid[:, None], x, 0.0), axis=0) / count
-    deviation = tl.where(valid[:, None], x - mean[None, :], 0.0)
-    scatter = tl.sum(tl.sum(deviation * deviation, axis=0), axis=0)
-    head, part, frame = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    mean, scatter = moments(x, valid, count)
+    head, part, frame = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     position = (head * frames + frame) * tl.num_programs(1) + part
     d = tl.arange(0, BLOCK_D)
     tl.store(mean_out + position * DIM + d, mean, mask=d < DIM)
     tl.store(scatter_out + position, scatter)
+    note_not_finite(not_finite, mean)
 
 
 @tuned([triton.Config({}, num_warps=4), triton.Config({}, num_warps=8)], key=["frames", "patches", "BLOCK_D"])
@@ -169,7 +198,7 @@ def _part_distance(
 ):
     """Store `Σ ‖x - m‖` of a part of a frame. `m` is the mean of the frame."""
     x, valid, _ = _load_part(features, patches, feature_head, feature_token, feature_dim, DIM, BLOCK_D, BLOCK_P)
-    head, part, frame = tl.program_id(0), tl.program_id(1), tl.program_id(2)
+    head, part, frame = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     d = tl.arange(0, BLOCK_D)
     mean = tl.load(frame_mean + (head * frames + frame) * DIM + d, mask=d < DIM, other=0.0)
     deviation = x - mean[None, :]
@@ -186,46 +215,52 @@ def _variance_ratio(
     frames,
     patches,
     parts,
+    rows,
     FISHER: tl.constexpr,
     DIM: tl.constexpr,
     BLOCK_D: tl.constexpr,
+    BLOCK_S: tl.constexpr,
     BLOCK_F: tl.constexpr,
 ):
     """Store `tr(S_b) (N - F) / (tr(S_w) (F - 1))` of a head, from the moments of the parts of its frames.
 
-    Moments are merged with Welford's method: first the parts of each frame, for `tr(S_w)`, then the frames, for
+    Moments are merged with the method of Chan: first the parts of each frame, for `tr(S_w)`, then the frames, for
     `tr(S_b)`. Each lane merges every `BLOCK_F`-th frame. The lanes are merged at the end.
     """
-    head = tl.program_id(0)
-    rows = tl.cdiv(patches, parts)
-    lane = tl.arange(0, BLOCK_F)
-    d = tl.arange(0, BLOCK_D)[None, :]
+    head = tl.program_id(0).to(tl.int64)
+    lane, d = tl.arange(0, BLOCK_F), tl.arange(0, BLOCK_D)
     within = tl.zeros([BLOCK_F, BLOCK_D], tl.float32)
-    parts_within = tl.zeros([BLOCK_F], tl.float32)
+    parts_within = tl.zeros([BLOCK_F, BLOCK_S], tl.float32)
     mean = tl.zeros([BLOCK_F, BLOCK_D], tl.float32)
     between = tl.zeros([BLOCK_F, BLOCK_D], tl.float32)
     for start in range(0, frames, BLOCK_F):
         frame = start + lane
-        valid = frame < frames
         frame_mean = tl.zeros([BLOCK_F, BLOCK_D], tl.float32)
-        for part in tl.range(0, parts, num_stages=4):
-            position = (head * frames + frame) * parts + part
+        for first in range(0, parts, BLOCK_S):
+            part = first + tl.arange(0, BLOCK_S)
+            count = tl.maximum(tl.minimum(rows, patches - part * rows), 0)[None, :, None]
+            valid = (frame < frames)[:, None] & (part < parts)[None, :]
+            position = (head * frames + frame)[:, None] * parts + part[None, :]
             parts_within += tl.load(scatter_in + position, mask=valid, other=0.0)
-            part_mean = tl.load(mean_in + position[:, None] * DIM + d, mask=valid[:, None] & (d < DIM), other=0.0)
-            seen = part * rows
-            count = tl.minimum(rows, patches - seen)
-            deviation = part_mean - frame_mean
-            frame_mean += deviation * (count / (seen + count))
-            within += deviation * deviation * (seen * (count / (seen + count)))
-        deviation = tl.where(valid[:, None], frame_mean - mean, 0.0)
+            at = mean_in + position[:, :, None] * DIM + d[None, None, :]
+            part_mean = tl.load(at, mask=valid[:, :, None] & (d < DIM)[None, None, :], other=0.0)
+            seen = first * rows
+            added = tl.minimum(BLOCK_S * rows, patches - seen)
+            merged = tl.sum(count * part_mean, axis=1) / added
+            deviation = tl.where(valid[:, :, None], part_mean - merged[:, None, :], 0.0)
+            shift = merged - frame_mean
+            share = added / (seen + added)
+            within += tl.sum(count * deviation * deviation, axis=1) + shift * shift * (seen * share)
+            frame_mean += shift * share
+        deviation = tl.where((frame < frames)[:, None], frame_mean - mean, 0.0)
         mean += deviation * (1.0 / (start // BLOCK_F + 1))
         between += deviation * (frame_mean - mean)
 
     seen = tl.maximum((frames - lane + BLOCK_F - 1) // BLOCK_F, 0).to(tl.float32)[:, None]
     deviation = mean - (tl.sum(seen * mean, axis=0) / frames)[None, :]
     between += seen * deviation * deviation
-    scatter_between = patches * tl.sum(tl.sum(between, axis=0), axis=0)
-    scatter_within = tl.sum(tl.sum(within, axis=0), axis=0) + tl.sum(parts_within, axis=0)
+    scatter_between = patches * tl.sum(between)
+    scatter_within = tl.sum(within) + tl.sum(parts_within)
     ratio = scatter_between / tl.where(scatter_within == 0.0, 1.0, scatter_within)
     chi = tl.where(scatter_within == 0.0, 1.0, ratio * (frames * (patches - 1)) / (frames - 1))
     if FISHER:

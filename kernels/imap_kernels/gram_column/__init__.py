@@ -3,7 +3,7 @@
 import torch
 
 from imap_kernels.backend import implementation
-from imap_kernels.checks import check_device, check_features, check_float32, check_frames
+from imap_kernels.checks import check_features, check_float32, check_frames, check_surrogates
 from imap_kernels.normalize import check_normalize
 
 
@@ -40,14 +40,7 @@ def gram_column(
         ValueError, TypeError: shapes, dtypes or devices that do not agree, or a backend that cannot run here.
     """
     heads, _ = check_features(features=features)
-    if surrogate_index.dtype != torch.int64:
-        raise TypeError(f"surrogate_index is {surrogate_index.dtype}; pass the int64 indices of qk_match")
-    if surrogate_index.dim() != 3 or surrogate_index.shape[0] != heads:
-        raise ValueError(
-            f"surrogate_index has shape {list(surrogate_index.shape)}; expected [{heads} heads, keys, frames]"
-        )
-    check_device("surrogate_index", surrogate_index, "features", features)
-    keys, frames = surrogate_index.shape[1:]
+    keys, frames = check_surrogates(surrogate_index, features)
     check_frames("features", features, frames)
     check_float32("multiplicity", multiplicity, (keys,), features)
     check_float32("head_weights", head_weights, (None, heads), features)

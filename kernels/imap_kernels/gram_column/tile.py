@@ -36,3 +36,12 @@ def surrogates(
 def first_key(column, BLOCK_K: tl.constexpr):
     """Select the column of the first key. Columns relative to it give a contrast of exactly zero for equal keys."""
     return tl.sum(tl.where(tl.arange(0, BLOCK_K)[None, :] == 0, column, 0.0), axis=1)
+
+
+@triton.jit
+def contrast(column, count, total, BLOCK_K: tl.constexpr):
+    """Compute `(g - mean_c g) / (std_c g + 1e-6)` of a tile `g [patches, keys]` that holds all text keys."""
+    deviation = column - first_key(column, BLOCK_K)[:, None]
+    deviation -= (tl.sum(count[None, :] * deviation, axis=1) / total)[:, None]
+    variance = tl.sum(count[None, :] * deviation * deviation, axis=1) / tl.maximum(total - 1.0, 1.0)
+    return deviation * (1.0 / (tl.sqrt(variance) + 1e-6))[:, None]

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 
 from imap_kernels.gram_column.key_moments import KEY_TILE, key_moments
-from imap_kernels.gram_column.tile import first_key, surrogates, weights_of
+from imap_kernels.gram_column.tile import contrast, surrogates, weights_of
 from imap_kernels.key_softmax import add_softmax, softmax_over_keys
 from imap_kernels.tile import inner_products, load_rows
 from imap_kernels.tuning import block, computable, tuned
@@ -163,10 +163,7 @@ def _add_maps(
         )
         column = inner_products(feature, surrogate)
         if moments is None:
-            deviation = column - first_key(column, BLOCK_K)[:, None]
-            deviation -= (tl.sum(count[None, :] * deviation, axis=1) / total)[:, None]
-            variance = tl.sum(count[None, :] * deviation * deviation, axis=1) / tl.maximum(total - 1.0, 1.0)
-            z = deviation * (1.0 / (tl.sqrt(variance) + 1e-6))[:, None]
+            z = contrast(column, count, total, BLOCK_K)
         else:
             token = moments + head * (frames * patches) + frame * patches + p
             mean = tl.load(token, mask=p < patches, other=0.0)
@@ -180,7 +177,7 @@ def _add_maps(
     if SOFTMAX:
         first_map = softmax_over_keys(first_map, count, k < keys)
         last_map = softmax_over_keys(last_map, count, k < keys)
-    out += k[None, :] * out_concept + (frame * patches + p)[:, None].to(tl.int64) * out_token
+    out += k.to(tl.int64)[None, :] * out_concept + (frame * patches + p)[:, None].to(tl.int64) * out_token
     mask = (p < patches)[:, None] & (k < concepts)[None, :]
     tl.store(out, tl.load(out, mask=mask) + first_map, mask=mask)
     if MAPS == 2:

@@ -3,7 +3,7 @@
 import torch
 
 from imap_kernels.backend import implementation
-from imap_kernels.checks import check_features, check_float32
+from imap_kernels.checks import check_features, check_flag, check_float32
 from imap_kernels.normalize import check_normalize
 
 
@@ -16,6 +16,7 @@ def head_similarity(
     out: torch.Tensor,
     scale: float,
     normalize: str = "none",
+    not_finite: torch.Tensor | None = None,
     backend: str = "auto",
 ) -> None:
     """Add the baseline map of one layer to the running map, in place (docs/method.md, "Baselines").
@@ -33,6 +34,7 @@ def head_similarity(
         out: fp32 `[concepts, visual tokens]`, the running map of the first `concepts ≤ keys` keys.
         scale: the factor of the sum over heads.
         normalize: `"none"`, or `"softmax"` over the text keys of this layer's map.
+        not_finite: int32 scalar, set to 1 if a row, a feature or a sum is not finite.
         backend: `"auto"`, `"triton"` or `"reference"`.
 
     Raises:
@@ -45,10 +47,11 @@ def head_similarity(
     if len(out) > keys:
         raise ValueError(f"out has room for {len(out)} concepts but there are {keys} text keys")
     check_normalize(normalize)
-    _head_similarity(rows, features, multiplicity, out, scale, normalize, backend)
+    check_flag(not_finite, features)
+    _head_similarity(rows, features, multiplicity, out, scale, normalize, not_finite, backend)
 
 
-@torch.library.custom_op("imap_kernels::head_similarity", mutates_args=("out",))
+@torch.library.custom_op("imap_kernels::head_similarity", mutates_args=("out", "not_finite"))
 def _head_similarity(
     rows: torch.Tensor,
     features: torch.Tensor,
@@ -56,9 +59,12 @@ def _head_similarity(
     out: torch.Tensor,
     scale: float,
     normalize: str,
+    not_finite: torch.Tensor | None,
     backend: str,
 ) -> None:
-    implementation("head_similarity", backend, features)(rows, features, multiplicity, out, scale, normalize)
+    implementation("head_similarity", backend, features)(
+        rows, features, multiplicity, out, scale, normalize, not_finite
+    )
 
 
 @_head_similarity.register_fake
@@ -69,6 +75,7 @@ def _(
     out: torch.Tensor,
     scale: float,
     normalize: str,
+    not_finite: torch.Tensor | None,
     backend: str,
 ) -> None:
     pass

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 
 from imap_kernels.key_softmax import add_softmax, softmax_over_keys
-from imap_kernels.tile import inner_products, load_rows
+from imap_kernels.tile import inner_products, load_rows, note_not_finite
 from imap_kernels.tuning import block, computable, tuned
 
 # The largest number of text keys in a tile.
@@ -19,6 +19,7 @@ def head_similarity(
     out: torch.Tensor,
     scale: float,
     normalize: str,
+    not_finite: torch.Tensor | None,
 ) -> None:
     """Add the map of one layer to `out`, with a program for each tile of tokens and keys.
 
@@ -27,10 +28,10 @@ def head_similarity(
     rows, features = computable(rows, features)
     keys, tokens = rows.shape[1], features.shape[1]
     if normalize == "none" or keys <= KEY_TILE:
-        _accumulate(rows, features, multiplicity, out, scale, softmax=normalize == "softmax")
+        _accumulate(rows, features, multiplicity, out, scale, not_finite, softmax=normalize == "softmax")
         return
     maps = out.new_zeros(keys, tokens)
-    _accumulate(rows, features, multiplicity, maps, scale, softmax=False)
+    _accumulate(rows, features, multiplicity, maps, scale, not_finite, softmax=False)
     add_softmax(maps[None], multiplicity, out[None])
 
 
@@ -40,6 +41,7 @@ def _accumulate(
     multiplicity: torch.Tensor,
     out: torch.Tensor,
     scale: float,
+    not_finite: torch.Tensor | None,
     softmax: bool,
 ) -> None:
     heads, keys, dim = rows.shape
@@ -54,6 +56,7 @@ def _accumulate(
         features,
         multiplicity,
         out,
+        not_finite,
         heads,
         keys,
         tokens,
@@ -79,12 +82,13 @@ def _accumulate(
     key=["heads", "keys", "tokens", "SOFTMAX", "BLOCK_D"],
     restore=["out"],
 )
-@triton.jit
+@triton.jit(do_not_specialize_on_alignment=["not_finite"])
 def _add_similarity(
     rows,
     features,
     multiplicity,
     out,
+    not_finite,
     heads,
     keys,
     tokens,
@@ -119,10 +123,11 @@ def _add_similarity(
         similarity += inner_products(feature, row)
         features += feature_head
         rows += row_head
+    note_not_finite(not_finite, similarity)
     similarity *= scale
     if SOFTMAX:
         count = tl.load(multiplicity + k * key_stride, mask=k < keys, other=0.0)
         similarity = softmax_over_keys(similarity, count, k < keys)
-    out += k[None, :] * out_concept + token[:, None] * out_token
+    out += k.to(tl.int64)[None, :] * out_concept + token[:, None] * out_token
     mask = (n < tokens)[:, None] & (k < concepts)[None, :]
     tl.store(out, tl.load(out, mask=mask) + similarity, mask=mask)

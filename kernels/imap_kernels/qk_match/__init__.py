@@ -3,11 +3,18 @@
 import torch
 
 from imap_kernels.backend import implementation
-from imap_kernels.checks import check_features, check_frames
+from imap_kernels.checks import check_features, check_flag, check_frames
 
 
 @torch.no_grad()
-def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: str = "auto") -> torch.Tensor:
+def qk_match(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    *,
+    frames: int,
+    not_finite: torch.Tensor | None = None,
+    backend: str = "auto",
+) -> torch.Tensor:
     """Find the patch that matches each text key best, in each head and frame (docs/method.md, "QK-matching").
 
     `i*[h, c, f] = argmax_p query[h, f, p] · key[h, c]`. Dot products are in fp32 (fp64 for fp64). Of equal patches, the
@@ -18,6 +25,7 @@ def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: st
             fp64 with the reference.
         key: text keys `[heads, keys, head dim]`, same dtype.
         frames: latent frames.
+        not_finite: int32 scalar, set to 1 if a query, a key or a dot product is not finite.
         backend: `"auto"`, `"triton"` or `"reference"`.
 
     Returns:
@@ -28,14 +36,19 @@ def qk_match(query: torch.Tensor, key: torch.Tensor, *, frames: int, backend: st
     """
     check_features(query=query, key=key)
     check_frames("query", query, frames)
-    return _qk_match(query, key, frames, backend)
+    check_flag(not_finite, query)
+    return _qk_match(query, key, frames, not_finite, backend)
 
 
-@torch.library.custom_op("imap_kernels::qk_match", mutates_args=())
-def _qk_match(query: torch.Tensor, key: torch.Tensor, frames: int, backend: str) -> torch.Tensor:
-    return implementation("qk_match", backend, query)(query, key, frames)
+@torch.library.custom_op("imap_kernels::qk_match", mutates_args=("not_finite",))
+def _qk_match(
+    query: torch.Tensor, key: torch.Tensor, frames: int, not_finite: torch.Tensor | None, backend: str
+) -> torch.Tensor:
+    return implementation("qk_match", backend, query)(query, key, frames, not_finite)
 
 
 @_qk_match.register_fake
-def _(query: torch.Tensor, key: torch.Tensor, frames: int, backend: str) -> torch.Tensor:
+def _(
+    query: torch.Tensor, key: torch.Tensor, frames: int, not_finite: torch.Tensor | None, backend: str
+) -> torch.Tensor:
     return query.new_empty((*key.shape[:2], frames), dtype=torch.int64)

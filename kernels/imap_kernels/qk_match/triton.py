@@ -4,14 +4,14 @@ import torch
 import triton
 import triton.language as tl
 
-from imap_kernels.tile import inner_products, load_rows
+from imap_kernels.tile import inner_products, load_rows, note_not_finite
 from imap_kernels.tuning import block, computable, tuned
 
 # The largest number of text keys in a tile.
 KEY_TILE = 64
 
 
-def qk_match(query: torch.Tensor, key: torch.Tensor, frames: int) -> torch.Tensor:
+def qk_match(query: torch.Tensor, key: torch.Tensor, frames: int, not_finite: torch.Tensor | None) -> torch.Tensor:
     """Launch a program for each head, frame and tile of text keys. Adjacent programs share queries in the cache."""
     heads, tokens, dim = query.shape
     keys = key.shape[1]
@@ -22,6 +22,7 @@ def qk_match(query: torch.Tensor, key: torch.Tensor, frames: int) -> torch.Tenso
         query,
         key,
         index,
+        not_finite,
         frames,
         tokens // frames,
         keys,
@@ -42,11 +43,12 @@ def qk_match(query: torch.Tensor, key: torch.Tensor, frames: int) -> torch.Tenso
     ],
     key=["frames", "patches", "BLOCK_K", "BLOCK_D"],
 )
-@triton.jit
+@triton.jit(do_not_specialize_on_alignment=["not_finite"])
 def _peaks(
     query,
     key,
     index,
+    not_finite,
     frames,
     patches,
     keys,
@@ -74,13 +76,16 @@ def _peaks(
     lane = tl.arange(0, BLOCK_P)
     best = tl.full([BLOCK_P, BLOCK_K], float("-inf"), tl.float32)
     patch = tl.zeros([BLOCK_P, BLOCK_K], tl.int32) + lane[:, None]
+    poison = tl.zeros([BLOCK_P, BLOCK_K], tl.float32)
     for start in range(0, patches, BLOCK_P):
         p = start + lane
         score = inner_products(load_rows(query, p, p < patches, query_token, query_dim, DIM, BLOCK_D), text)
         better = (score > best) & (p < patches)[:, None]
         best = tl.where(better, score, best)
         patch = tl.where(better, p[:, None], patch)
+        poison += score * 0.0
 
     peak = tl.max(best, axis=0)
     first = tl.min(tl.where(best == peak[None, :], patch, patches), axis=0)
     tl.store(index + (head * keys + c) * frames + frame, first.to(tl.int64), mask=c < keys)
+    note_not_finite(not_finite, poison)

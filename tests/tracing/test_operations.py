@@ -1,0 +1,62 @@
+"""How many operations a layer adds to a GPU's work: each costs microseconds, however small it is."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+import torch
+from torch import nn
+
+import imap_fast
+from imap_fast.tracing.running_maps import RunningMaps
+from tests.architectures import ARCHITECTURES, TEXT, Architecture
+from tests.launches import DeviceOperations, stubbed_launches
+
+pytestmark = pytest.mark.usefixtures("unwrapped_operations")
+
+
+def operations_of_a_layer(
+    architecture: Architecture, monkeypatch: pytest.MonkeyPatch, *, text: int = TEXT, **arguments: object
+) -> list[str]:
+    """The operations while the second layer of four is read, in the second step of a guided video."""
+    owner = importlib.import_module(f"imap_fast.models.{module_of(architecture)}").TappedAttention
+    read_layer, counted = owner.read_layer, []
+
+    def counting(self: nn.Module, *args: object, **named: object) -> None:
+        if self.layer != 1:
+            return read_layer(self, *args, **named)
+        with stubbed_launches() as launches, DeviceOperations() as seen:
+            read_layer(self, *args, **named)
+        counted.append([*seen.names, *(launch.name for launch in launches)])
+
+    monkeypatch.setattr(owner, "read_layer", counting)
+    transformer, inputs = architecture.transformer(num_layers=4), architecture.draw(batch=2, text=text)
+    concepts = None if arguments.get("match") == "prompt" else architecture.concepts()
+    settings = {"layers": [0, 1, 2, 3], "top_k": 2, "guided": True, "backend": "triton", **arguments}
+    with torch.no_grad(), stubbed_launches(), imap_fast.trace(transformer, concepts, **settings):
+        for _ in range(2):
+            transformer(**inputs)
+    return counted[1]
+
+
+def module_of(architecture: Architecture) -> str:
+    return next(name for name, known in ARCHITECTURES.items() if known is architecture)
+
+
+@pytest.mark.parametrize("text", [TEXT, 80])  # one tile of text keys, and two
+def test_prompt(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, text: int) -> None:
+    found = operations_of_a_layer(architecture, monkeypatch, match="prompt", text=text)
+    assert len(found) <= 6, found
+
+
+def test_prompt_in_one_pass_over_o(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunningMaps, "one_pass", True)
+    found = operations_of_a_layer(architecture, monkeypatch, match="prompt")
+    assert "add_map_and_moments" in found
+    assert len(found) <= 6, found
+
+
+def test_concepts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = operations_of_a_layer(ARCHITECTURES["cogvideox"], monkeypatch, fast_attention=True)
+    assert len(found) <= 30, found
