@@ -173,7 +173,7 @@ class TappedAttention(JointAttention):
         linear, dropout = self.attention.to_out
         return dropout(linear(output.transpose(1, 2).flatten(2)))
 
-    def concepts_to_qkv(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
+    def concepts_to_qkv(self, rows: Tensor, attends: bool) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor]:
         modulated, gate = self.modulate(self.block.norm1, rows)
         query, key, value = self.project(modulated)
         return (*self.norm_and_rotate(query, key, None, text_length=rows.shape[1]), value), gate

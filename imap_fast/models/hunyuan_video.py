@@ -93,29 +93,35 @@ class TappedAttention(JointAttention):
     def project_visual(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Project visual rows `[B, S, D]` to q, k, v `[B, S, A, d]`, after QK norm and before RoPE."""
         attn = self.attention
-        return self._qkv(rows, attn.to_q, attn.to_k, attn.to_v, attn.norm_q, attn.norm_k)
+        query, key = self.project(rows, attn.to_q, attn.norm_q), self.project(rows, attn.to_k, attn.norm_k)
+        return query, key, self.project(rows, attn.to_v)
 
     def project_text(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Project text rows `[B, S, D]` to q, k, v `[B, S, A, d]`, after QK norm."""
-        attn = self.attention
-        return self._qkv(rows, attn.add_q_proj, attn.add_k_proj, attn.add_v_proj, attn.norm_added_q, attn.norm_added_k)
+        return self.text_query(rows), self.text_key(rows), self.text_value(rows)
 
-    def _qkv(
-        self,
-        rows: Tensor,
-        to_q: nn.Module,
-        to_k: nn.Module,
-        to_v: nn.Module,
-        norm_q: nn.Module | None,
-        norm_k: nn.Module | None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Apply three projections to rows, split them by heads, and apply the norms that exist."""
-        query, key, value = (project(rows).unflatten(2, (self.attention.heads, -1)) for project in (to_q, to_k, to_v))
-        return query if norm_q is None else norm_q(query), key if norm_k is None else norm_k(key), value
+    def text_query(self, rows: Tensor) -> Tensor:
+        """The queries of text rows; see `project_text`."""
+        return self.project(rows, self.attention.add_q_proj, self.attention.norm_added_q)
 
-    def concepts_to_qkv(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, ...]]:
+    def text_key(self, rows: Tensor) -> Tensor:
+        """The keys of text rows; see `project_text`."""
+        return self.project(rows, self.attention.add_k_proj, self.attention.norm_added_k)
+
+    def text_value(self, rows: Tensor) -> Tensor:
+        """The values of text rows; see `project_text`."""
+        return self.project(rows, self.attention.add_v_proj)
+
+    def project(self, rows: Tensor, linear: nn.Module, norm: nn.Module | None = None) -> Tensor:
+        """Project rows `[B, S, D]`, split them by heads, and apply the norm if there is one: `[B, S, A, d]`."""
+        projected = linear(rows).unflatten(2, (self.attention.heads, -1))
+        return projected if norm is None else norm(projected)
+
+    def concepts_to_qkv(self, rows: Tensor, attends: bool) -> tuple[tuple[Any, Tensor, Any], tuple[Tensor, ...]]:
         modulated, *modulation = self.block.norm1_context(rows, emb=self.temb[self.tap.videos])
-        query, key, value = (part.transpose(1, 2) for part in self.project_text(modulated))
+        query = self.text_query(modulated).transpose(1, 2) if attends else None
+        value = self.text_value(modulated).transpose(1, 2) if attends else None
+        key = self.text_key(modulated).transpose(1, 2)
         return (query, key, value), (modulated, *(part.unsqueeze(1) for part in modulation))
 
     def concepts_after_attention(self, rows: Tensor, output: list[Tensor], modulation: tuple[Tensor, ...]) -> Tensor:

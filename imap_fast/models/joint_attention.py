@@ -46,14 +46,16 @@ class JointAttention(TappedAttention):
         self.temb = kwargs["temb"] if "temb" in kwargs else args[2]
 
     @abstractmethod
-    def concepts_to_qkv(self, rows: Tensor) -> tuple[tuple[Tensor, Tensor, Tensor], Any]:
+    def concepts_to_qkv(self, rows: Tensor, attends: bool) -> tuple[tuple[Any, Tensor, Any], Any]:
         """Project concept rows for attention, with the text-side weights of the block.
 
         Args:
             rows: `[V, K, D]`, before the block.
+            attends: whether q and v are needed.
 
         Returns:
-            q, k, v `[V, A, K, d]`, and the modulation that `concepts_after_attention` needs.
+            q, k, v `[V, A, K, d]`, and the modulation that `concepts_after_attention` needs. q and v may be None if
+            they are not needed.
         """
 
     @abstractmethod
@@ -102,11 +104,12 @@ class JointAttention(TappedAttention):
             the rows of the concepts in this block, for each video.
         """
         settings = self.tap.settings
-        (query, key, value), modulation = self.concepts_to_qkv(stream.rows)
-        output: list[Tensor] = []
         is_shown = "concept_attention" in settings.maps and self.layer in settings.layers
         continues = self.layer < settings.layers[-1]
-        if is_shown or (continues and self.stream_uses_output):
+        attends = is_shown or (continues and self.stream_uses_output)
+        (query, key, value), modulation = self.concepts_to_qkv(stream.rows, attends)
+        output: list[Tensor] = []
+        if attends:
             output = [
                 concept_attention(*rows, multiplicity=stream.multiplicity, backend=settings.backend)
                 for rows in zip(query, key, value, visual_key, visual_value, strict=True)

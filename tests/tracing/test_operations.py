@@ -57,6 +57,8 @@ def test_prompt_in_one_pass_over_o(architecture: Architecture, monkeypatch: pyte
     assert len(found) <= 6, found
 
 
-def test_concepts(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = operations_of_a_layer(ARCHITECTURES["cogvideox"], monkeypatch, fast_attention=True)
+@pytest.mark.parametrize("name", ["cogvideox", "hunyuan_video"])
+def test_concepts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = {"fast_attention": True} if name == "cogvideox" else {}
+    found = operations_of_a_layer(ARCHITECTURES[name], monkeypatch, **fast)
     assert len(found) <= 30, found
