@@ -7,7 +7,9 @@ import argparse
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from itertools import product
 
 from benchmarks.resources.compilation import compile_launch, source
 from benchmarks.resources.layer import all_launches
@@ -17,14 +19,15 @@ from benchmarks.resources.prediction import CLIPS, predict, table
 
 
 def measure_all(architectures: list[int], models: list[str]) -> list[Row]:
-    """A row for each distinct kernel of each model and architecture."""
+    """A row for each distinct kernel of each model and architecture. While one compiles, the last one is read."""
     rows = []
-    for model in models:
-        distinct = {source(launch).hash() + launch.configuration: launch for launch in all_launches(model)}
-        for arch in architectures:
-            for launch in distinct.values():
-                rows.append(resources(compile_launch(launch, arch), launch.name, model, launch.configuration, arch))
-    return rows
+    with ThreadPoolExecutor() as readers:
+        for model in models:
+            distinct = {source(launch).hash() + launch.configuration: launch for launch in all_launches(model)}
+            for arch, launch in product(architectures, distinct.values()):
+                compiled = compile_launch(launch, arch)
+                rows.append(readers.submit(resources, compiled, launch.name, model, launch.configuration, arch))
+    return [row.result() for row in rows]
 
 
 def main() -> None:
