@@ -1,6 +1,6 @@
-"""The measured figures of the README. `python -m benchmarks.readme` writes them from `benchmarks/results`.
+"""The figures of README and docs. `python -m benchmarks.readme` writes them: measured ones from `benchmarks/results`.
 
-Figures are never typed: a test fails if README and results differ.
+Figures are never typed: a test fails if a page and the results differ.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 
 from benchmarks.record import RESULTS
+from benchmarks.resources import floor
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- {}: python -m benchmarks.readme -->", "<!-- /{} -->"
 # Patterns of row names, and their descriptions in the order of the table. `\1` is the first group of the name.
 DESCRIPTIONS = {
@@ -44,6 +46,18 @@ MEASURED = {
     "segmentation mean_iou": "all at once: mean IoU",
 }
 
+# The rows that have a target, each with the least or the largest value.
+TARGETS = {
+    "qk_match_bandwidth_2b": ("≥", 0.8),
+    "frame_separation_bandwidth_2b": ("≥", 0.8),
+    "gram_column_bandwidth_2b": ("≥", 0.8),
+    "saliency_over_attention_2b": ("≤", 0.01),
+    "step_ratio_2b": ("≤", 1.0),
+    "explain_over_stock_step_5b": ("≤", 0.35),
+    "authors_over_ours_2b": ("≥", 15),
+    "memory_delta_mib_2b": ("≤", 64),
+}
+
 
 def costs(results: Path = RESULTS) -> str:
     """Markdown tables of the rows in `DESCRIPTIONS`, one for each result file that has some."""
@@ -66,6 +80,29 @@ def costs(results: Path = RESULTS) -> str:
             if picture.exists():
                 tables += [f"![{path.stem}](benchmarks/results/{picture.name})", ""]
     return "\n".join(tables).strip()
+
+
+def targets(results: Path = RESULTS) -> str:
+    """A Markdown table of the figures in `TARGETS` that were measured, each with whether it is met."""
+    reports = [json.loads(path.read_text()) for path in sorted(results.glob("*.json"))]
+    lines = ["| what | target | measured | | on |", "| --- | --- | --- | --- | --- |"]
+    for name, (sign, limit) in TARGETS.items():
+        for report in reports:
+            for row in report["rows"]:
+                value, unit = row["value"], row["unit"]
+                if row["name"] == name and value is not None:
+                    met = value <= limit if sign == "≤" else value >= limit
+                    wanted = f"{sign} {limit:g} {'×' if unit == 'ratio' else unit}"
+                    cells = [f"`{name}`", wanted, figure(value, unit), "met" if met else "**missed**", report["device"]]
+                    lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def predicted() -> str:
+    """The predicted time of every launch of a layer of 2B and 5B. Their kernels are compiled."""
+    from benchmarks.resources import prediction  # imports Triton's compiler and diffusers
+
+    return prediction.table([row for model in prediction.CLIPS for row in prediction.predict(model)])
 
 
 def localization(results: Path = RESULTS) -> str:
@@ -104,19 +141,23 @@ def figure(value: float, unit: str) -> str:
     return f"{value:.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
 
 
-SECTIONS = {"measured": costs, "localization": localization}
+PAGES: dict[Path, dict[str, Callable[[], str]]] = {
+    ROOT / "README.md": {"measured": costs, "localization": localization},
+    ROOT / "docs/performance.md": {"targets": targets, "floor": floor.table, "predicted": predicted},
+}
 
 
 def main() -> None:
-    """Write the sections into README.md, atomically."""
-    text = README.read_text("utf-8")
-    for name, section in SECTIONS.items():
-        before, _, rest = text.partition(BEGIN.format(name))
-        _, _, after = rest.partition(END.format(name))
-        text = f"{before}{BEGIN.format(name)}\n{section()}\n{END.format(name)}{after}"
-    unfinished = README.with_suffix(".tmp")
-    unfinished.write_text(text, "utf-8")
-    os.replace(unfinished, README)
+    """Write the sections into their pages, each page atomically."""
+    for page, sections in PAGES.items():
+        text = page.read_text("utf-8")
+        for name, section in sections.items():
+            before, _, rest = text.partition(BEGIN.format(name))
+            _, _, after = rest.partition(END.format(name))
+            text = f"{before}{BEGIN.format(name)}\n{section()}\n{END.format(name)}{after}"
+        unfinished = page.with_suffix(".tmp")
+        unfinished.write_text(text, "utf-8")
+        os.replace(unfinished, page)
 
 
 if __name__ == "__main__":
