@@ -102,7 +102,7 @@ def predicted() -> str:
     """The predicted time of every launch of a layer of 2B and 5B. Their kernels are compiled."""
     from benchmarks.resources import prediction  # imports Triton's compiler and diffusers
 
-    return prediction.table([row for model in prediction.CLIPS for row in prediction.predict(model)])
+    return prediction.table(prediction.predict_all(tuple(prediction.CLIPS)))
 
 
 def localization(results: Path = RESULTS) -> str:

@@ -19,10 +19,10 @@ from triton.compiler.compiler import make_backend
 from triton.runtime.jit import create_function_from_signature
 
 import imap_fast
+from benchmarks.resources.recording import Launch, recorded_launches
 from imap_fast.maps.names import MAP_NAMES
 from imap_kernels import backend
 from tests.architectures import ARCHITECTURES
-from tests.launches import Launch, stubbed_launches
 
 LAYERS = 5
 SETTINGS = {
@@ -34,12 +34,9 @@ SETTINGS = {
 
 def specialization(launch: Launch) -> str:
     """What Triton compiles a launch for, on an H100."""
-    kernel, named = launch.kernel, launch.named
-    if hasattr(kernel, "configs"):
-        named = {**kernel.configs[0].all_kwargs(), **named}
-        kernel = kernel.fn
+    kernel = launch.kernel
     bind = create_function_from_signature(kernel.signature, kernel.params, make_backend(GPUTarget("cuda", 90, 32)))
-    bound, specialized, options = bind(*launch.arguments, **named)
+    bound, specialized, options = bind(**launch.arguments, **launch.options)
     constants = [bound[parameter.name] for parameter in kernel.params if parameter.is_constexpr]
     return str((specialized, constants, options))
 
@@ -57,13 +54,13 @@ def specializations(layers: range, steps: int, settings: dict[str, object]) -> d
     with (
         torch.no_grad(),
         mock.patch.object(backend, "resolve", return_value="triton"),
-        stubbed_launches() as launches,
+        recorded_launches() as launches,
         imap_fast.trace(transformer, concepts, **arguments),
     ):
         for _ in range(steps):
             transformer(**inputs)
     compiled = defaultdict(set)
-    for launch in launches:
+    for launch in (launch for launch in launches if launch.choice == 0):
         compiled[launch.name].add(specialization(launch))
     return {name: len(found) for name, found in compiled.items()}
 

@@ -15,7 +15,7 @@ from benchmarks.resources.compilation import compile_launch, source
 from benchmarks.resources.layer import all_launches
 from benchmarks.resources.machine_code import Row, resources
 from benchmarks.resources.multiprocessor import LIMITS
-from benchmarks.resources.prediction import CLIPS, predict, table
+from benchmarks.resources.prediction import CLIPS, predict_all, table
 
 
 def measure_all(architectures: list[int], models: list[str]) -> list[Row]:
@@ -40,7 +40,7 @@ def main() -> None:
     if os.environ.get("TRITON_INTERPRET") == "1":
         parser.error("TRITON_INTERPRET=1 leaves nothing to compile; unset it")
     rows = measure_all(arguments.arch, arguments.models)
-    predictions = [prediction for model in arguments.models for prediction in predict(model)]
+    predictions = predict_all(arguments.models)
     if arguments.json:
         print(json.dumps({"kernels": [*map(asdict, rows)], "launches": [*map(asdict, predictions)]}, indent=1))
     else:

@@ -7,7 +7,13 @@ from triton.compiler import ASTSource, CompiledKernel
 
 from benchmarks.resources.recording import Launch
 
-POINTERS = {torch.bfloat16: "*bf16", torch.float16: "*fp16", torch.float32: "*fp32", torch.int64: "*i64"}
+POINTERS = {
+    torch.bfloat16: "*bf16",
+    torch.float16: "*fp16",
+    torch.float32: "*fp32",
+    torch.int64: "*i64",
+    torch.int32: "*i32",
+}
 
 
 def compile_launch(launch: Launch, arch: int) -> CompiledKernel:
@@ -32,6 +38,6 @@ def source(launch: Launch) -> ASTSource:
             divisible = value % 16 == 0
         else:
             signature[parameter.name] = "fp32"
-        if divisible:
+        if divisible and not parameter.do_not_specialize_on_alignment:
             attributes[(position,)] = [["tt.divisibility", 16]]
     return ASTSource(launch.kernel, signature, constants, attributes)

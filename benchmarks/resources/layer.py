@@ -12,12 +12,18 @@ from benchmarks.flops import unwrapped_operations
 from benchmarks.models import MODELS
 from benchmarks.resources.recording import Launch, recorded_launches
 from imap_fast.maps.names import MAP_NAMES
+from imap_fast.tracing.running_maps import RunningMaps
 
 CONCEPTS = 8
 
 
 def launches_of(
-    model: str, concepts: int | None = CONCEPTS, *, rotary: bool, settings: dict[str, Any] | None = None
+    model: str,
+    concepts: int | None = CONCEPTS,
+    *,
+    rotary: bool,
+    one_pass: bool = False,
+    settings: dict[str, Any] | None = None,
 ) -> list[Launch]:
     """The launches of one layer for one video in bf16, in order.
 
@@ -25,6 +31,7 @@ def launches_of(
         model: a name in `MODELS`.
         concepts: how many follow in a stream of their own. None: the tokens of the prompt.
         rotary: whether the model has rotary position embeddings.
+        one_pass: as in `RunningMaps`.
         settings: more arguments of the trace.
     """
     full = MODELS[model]
@@ -39,23 +46,29 @@ def launches_of(
         transformer.transformer_blocks[1].register_forward_pre_hook(lambda *_: first.extend(launches))
         with (
             mock.patch("imap_kernels.backend.resolve", return_value="triton"),
+            mock.patch.object(RunningMaps, "one_pass", one_pass),
             imap_fast.trace(transformer, rows, **arguments, fast_attention=True, **settings or {}),
         ):
             transformer(**short.inputs("meta", torch.bfloat16, batch=1))
     return first
 
 
-def typical_launches(model: str) -> list[Launch]:
+def typical_launches(model: str, *, one_pass: bool) -> list[Launch]:
     """The launches of a layer as a trace makes them by default, each in its first configuration."""
     rotary = MODELS[model].config.get("use_rotary_positional_embeddings", False)
-    return [launch for launch in launches_of(model, rotary=rotary) if launch.choice == 0]
+    return [launch for launch in launches_of(model, rotary=rotary, one_pass=one_pass) if launch.choice == 0]
 
 
 def all_launches(model: str) -> list[Launch]:
-    """The launches of a layer in all configurations, with concepts and a prompt, softmax, `dbi` and RoPE or not."""
-    variants = {False: {"normalize": "none", "head_score": "chi"}, True: {"normalize": "softmax", "head_score": "dbi"}}
-    return [
-        launch
-        for concepts, (rotary, settings) in product((CONCEPTS, None), variants.items())
-        for launch in launches_of(model, concepts, rotary=rotary, settings={"maps": MAP_NAMES} | settings)
-    ]
+    """The launches of a layer in all configurations: of each kernel with all of its compile-time constants."""
+    variants = (
+        {"rotary": False, "one_pass": False, "settings": {"normalize": "none", "head_score": "chi"}},
+        {"rotary": True, "one_pass": False, "settings": {"normalize": "softmax", "head_score": "dbi"}},
+        {"rotary": True, "one_pass": True, "settings": {"normalize": "none", "head_score": "chi"}},
+        {"rotary": True, "one_pass": True, "settings": {"normalize": "softmax", "head_score": "fisher"}},
+    )
+    launches = []
+    for concepts, variant in product((CONCEPTS, None), variants):
+        settings = {"maps": MAP_NAMES} | variant["settings"]
+        launches += launches_of(model, concepts, **variant | {"settings": settings})
+    return launches

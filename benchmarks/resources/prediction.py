@@ -4,6 +4,7 @@
 left in the cache. So no launch can be faster, unless that cache holds what it reads.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -18,6 +19,7 @@ from benchmarks.resources.traffic import bytes_moved
 from benchmarks.shapes import LAYERS
 
 CLIPS = {"2b": LAYERS["2b-49x480x720"], "5b": LAYERS["5b-49x480x720"]}
+MOTION_HEADS = 5
 COLUMNS = (
     "kernel",
     "bytes",
@@ -38,6 +40,7 @@ class Prediction:
 
     Attributes:
         model: the model whose layer it is.
+        one_pass: as in `RunningMaps`.
         operation: the part of `imap_kernels` that has the kernel.
         kernel: its name.
         bytes: what it must move.
@@ -54,6 +57,7 @@ class Prediction:
     """
 
     model: str
+    one_pass: bool
     operation: str
     kernel: str
     bytes: int
@@ -69,19 +73,29 @@ class Prediction:
     share: float
 
 
-def predict(model: str) -> list[Prediction]:
+def predict_all(models: Sequence[str]) -> list[Prediction]:
+    """The launches of a layer of each model, with two passes over `o`, then with one."""
+    return [p for model in models for one_pass in (False, True) for p in predict(model, one_pass=one_pass)]
+
+
+def predict(model: str, *, one_pass: bool) -> list[Prediction]:
     """The launches of a layer, in order."""
-    return [of_launch(launch, model) for launch in typical_launches(model)]
+    return [of_launch(launch, model, one_pass) for launch in typical_launches(model, one_pass=one_pass)]
 
 
-def of_launch(launch: Launch, model: str) -> Prediction:
+def of_launch(launch: Launch, model: str, one_pass: bool) -> Prediction:
     """The prediction for one launch of a layer of `model`."""
     compiled = compile_launch(launch, ARCH)
     row = resources(compiled, launch.name, model, launch.configuration, ARCH)
     moved = bytes_moved(launch, compiled.asm["ttir"])
+    if one_pass and launch.operation == "gram_column":
+        # It reads the motion heads alone.
+        heads = CLIPS[model].heads
+        moved -= launch.arguments["features"].nbytes * (heads - MOTION_HEADS) // heads
     programs = launch.programs / MULTIPROCESSORS
     return Prediction(
         model=model,
+        one_pass=one_pass,
         operation=launch.operation,
         kernel=launch.name,
         bytes=moved,
@@ -101,11 +115,11 @@ def of_launch(launch: Launch, model: str) -> Prediction:
 def table(predictions: list[Prediction]) -> str:
     """A Markdown table of the launches of each model, with the sum of its saliency."""
     lines = [f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|"]
-    for model, of_model in groupby(predictions, key=lambda p: p.model):
-        launches = list(of_model)
+    for (model, one_pass), of_model in groupby(predictions, key=lambda p: (p.model, p.one_pass)):
+        name, launches = f"{model}, one pass," if one_pass else model, list(of_model)
         for p in launches:
             cells = [
-                f"{model} `{p.kernel}`",
+                f"{name} `{p.kernel}`",
                 f"{p.bytes / 1e6:.1f} MB",
                 f"{p.programs:.1f}, {p.resident} at once",
                 f"{p.occupancy:.0%}",
@@ -121,5 +135,5 @@ def table(predictions: list[Prediction]) -> str:
         saliency = [p for p in launches if p.operation != "qk_norm_rope"]
         times = [f"{sum(p.microseconds[gpu] for p in saliency):.1f} µs" for gpu in BANDWIDTH]
         moved, share = sum(p.bytes for p in saliency) / 1e6, sum(p.share for p in saliency)
-        lines.append(f"| **{model} saliency** | {moved:.1f} MB |{' |' * 6} {' | '.join(times)} | {share:.4f} |")
+        lines.append(f"| **{name} saliency** | {moved:.1f} MB |{' |' * 6} {' | '.join(times)} | {share:.4f} |")
     return "\n".join([*lines, "", f"Compiled for sm_{ARCH} by Triton {triton.__version__}."])

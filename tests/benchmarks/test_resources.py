@@ -17,6 +17,7 @@ from benchmarks.resources.prediction import CLIPS, Prediction, table
 from benchmarks.resources.traffic import accesses
 
 KERNELS = {
+    "add_map_and_moments",
     "add_maps",
     "add_similarity",
     "add_softmax",
@@ -27,11 +28,13 @@ KERNELS = {
     "part_distance",
     "part_moments",
     "peaks",
+    "rank_heads",
     "variance_ratio",
 }
 SHARED_BYTES = {80: 163 * 1024, 89: 99 * 1024, 90: 227 * 1024, 100: 227 * 1024, 120: 99 * 1024}
-# It has a lane for each token of fp32 maps, and reads them one key after the other.
-NARROW = {"add_softmax"}
+# They have a lane for each token of fp32 maps, which are read one key after the other, and for each head.
+NARROW = {"add_softmax", "rank_heads"}
+MULTIPLY = {"peaks", "add_maps", "add_map_and_moments", "moments_over_keys", "part_attention", "add_similarity"}
 
 
 @pytest.fixture(scope="module")
@@ -71,18 +74,28 @@ def test_no_kernel_spills(arch, compiled):
 def test_tiles_are_loaded_by_16_bytes_and_multiplied_by_matrix_units(compiled):
     for row in compiled[0]:
         assert row["wide_loads"] > 0 or row["kernel"] in NARROW, row
-        multiplies = row["kernel"] in {"peaks", "add_maps", "moments_over_keys", "part_attention", "add_similarity"}
-        assert bool(row["matrix_unit"]) == multiplies, row
+        assert bool(row["matrix_unit"]) == (row["kernel"] in MULTIPLY), row
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", ["qk_match", "frame_separation", "gram_column", "concept_attention"])
 def test_the_launches_of_an_operation_move_its_bytes_and_little_more(operation, compiled):
     for model, layer in CLIPS.items():
-        launches = [p for p in compiled[1] if (p.model, p.operation) == (model, operation)]
+        launches = [p for p in compiled[1] if (p.model, p.one_pass, p.operation) == (model, False, operation)]
         least = Case(operation, layer, 9, "triton").bytes_moved()
         # What is left over goes from one launch to the next. A layer's maps are those of eight of the nine keys.
         assert 0.99 * least < sum(p.bytes for p in launches) < 1.05 * least
+
+
+@pytest.mark.slow
+def test_one_pass_reads_the_features_once_and_the_motion_heads_again(compiled):
+    for model, layer in CLIPS.items():
+        of_model = [p for p in compiled[1] if p.model == model]
+        two, one = (sum(p.bytes for p in of_model if p.one_pass == one_pass) for one_pass in (False, True))
+        features = 2 * layer.heads * layer.tokens * layer.dim
+        saved = features * (1 - 5 / layer.heads)
+        # Its parts are smaller, so it stores more moments; the running maps of gramcol and imap move apart.
+        assert 0.85 * saved < two - one < saved
 
 
 @pytest.mark.slow

@@ -7,13 +7,29 @@ import importlib
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import imap_fast
+from benchmarks.resources.recording import recorded_launches
 from imap_fast.tracing.running_maps import RunningMaps
 from tests.architectures import ARCHITECTURES, TEXT, Architecture
-from tests.launches import DeviceOperations, stubbed_launches
 
 pytestmark = pytest.mark.usefixtures("unwrapped_operations")
+
+
+class DeviceOperations(TorchDispatchMode):
+    """Counts the operations of PyTorch that a GPU would run: all except views and allocations."""
+
+    FREE = ("empty", "_unsafe_view", "detach", "_reshape_alias")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if not func.is_view and not any(name in str(func) for name in self.FREE):
+            self.names.append(str(func))
+        return func(*args, **(kwargs or {}))
 
 
 def operations_of_a_layer(
@@ -26,15 +42,15 @@ def operations_of_a_layer(
     def counting(self: nn.Module, *args: object, **named: object) -> None:
         if self.layer != 1:
             return read_layer(self, *args, **named)
-        with stubbed_launches() as launches, DeviceOperations() as seen:
+        with recorded_launches() as launches, DeviceOperations() as seen:
             read_layer(self, *args, **named)
-        counted.append([*seen.names, *(launch.name for launch in launches)])
+        counted.append([*seen.names, *(launch.name for launch in launches if launch.choice == 0)])
 
     monkeypatch.setattr(owner, "read_layer", counting)
     transformer, inputs = architecture.transformer(num_layers=4), architecture.draw(batch=2, text=text)
     concepts = None if arguments.get("match") == "prompt" else architecture.concepts()
     settings = {"layers": [0, 1, 2, 3], "top_k": 2, "guided": True, "backend": "triton", **arguments}
-    with torch.no_grad(), stubbed_launches(), imap_fast.trace(transformer, concepts, **settings):
+    with torch.no_grad(), recorded_launches(), imap_fast.trace(transformer, concepts, **settings):
         for _ in range(2):
             transformer(**inputs)
     return counted[1]
