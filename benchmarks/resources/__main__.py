@@ -7,7 +7,6 @@ import argparse
 import json
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import product
 
@@ -19,15 +18,13 @@ from benchmarks.resources.prediction import CLIPS, predict_all, table
 
 
 def measure_all(architectures: list[int], models: list[str]) -> list[Row]:
-    """A row for each distinct kernel of each model and architecture. While one compiles, the last one is read."""
+    """A row for each distinct kernel of each model and architecture."""
     rows = []
-    with ThreadPoolExecutor() as readers:
-        for model in models:
-            distinct = {source(launch).hash() + launch.configuration: launch for launch in all_launches(model)}
-            for arch, launch in product(architectures, distinct.values()):
-                compiled = compile_launch(launch, arch)
-                rows.append(readers.submit(resources, compiled, launch.name, model, launch.configuration, arch))
-    return [row.result() for row in rows]
+    for model in models:
+        distinct = {source(launch).hash() + launch.configuration: launch for launch in all_launches(model)}
+        for arch, launch in product(architectures, distinct.values()):
+            rows.append(resources(compile_launch(launch, arch), launch.name, model, launch.configuration, arch))
+    return rows
 
 
 def main() -> None:
@@ -47,8 +44,7 @@ def main() -> None:
         for row in rows:
             print(
                 f"{row.kernel:20} {row.model} sm_{row.arch:<3} {row.registers:3} registers {row.spills:4} B spilled "
-                f"{row.shared_bytes:6} B shared {row.occupancy:5.0%} occupancy {row.wide_loads:2} loads of 16 bytes "
-                f"{row.narrow_loads:2} narrower {row.matrix_unit:7} {row.configuration}"
+                f"{row.shared_bytes:6} B shared {row.occupancy:5.0%} occupancy  {row.configuration}"
             )
         print(f"\nA layer with eight concepts on sm_90, predicted:\n\n{table(predictions)}")
     sys.exit(any(row.spills for row in rows))

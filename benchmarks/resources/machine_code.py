@@ -31,10 +31,6 @@ class Row:
         shared_bytes: shared memory of a program.
         resident: programs that a multiprocessor holds at once.
         occupancy: share of the warps of a multiprocessor that can be resident.
-        wide_loads: instructions in loops that load 16 bytes of a thread from global memory. Of a kernel without a loop,
-            all are counted, like those in `narrow_loads`.
-        narrow_loads: instructions in loops that load fewer bytes.
-        matrix_unit: the instruction that multiplies tiles: `"wgmma"`, `"tcgen05"`, `"mma"` or `""`.
     """
 
     kernel: str
@@ -46,6 +42,19 @@ class Row:
     shared_bytes: int
     resident: int
     occupancy: float
+
+
+@dataclass(frozen=True)
+class Instructions:
+    """Instructions of one compiled kernel. To read them takes longer than to compile it.
+
+    Attributes:
+        wide_loads: instructions in loops that load 16 bytes of a thread from global memory. Of a kernel without a loop,
+            all are counted, like those in `narrow_loads`.
+        narrow_loads: instructions in loops that load fewer bytes.
+        matrix_unit: the instruction that multiplies tiles: `"wgmma"`, `"tcgen05"`, `"mma"` or `""`.
+    """
+
     wide_loads: int
     narrow_loads: int
     matrix_unit: str
@@ -56,9 +65,6 @@ def resources(compiled: CompiledKernel, kernel: str, model: str, configuration: 
     limits, shared, warps = LIMITS[arch], compiled.metadata.shared, compiled.metadata.num_warps
     registers, spills = read_resources(dump(compiled, "--dump-resource-usage"))
     resident = resident_programs(limits, warps, registers, shared)
-    instructions = read_instructions(dump(compiled, "--dump-sass"))
-    wide, narrow = global_loads(instructions)
-    names = {name.split(".")[0] for _, name, _ in instructions}
     return Row(
         kernel=kernel,
         model=model,
@@ -69,10 +75,15 @@ def resources(compiled: CompiledKernel, kernel: str, model: str, configuration: 
         shared_bytes=shared,
         resident=resident,
         occupancy=round(resident * warps / limits.warps, 3),
-        wide_loads=wide,
-        narrow_loads=narrow,
-        matrix_unit=next((unit for name, unit in MATRIX_UNITS.items() if name in names), ""),
     )
+
+
+def instructions_of(compiled: CompiledKernel) -> Instructions:
+    """The instructions of a kernel."""
+    instructions = read_instructions(dump(compiled, "--dump-sass"))
+    names = {name.split(".")[0] for _, name, _ in instructions}
+    unit = next((unit for name, unit in MATRIX_UNITS.items() if name in names), "")
+    return Instructions(*global_loads(instructions), unit)
 
 
 def dump(compiled: CompiledKernel, what: str) -> str:

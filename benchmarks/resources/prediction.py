@@ -5,7 +5,7 @@ left in the cache. So no launch can be faster, unless that cache holds what it r
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 
 import triton
@@ -13,7 +13,7 @@ import triton
 from benchmarks.resources.compilation import compile_launch
 from benchmarks.resources.gpus import ARCH, BANDWIDTH, MULTIPROCESSORS, attention_seconds
 from benchmarks.resources.layer import typical_launches
-from benchmarks.resources.machine_code import resources
+from benchmarks.resources.machine_code import instructions_of, resources
 from benchmarks.resources.recording import Launch
 from benchmarks.resources.traffic import bytes_moved
 from benchmarks.shapes import LAYERS
@@ -49,9 +49,9 @@ class Prediction:
         occupancy: share of the warps of a multiprocessor that they fill.
         filled: share of them that this launch fills.
         registers: of a thread.
-        wide_loads: as in `Row`.
-        narrow_loads: as in `Row`.
-        matrix_unit: as in `Row`.
+        wide_loads: as in `Instructions`, like `narrow_loads` and `matrix_unit`.
+        narrow_loads: narrower ones.
+        matrix_unit: the instruction that multiplies tiles.
         microseconds: predicted, for each GPU of `BANDWIDTH`.
         share: of the layer's attention call, on an H100.
     """
@@ -104,9 +104,7 @@ def of_launch(launch: Launch, model: str, one_pass: bool) -> Prediction:
         occupancy=row.occupancy,
         filled=round(row.occupancy * min(1, programs / row.resident), 3),
         registers=row.registers,
-        wide_loads=row.wide_loads,
-        narrow_loads=row.narrow_loads,
-        matrix_unit=row.matrix_unit,
+        **asdict(instructions_of(compiled)),
         microseconds={gpu: round(moved / bandwidth * 1e6, 3) for gpu, bandwidth in BANDWIDTH.items()},
         share=round(moved / BANDWIDTH["H100"] / attention_seconds(CLIPS[model]), 6),
     )
