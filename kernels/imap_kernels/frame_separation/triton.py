@@ -11,7 +11,7 @@ from imap_kernels.tuning import block, computable, tuned
 # The number of patches of a frame that one program holds in registers.
 PART_ROWS = 128
 # The number of parts, of one frame or of several, that are merged at a time.
-MERGED_PARTS = 64
+MERGED_PARTS = 32
 
 
 def frame_separation(features: torch.Tensor, frames: int, score: str, not_finite: torch.Tensor | None) -> torch.Tensor:

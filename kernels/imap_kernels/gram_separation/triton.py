@@ -72,8 +72,8 @@ def gram_separation(
     [
         # Indices are loaded before their rows, so one tile takes two pipeline stages.
         triton.Config({}, num_warps=2, num_stages=8),
-        triton.Config({}, num_warps=4, num_stages=6),
-        triton.Config({}, num_warps=2, num_stages=4),
+        triton.Config({}, num_warps=4, num_stages=4),
+        triton.Config({}, num_warps=2, num_stages=6),
     ],
     key=["heads", "frames", "patches", "keys", "SOFTMAX", "BLOCK_D"],
     restore=["out"],
