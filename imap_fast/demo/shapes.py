@@ -29,10 +29,10 @@ def draw(
         texture there, from 0 (the colour of the object) to 1 (its shaded colour).
     """
     coverage, shade = np.zeros((2, len(centre), side, side))
-    boxes = zip(*bounds(centre, radius, side), strict=True)
-    for frame, ((cx, cy), r, turn, ((left, top), (right, bottom))) in enumerate(
-        zip(centre, radius, angle, boxes, strict=True)
-    ):
+    for frame, ((cx, cy), r, turn) in enumerate(zip(centre, radius, angle, strict=True)):
+        # The shape covers no pixel outside of this box.
+        left, top = (min(max(int(c - 1.3 * r), 0), side) for c in (cx, cy))
+        right, bottom = (min(max(int(c + 1.3 * r) + 2, 0), side) for c in (cx, cy))
         box = np.s_[frame, top:bottom, left:right]
         y, x = np.ogrid[top:bottom, left:right]
         x, y = unit_coordinates(np, x + 0.5 - cx, y + 0.5 - cy, r, turn)
@@ -41,24 +41,8 @@ def draw(
     return coverage, shade
 
 
-def bounds(centre: np.ndarray, radius: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The box of each frame outside of which no pixel is drawn.
-
-    Args:
-        centre: `[…, 2]`, (x, y) in pixels.
-        radius: `[…]`, in pixels.
-        side: of the picture, in pixels.
-
-    Returns:
-        (left, top) and (right, bottom), int64 `[…, 2]`: the first pixels inside, and the first after them.
-    """
-    reach = 1.3 * radius[..., None]
-    low, high = (centre - reach).astype(np.int64), (centre + reach).astype(np.int64) + 2
-    return np.clip(low, 0, side), np.clip(high, 0, side)
-
-
 def unit_coordinates(xp: ModuleType, x: Any, y: Any, radius: Any, angle: Any) -> tuple[Any, Any]:
-    """The points of the unit shape at pixels, whose distances to its centre `x` and `y` give. All broadcast."""
+    """The points of the unit shape at pixels that are `x` and `y` away from its centre. All arguments broadcast."""
     x, y = x / radius, y / radius
     return xp.cos(angle) * x + xp.sin(angle) * y, xp.cos(angle) * y - xp.sin(angle) * x
 
@@ -105,7 +89,7 @@ def _on_circle(angles: np.ndarray, radii: np.ndarray | float = 1.0, centre_y: fl
 
 
 _ARM = 0.33  # half the width of an arm of the cross
-_CORNERS_OF = {
+_OUTLINES = {
     "square": 0.85 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]),
     "triangle": _on_circle(np.arange(3) * 120.0, 1.1, centre_y=0.2),
     "star": _on_circle(np.arange(10) * 36.0, np.where(np.arange(10) % 2, 0.5, 1.12), centre_y=0.05),
@@ -114,4 +98,4 @@ _CORNERS_OF = {
         [[(x, y), (y, -x), (-x, -y), (-y, x)] for x, y in [(-_ARM, -1.0), (_ARM, -1.0), (_ARM, -_ARM)]]
     )[[0, 4, 8, 3, 7, 11, 2, 6, 10, 1, 5, 9]],
 }
-_CORNERS = {shape: corners.tolist() for shape, corners in _CORNERS_OF.items()}
+_CORNERS = {shape: corners.tolist() for shape, corners in _OUTLINES.items()}  # numbers, which suit any device

@@ -15,7 +15,7 @@ import torch
 from imap_fast.demo.captions import SHAPES, TEXTURES
 from imap_fast.demo.layout import Layout
 from imap_fast.demo.paint import RGB, ground, with_object, with_speck
-from imap_fast.demo.shapes import bounds, coverage_at, shade_at, unit_coordinates
+from imap_fast.demo.shapes import coverage_at, shade_at, unit_coordinates
 
 
 class RenderedScenes(NamedTuple):
@@ -113,13 +113,11 @@ def _draw(
         angle: `[N, T]`, in radians, clockwise.
         device: of the work and of the results.
     """
-    low, high = (torch.from_numpy(bound).to(device) for bound in bounds(centre, radius, side))
     centres, radii, angles = (torch.from_numpy(values).to(device) for values in (centre, radius, angle))
     radii, angles = radii[..., None, None], angles[..., None, None]
-    pixel = torch.arange(side, device=device)
-    column, row = pixel, pixel[:, None]
-    x, y = (along + 0.5 - at[..., None, None] for along, at in zip((column, row), centres.unbind(-1), strict=True))
-    x, y = unit_coordinates(torch, x, y, radii, angles)
+    pixel = torch.arange(side, device=device) + 0.5
+    x, y = (at[..., None, None] for at in centres.unbind(-1))
+    x, y = unit_coordinates(torch, pixel - x, pixel[:, None] - y, radii, angles)
     coverage, shade = torch.zeros(2, *x.shape, dtype=torch.float64, device=device)
     for shape in SHAPES:
         if rows := [i for i, own in enumerate(shapes) if own == shape]:
@@ -127,6 +125,4 @@ def _draw(
     for texture in TEXTURES:
         if rows := [i for i, own in enumerate(textures) if own == texture]:
             shade[rows] = shade_at(torch, texture, x[rows], y[rows], radii[rows])
-    (left, top), (right, bottom) = (bound[..., None, None].unbind(2) for bound in (low, high))
-    inside = (left <= column) & (column < right) & (top <= row) & (row < bottom)
-    return coverage * inside, shade
+    return coverage, shade
