@@ -134,8 +134,10 @@ def draw_layout(seed: int, split: str, num_frames: int) -> Layout:
     sizes = [str(size) for size in rng.choice(SIZES, count, p=[0.2, 0.6, 0.2])]
     placed = _draw_placement(rng, motions, spans, sizes, num_frames)
     objects = tuple(
-        PlacedObject(*name, texture, size, motion, span, *place)
-        for name, texture, size, motion, span, place in zip(names, textures, sizes, motions, spans, placed, strict=True)
+        PlacedObject(colour, shape, texture, size, motion, span, radius, path)
+        for (colour, shape), texture, size, motion, span, (radius, path) in zip(
+            names, textures, sizes, motions, spans, placed, strict=True
+        )
     )
     ground = str(rng.choice(BACKGROUNDS))
     cluttered = rng.random() < 0.4

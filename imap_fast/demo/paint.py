@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ RGB = {
 }
 _SHADED = 0.55  # brightness of the shaded parts of a texture
 
-Array = TypeVar("Array")
+Array = Any
 """`np.ndarray` or `torch.Tensor`."""
 
 
