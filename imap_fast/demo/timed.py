@@ -84,7 +84,7 @@ def train_within(
     speed_up(pipe)
     of = parts(clock, minutes)
     vae_log = _train_vae(pipe.vae, settings, of.vae, work / "vae.safetensors")
-    scenes = _encoded_scenes(pipe.vae, settings, of.encoding, work / "scenes.safetensors")
+    scenes = encoded_within(pipe.vae, settings, of.encoding, work / "scenes.safetensors")
     scale_to_unit_variance(pipe, scenes)
 
     def save(log: Log) -> None:
@@ -128,7 +128,7 @@ def _train_vae(vae: AutoencoderKLCogVideoX, settings: Settings, window: Window, 
 
 
 @torch.no_grad()
-def _encoded_scenes(vae: AutoencoderKLCogVideoX, settings: Settings, window: Window, cache: Path) -> EncodedScenes:
+def encoded_within(vae: AutoencoderKLCogVideoX, settings: Settings, window: Window, cache: Path) -> EncodedScenes:
     """As many training scenes as are encoded in the window, at most `settings.scenes`, on the device of the VAE.
 
     They are read from the file `cache` if it exists.
@@ -168,7 +168,7 @@ def _train_transformer(
     """Train transformer and text encoder in their window, on stills first."""
     device = pipe.transformer.device
     noise = torch.Generator(device).manual_seed(settings.seed)
-    drawn = _DrawnChoices(scenes.descriptions, pipe.tokenizer, settings, window, round(window.clock.seconds()))
+    drawn = DrawnChoices(scenes.descriptions, pipe.tokenizer, settings, window, round(window.clock.seconds()))
     choices: Iterator[Choices] = items_ahead(drawn, itertools.count(), device)
     fit(
         {"transformer": pipe.transformer, "text_encoder": pipe.text_encoder},
@@ -182,7 +182,7 @@ def _train_transformer(
 
 
 @dataclass(frozen=True)
-class _DrawnChoices(Dataset[Choices]):
+class DrawnChoices(Dataset[Choices]):
     """The choices of each step of the transformer. A resumed run has another `start`, and draws others."""
 
     descriptions: list[SceneDescription]
