@@ -13,6 +13,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from imap_fast.demo.accelerator import is_gpu
+from imap_fast.demo.schedule import Schedule
 from imap_fast.files import atomic_write
 
 LOG_EVERY = 25
@@ -23,25 +25,23 @@ def fit(
     modules: dict[str, nn.Module],
     loss_at: Callable[[int], torch.Tensor],
     *,
-    steps: int,
+    schedule: Schedule,
     rates: dict[str, float],
     checkpoint: Path,
-    save_every: int = 200,
     measure: Callable[[], dict[str, float]] = dict,
     on_save: Callable[[Log], None] | None = None,
 ) -> Log:
-    """Train modules in place, with AdamW, a cosine learning rate with warm-up, and gradients clipped to norm 1.
+    """Train modules in place, with AdamW, a learning rate that rises over 100 steps, and gradients clipped to norm 1.
 
-    The randomness of `loss_at` must depend on the step alone. Then a resumed run makes the same steps as an
-    uninterrupted one.
+    If the randomness of `loss_at` and the schedule depend on the step alone, a resumed run makes the same steps as an
+    uninterrupted one. The loop never waits for a GPU between two rows of the log.
 
     Args:
         modules: the modules to train, by name.
         loss_at: returns the scalar loss of a step, counted from 0.
-        steps: number of steps, including those of the checkpoint.
+        schedule: when to end and to save, and how the learning rates fall.
         rates: the highest learning rate of each module, by name.
-        checkpoint: a safetensors file. It is read if it exists, and written every `save_every` steps and at the end.
-        save_every: steps between two checkpoints.
+        checkpoint: a safetensors file. It is read if it exists, and written when the schedule says so and at the end.
         measure: returns further columns of the log; called before each checkpoint.
         on_save: called with the log after each checkpoint.
 
@@ -54,29 +54,34 @@ def fit(
     """
     weights = {name: list(modules[name].parameters()) for name in rates}
     groups = [{"params": weights[name], "lr": rate} for name, rate in rates.items()]
-    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01)
     parameters = [parameter for of_module in weights.values() for parameter in of_module]
-    start, log = _load(checkpoint, modules, optimizer) if checkpoint.exists() else (0, [])
-    recent: list[float] = []
-    began = time.monotonic()
-    for step in range(start, steps):
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01, fused=is_gpu(parameters[0].device))
+    done, log = _load(checkpoint, modules, optimizer) if checkpoint.exists() else (0, [])
+    recent: list[torch.Tensor] = []
+    began, start = time.monotonic(), done
+    over = schedule.is_over(done)
+    while not over:
+        # The rise is counted in steps, because the optimizer needs some to know the size of the gradients.
+        relative = min((done + 1) / 100, schedule.decay(done))
         for group, rate in zip(optimizer.param_groups, rates.values(), strict=True):
-            group["lr"] = rate * min((step + 1) / 100, 0.5 + 0.5 * math.cos(math.pi * step / steps))
-        loss = loss_at(step)
+            group["lr"] = rate * relative
+        loss = loss_at(done)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        recent.append(loss.item())
-        if not math.isfinite(recent[-1]):
-            raise FloatingPointError(f"the loss is {recent[-1]} at step {step}; use lower learning rates than {rates}")
-        done = step + 1
+        recent.append(loss.detach())
+        done += 1
+        over = schedule.is_over(done)
+        saves = over or schedule.is_save_due(done)
+        if saves or done % LOG_EVERY == 0:
+            losses = _finite(recent, done, rates)
         if done % LOG_EVERY == 0:
-            log.append({"step": done, "loss": round(sum(recent) / len(recent), 5)})
+            log.append({"step": done, "loss": round(sum(losses) / len(losses), 5)})
             pace = (time.monotonic() - began) / (done - start)
-            print(f"step {done} of {steps}, loss {log[-1]['loss']:.4f}, {pace:.2f} s per step", flush=True)
+            print(f"{schedule.position(done)}, loss {log[-1]['loss']:.4f}, {pace:.2g} s per step", flush=True)
             recent.clear()
-        if done % save_every == 0 or done == steps:
+        if saves:
             if measured := measure():
                 log.append({"step": done, **measured})
                 print(measured, flush=True)
@@ -84,6 +89,19 @@ def fit(
             if on_save:
                 on_save(log)
     return log
+
+
+def _finite(recent: list[torch.Tensor], done: int, rates: dict[str, float]) -> list[float]:
+    """The losses of the last steps, which the device has computed by now.
+
+    Raises:
+        FloatingPointError: one of them is not finite.
+    """
+    losses = torch.stack(recent).tolist()
+    for step, loss in enumerate(losses, done - len(losses)):
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss is {loss} at step {step}; use lower learning rates than {rates}")
+    return losses
 
 
 def _save(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, step: int, log: Log) -> None:

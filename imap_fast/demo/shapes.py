@@ -1,6 +1,12 @@
-"""The shapes of the demo world: antialiased outlines, and textures that turn with the object."""
+"""The shapes of the demo world: antialiased outlines, and textures that turn with the object.
+
+The formulas take the arrays of NumPy or of torch: their argument `xp` is that module.
+"""
 
 from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -29,36 +35,51 @@ def draw(
         right, bottom = (min(max(int(c + 1.3 * r) + 2, 0), side) for c in (cx, cy))
         box = np.s_[frame, top:bottom, left:right]
         y, x = np.ogrid[top:bottom, left:right]
-        x, y = np.broadcast_arrays((x + 0.5 - cx) / r, (y + 0.5 - cy) / r)
-        x, y = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
-        coverage[box] = np.clip(0.5 - r * _signed_distance(shape, x, y), 0, 1)
-        shade[box] = np.clip(0.5 - r * _texture_distance(texture, x, y), 0, 1)
+        x, y = unit_coordinates(np, x + 0.5 - cx, y + 0.5 - cy, r, turn)
+        coverage[box] = coverage_at(np, shape, x, y, r)
+        shade[box] = shade_at(np, texture, x, y, r)
     return coverage, shade
 
 
-def _signed_distance(shape: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def unit_coordinates(xp: ModuleType, x: Any, y: Any, radius: Any, angle: Any) -> tuple[Any, Any]:
+    """The points of the unit shape at pixels that are `x` and `y` away from its centre. All arguments broadcast."""
+    x, y = x / radius, y / radius
+    return xp.cos(angle) * x + xp.sin(angle) * y, xp.cos(angle) * y - xp.sin(angle) * x
+
+
+def coverage_at(xp: ModuleType, shape: str, x: Any, y: Any, radius: Any) -> Any:
+    """The share of the pixel at each point of the unit shape that the shape covers."""
+    return (0.5 - radius * _signed_distance(xp, shape, x, y)).clip(0, 1)
+
+
+def shade_at(xp: ModuleType, texture: str, x: Any, y: Any, radius: Any) -> Any:
+    """The shade of the texture at each point of the unit shape, from 0 to 1."""
+    return (0.5 - radius * _texture_distance(xp, texture, x, y)).clip(0, 1)
+
+
+def _signed_distance(xp: ModuleType, shape: str, x: Any, y: Any) -> Any:
     """The distance of each point to the outline of the unit shape, negative inside."""
     if shape == "circle":
-        return np.hypot(x, y) - 0.95
+        return xp.hypot(x, y) - 0.95
     corners = _CORNERS[shape]
-    distance = np.full(x.shape, np.inf)
-    inside = np.zeros(x.shape, bool)
-    for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+    distance = xp.full_like(x, np.inf)
+    inside = xp.zeros_like(x, dtype=bool)
+    for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
         ex, ey = bx - ax, by - ay
-        along = np.clip(((x - ax) * ex + (y - ay) * ey) / (ex * ex + ey * ey), 0, 1)
-        distance = np.minimum(distance, np.hypot(x - ax - along * ex, y - ay - along * ey))
+        along = (((x - ax) * ex + (y - ay) * ey) / (ex * ex + ey * ey)).clip(0, 1)
+        distance = xp.minimum(distance, xp.hypot(x - ax - along * ex, y - ay - along * ey))
         if ay != by:
             inside ^= ((ay > y) != (by > y)) & (x < ax + (y - ay) * ex / ey)
-    return np.where(inside, -distance, distance)
+    return xp.where(inside, -distance, distance)
 
 
-def _texture_distance(texture: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _texture_distance(xp: ModuleType, texture: str, x: Any, y: Any) -> Any:
     """The distance of each point of the unit shape to the shaded parts of its texture, negative inside them."""
     if texture == "striped":
-        return np.abs((x + 0.25) % 0.8 - 0.4) - 0.2
+        return abs((x + 0.25) % 0.8 - 0.4) - 0.2
     if texture == "dotted":
-        return np.hypot((x + 0.35) % 0.7 - 0.35, (y + 0.35) % 0.7 - 0.35) - 0.2
-    return np.ones_like(x)
+        return xp.hypot((x + 0.35) % 0.7 - 0.35, (y + 0.35) % 0.7 - 0.35) - 0.2
+    return xp.ones_like(x)
 
 
 def _on_circle(angles: np.ndarray, radii: np.ndarray | float = 1.0, centre_y: float = 0.0) -> np.ndarray:
@@ -68,7 +89,7 @@ def _on_circle(angles: np.ndarray, radii: np.ndarray | float = 1.0, centre_y: fl
 
 
 _ARM = 0.33  # half the width of an arm of the cross
-_CORNERS = {
+_OUTLINES = {
     "square": 0.85 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]),
     "triangle": _on_circle(np.arange(3) * 120.0, 1.1, centre_y=0.2),
     "star": _on_circle(np.arange(10) * 36.0, np.where(np.arange(10) % 2, 0.5, 1.12), centre_y=0.05),
@@ -77,3 +98,4 @@ _CORNERS = {
         [[(x, y), (y, -x), (-x, -y), (-y, x)] for x, y in [(-_ARM, -1.0), (_ARM, -1.0), (_ARM, -_ARM)]]
     )[[0, 4, 8, 3, 7, 11, 2, 6, 10, 1, 5, 9]],
 }
+_CORNERS = {shape: corners.tolist() for shape, corners in _OUTLINES.items()}  # numbers, which suit any device

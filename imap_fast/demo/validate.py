@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from functools import partial
 from itertools import combinations, islice, product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import torch
 from diffusers import CogVideoXPipeline
 
 from imap_fast.demo import world
@@ -29,33 +31,47 @@ TraceSettings = dict[str, Any]
 """`layers`, `steps` and `top_k` of `imap_fast.explain`."""
 
 
-def validate(folder: Path, *, scenes: int = 16, steps: tuple[int, ...] = STEPS) -> dict[str, Any]:
+def validate(
+    folder: Path,
+    *,
+    scenes: int = 16,
+    steps: tuple[int, ...] = STEPS,
+    device: torch.device | str = "cpu",
+    is_over: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
     """Try every set of layers at every step with every `top_k`, and record the best in training.json.
 
-    `ranking_key` defines the best.
+    `ranking_key` defines the best. Small sets are tried first.
 
     Args:
         folder: an exported model.
         scenes: number of validation scenes.
         steps: candidates, as indices into 50 denoising steps.
+        device: of the model.
+        is_over: whether the time is over, so that the best set so far is recorded. At least one set is tried.
 
     Returns:
-        The entry in training.json: layers, steps, top_k, the number of scenes, and the `mean_auc` of all four maps.
+        The entry in training.json: layers, steps, top_k, the number of scenes, the `mean_auc` of all four maps, and how
+        many pairs of a set and a step were `tried` out of all `candidates`.
     """
-    pipe = CogVideoXPipeline.from_pretrained(str(folder))
+    pipe = CogVideoXPipeline.from_pretrained(str(folder)).to(device)
     samples = validation_scenes(scenes)
     depth = pipe.transformer.config.num_layers
     candidates: list[tuple[TraceSettings, dict[str, dict[str, float]]]] = []
     sets = [layers for size in range(1, depth + 1) for layers in combinations(range(depth), size)]
-    for step, layers in product(steps, sets):
+    pairs = list(product(sets, steps))
+    for layers, step in pairs:
         settings: TraceSettings = {"layers": list(layers), "steps": [step]}
         # Only `imap` depends on `top_k`.
         others = mean_auc(pipe, samples, tuple(name for name in MAP_NAMES if name != "imap"), **settings)
         for top_k in TOP_K:
             imap = mean_auc(pipe, samples, ("imap",), **settings, top_k=top_k)
             candidates.append((settings | {"top_k": top_k}, imap | others))
+        if is_over():
+            break
     settings, aucs = max(candidates, key=lambda candidate: ranking_key(candidate[1]))
-    entry = {**settings, "validation": {"scenes": scenes, "mean_auc": aucs}}
+    validation = {"scenes": scenes, "tried": len(candidates) // len(TOP_K), "candidates": len(pairs), "mean_auc": aucs}
+    entry = {**settings, "validation": validation}
     record = json.loads((folder / RECORD).read_text())
     with atomic_write(folder / RECORD) as unfinished:
         unfinished.write_text(json.dumps(record | {"chosen": entry}, indent=2) + "\n")

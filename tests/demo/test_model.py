@@ -7,8 +7,8 @@ import torch
 from diffusers import CogVideoXPipeline
 
 from imap_fast.demo import build, world
+from imap_fast.demo.latents import pixels
 from imap_fast.demo.shipped_model import MODEL
-from imap_fast.demo.train import pixels
 
 
 @pytest.fixture(scope="module")

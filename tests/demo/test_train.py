@@ -10,11 +10,13 @@ import pytest
 import torch
 from diffusers import CogVideoXPipeline
 
-from imap_fast.demo import build, world
-from imap_fast.demo import train as train_module
+from imap_fast.demo import build, choices, world
 from imap_fast.demo.captions import ObjectDescription
 from imap_fast.demo.fit import fit
-from imap_fast.demo.train import EncodedScenes, SceneDescription, Settings, train, velocity_loss
+from imap_fast.demo.latents import EncodedScenes, SceneDescription
+from imap_fast.demo.schedule import Steps
+from imap_fast.demo.settings import Settings
+from imap_fast.demo.train import train, velocity_loss
 from imap_fast.demo.validate import validate
 from imap_fast.maps.names import MAP_NAMES
 
@@ -63,7 +65,7 @@ def test_fit_learns(tmp_path):
     log = fit(
         {"line": line},
         lambda step: (line(x) - y).square().mean(),
-        steps=400,
+        schedule=Steps(400, save_every=200),
         rates={"line": 0.1},
         checkpoint=tmp_path / "line.safetensors",
     )
@@ -77,10 +79,9 @@ def test_fit_logs_measurements(tmp_path):
         log = fit(
             {"line": line},
             lambda step: line.weight.square().sum(),
-            steps=steps,
+            schedule=Steps(steps, save_every=2),
             rates={"line": 0.1},
             checkpoint=tmp_path / "line.safetensors",
-            save_every=2,
             measure=lambda: {"weight": round(line.weight.item(), 3)},
             on_save=lambda log: saved.append(len(log)),
         )
@@ -101,7 +102,7 @@ def test_fit_stops_at_a_loss_that_is_nan(tmp_path):
         fit(
             {"line": line},
             lambda step: line.weight.sum() * torch.nan,
-            steps=2,
+            schedule=Steps(2, save_every=200),
             rates={"line": 0.1},
             checkpoint=tmp_path / "line.safetensors",
         )
@@ -232,7 +233,7 @@ def test_the_caption_of_a_still_describes_that_moment(monkeypatch):
     # Every value of a latent frame is the index of the frame.
     latents = torch.arange(7.0).half().expand(1, 8, 24, 24, 7).movedim(-1, 1)
     scenes = EncodedScenes(latents, nothing, nothing, [SceneDescription(things, [moves], "dark")])
-    monkeypatch.setattr(train_module, "caption", lambda _, things, background: seen.append(things[0].action) or "")
+    monkeypatch.setattr(choices, "caption", lambda _, things, background: seen.append(things[0].action) or "")
     monkeypatch.setattr(pipe.scheduler, "add_noise", lambda clean, *_: seen.append(clean[:, 0, 0, 0, 0]) or clean)
     settings = dataclasses.replace(TINY, still_batch=40, caption_dropout=0.0)
     velocity_loss(pipe, scenes, settings, 0)

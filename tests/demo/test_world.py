@@ -7,6 +7,8 @@ import pytest
 
 from imap_fast.demo import world
 from imap_fast.demo.captions import COLOURS, MOTIONS, SHAPES, WORDS, ObjectDescription, caption, full_caption
+from imap_fast.demo.layout import HELD_OUT_MOTIONS, HELD_OUT_NAMES
+from imap_fast.demo.paint import RGB
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def test_masks_cover_the_colours(num_frames, side):
             assert thing.mask.any((1, 2)).all(), "an object left the picture"
             # Textures and flashes darken a colour, so colours are compared at full brightness.
             bright = scene.frames / np.maximum(scene.frames.max(-1, keepdims=True), 1)
-            own = np.array(world._RGB[thing.colour]) / max(world._RGB[thing.colour])
+            own = np.array(RGB[thing.colour]) / max(RGB[thing.colour])
             near = np.abs(bright - own).max(-1) < 0.1
             assert near[thing.mask].mean() > 0.6
             if thing.colour != "white":
@@ -128,15 +130,15 @@ def test_held_out_combinations_are_never_trained_on(scenes):
 
     for shown in (scenes, [world.sample(seed, "validation", side=32) for seed in range(40)]):
         names, motions = seen(shown)
-        assert names.isdisjoint(world.HELD_OUT_NAMES)
-        assert motions.isdisjoint(world.HELD_OUT_MOTIONS)
+        assert names.isdisjoint(HELD_OUT_NAMES)
+        assert motions.isdisjoint(HELD_OUT_MOTIONS)
     names, motions = seen(world.sample(seed, "held_out", side=32) for seed in range(40))
-    assert names <= world.HELD_OUT_NAMES
-    assert motions <= world.HELD_OUT_MOTIONS
+    assert names <= HELD_OUT_NAMES
+    assert motions <= HELD_OUT_MOTIONS
     # Each part of a held-out combination occurs in other combinations of the training split.
-    known = {(colour, shape) for colour in COLOURS for shape in SHAPES} - world.HELD_OUT_NAMES
+    known = {(colour, shape) for colour in COLOURS for shape in SHAPES} - HELD_OUT_NAMES
     assert [set(part) for part in zip(*known, strict=True)] == [set(COLOURS), set(SHAPES)]
-    known = {(shape, motion) for shape in SHAPES for motion in MOTIONS} - world.HELD_OUT_MOTIONS
+    known = {(shape, motion) for shape in SHAPES for motion in MOTIONS} - HELD_OUT_MOTIONS
     assert [set(part) for part in zip(*known, strict=True)] == [set(SHAPES), set(MOTIONS)]
 
 
