@@ -68,14 +68,11 @@ class Case:
     def _call(
         self, seed: int, compiled: dict[str, Callable], *, device: str, dtype: torch.dtype
     ) -> Callable[[], object]:
-        if self.operation == "qk_norm_rope":
-            arguments = draw_projections(self.layer, device=device, dtype=dtype, seed=seed)
-        else:
+        if self.operation == "attention":
             t = draw(self.layer, self.keys, device=device, dtype=dtype, seed=seed)
-            if self.operation == "attention":
-                video = (t.query[None], t.key[None], t.value[None])
-                return lambda: torch.nn.functional.scaled_dot_product_attention(*video)
-            arguments = self._arguments(t)
+            video = (t.query[None], t.key[None], t.value[None])
+            return lambda: torch.nn.functional.scaled_dot_product_attention(*video)
+        arguments = self.arguments(seed, device=device, dtype=dtype)
         if self.variant == "compiled":
             module = importlib.import_module(f"imap_kernels.{self.operation}.reference")
             function = compiled.setdefault("function", torch.compile(getattr(module, self.operation), dynamic=False))
@@ -83,7 +80,13 @@ class Case:
         function = getattr(imap_kernels, self.operation)
         return lambda: function(**arguments, backend=self.variant)
 
-    def _arguments(self, t: LayerTensors) -> dict[str, object]:
+    def arguments(self, seed: int, *, device: str, dtype: torch.dtype) -> dict[str, object]:
+        """Random arguments of the operation, in the memory layout of the pipeline."""
+        if self.operation == "qk_norm_rope":
+            return draw_projections(self.layer, device=device, dtype=dtype, seed=seed)
+        return self._arguments_of(draw(self.layer, self.keys, device=device, dtype=dtype, seed=seed))
+
+    def _arguments_of(self, t: LayerTensors) -> dict[str, object]:
         frames = self.layer.frames
         if self.operation == "qk_match":
             return {"query": t.query, "key": t.text, "frames": frames}
