@@ -22,6 +22,11 @@ def row(name: str, shape: str, value: float | None, unit: str) -> dict[str, obje
     return {"name": name, "shape": shape, "value": value, "unit": unit}
 
 
+def note(name: str, shape: str, text: str) -> dict[str, object]:
+    """What was found and is no figure."""
+    return row(name, shape, None, "text") | {"text": text}
+
+
 def device_name() -> str:
     """The GPU, or the type of CPU and the number of usable cores."""
     if torch.cuda.is_available():
