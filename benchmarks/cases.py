@@ -9,7 +9,17 @@ import torch
 import imap_kernels
 from benchmarks.shapes import TEXT_TOKENS, Layer, LayerTensors, draw, draw_projections
 
-OPERATIONS = ("qk_match", "frame_separation", "gram_column", "concept_attention", "head_similarity", "qk_norm_rope")
+OPERATIONS = (
+    "qk_match",
+    "frame_separation",
+    "gram_column",
+    "gram_separation",
+    "select_heads",
+    "concept_attention",
+    "head_similarity",
+    "qk_norm_rope",
+)
+WITHOUT_KEYS = ("frame_separation", "select_heads", "qk_norm_rope")
 COPY_BYTES = 2**29
 
 
@@ -49,6 +59,8 @@ class Case:
             "qk_match": visual + text + index,
             "frame_separation": visual + 4 * heads,
             "gram_column": visual + index + 2 * maps,
+            "gram_separation": visual + index + maps // 2 + 4 * heads,
+            "select_heads": 6 * 4 * heads,
             "concept_attention": 2 * visual + 4 * text,
             "head_similarity": visual + text + maps,
             "qk_norm_rope": 4 * 2 * heads * (TEXT_TOKENS + tokens) * self.layer.dim + 2 * 4 * tokens * self.layer.dim,
@@ -96,9 +108,15 @@ class Case:
             rows = {"query": t.text, "key": t.text, "value": t.text}
             visual = {"visual_key": t.key, "visual_value": t.value}
             return rows | visual | {"multiplicity": t.multiplicity}
+        if self.operation == "select_heads":
+            scores = t.output[:, 0, 0].float()
+            sums = {name: torch.zeros_like(scores) for name in ("score_sum", "chosen_sum", "weights")}
+            return {"scores": scores, "score": "chi", "top_k": min(5, self.layer.heads)} | sums
         maps = torch.zeros(2, self.keys, self.layer.tokens, device=t.output.device)
         common = {"features": t.output, "multiplicity": t.multiplicity, "normalize": "none"}
         if self.operation == "head_similarity":
             return common | {"rows": t.text, "out": maps[0], "scale": 1.0}
         index = imap_kernels.qk_match(t.query, t.text, frames=frames)
+        if self.operation == "gram_separation":
+            return common | {"surrogate_index": index, "out": maps[0]}
         return common | {"surrogate_index": index, "head_weights": t.head_weights, "out": maps}

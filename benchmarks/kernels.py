@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import imap_kernels
-from benchmarks.cases import OPERATIONS, Case
+from benchmarks.cases import OPERATIONS, WITHOUT_KEYS, Case
 from benchmarks.record import Table, result_path, row
 from benchmarks.shapes import LAYERS, TEXT_TOKENS, TINY, Layer, draw
 
@@ -63,8 +63,8 @@ def cases(layers: Sequence[Layer], key_counts: Sequence[int], compare: bool, bac
     for layer in layers:
         found.append(Case("attention", layer, key_counts[0], "torch"))
         for operation in OPERATIONS:
-            any_keys = operation in ("frame_separation", "qk_norm_rope")
-            found += [Case(operation, layer, keys, backend) for keys in (key_counts[:1] if any_keys else key_counts)]
+            counts = key_counts[:1] if operation in WITHOUT_KEYS else key_counts
+            found += [Case(operation, layer, keys, backend) for keys in counts]
     if compare:
         variants = ("reference", "compiled")
         found += [Case(o, layer, key_counts[0], v) for layer in layers for o in OPERATIONS for v in variants]
@@ -99,7 +99,7 @@ def rows(medians: dict[Case, float]) -> list[dict[str, object]]:
         c.operation: c for c in medians if c.layer == TARGET and c.keys == TARGET_KEYS and c.variant == "triton"
     }
     attention = Case("attention", TARGET, TARGET_KEYS, "torch")
-    for operation in ("qk_match", "frame_separation", "gram_column", "qk_norm_rope"):
+    for operation in ("qk_match", "frame_separation", "gram_column", "gram_separation", "qk_norm_rope"):
         if operation in of_target:
             ratio = bandwidth[of_target[operation]] / copy
             table.append(row(f"{operation}_bandwidth_2b", TARGET.name, ratio, "ratio"))

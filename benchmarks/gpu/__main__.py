@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What a shell may have set for a CPU would replace the kernels.
         for name in ("TRITON_INTERPRET", "IMAP_BACKEND"):
             os.environ.pop(name, None)
+    # As an exception, so that it ends the part that is running, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     return run_parts(
         arguments.only,
         60 * arguments.minutes,

@@ -22,6 +22,8 @@ LIMITS: dict[str, float | dict[torch.dtype, float]] = {
     "qk_match": 1e-6,
     "frame_separation": 1e-5,
     "gram_column": 2e-5,
+    "gram_separation": 2e-5,
+    "select_heads": 1e-6,
     "concept_attention": ROUNDING,
     "head_similarity": 1e-5,
     "qk_norm_rope": ROUNDING,
@@ -32,10 +34,16 @@ OPTIONS = {
     # The silhouette is PyTorch's in both.
     "frame_separation": [{"score": score} for score in ("chi", "fisher", "dbi")],
     "gram_column": NORMALIZATIONS,
+    "gram_separation": [
+        {"score": "chi", "normalize": "none"},
+        {"score": "fisher", "normalize": "softmax"},
+        {"score": "dbi", "normalize": "none"},
+    ],
+    "select_heads": [{"score": "chi"}, {"score": "dbi"}],
     "head_similarity": NORMALIZATIONS,
 }
 """Arguments that are tried in turn."""
-FP32 = ("multiplicity", "head_weights", "out", "rotary")
+FP32 = ("multiplicity", "head_weights", "out", "rotary", "scores", "score_sum", "chosen_sum", "weights")
 """Arguments that are fp32 whatever the dtype of the others."""
 SMALL = Layer("small", heads=3, dim=64, frames=3, patches=50)
 
@@ -113,7 +121,10 @@ class Check:
     def _arguments(self, device: str) -> dict[str, object]:
         """Random arguments, the same at every call, in the memory layout of the pipeline."""
         case = Case(self.operation, self.size.layer, self.size.keys, "triton")
-        return case.arguments(self.size.keys, device=device, dtype=self.size.dtype) | self.options
+        arguments = case.arguments(self.size.keys, device=device, dtype=self.size.dtype) | self.options
+        if "not_finite" in written(self.operation):
+            arguments["not_finite"] = torch.zeros((), device=device, dtype=torch.int32)
+        return arguments
 
     def _results(self, device: str, backend: str, *, exact: bool = False) -> list[Tensor]:
         """What the operation returns, and what it writes to."""
@@ -167,8 +178,10 @@ def poisoned_memory() -> Iterator[None]:
 
 
 def relative_error(found: list[Tensor], exact: list[Tensor]) -> float:
-    """The largest `|found - exact| / |exact|` of the results. NaN where one has NaN."""
-    errors = [((a.double() - b.double()).norm() / b.double().norm()).item() for a, b in zip(found, exact, strict=True)]
+    """The largest `|found - exact| / |exact|` of the results, `|found|` where `exact` is 0. NaN where one has NaN."""
+    errors = []
+    for a, b in zip(found, exact, strict=True):
+        errors.append(((a.double() - b.double()).norm() / (b.double().norm() or 1.0)).item())
     return math.nan if any(map(math.isnan, errors)) else max(errors)
 
 

@@ -70,13 +70,19 @@ def jobs(run: Run, sanitizer: str | None) -> Iterator[Job]:
     """Yield the jobs, the most important ones first. `sanitizer` is the path of `compute-sanitizer`."""
     module = (sys.executable, "-m", "benchmarks.gpu.check_operation")
     place = ("--device", run.device, "--backend", run.backend)
-    for name in OPERATIONS:
-        yield Job(f"{name}_error", (*module, name, *place, "--sizes", "tiny" if run.dry else "full"))
+    for names in groups(run):
+        yield Job(f"{names[0]}_error", (*module, *names, *place, "--sizes", "tiny" if run.dry else "full"))
     yield Job("tests", (sys.executable, "-m", "benchmarks.gpu.suite", *(["--quick"] if run.dry else [])))
     if sanitizer is not None:
         checked = (sanitizer, "--tool", "memcheck", "--error-exitcode", str(WRONG_ACCESS))
-        for name in OPERATIONS:
-            yield Job(f"{name}_memcheck", (*checked, *module, name, *place, "--sizes", "tiny" if run.dry else "small"))
+        for names in groups(run):
+            sizes = "tiny" if run.dry else "small"
+            yield Job(f"{names[0]}_memcheck", (*checked, *module, *names, *place, "--sizes", sizes))
+
+
+def groups(run: Run) -> list[tuple[str, ...]]:
+    """The operations of each process: one, or half of them where a start takes longer than the checks."""
+    return [OPERATIONS[::2], OPERATIONS[1::2]] if run.dry else [(name,) for name in OPERATIONS]
 
 
 def find_sanitizer() -> str | None:

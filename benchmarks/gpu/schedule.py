@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -23,8 +22,6 @@ def run_parts(names: Sequence[str], seconds: float, out: Path, *, authors: Path 
         authors: a checkout of the published code. Without one, the part that needs it is left out.
         dry: tiny sizes on the CPU.
     """
-    # An exception, so that the end of this process ends a running part, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     summary = Table(result_path("summary", out))
     summary.add(_line(name, "not begun") for name in names)
     left_out = "authors" in names and authors is None
@@ -45,16 +42,20 @@ def run_parts(names: Sequence[str], seconds: float, out: Path, *, authors: Path 
 def _run(part: Part, seconds: float, out: Path, authors: Path | None, dry: bool) -> dict[str, object]:
     """Run one part, and return its line of the summary."""
     log = out / "logs" / f"{part.name}.log"
-    command = [sys.executable, "-m", "benchmarks.gpu.part", part.name, "--out", str(out), "--seconds", f"{seconds:.1f}"]
-    command += ["--authors", str(authors)] if authors is not None else []
-    command += ["--dry-run"] if dry else []
     began = time.monotonic()
-    code = run_until(command, seconds, log)
+    code = run_until(command_of(part, seconds, out, authors, dry), seconds, log)
     taken = time.monotonic() - began
     for unfinished in out.glob("*.tmp"):
         unfinished.unlink()
     state = {0: "done", None: "stopped at its time limit"}.get(code, f"failed with exit code {code}")
     return _line(part.name, state, taken) | {"limit": seconds, "said": last_line(log.read_text(errors="replace"))}
+
+
+def command_of(part: Part, seconds: float, out: Path, authors: Path | None, dry: bool) -> list[str]:
+    """The command of the process of a part."""
+    command = [sys.executable, "-m", "benchmarks.gpu.part", part.name, "--out", str(out), "--seconds", f"{seconds:.1f}"]
+    command += ["--authors", str(authors)] if authors is not None else []
+    return [*command, "--dry-run"] if dry else command
 
 
 def _line(part: str, state: str, seconds: float | None = None) -> dict[str, object]:
