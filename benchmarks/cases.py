@@ -9,7 +9,17 @@ import torch
 import imap_kernels
 from benchmarks.shapes import TEXT_TOKENS, Layer, LayerTensors, draw, draw_projections
 
-OPERATIONS = ("qk_match", "frame_separation", "gram_column", "concept_attention", "head_similarity", "qk_norm_rope")
+OPERATIONS = (
+    "qk_match",
+    "frame_separation",
+    "gram_column",
+    "gram_separation",
+    "select_heads",
+    "concept_attention",
+    "head_similarity",
+    "qk_norm_rope",
+)
+WITHOUT_KEYS = ("frame_separation", "select_heads", "qk_norm_rope")
 COPY_BYTES = 2**29
 
 
@@ -49,6 +59,8 @@ class Case:
             "qk_match": visual + text + index,
             "frame_separation": visual + 4 * heads,
             "gram_column": visual + index + 2 * maps,
+            "gram_separation": visual + index + maps // 2 + 4 * heads,
+            "select_heads": 6 * 4 * heads,
             "concept_attention": 2 * visual + 4 * text,
             "head_similarity": visual + text + maps,
             "qk_norm_rope": 4 * 2 * heads * (TEXT_TOKENS + tokens) * self.layer.dim + 2 * 4 * tokens * self.layer.dim,
@@ -68,14 +80,11 @@ class Case:
     def _call(
         self, seed: int, compiled: dict[str, Callable], *, device: str, dtype: torch.dtype
     ) -> Callable[[], object]:
-        if self.operation == "qk_norm_rope":
-            arguments = draw_projections(self.layer, device=device, dtype=dtype, seed=seed)
-        else:
+        if self.operation == "attention":
             t = draw(self.layer, self.keys, device=device, dtype=dtype, seed=seed)
-            if self.operation == "attention":
-                video = (t.query[None], t.key[None], t.value[None])
-                return lambda: torch.nn.functional.scaled_dot_product_attention(*video)
-            arguments = self._arguments(t)
+            video = (t.query[None], t.key[None], t.value[None])
+            return lambda: torch.nn.functional.scaled_dot_product_attention(*video)
+        arguments = self.arguments(seed, device=device, dtype=dtype)
         if self.variant == "compiled":
             module = importlib.import_module(f"imap_kernels.{self.operation}.reference")
             function = compiled.setdefault("function", torch.compile(getattr(module, self.operation), dynamic=False))
@@ -83,7 +92,13 @@ class Case:
         function = getattr(imap_kernels, self.operation)
         return lambda: function(**arguments, backend=self.variant)
 
-    def _arguments(self, t: LayerTensors) -> dict[str, object]:
+    def arguments(self, seed: int, *, device: str, dtype: torch.dtype) -> dict[str, object]:
+        """Random arguments of the operation, in the memory layout of the pipeline."""
+        if self.operation == "qk_norm_rope":
+            return draw_projections(self.layer, device=device, dtype=dtype, seed=seed)
+        return self._arguments_of(draw(self.layer, self.keys, device=device, dtype=dtype, seed=seed))
+
+    def _arguments_of(self, t: LayerTensors) -> dict[str, object]:
         frames = self.layer.frames
         if self.operation == "qk_match":
             return {"query": t.query, "key": t.text, "frames": frames}
@@ -93,9 +108,15 @@ class Case:
             rows = {"query": t.text, "key": t.text, "value": t.text}
             visual = {"visual_key": t.key, "visual_value": t.value}
             return rows | visual | {"multiplicity": t.multiplicity}
+        if self.operation == "select_heads":
+            scores = t.output[:, 0, 0].float()
+            sums = {name: torch.zeros_like(scores) for name in ("score_sum", "chosen_sum", "weights")}
+            return {"scores": scores, "score": "chi", "top_k": min(5, self.layer.heads)} | sums
         maps = torch.zeros(2, self.keys, self.layer.tokens, device=t.output.device)
         common = {"features": t.output, "multiplicity": t.multiplicity, "normalize": "none"}
         if self.operation == "head_similarity":
             return common | {"rows": t.text, "out": maps[0], "scale": 1.0}
         index = imap_kernels.qk_match(t.query, t.text, frames=frames)
+        if self.operation == "gram_separation":
+            return common | {"surrogate_index": index, "out": maps[0]}
         return common | {"surrogate_index": index, "head_weights": t.head_weights, "out": maps}

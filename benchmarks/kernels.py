@@ -5,28 +5,34 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
 
 import imap_kernels
-from benchmarks.cases import OPERATIONS, Case
-from benchmarks.record import result_path, row, write
-from benchmarks.shapes import LAYERS, TEXT_TOKENS, Layer, draw
+from benchmarks.cases import OPERATIONS, WITHOUT_KEYS, Case
+from benchmarks.record import Table, result_path, row
+from benchmarks.shapes import LAYERS, TEXT_TOKENS, TINY, Layer, draw
 
 TARGET = LAYERS["2b-49x480x720"]
 TARGET_KEYS = 9
-TINY = Layer("tiny", heads=2, dim=16, frames=2, patches=5)
 SALIENCY = ("qk_match", "frame_separation", "gram_column", "concept_attention")
 
 
 class Plugin:
-    """A pytest plugin that passes the cases to `benchmarks/timing.py`, and collects the medians."""
+    """A pytest plugin that passes the cases to `benchmarks/timing.py`, and collects the medians.
 
-    def __init__(self, cases: list[Case]) -> None:
+    Args:
+        cases: to time, a copy first.
+        add: receives the rows of all medians so far, after every case.
+    """
+
+    def __init__(self, cases: Sequence[Case], add: Callable[[list[dict[str, object]]], None]) -> None:
         self.cases = cases
+        self.add = add
         self.results: dict[Case, float] = {}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -38,21 +44,40 @@ class Plugin:
         """The dictionary that receives the results."""
         return self.results
 
+    def pytest_runtest_logfinish(self) -> None:
+        """Pass the rows on. Without the copy there is nothing to compare with."""
+        if any(case.operation == "copy" for case in self.results):
+            self.add(rows(self.results))
 
-def cases(layers: Sequence[Layer], key_counts: Sequence[int], compare: bool) -> list[Case]:
-    """A copy, then the attention call and every operation of each layer. With `compare`, also the references."""
-    copy = Case("copy", layers[0], key_counts[0], "torch")
-    attention = [Case("attention", layer, key_counts[0], "torch") for layer in layers]
-    saliency = [
-        Case(operation, layer, keys, "triton")
-        for layer in layers
-        for operation in OPERATIONS
-        for keys in (key_counts[:1] if operation in ("frame_separation", "qk_norm_rope") else key_counts)
-    ]
-    if not compare:
-        return [copy, *attention, *saliency]
-    references = [Case(c.operation, c.layer, c.keys, v) for c in saliency for v in ("reference", "compiled")]
-    return [copy, *attention, *saliency, *[case for case in references if case.keys == key_counts[0]]]
+
+def cases(layers: Sequence[Layer], key_counts: Sequence[int], compare: bool, backend: str = "triton") -> list[Case]:
+    """A copy, then the attention call and all operations of one layer after the other.
+
+    Args:
+        layers: the sizes.
+        key_counts: numbers of text keys.
+        compare: also time the references, at the first number of keys.
+        backend: of the operations.
+    """
+    found = [Case("copy", layers[0], key_counts[0], "torch")]
+    for layer in layers:
+        found.append(Case("attention", layer, key_counts[0], "torch"))
+        for operation in OPERATIONS:
+            counts = key_counts[:1] if operation in WITHOUT_KEYS else key_counts
+            found += [Case(operation, layer, keys, backend) for keys in counts]
+    if compare:
+        variants = ("reference", "compiled")
+        found += [Case(o, layer, key_counts[0], v) for layer in layers for o in OPERATIONS for v in variants]
+    return found
+
+
+def time_cases(cases: Sequence[Case], add: Callable[[list[dict[str, object]]], None]) -> int:
+    """Time the cases, and pass the rows so far to `add` after each one. The result is pytest's exit code."""
+    timing = str(Path(__file__).with_name("timing.py"))
+    options = ["-o", "addopts=", "-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin", "-q"]
+    # Other plugins take seconds to load.
+    with mock.patch.dict(os.environ, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"):
+        return pytest.main([*options, timing], plugins=[Plugin(cases, add)])
 
 
 def rows(medians: dict[Case, float]) -> list[dict[str, object]]:
@@ -74,7 +99,7 @@ def rows(medians: dict[Case, float]) -> list[dict[str, object]]:
         c.operation: c for c in medians if c.layer == TARGET and c.keys == TARGET_KEYS and c.variant == "triton"
     }
     attention = Case("attention", TARGET, TARGET_KEYS, "torch")
-    for operation in ("qk_match", "frame_separation", "gram_column", "qk_norm_rope"):
+    for operation in ("qk_match", "frame_separation", "gram_column", "gram_separation", "qk_norm_rope"):
         if operation in of_target:
             ratio = bandwidth[of_target[operation]] / copy
             table.append(row(f"{operation}_bandwidth_2b", TARGET.name, ratio, "ratio"))
@@ -104,6 +129,11 @@ def extra_memory(layer: Layer, keys: int) -> int:
     return torch.cuda.max_memory_allocated() - before
 
 
+def extra_memory_row() -> dict[str, object]:
+    """`extra_memory` of the 2B target."""
+    return row("extra_memory_2b", TARGET.name, extra_memory(TARGET, TARGET_KEYS), "B")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Time the requested cases, and return 0 if all of them ran."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -120,19 +150,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("no CUDA device here; add --tiny and set TRITON_INTERPRET=1 to try the benchmark on a CPU")
     layers = [TINY] if arguments.tiny else [LAYERS[name] for name in arguments.layers]
 
-    plugin = Plugin(cases(layers, arguments.keys, arguments.compare))
-    timing = str(Path(__file__).with_name("timing.py"))
-    status = pytest.main(["-o", "addopts=", "-p", "no:cacheprovider", "-q", timing], plugins=[plugin])
-    if not any(case.operation == "copy" for case in plugin.results):
-        return 1
-    table = rows(plugin.results)
+    table = Table(arguments.output or result_path("kernels"))
+    status = time_cases(cases(layers, arguments.keys, arguments.compare), table.add)
     if gpu:
-        extra = extra_memory(TARGET, TARGET_KEYS)
-        table.append(row("extra_memory_2b", TARGET.name, extra, "B"))
-    path = arguments.output or result_path("kernels")
-    write(table, path)
-    print(f"{len(table)} rows in {path}")
-    return int(status)
+        table.add([extra_memory_row()])
+    print(f"{len(table.rows)} rows in {table.path}")
+    return status
 
 
 if __name__ == "__main__":

@@ -8,13 +8,9 @@ code. Writes `benchmarks/results/pipeline-<device>.json` and a plot beside it.
 from __future__ import annotations
 
 import argparse
-import gc
 import re
-import statistics
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -25,62 +21,13 @@ import imap_fast
 from benchmarks.flops import step_flops
 from benchmarks.models import MODELS
 from benchmarks.plot import plot
-from benchmarks.record import device_name, result_path, row, write
+from benchmarks.record import Table, device_name, result_path, row
+from benchmarks.steps import CONCEPTS, Measured, interleaved, measure, model_rows, rows_of, sweep_rows
 from benchmarks.variants import VARIANTS, Steps
 from imap_fast.demo.build import LATENT_FRAMES
 from imap_fast.demo.shipped_model import MODEL, best_settings
 
-CONCEPTS = 8
-SWEPT_FRAMES = {49: 13, 81: 21, 161: 41, 321: 81}  # and their latent frames
-SWEPT_CONCEPTS = (1, 2, 4, 8, 16, 32, 64, None)
 RUN_STEPS = 50  # of the demo's pipeline
-MIB = 2**20
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Medians of one variant: seconds, and peak memory in MiB above the memory before the step."""
-
-    seconds: float
-    memory: float
-
-
-def interleaved(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of every call in every round. Each round runs the calls in turn. The first round is a warm-up."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for counted in (False, *[True] * rounds):
-        for name, call in calls.items():
-            _synchronize()
-            began = time.perf_counter()
-            call()
-            _synchronize()
-            if counted:
-                seconds[name].append(time.perf_counter() - began)
-    return seconds
-
-
-def _synchronize() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
-def measure(steps: Steps, variants: Iterable[str], rounds: int) -> dict[str, Measured]:
-    """Median time and peak memory of a model's step in several variants.
-
-    Memory is reported by the allocator of the GPU. On a CPU it is 0; see `peak_of_process`.
-    """
-    calls = {variant: steps.call(variant) for variant in variants}
-    seconds = interleaved(calls, rounds)
-    memory = dict.fromkeys(calls, 0.0)
-    if steps.transformer.device.type == "cuda":
-        for variant, call in calls.items():
-            _synchronize()
-            gc.collect()  # so that garbage of an earlier call is not counted
-            before = torch.cuda.memory_allocated()
-            torch.cuda.reset_peak_memory_stats()
-            call()
-            memory[variant] = (torch.cuda.max_memory_allocated() - before) / MIB
-    return {name: Measured(statistics.median(seconds[name]), memory[name]) for name in calls}
 
 
 def peak_of_process(model: str, variant: str, authors: Path | None) -> float:
@@ -96,47 +43,15 @@ def _step_and_peak(model: str, variant: str, authors: Path | None) -> float:
     return int(peak[1]) / 1024
 
 
-def rows_of(name: str, shape: str, measured: dict[str, Measured]) -> list[dict[str, object]]:
-    """Time and memory of each variant, and the ratios with a target, all from one run."""
-    rows = []
-    for variant, figures in measured.items():
-        rows.append(row(f"{variant}_seconds_{name}", shape, figures.seconds, "s"))
-        if figures.memory:
-            rows.append(row(f"{variant}_memory_{name}", shape, figures.memory, "MiB"))
-    stock, traced = measured["stock"], measured["traced"]
-    rows.append(row(f"step_ratio_{name}", shape, traced.seconds / stock.seconds, "ratio"))
-    if "explain" in measured:
-        rows.append(row(f"explain_over_stock_step_{name}", shape, measured["explain"].seconds / stock.seconds, "ratio"))
-    if stock.memory:
-        rows.append(row(f"memory_delta_mib_{name}", shape, traced.memory - stock.memory, "MiB"))
-    if "authors" in measured:
-        authors = measured["authors"]
-        rows.append(row(f"authors_over_ours_{name}", shape, authors.seconds / traced.seconds, "ratio"))
-        if stock.memory:
-            rows.append(row(f"authors_memory_delta_mib_{name}", shape, authors.memory - stock.memory, "MiB"))
-    return rows
-
-
 def on_gpu(models: Sequence[str], authors: Path | None, rounds: int, sweep: bool) -> Iterator[list[dict[str, object]]]:
-    """Yield the rows of each full-size model with random weights, then of 2B by frames and by concepts."""
+    """Yield the rows of each full-size model with random weights, then of 2B by concepts and by frames."""
     for name in models:
         # The published code supports only 13 latent frames of 30 × 45 patches.
         fits = authors is not None and MODELS[name].latents == (13, 60, 90)
         variants = [variant for variant in VARIANTS if variant != "authors" or fits]
-        steps = Steps.of(MODELS[name], "cuda", torch.bfloat16, concepts=CONCEPTS, authors=authors)
-        yield rows_of(
-            name.replace(".", "_").replace("-", "_"), f"{name} C={CONCEPTS}", measure(steps, variants, rounds)
-        )
-        del steps
-        torch.cuda.empty_cache()
+        yield from model_rows(name, variants, "cuda", rounds=rounds, authors=authors)
     if sweep:
-        frames = [(f"2b frames={count} C={CONCEPTS}", latent, CONCEPTS) for count, latent in SWEPT_FRAMES.items()]
-        concepts = [(f"2b C={count or 'prompt'}", None, count) for count in SWEPT_CONCEPTS]
-        for shape, latent, count in (*frames, *concepts):
-            steps = Steps.of(MODELS["2b"], "cuda", torch.bfloat16, concepts=count, frames=latent)
-            yield rows_of("2b_sweep", shape, measure(steps, ("stock", "traced"), max(1, rounds // 2)))
-            del steps
-            torch.cuda.empty_cache()
+        yield from sweep_rows("2b", "cuda", rounds=max(1, rounds // 2))
 
 
 def on_cpu(authors: Path | None, rounds: int) -> list[dict[str, object]]:
@@ -210,8 +125,8 @@ def measure_runs(pipe: CogVideoXPipeline, layers: Sequence[int], rounds: int) ->
         with imap_fast.trace(pipe, concepts, layers=layers):
             stock()
 
-    seconds = interleaved({"stock": stock, "traced": traced}, rounds)
-    return {name: Measured(statistics.median(runs) / RUN_STEPS, 0.0) for name, runs in seconds.items()}
+    *_, runs = interleaved({"stock": stock, "traced": traced}, rounds)
+    return {name: Measured(run.seconds / RUN_STEPS, run.memory, run.first / RUN_STEPS) for name, run in runs.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -226,22 +141,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.authors is not None and not (arguments.authors / "imap" / "cogvideox").is_dir():
         parser.error(f"{arguments.authors} is no checkout of the published code: it has no imap/cogvideox")
     path = arguments.output or result_path("pipeline")
-    rows = []
+    table = Table(path)
     if torch.cuda.is_available():
         for found in on_gpu(arguments.models, arguments.authors, arguments.rounds, not arguments.no_sweep):
-            rows += found
-            write(rows, path)  # an interrupted run keeps its results so far
+            table.add(found)  # an interrupted run keeps its results so far
     else:
-        rows += on_cpu(arguments.authors, arguments.rounds)
-    rows += [
+        table.add(on_cpu(arguments.authors, arguments.rounds))
+    rows = [
         row(f"flops_over_stock_{name.replace('.', '_').replace('-', '_')}", f"{name} C={CONCEPTS}", ratio, "ratio")
         for name, ratio in ((name, step_flops(MODELS[name], CONCEPTS)) for name in arguments.models)
     ]
     if arguments.authors is None:
         rows.append(row("authors_over_ours_2b", "not measured: no --authors", None, "ratio"))
-    write(rows, path)
-    plot(rows, path.with_suffix(".png"), device_name())
-    print(f"{len(rows)} rows in {path}")
+    table.add(rows)
+    plot(table.rows, path.with_suffix(".png"), device_name())
+    print(f"{len(table.rows)} rows in {path}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
-"""The plot of the pipeline benchmark."""
+"""The plot of the pipeline benchmark. `python -m benchmarks.plot FILE…` draws a picture beside each file of results."""
 
 from __future__ import annotations
 
+import argparse
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -53,3 +56,16 @@ def plot(rows: list[dict[str, object]], path: Path, device: str) -> None:
     figure.suptitle(device, fontsize=11)
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Draw the pictures of files of results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", type=Path, nargs="+", help="JSON, from benchmarks.pipeline or benchmarks.gpu")
+    for path in parser.parse_args(argv).files:
+        report = json.loads(path.read_text())
+        plot(report["rows"], path.with_suffix(".png"), report["device"])
+
+
+if __name__ == "__main__":
+    main()

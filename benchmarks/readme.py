@@ -30,9 +30,15 @@ DESCRIPTIONS = {
     r"authors_block_ratio_memory_cpu_2b": "peak memory of the published code's block, over stock",
     r"flops_over_stock_": "arithmetic of a step with saliency over a stock one, counted",
     r"saliency_over_attention_2b": "a layer's saliency kernels over its attention call",
-    r"(qk_match|frame_separation|gram_column|qk_norm_rope)_bandwidth_2b": r"bandwidth of `\1` over a copy's",
+    r"(\w+)_bandwidth_2b": r"bandwidth of `\1` over a copy's",
     r"explain_peak_rss$": "peak memory of `imap-fast explain` with the model that ships, by frames",
     r"explain_time_per_frame$": "its time for a frame",
+    r"copy_rate$": "copy in the memory of the device",
+    r"matmul_rate$": "product of two matrices",
+    r"(\w+)_error_largest$": r"largest error of `\1` against fp64",
+    r"(stock|traced)_first_step_(2b|5b|1_5_5b)$": r"first \1 step, with compilation and tuning",
+    r"device_operations_per_layer$": "device operations that a layer adds by being read",
+    r"training_seconds$": "training of the demo model",
     r"extra_memory_2b": "memory that a layer's saliency allocates",
 }
 

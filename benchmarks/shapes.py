@@ -41,6 +41,7 @@ LAYERS = {
         Layer("2b-321x480x720", heads=30, dim=64, frames=81, patches=30 * 45),
     )
 }
+TINY = Layer("tiny", heads=2, dim=16, frames=2, patches=5)
 
 
 @dataclass(frozen=True)
@@ -95,3 +96,12 @@ def draw_projections(layer: Layer, *, device: str, dtype: torch.dtype, seed: int
     angles = normal(layer.tokens, layer.dim, dtype=torch.float32)
     norms = {"query_norm": query_norm, "key_norm": key_norm, "eps": 1e-6}
     return {"query": query, "key": key, **norms, "rotary": (angles.cos(), angles.sin()), "text": TEXT_TOKENS}
+
+
+def spread_out(rows: torch.Tensor, entries: int = 2**31 + 2**24) -> torch.Tensor:
+    """The same rows `[..., tokens, dim]`, with tokens so far apart that the last ones lie `entries` from the start."""
+    *batch, tokens, dim = rows.shape
+    stride = -(-max(entries, rows.numel()) // tokens // 16) * 16
+    memory = torch.empty(tokens * stride, device=rows.device, dtype=rows.dtype)
+    compact = torch.empty(*batch, dim, device="meta").stride()
+    return memory.as_strided(rows.shape, (*compact[:-1], stride, 1)).copy_(rows)

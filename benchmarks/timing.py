@@ -1,6 +1,5 @@
 """The timed function. `benchmarks.kernels` runs it under pytest-benchmark for each case."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -8,18 +7,12 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.cases import Case
+from benchmarks.clock import synchronized_clock
 
 # More bytes than any cache holds, and enough launches between two synchronizations to hide their cost.
 ROTATED_BYTES = 2**29
 LAUNCHES = 20
 ROUNDS = 15
-
-
-def synchronized_clock() -> float:
-    """The time in seconds after all work of the device is done."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 def round_robin(calls: list[Callable[[], object]], launches: int) -> Callable[[], None]:

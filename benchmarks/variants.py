@@ -54,11 +54,10 @@ class Steps:
         dtype: torch.dtype,
         *,
         concepts: int | None,
-        frames: int | None = None,
         authors: Path | None = None,
     ) -> Steps:
-        """A model with random weights and random concepts (None: the prompt). `frames` are latent frames."""
-        inputs = model.inputs(device, dtype, frames=frames)
+        """A model with random weights and random concepts (None: the prompt)."""
+        inputs = model.inputs(device, dtype)
         embeddings = None if concepts is None else model.concepts(concepts, device, dtype)
         return cls(model.transformer(device, dtype), inputs, embeddings, model.layers, authors)
 

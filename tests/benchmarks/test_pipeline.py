@@ -16,9 +16,10 @@ import imap_fast
 from benchmarks import pipeline
 from benchmarks.flops import step_flops
 from benchmarks.models import MODELS
-from benchmarks.pipeline import Measured, interleaved, measure, rows_of
+from benchmarks.plot import main as draw_pictures
 from benchmarks.plot import plot
-from benchmarks.record import row
+from benchmarks.record import row, write
+from benchmarks.steps import Measured, interleaved, measure, model_rows, rows_of, sweep_rows
 from benchmarks.variants import TRACES, VARIANTS, Steps
 from imap_fast.demo.shipped_model import MODEL
 from tests.assertions import assert_close
@@ -28,11 +29,15 @@ def tiny(**arguments: object) -> Steps:
     return Steps.of(MODELS["tiny"], "cpu", torch.float32, concepts=3, **arguments)
 
 
-def test_calls_take_turns_and_the_first_round_is_a_warm_up() -> None:
+def test_calls_take_turns_and_the_first_round_is_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0, 50, 100, 150, *(each for start in range(200, 204) for each in (start, start + 0.5))])
+    monkeypatch.setattr("benchmarks.steps.synchronized_clock", lambda: next(clock))
     order = []
-    seconds = interleaved({name: lambda name=name: order.append(name) for name in "ab"}, rounds=2)
+    calls = {name: lambda name=name: order.append(name) for name in "ab"}
+    first, second, third = interleaved(calls, rounds=2)
     assert order == ["a", "b"] * 3
-    assert {name: len(rounds) for name, rounds in seconds.items()} == {"a": 2, "b": 2}
+    assert first == {"a": Measured(None, 0.0, 50), "b": Measured(None, 0.0, 50)}
+    assert second == third == {"a": Measured(0.5, 0.0, 50), "b": Measured(0.5, 0.0, 50)}
 
 
 def test_every_variant_makes_its_step() -> None:
@@ -96,10 +101,10 @@ def test_the_published_code_gets_the_same_weights_inputs_and_concepts(
 
 def test_ratios_are_of_one_run_and_memory_is_over_stock() -> None:
     measured = {
-        "stock": Measured(2.0, 100.0),
-        "traced": Measured(1.0, 130.0),
-        "explain": Measured(0.5, 60.0),
-        "authors": Measured(8.0, 900.0),
+        "stock": Measured(2.0, 100.0, 20.0),
+        "traced": Measured(1.0, 130.0, 10.0),
+        "explain": Measured(0.5, 60.0, 5.0),
+        "authors": Measured(8.0, 900.0, 80.0),
     }
     values = {found["name"]: found["value"] for found in rows_of("2b", "shape", measured)}
     assert values["step_ratio_2b"] == 0.5
@@ -108,6 +113,28 @@ def test_ratios_are_of_one_run_and_memory_is_over_stock() -> None:
     assert values["memory_delta_mib_2b"] == 30.0
     assert values["authors_memory_delta_mib_2b"] == 800.0
     assert values["traced_seconds_2b"] == 1.0
+    assert values["traced_first_step_2b"] == 10.0
+
+
+def test_after_the_first_step_only_it_is_known() -> None:
+    measured = {name: Measured(None, 0.0, 3.0) for name in ("stock", "traced")}
+    assert {found["name"] for found in rows_of("2b", "shape", measured)} == {
+        "stock_first_step_2b",
+        "traced_first_step_2b",
+    }
+
+
+@pytest.mark.slow
+def test_rows_come_after_every_round_of_a_model_and_every_point_of_a_sweep() -> None:
+    first, second = model_rows("tiny", ("stock", "traced"), "cpu", rounds=1)
+    assert {found["name"] for found in second} - {found["name"] for found in first} == {
+        "stock_seconds_tiny",
+        "traced_seconds_tiny",
+        "step_ratio_tiny",
+    }
+    points = list(sweep_rows("tiny", "cpu", rounds=1, concepts=(2, None), frames={9: 3, 17: 5}))
+    shapes = ["tiny C=2", "tiny C=prompt", "tiny frames=9 C=8", "tiny frames=17 C=8"]
+    assert [{found["shape"] for found in point} for point in points] == [{shape} for shape in shapes]
 
 
 @pytest.mark.slow
@@ -115,10 +142,10 @@ def test_a_run_is_timed_by_the_step_and_read_in_every_step(monkeypatch: pytest.M
     tracers, trace = [], imap_fast.trace
     monkeypatch.setattr(imap_fast, "trace", lambda *a, **k: tracers.append(trace(*a, **k)) or tracers[-1])
 
-    def once(calls: dict, rounds: int) -> dict[str, list[float]]:
+    def once(calls: dict, rounds: int) -> list[dict[str, Measured]]:
         for call in calls.values():
             call()
-        return {"stock": [4.0, 8.0, 6.0], "traced": [7.0, 9.0, 8.0]}
+        return [{"stock": Measured(6.0, 0.0, 9.0), "traced": Measured(8.0, 0.0, 9.0)}]
 
     monkeypatch.setattr(pipeline, "interleaved", once)
     monkeypatch.setattr(pipeline, "RUN_STEPS", 2)
@@ -132,7 +159,8 @@ def test_memory_is_omitted_if_no_allocator_reports_it() -> None:
     if torch.cuda.is_available():
         pytest.skip("the allocator of the GPU reports it")
     names = {found["name"] for found in rows_of("tiny", "tiny", measure(tiny(), ("stock", "traced"), rounds=1))}
-    assert names == {"stock_seconds_tiny", "traced_seconds_tiny", "step_ratio_tiny"}
+    steps = {f"{variant}_{step}_tiny" for variant in ("stock", "traced") for step in ("seconds", "first_step")}
+    assert names == steps | {"step_ratio_tiny"}
 
 
 def test_a_traced_step_is_counted() -> None:
@@ -168,7 +196,8 @@ def test_the_command_writes_rows_and_a_picture(tmp_path: Path, monkeypatch: pyte
 def test_a_panel_for_every_model(tmp_path: Path) -> None:
     rows = [row(f"{v}_seconds_{n}", n, i + 1.0, "s") for n in ("2b", "5b", "2b_sweep") for i, v in enumerate(VARIANTS)]
     plot(rows, tmp_path / "two.png", "a GPU")
-    plot([found for found in rows if found["shape"] == "2b"], tmp_path / "one.png", "a GPU")
+    write([found for found in rows if found["shape"] == "2b"], tmp_path / "one.json")
+    draw_pictures([str(tmp_path / "one.json")])
     assert Image.open(tmp_path / "two.png").height > 1.5 * Image.open(tmp_path / "one.png").height
 
 

@@ -5,10 +5,6 @@ from hypothesis import settings
 
 from tests.device import DEVICE
 
-# Relative error of a result in fp32, whatever the dtype of the inputs; outputs in a narrower dtype have its rounding.
-ROUNDING = {torch.float32: 1e-5, torch.float16: 1e-3, torch.bfloat16: 8e-3}
-
-
 # Property-based tests: compiling, or interpreting, makes an example slow.
 ANY_SHAPE = settings(max_examples=15)
 

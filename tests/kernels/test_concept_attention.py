@@ -5,10 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.gpu.checks import ROUNDING
 from imap_kernels import concept_attention
 from tests.assertions import assert_close
 from tests.device import DEVICE
-from tests.kernels.draw import ANY_SHAPE, ROUNDING, draw_multiplicity, draw_rows
+from tests.kernels.draw import ANY_SHAPE, draw_multiplicity, draw_rows
 
 
 def draw_case(heads, keys, tokens, dim, *, seed, dtype=torch.float32):

@@ -5,10 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.gpu.checks import ROUNDING
 from imap_kernels import qk_norm_rope
 from tests.assertions import assert_close
 from tests.device import DEVICE
-from tests.kernels.draw import ANY_SHAPE, ROUNDING
+from tests.kernels.draw import ANY_SHAPE
 
 EPS = 1e-6
 SHAPES = [
