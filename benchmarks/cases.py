@@ -19,6 +19,9 @@ OPERATIONS = (
     "head_similarity",
     "qk_norm_rope",
 )
+# `gram_column` of the motion heads alone: what is left for it after `gram_separation`.
+IMAP_COLUMN = "imap_column"
+MOTION_HEADS = 5
 WITHOUT_KEYS = ("frame_separation", "select_heads", "qk_norm_rope")
 COPY_BYTES = 2**29
 
@@ -28,7 +31,8 @@ class Case:
     """One operation to time.
 
     Attributes:
-        operation: one of `OPERATIONS`, `"attention"` (the layer's own call) or `"copy"` (device to device).
+        operation: one of `OPERATIONS`, `IMAP_COLUMN`, `"attention"` (the layer's own call), or `"copy"` (device to
+            device).
         layer: the sizes.
         keys: text keys.
         variant: `"triton"`, `"reference"` or `"compiled"` (the reference under `torch.compile`). `"torch"` for
@@ -59,7 +63,8 @@ class Case:
             "qk_match": visual + text + index,
             "frame_separation": visual + 4 * heads,
             "gram_column": visual + index + 2 * maps,
-            "gram_separation": visual + index + maps // 2 + 4 * heads,
+            "gram_separation": visual + index + maps + 4 * heads,
+            IMAP_COLUMN: visual * MOTION_HEADS // heads + index + maps,
             "select_heads": 6 * 4 * heads,
             "concept_attention": 2 * visual + 4 * text,
             "head_similarity": visual + text + maps,
@@ -89,7 +94,7 @@ class Case:
             module = importlib.import_module(f"imap_kernels.{self.operation}.reference")
             function = compiled.setdefault("function", torch.compile(getattr(module, self.operation), dynamic=False))
             return lambda: function(**arguments)
-        function = getattr(imap_kernels, self.operation)
+        function = getattr(imap_kernels, "gram_column" if self.operation == IMAP_COLUMN else self.operation)
         return lambda: function(**arguments, backend=self.variant)
 
     def arguments(self, seed: int, *, device: str, dtype: torch.dtype) -> dict[str, object]:
@@ -111,7 +116,7 @@ class Case:
         if self.operation == "select_heads":
             scores = t.output[:, 0, 0].float()
             sums = {name: torch.zeros_like(scores) for name in ("score_sum", "chosen_sum", "weights")}
-            return {"scores": scores, "score": "chi", "top_k": min(5, self.layer.heads)} | sums
+            return {"scores": scores, "score": "chi", "top_k": min(MOTION_HEADS, self.layer.heads)} | sums
         maps = torch.zeros(2, self.keys, self.layer.tokens, device=t.output.device)
         common = {"features": t.output, "multiplicity": t.multiplicity, "normalize": "none"}
         if self.operation == "head_similarity":
@@ -119,4 +124,6 @@ class Case:
         index = imap_kernels.qk_match(t.query, t.text, frames=frames)
         if self.operation == "gram_separation":
             return common | {"surrogate_index": index, "out": maps[0]}
+        if self.operation == IMAP_COLUMN:
+            return common | {"surrogate_index": index, "head_weights": t.head_weights[1:], "out": maps[1:]}
         return common | {"surrogate_index": index, "head_weights": t.head_weights, "out": maps}

@@ -13,13 +13,14 @@ import pytest
 import torch
 
 import imap_kernels
-from benchmarks.cases import OPERATIONS, WITHOUT_KEYS, Case
+from benchmarks.cases import IMAP_COLUMN, OPERATIONS, WITHOUT_KEYS, Case
 from benchmarks.record import Table, result_path, row
 from benchmarks.shapes import LAYERS, TEXT_TOKENS, TINY, Layer, draw
 
 TARGET = LAYERS["2b-49x480x720"]
 TARGET_KEYS = 9
-SALIENCY = ("qk_match", "frame_separation", "gram_column", "concept_attention")
+SALIENCY = ("qk_match", "frame_separation", "select_heads", "gram_column", "concept_attention")
+ONE_PASS = ("qk_match", "gram_separation", "select_heads", IMAP_COLUMN, "concept_attention")
 
 
 class Plugin:
@@ -65,6 +66,7 @@ def cases(layers: Sequence[Layer], key_counts: Sequence[int], compare: bool, bac
         for operation in OPERATIONS:
             counts = key_counts[:1] if operation in WITHOUT_KEYS else key_counts
             found += [Case(operation, layer, keys, backend) for keys in counts]
+        found.append(Case(IMAP_COLUMN, layer, key_counts[0], backend))
     if compare:
         variants = ("reference", "compiled")
         found += [Case(o, layer, key_counts[0], v) for layer in layers for o in OPERATIONS for v in variants]
@@ -103,9 +105,10 @@ def rows(medians: dict[Case, float]) -> list[dict[str, object]]:
         if operation in of_target:
             ratio = bandwidth[of_target[operation]] / copy
             table.append(row(f"{operation}_bandwidth_2b", TARGET.name, ratio, "ratio"))
-    if attention in medians and set(SALIENCY) <= set(of_target):
-        ratio = sum(medians[of_target[operation]] for operation in SALIENCY) / medians[attention]
-        table.append(row("saliency_over_attention_2b", TARGET.name, ratio, "ratio"))
+    for name, operations in (("saliency", SALIENCY), ("one_pass", ONE_PASS)):
+        if attention in medians and set(operations) <= set(of_target):
+            ratio = sum(medians[of_target[operation]] for operation in operations) / medians[attention]
+            table.append(row(f"{name}_over_attention_2b", TARGET.name, ratio, "ratio"))
     return table
 
 

@@ -14,6 +14,7 @@ NAMES = {
     "traced": "traced: imap and gramcol",
     "traced_stock_attention": "traced, stock QK norm and RoPE",
     "traced_all_maps": "traced: all four maps",
+    "traced_one_pass": "traced: gramcol and head scores from one pass",
     "explain": "explain's forward",
     "authors": "published code",
 }

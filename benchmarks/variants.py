@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from diffusers import CogVideoXTransformer3DModel
@@ -19,11 +20,13 @@ from benchmarks.models import Model
 from benchmarks.shapes import TEXT_TOKENS
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.models.registry import adapter_for
+from imap_fast.tracing.running_maps import RunningMaps
 
 TRACES = {
     "traced": {},
     "traced_stock_attention": {"fast_attention": False},
     "traced_all_maps": {"maps": MAP_NAMES},
+    "traced_one_pass": {},
 }
 VARIANTS = ("stock", *TRACES, "explain", "authors")
 
@@ -79,7 +82,10 @@ class Steps:
 
     @torch.no_grad()
     def _traced(self, variant: str) -> None:
-        with imap_fast.trace(self.transformer, self.concepts, **self.trace_arguments, **TRACES[variant]):
+        with (
+            mock.patch.object(RunningMaps, "one_pass", variant == "traced_one_pass"),
+            imap_fast.trace(self.transformer, self.concepts, **self.trace_arguments, **TRACES[variant]),
+        ):
             self.transformer(**self.inputs)
 
     @torch.no_grad()
