@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 from imap_fast.render.grid import grid_frames
@@ -89,12 +88,16 @@ def _embed_file(video: VideoFile, read: Mapping[str, Any], target: Path) -> Embe
 
 
 def _count(path: Path) -> int:
+    import av
+
     with path.open("rb") as file, av.open(file) as container:
         return sum(packet.size > 0 for packet in container.demux(video=0))
 
 
 def _plays_everywhere(path: Path, count: int, height: int, width: int, fps: float) -> bool:
     """Whether a file already is what `write_timed_mp4` would write: H.264 of these frames, evenly spaced from 0 on."""
+    import av
+
     with path.open("rb") as file, av.open(file) as container:
         stream = container.streams.video[0]
         codec = stream.codec_context

@@ -1,18 +1,23 @@
-"""`VideoFile`: reads a video file as a stream of upright frames with their timestamps, and reports damage."""
+"""`VideoFile`: reads a video file as a stream of upright frames with their timestamps, and reports damage.
+
+PyAV is imported where a file is opened: whoever has arrays needs no PyAV.
+"""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
-from av.sidedata.sidedata import SideDataContainer
-from av.sidedata.sidedata import Type as SideDataType
-from av.video.reformatter import Colorspace
 
 from imap_fast.files import sha256_of
+
+if TYPE_CHECKING:
+    import av
 
 MAX_PIXELS = 2**26
 """The largest frame, in pixels: twice 8K. A damaged header that claims more would exhaust the memory."""
@@ -54,6 +59,8 @@ class VideoFile:
             raise VideoError(f"{path} is a folder; give the path of one video file in it")
         if self.path.stat().st_size == 0:
             raise VideoError(f"{path} is empty; copy or download it again")
+        import av
+
         with self._open_container() as container:
             stream = container.streams.video[0]
             rate = stream.average_rate or stream.guessed_rate
@@ -105,6 +112,8 @@ class VideoFile:
 
     def _upright(self, frame: av.VideoFrame) -> np.ndarray:
         """A frame as RGB `[H, W, 3]`, as a player shows it: turned, and mirrored if the file says so."""
+        from av.video.reformatter import Colorspace
+
         # RGB has no such colour space, but older versions of PyAV ignore that of the frame if none is requested.
         picture = frame.reformat(format="rgb24", dst_colorspace=Colorspace.ITU601).to_ndarray()
         axes = display_axes(frame)
@@ -138,6 +147,8 @@ class VideoFile:
 
     def _decoded_frames(self) -> Iterator[av.VideoFrame | None]:
         """Yield frames in display order, and None for damage."""
+        import av
+
         with self._open_container() as container:
             stream = container.streams.video[0]
             stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
@@ -179,6 +190,8 @@ class VideoFile:
 
     @contextmanager
     def _open_container(self) -> Iterator[av.container.InputContainer]:
+        import av
+
         # A file object, not a name: FFmpeg would interpret some names as patterns or protocols.
         with self.path.open("rb") as file:
             try:
@@ -205,10 +218,12 @@ def display_axes(frame: av.VideoFrame) -> tuple[tuple[int, int], tuple[int, int]
     These are rows of its display matrix (ISO/IEC 14496-12, "Matrices"), `[a b u; c d v; x y w]`. None: it does not turn
     by quarters.
     """
+    from av.sidedata.sidedata import SideDataContainer, Type
+
     # Not frame.side_data: the frame would keep it, and it the frame, until a garbage collection.
     side_data = SideDataContainer(frame)  # type: ignore[call-arg]  # the stubs of PyAV omit it
     try:
-        a, b, _, c, d, *_ = np.frombuffer(bytes(side_data[SideDataType.DISPLAYMATRIX]), np.int32).tolist()
+        a, b, _, c, d, *_ = np.frombuffer(bytes(side_data[Type.DISPLAYMATRIX]), np.int32).tolist()
     except KeyError:
         return UPRIGHT
     right, down = _direction(a, b), _direction(c, d)

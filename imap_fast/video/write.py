@@ -1,4 +1,6 @@
-"""Writes frames to an H.264 file."""
+"""Writes frames to an H.264 file. PyAV is imported there, as in `imap_fast.video.decode`."""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
@@ -6,14 +8,16 @@ from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
-from av.container import OutputContainer
-from av.video.reformatter import ColorRange, Colorspace
-from av.video.stream import VideoStream
 
 from imap_fast.files import atomic_write
+
+if TYPE_CHECKING:
+    import av
+    from av.container import OutputContainer
+    from av.video.stream import VideoStream
 
 ENCODER_OPTIONS = {"crf": "18", "preset": "veryfast", "g": "48"}
 """Options of x264: a quality without visible artefacts, speed before file size, and frequent key frames, so that
@@ -67,6 +71,9 @@ def _open_stream(
     path: str | os.PathLike, size: tuple[int, int], fps: float
 ) -> Iterator[tuple[OutputContainer, VideoStream]]:
     """Yield a container with a video stream of this height and width."""
+    import av
+    from av.video.reformatter import ColorRange, Colorspace
+
     if Path(path).suffix.lower() != ".mp4":
         raise ValueError(f"a clip is saved as .mp4, not {Path(path).name!r}")
     with (
@@ -86,6 +93,9 @@ def _open_stream(
 
 
 def _to_video_frame(frame: np.ndarray) -> av.VideoFrame:
+    import av
+    from av.video.reformatter import Colorspace
+
     odd_height, odd_width = (side % 2 for side in frame.shape[:2])
     frame = np.pad(frame, ((0, odd_height), (0, odd_width), (0, 0)), mode="edge")
     picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")

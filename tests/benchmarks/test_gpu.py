@@ -245,8 +245,8 @@ for name in ("av", "rich", "gradio", "matplotlib", "typer"):
 import benchmarks.gpu
 for module in pkgutil.iter_modules(benchmarks.gpu.__path__):
     importlib.import_module(f"benchmarks.gpu.{module.name}")
-import benchmarks.timing, imap_fast
-imap_fast.trace
+import benchmarks.timing, imap_fast, imap_fast.demo.train
+imap_fast.trace, imap_fast.explain
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment())
     assert done.returncode == 0, done.stderr
