@@ -28,12 +28,13 @@ LIMITS = {
 def resident_programs(limits: Multiprocessor, warps: int, registers: int, shared_bytes: int) -> int:
     """The number of programs of this size that a multiprocessor holds at once.
 
-    Registers are allocated to a warp in steps of 256. The system takes 1 KiB of shared memory for each program.
+    Registers are allocated to a warp in steps of 256, from one of four equal parts of the register file. The system
+    takes 1 KiB of shared memory for each program.
     """
     registers_of_warp = -(-registers * 32 // 256) * 256
     return min(
         limits.programs,
         limits.warps // warps,
-        limits.registers // registers_of_warp // warps,
+        4 * (limits.registers // 4 // registers_of_warp) // warps,
         limits.shared_bytes // (shared_bytes + 1024),
     )

@@ -111,7 +111,10 @@ class JointAttention(TappedAttention):
         output: list[Tensor] = []
         if attends:
             output = [
-                concept_attention(*rows, multiplicity=stream.multiplicity, backend=settings.backend)
+                # In autocast, norms leave queries and keys in fp32. Attention is in the dtype of the values.
+                concept_attention(
+                    *(part.to(value.dtype) for part in rows), multiplicity=stream.multiplicity, backend=settings.backend
+                )
                 for rows in zip(query, key, value, visual_key, visual_value, strict=True)
             ]
         if continues:

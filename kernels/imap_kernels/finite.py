@@ -5,10 +5,9 @@ import torch
 from imap_kernels.precision import accumulation_dtype
 
 
-def note_not_finite(not_finite: torch.Tensor | None, *tensors: torch.Tensor) -> None:
-    """Set `not_finite`, an int32 scalar, to 1 unless all values of the tensors are finite. None: nothing is noted."""
+def note_not_finite(not_finite: torch.Tensor | None, values: torch.Tensor) -> None:
+    """Set `not_finite`, an int32 scalar, to 1 unless all values are finite. None: nothing is noted."""
     if not_finite is None:
         return
     # The sum of values is finite only if each of them is, and needs no mask of their size.
-    for tensor in tensors:
-        not_finite.masked_fill_(~tensor.sum(dtype=accumulation_dtype(tensor.dtype)).isfinite(), 1)
+    not_finite.masked_fill_(~values.sum(dtype=accumulation_dtype(values.dtype)).isfinite(), 1)

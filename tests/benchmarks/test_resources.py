@@ -176,6 +176,7 @@ def test_registers_and_spills_are_those_that_cuobjdump_names():
         (90, 4, 32, 0, 16),  # 64 warps
         (90, 1, 32, 0, 32),  # 32 programs
         (90, 1, 66, 0, 28),  # 72 registers of 32 threads, of 65,536
+        (90, 2, 133, 0, 6),  # 136 registers of 32 threads: three warps in each quarter of the registers
         (90, 4, 32, 38400, 5),  # 38.5 KiB each, of 228
         (120, 4, 32, 0, 12),
         (120, 1, 32, 0, 24),

@@ -67,6 +67,13 @@ def test_notes_one_value_that_is_not_finite(backend, case, dtype, keys):
             assert noted(operation, spoiled(text, value, where), visual, backend, **arguments)
 
 
+@pytest.mark.parametrize("operation", ["qk_match", "head_similarity"])
+def test_notes_a_product_beyond_fp32(backend, operation):
+    rows = 1e25 * draw_rows(HEADS, FRAMES * PATCHES, DIM, seed=4)
+    assert rows.isfinite().all()
+    assert noted(operation, rows[:, :2], rows, backend)
+
+
 def test_a_note_stays(backend):
     """Whoever reads several layers or videos may give one note to all of them."""
     note = torch.ones((), dtype=torch.int32, device=DEVICE)

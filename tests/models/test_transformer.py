@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import cpu_offload
+from diffusers.models.normalization import CogVideoXLayerNormZero
 from torch import nn
 from torch._dynamo.testing import CompileCounter
 
@@ -188,6 +189,55 @@ def test_a_sequentially_offloaded_model_is_read(architecture: Architecture) -> N
     cpu_offload(transformer, execution_device=torch.device("cpu"))
     assert next(getattr(transformer, architecture.blocks)[0].parameters()).is_meta
     assert_close(traced(architecture, transformer, inputs).imap, expected, 1e-6)
+
+
+@pytest.mark.parametrize("norm", ["norm1", "norm2"])
+@pytest.mark.parametrize("way", ["hook", "forward", "class"])
+def test_what_changes_a_norm_of_the_prompt_changes_that_of_the_concepts(norm: str, way: str) -> None:
+    """Modulation of text is linear: in these norms, or by their weights, it becomes the double."""
+    changed, expected = (in_fp64(tiny_transformer()) for _ in range(2))
+    for block in changed.transformer_blocks:
+        double(getattr(block, norm), way)
+    for block in expected.transformer_blocks:
+        weight, bias = getattr(block, norm).linear.parameters()
+        with torch.no_grad():
+            shift, scale = slice(3 * 64, 4 * 64), slice(4 * 64, 5 * 64)
+            weight[shift.start : scale.stop] *= 2
+            bias[shift.start : scale.stop] *= 2
+            bias[scale] += 1
+    architecture = ARCHITECTURES["cogvideox"]
+    inputs = doubled(architecture.draw())
+    del inputs["image_rotary_emb"]
+    found, same = (traced(architecture, transformer, inputs) for transformer in (changed, expected))
+    for name in MAP_NAMES:
+        assert_close(getattr(found, name), getattr(same, name), 1e-6)
+
+
+def double(norm: CogVideoXLayerNormZero, way: str) -> None:
+    """Let a norm return twice its text rows."""
+
+    def doubling(rows: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        visual, text, *gates = rows
+        return visual, 2 * text, *gates
+
+    stock = norm.forward
+    if way == "hook":
+        norm.register_forward_hook(lambda module, args, output: doubling(output))
+    elif way == "forward":
+        norm.forward = lambda *args: doubling(stock(*args))
+    else:
+        own = {"forward": lambda self, *args: doubling(CogVideoXLayerNormZero.forward(self, *args))}
+        norm.__class__ = type("Doubled", (CogVideoXLayerNormZero,), own)
+
+
+def test_a_model_is_read_in_autocast(architecture: Architecture) -> None:
+    """Norms leave queries and keys in fp32 there, and attention is in bf16."""
+    transformer, inputs = architecture.transformer(), architecture.draw()
+    expected = traced(architecture, transformer, inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = traced(architecture, transformer, inputs)
+    for name in architecture.maps[2:]:
+        assert_close(getattr(found, name), getattr(expected, name), 0.1)
 
 
 @pytest.mark.slow

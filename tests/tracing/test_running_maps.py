@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.names import CONTRASTED, MAP_NAMES
 from imap_fast.tracing import running_maps as module
 from imap_fast.tracing.running_maps import RunningMaps, TextRows, most_chosen
 from imap_kernels import SCORES, frame_separation, motion_heads
@@ -167,6 +167,16 @@ def test_each_part_that_is_not_finite_is_noted(steps, part: str, value: float) -
     assert maps.first_not_finite() == (4, 2), "the first stays"
 
 
+@pytest.mark.parametrize("one_pass", [False, True])
+def test_features_that_are_not_finite_are_noted_without_baselines(
+    steps, one_pass: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "MAPS", CONTRASTED)
+    monkeypatch.setattr(RunningMaps, "one_pass", one_pass)
+    steps[1][4, 1][1][2, 5, 3] = math.inf
+    assert read(running_maps(), steps).first_not_finite() == (4, 1)
+
+
 def test_finite_values_may_have_a_sum_beyond_their_dtype() -> None:
     maps, rows = running_maps(), torch.full((HEADS, TOKENS, DIM), 200.0, dtype=torch.float16)
     text = TextRows(rows[:, :KEYS], rows[:, :KEYS], torch.ones(KEYS))
@@ -183,9 +193,11 @@ def test_a_layer_of_another_size_is_refused(steps) -> None:
         running_maps().add_layer(4, 0, query[1:], features, text, text)
 
 
-def test_every_kernel_runs_on_the_chosen_backend(steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    used = []
-    for name in ("frame_separation", "select_heads", "qk_match", "gram_column", "head_similarity"):
+@pytest.mark.parametrize("one_pass", [False, True])
+def test_every_kernel_runs_on_the_chosen_backend(steps, one_pass: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RunningMaps, "one_pass", one_pass)
+    used, scores = [], "gram_separation" if one_pass else "frame_separation"
+    for name in (scores, "select_heads", "qk_match", "gram_column", "head_similarity"):
         kernel = getattr(module, name)
         monkeypatch.setattr(
             module, name, lambda *args, kernel=kernel, **named: used.append(named["backend"]) or kernel(*args, **named)
