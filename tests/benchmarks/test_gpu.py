@@ -10,9 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import schedule
@@ -301,3 +304,7 @@ def test_what_is_carried_is_what_is_tested() -> None:
     carried = [line for line in lines if line and not line.startswith("#")]
     assert {"diffusers==0.42.1", "pytest-benchmark==5.3.1"} <= set(carried)
     assert set(carried) <= set((ROOT / "constraints.txt").read_text().splitlines())
+    names = {canonicalize_name(line.partition("==")[0]) for line in carried}
+    needed = {canonicalize_name(Requirement(each).name) for each in requires("diffusers") if "extra ==" not in each}
+    with_transformers = {"numpy", "huggingface-hub", "regex", "safetensors"}
+    assert needed - with_transformers <= names
