@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
+
+DYING = 10
+"""Seconds that a killed process may take to end. One that waits for a broken driver never does."""
 
 
 def run_until(command: Sequence[str], seconds: float, log: Path) -> int | None:
@@ -32,7 +37,19 @@ def run_until(command: Sequence[str], seconds: float, log: Path) -> int | None:
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(DYING)
+
+
+def end_with(parent: int) -> None:
+    """Kill this process and its group as soon as its parent is gone, which may have been killed, too."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.killpg(0, signal.SIGKILL)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def last_line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -29,13 +30,15 @@ def run_parts(names: Sequence[str], seconds: float, out: Path, *, authors: Path 
         summary.add([_line("authors", "left out: no --authors PATH")])
     parts = [PARTS[name] for name in names if not (name == "authors" and left_out)]
     end = time.monotonic() + seconds
-    for number, part in enumerate(parts):
-        time_limit = limit(parts[number:], end - time.monotonic())
-        summary.add([_line(part.name, "begun; the command ended before it")])
-        line = _run(part, time_limit, out, authors, dry)
-        summary.add([line])
-        print("{name}: {state}, {value:.0f} s of {limit:.0f}: {said}".format(**line), flush=True)
-    print(conclusion(summary.rows))
+    try:
+        for number, part in enumerate(parts):
+            time_limit = limit(parts[number:], end - time.monotonic())
+            summary.add([_line(part.name, "begun; the command ended before it")])
+            line = _run(part, time_limit, out, authors, dry)
+            summary.add([line])
+            print("{name}: {state}, {value:.0f} s of {limit:.0f}: {said}".format(**line), flush=True)
+    finally:
+        print(conclusion(summary.rows), flush=True)
     return int(any(line["state"] not in ("done", "left out: no --authors PATH") for line in summary.rows))
 
 
@@ -43,17 +46,21 @@ def _run(part: Part, seconds: float, out: Path, authors: Path | None, dry: bool)
     """Run one part, and return its line of the summary."""
     log = out / "logs" / f"{part.name}.log"
     began = time.monotonic()
-    code = run_until(command_of(part, seconds, out, authors, dry), seconds, log)
+    code = run_until(command_of(part, began + seconds, out, authors, dry), seconds, log)
     taken = time.monotonic() - began
     for unfinished in out.glob("*.tmp"):
         unfinished.unlink()
     state = {0: "done", None: "stopped at its time limit"}.get(code, f"failed with exit code {code}")
+    found = Table.continued(result_path(part.benchmark, out)).rows
+    if wrong := sum(row.get("right") is False for row in found):
+        state += f", {wrong} rows wrong"
     return _line(part.name, state, taken) | {"limit": seconds, "said": last_line(log.read_text(errors="replace"))}
 
 
-def command_of(part: Part, seconds: float, out: Path, authors: Path | None, dry: bool) -> list[str]:
-    """The command of the process of a part."""
-    command = [sys.executable, "-m", "benchmarks.gpu.part", part.name, "--out", str(out), "--seconds", f"{seconds:.1f}"]
+def command_of(part: Part, until: float, out: Path, authors: Path | None, dry: bool) -> list[str]:
+    """The command of the process of a part, which is killed at the time `until` of `time.monotonic`."""
+    command = [sys.executable, "-m", "benchmarks.gpu.part", part.name, "--out", str(out)]
+    command += ["--until", f"{until:.1f}", "--parent", str(os.getpid())]
     command += ["--authors", str(authors)] if authors is not None else []
     return [*command, "--dry-run"] if dry else command
 

@@ -10,8 +10,8 @@ import time
 from benchmarks.gpu.run import Add, Run
 from benchmarks.record import row
 
-ENDING = 15
-"""Seconds that the start and the last export may take."""
+ENDING = 30
+"""Seconds that the start, the end of the validation and the last export may take."""
 LEAST = 1
 """Seconds that are always tried."""
 TINY = ("--scenes", "2", "--vae-batch", "1", "--still-batch", "1", "--clip-batch", "1")

@@ -10,14 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import schedule
 from benchmarks.gpu.parts import PARTS, Part, limit
-from benchmarks.record import result_path
+from benchmarks.record import Table, result_path, row
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ("machine", "correctness", "kernels", "pipeline", "profile")
@@ -163,6 +166,17 @@ def is_running(pid: int) -> bool:
     return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+def test_what_is_wrong_is_told_even_where_time_ran_out(
+    tmp_path: Path, parts_that_fail: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(schedule, "limit", lambda *_: 0.1)
+    wrong = [row(f"{number}", "check", None, "relative error") | {"right": number > 2} for number in range(5)]
+    Table(result_path("hangs", tmp_path)).add(wrong)
+    assert schedule.run_parts(["hangs"], 600, tmp_path, authors=None, dry=True) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "done: nothing; not done: hangs (stopped at its time limit, 3 rows wrong)"
+
+
 def test_what_is_left_out_is_no_failure(tmp_path: Path, parts_that_fail: None) -> None:
     assert schedule.run_parts(["authors", "works"], 600, tmp_path, authors=None, dry=True) == 0
     assert schedule.run_parts(["works"], 600, tmp_path, authors=None, dry=True) == 0
@@ -176,15 +190,48 @@ def test_the_end_of_the_command_ends_its_part_and_the_summary_says_so(tmp_path: 
         f"__main__.main(['--only', 'steps,training', '--out', {str(tmp_path)!r}, '--dry-run'])"
     )
     log = tmp_path / "logs" / "steps.log"
-    with subprocess.Popen([sys.executable, "-c", script], env=environment()) as process:
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         while not (log.exists() and log.read_text()):
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGTERM)
+        last = process.stdout.read().splitlines()[-1]
+    assert last == "done: nothing; not done: steps (begun; the command ended before it), training (not begun)"
     assert process.returncode == 1
     assert not is_running(int(log.read_text()))
     states = {line["name"]: line["state"] for line in read(tmp_path, "summary")}
     assert states == {"steps": "begun; the command ended before it", "training": "not begun"}
+
+
+@pytest.mark.slow
+def test_a_part_ends_with_the_command_that_is_killed(tmp_path: Path) -> None:
+    part = f"""
+import os, subprocess
+from benchmarks.gpu.processes import end_with
+end_with(os.getppid())
+{SCRIPTS["hangs"]}
+"""
+    log = tmp_path / "log"
+    script = (
+        "import pathlib, sys; from benchmarks.gpu.processes import run_until; "
+        f"run_until([sys.executable, '-c', {part!r}], 600, pathlib.Path({str(log)!r}))"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], env=environment()) as process:
+        while not (log.exists() and log.read_text().endswith("\n")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    child, until = int(log.read_text()), time.monotonic() + 60
+    while is_running(child):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_part_knows_when_it_will_be_killed(tmp_path: Path) -> None:
+    command = schedule.command_of(PARTS["training"], 123.4, tmp_path, None, dry=False)
+    options = dict(zip(command[4::2], command[5::2], strict=True))
+    assert options == {"--out": str(tmp_path), "--until": "123.4", "--parent": str(os.getpid())}
 
 
 @pytest.mark.slow
@@ -257,3 +304,7 @@ def test_what_is_carried_is_what_is_tested() -> None:
     carried = [line for line in lines if line and not line.startswith("#")]
     assert {"diffusers==0.42.1", "pytest-benchmark==5.3.1"} <= set(carried)
     assert set(carried) <= set((ROOT / "constraints.txt").read_text().splitlines())
+    names = {canonicalize_name(line.partition("==")[0]) for line in carried}
+    needed = {canonicalize_name(Requirement(each).name) for each in requires("diffusers") if "extra ==" not in each}
+    with_transformers = {"numpy", "huggingface-hub", "regex", "safetensors"}
+    assert needed - with_transformers <= names

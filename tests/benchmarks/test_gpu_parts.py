@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import torch
 
 import imap_kernels
 from benchmarks.cases import OPERATIONS
-from benchmarks.gpu import check_operation, correctness, kernels, launch_once, suite, training
+from benchmarks.gpu import authors, check_operation, correctness, kernels, launch_once, steps, suite, training
 from benchmarks.gpu.checks import LIMITS, TINY_SIZES, Check, checks_of
 from benchmarks.gpu.correctness import Job
 from benchmarks.gpu.run import Run
@@ -154,7 +155,8 @@ def test_a_gpu_gets_a_process_for_each_operation_and_full_sizes(tmp_path: Path) 
             " ".join(job.command[3:])
             == f"{job.name.removesuffix('_error')} --device cuda --backend triton --sizes full"
         )
-    assert jobs[-1].command[:5] == ("compute-sanitizer", "--tool", "memcheck", "--error-exitcode", "86")
+    checked = ("env", "PYTORCH_NO_CUDA_MEMORY_CACHING=1", "compute-sanitizer", "--tool", "memcheck")
+    assert jobs[-1].command[:7] == (*checked, "--error-exitcode", "86")
 
 
 def test_tests_that_fail_and_files_that_cannot_be_imported_are_named(capsys: pytest.CaptureFixture) -> None:
@@ -210,3 +212,30 @@ def test_training_gets_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch, tm
     options = dict(zip(commands[0][3::2], commands[0][4::2], strict=True))
     assert options.keys() == {"--minutes", "--model", "--work"}
     assert (options["--minutes"], options["--model"]) == ("4.00", str(tmp_path / "model"))
+
+
+def test_a_model_that_cannot_be_measured_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def model_rows(name: str, variants: tuple[str, ...], *_: object, **__: object) -> Iterator[list[dict[str, object]]]:
+        yield [row(f"{variant}_first_step_{name}", name, float(len(variants)), "s") for variant in variants]
+        if name == "5b":
+            raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(steps, "model_rows", model_rows)
+    table = Table(tmp_path / "pipeline.json")
+    with pytest.raises(SystemExit, match=r"5b \(stock, traced, explain\): OutOfMemoryError; 5b \(stock, traced, "):
+        steps.measure(run(tmp_path, dry=False), table.add)
+    values = {found["name"]: found["value"] for found in table.rows}
+    assert len(values) == 3 * len({*steps.TARGETS, *steps.OTHERS})
+    assert values["stock_first_step_1.5-5b"] == len(steps.TARGETS), "a later one is no first step"
+
+
+def test_only_the_published_code_is_measured_beside_ours_once_more(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = ("stock_seconds_2b", "step_ratio_2b", "authors_seconds_2b", "authors_over_ours_2b")
+    monkeypatch.setattr(authors, "model_rows", lambda *_, **__: [[row(name, "2b", 1.0, "s") for name in names]])
+    found: list[dict[str, object]] = []
+    authors.measure(run(tmp_path), found.extend)
+    assert [each["name"] for each in found] == ["authors_seconds_2b", "authors_over_ours_2b"]
