@@ -36,7 +36,7 @@ DESCRIPTIONS = {
     r"copy_rate$": "copy in the memory of the device",
     r"matmul_rate$": "product of two matrices",
     r"(\w+)_error_largest$": r"largest error of `\1` against fp64",
-    r"(stock|traced)_first_step_(2b|5b|1_5_5b)$": r"first \1 step, with compilation and tuning",
+    r"(stock|traced)_first_step_(2b|5b|1_5_5b)$": r"first \1 step, with what is done only once",
     r"device_operations_per_layer$": "device operations that a layer adds by being read",
     r"training_seconds$": "training of the demo model",
     r"extra_memory_2b": "memory that a layer's saliency allocates",
