@@ -111,6 +111,12 @@ def test_given_heads_are_taken_instead_of_the_best(steps) -> None:
     assert not torch.equal(maps.means()["imap"], read(running_maps(), steps).means()["imap"])
 
 
+def test_given_heads_are_known_whatever_the_default_device_is() -> None:
+    with torch.device("meta"):
+        maps = running_maps(given_heads=((4, 0), (1, 2)))
+    assert maps.given_heads.tolist() == [[4, 0], [1, 2]]
+
+
 def test_what_is_kept_is_on_the_device_in_its_own_dtype() -> None:
     with default_dtype(torch.float64):
         maps = running_maps(given_heads=((4, 0), (1, 2)), device=torch.device("meta"))
