@@ -85,7 +85,7 @@ def _accumulate(
 @tuned(
     [
         # Indices are loaded before their rows, so one tile takes two pipeline stages.
-        triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=8),
+        triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=6),
         triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=8),
         triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=4),
     ],
