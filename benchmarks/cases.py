@@ -14,6 +14,7 @@ OPERATIONS = (
     "frame_separation",
     "gram_column",
     "gram_separation",
+    "soft_surrogates",
     "select_heads",
     "concept_attention",
     "head_similarity",
@@ -62,6 +63,7 @@ class Case:
         return {
             "qk_match": visual + text + index,
             "frame_separation": visual + 4 * heads,
+            "soft_surrogates": 2 * visual + 2 * text + 4 * heads,
             "gram_column": visual + index + 2 * maps,
             "gram_separation": visual + index + maps + 4 * heads,
             IMAP_COLUMN: visual * MOTION_HEADS // heads + index + maps,
@@ -107,6 +109,8 @@ class Case:
         frames = self.layer.frames
         if self.operation == "qk_match":
             return {"query": t.query, "key": t.text, "frames": frames}
+        if self.operation == "soft_surrogates":
+            return {"query": t.query, "key": t.text, "features": t.output, "frames": frames}
         if self.operation == "frame_separation":
             return {"features": t.output, "frames": frames, "score": "chi"}
         if self.operation == "concept_attention":
@@ -125,5 +129,5 @@ class Case:
         if self.operation == "gram_separation":
             return common | {"surrogate_index": index, "out": maps[0]}
         if self.operation == IMAP_COLUMN:
-            return common | {"surrogate_index": index, "head_weights": t.head_weights[1:], "out": maps[1:]}
-        return common | {"surrogate_index": index, "head_weights": t.head_weights, "out": maps}
+            return common | {"surrogates": index, "head_weights": t.head_weights[1:], "out": maps[1:]}
+        return common | {"surrogates": index, "head_weights": t.head_weights, "out": maps}

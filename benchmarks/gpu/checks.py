@@ -23,6 +23,7 @@ LIMITS: dict[str, float | dict[torch.dtype, float]] = {
     "frame_separation": 1e-5,
     "gram_column": 2e-5,
     "gram_separation": 2e-5,
+    "soft_surrogates": ROUNDING,
     "select_heads": 1e-6,
     "concept_attention": ROUNDING,
     "head_similarity": 1e-5,
@@ -39,6 +40,7 @@ OPTIONS = {
         {"score": "fisher", "normalize": "softmax"},
         {"score": "dbi", "normalize": "none"},
     ],
+    "soft_surrogates": [{"over": "clip", "score": "chi"}, {"over": "frame", "score": "dbi"}],
     "select_heads": [{"score": "chi"}, {"score": "dbi"}],
     "head_similarity": NORMALIZATIONS,
 }

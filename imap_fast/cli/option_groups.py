@@ -38,6 +38,7 @@ class TraceOptions:
     match: options.Match = "concepts"
     layers: options.Layers = None
     steps: options.Steps = None
+    surrogates: options.Surrogates = "argmax"
     head_score: options.HeadScore = "chi"
     top_k: options.TopK = None
     normalize: options.Normalize = "none"

@@ -84,6 +84,10 @@ Layers = Annotated[
     _option(READING, "Transformer layers, such as 4,6,10-23. Default: the published ones.", metavar="LIST"),
 ]
 Steps = Annotated[str | None, _option(READING, "Denoising steps, counted from 0, such as 30 or 20-29.", metavar="LIST")]
+Surrogates = Annotated[
+    str,
+    _one_of(CHOICES["surrogates"], READING, "What represents a concept: its best patch, or a soft mean of patches."),
+]
 HeadScore = Annotated[str, _one_of(CHOICES["head_score"], READING, "The score that chooses motion heads.")]
 TopK = Annotated[int | None, number(READING, "Motion heads in each layer. Default: 5.")]
 Maps = Annotated[str, _option(READING, f"The maps to make, from {', '.join(MAP_NAMES)}.", metavar="LIST")]

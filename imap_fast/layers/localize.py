@@ -13,7 +13,7 @@ from torch import Tensor
 from imap_fast.metrics.ranking import auc
 from imap_fast.models.text_rows import TextRows
 from imap_fast.tracing.tracer import Tracer
-from imap_kernels import frame_separation, gram_column, motion_heads, qk_match
+from imap_kernels import frame_separation, gram_column, motion_heads, qk_match, soft_surrogates
 
 
 class SingleLayerTracer(Tracer):
@@ -61,7 +61,12 @@ class SingleLayerTracer(Tracer):
         scores = frame_separation(features, frames=frames, score=settings.head_score, backend=settings.backend)
         chosen = motion_heads(scores, score=settings.head_score, top_k=settings.top_k)
         share = torch.zeros_like(scores).index_fill_(0, chosen, 1 / settings.top_k)
-        surrogates = qk_match(query, text.key, frames=frames, backend=settings.backend)
+        if settings.surrogates == "argmax":
+            surrogates = qk_match(query, text.key, frames=frames, backend=settings.backend)
+        else:
+            surrogates, _ = soft_surrogates(
+                query, text.key, features, frames=frames, over=settings.surrogates, backend=settings.backend
+            )
         head_auc = []
         imap, gramcol = torch.zeros_like(self.running_maps.contrast_sum[0])
         for head in range(len(features)):

@@ -2,6 +2,7 @@
 
 CHOICES = {
     "match": ("concepts", "prompt"),
+    "surrogates": ("argmax", "frame", "clip"),
     "head_score": ("chi", "fisher", "dbi", "silhouette"),
     "normalize": ("none", "softmax"),
     "pooling": ("first", "mean"),

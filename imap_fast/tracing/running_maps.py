@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from imap_kernels import (
     motion_heads,
     qk_match,
     select_heads,
+    soft_surrogates,
 )
 
 ALL_FINITE = 2**62
@@ -33,6 +34,7 @@ class RunningMaps:
         videos: V, the number of videos read.
         grid: `(F, H, W)`, latent frames and patches.
         layers: the L layers to read.
+        surrogates: as in `imap_fast.trace`.
         heads: A, heads in a layer.
         head_score: as in `imap_fast.trace`, like `top_k`, `normalize` and `backend`.
         top_k: motion heads in a layer.
@@ -42,8 +44,9 @@ class RunningMaps:
         device: of the sums.
 
     Attributes:
-        one_pass: whether `gramcol` and the head scores come from one pass over o, and `imap` from another one over the
-            motion heads alone. That reads fewer bytes, but its speed on a GPU is not yet measured.
+        one_pass: whether, with `surrogates="argmax"`, `gramcol` and the head scores come from one pass over o, and
+            `imap` from another one over the motion heads alone. That reads fewer bytes, but its speed on a GPU is not
+            yet measured.
     """
 
     one_pass: ClassVar[bool] = False
@@ -57,6 +60,7 @@ class RunningMaps:
         videos: int,
         grid: tuple[int, int, int],
         layers: tuple[int, ...],
+        surrogates: str,
         heads: int,
         head_score: str,
         top_k: int,
@@ -66,6 +70,7 @@ class RunningMaps:
         device: torch.device,
     ) -> None:
         self.grid, self.layers, self.videos = grid, layers, videos
+        self.surrogates = surrogates
         self.head_score, self.top_k = head_score, top_k
         self.given_heads = None if given_heads is None else on_device(given_heads, device)
         self.normalize, self.backend = normalize, backend
@@ -110,26 +115,8 @@ class RunningMaps:
         for part in (query, features):
             if part.shape[:2] != size:
                 raise RuntimeError(f"block {layer} has heads and tokens {list(part.shape[:2])}, not {list(size)}")
-        frames, note = self.grid[0], self._not_finite[position]
-        index = None
-        if self.contrasted:
-            index = qk_match(query, text.key, frames=frames, not_finite=note, backend=self.backend)
-        in_one_pass = self.one_pass and self.contrasted == CONTRASTED
-        if index is not None and in_one_pass:
-            scores = gram_separation(
-                features,
-                index,
-                multiplicity=text.multiplicity,
-                out=self.contrast_sum[video, CONTRASTED.index("gramcol")],
-                score=self.head_score,
-                normalize=self.normalize,
-                not_finite=note,
-                backend=self.backend,
-            )
-        else:
-            scores = frame_separation(
-                features, frames=frames, score=self.head_score, not_finite=note, backend=self.backend
-            )
+        note = self._not_finite[position]
+        surrogates, scores = self._match(video, query, features, text, note)
         select_heads(
             scores,
             score=self.head_score,
@@ -140,11 +127,11 @@ class RunningMaps:
             given=None if self.given_heads is None else self.given_heads[position],
             backend=self.backend,
         )
-        if index is not None:
-            first, count = CONTRASTED.index(self.contrasted[0]), 1 if in_one_pass else len(self.contrasted)
+        if surrogates is not None:
+            first, count = CONTRASTED.index(self.contrasted[0]), 1 if self.in_one_pass else len(self.contrasted)
             gram_column(
                 features,
-                index,
+                surrogates,
                 multiplicity=text.multiplicity,
                 head_weights=self.head_weights[first : first + count],
                 out=self.contrast_sum[video, :count],
@@ -152,6 +139,32 @@ class RunningMaps:
                 backend=self.backend,
             )
         self._add_baselines(video, query, features, concepts, note)
+
+    @property
+    def in_one_pass(self) -> bool:
+        """Whether the settings allow `one_pass`."""
+        return self.one_pass and self.contrasted == CONTRASTED and self.surrogates == "argmax"
+
+    def _match(
+        self, video: int, query: Tensor, features: Tensor, text: TextRows, note: Tensor
+    ) -> tuple[Tensor | None, Tensor]:
+        """The surrogates of the text keys, None if no map needs them, and the separation scores of the heads.
+
+        In one pass, it also adds `gramcol` to the sums. `note` receives whether what is read is finite.
+        """
+        frames = self.grid[0]
+        common: dict[str, Any] = {"score": self.head_score, "not_finite": note, "backend": self.backend}
+        if not self.contrasted:
+            return None, frame_separation(features, frames=frames, **common)
+        if self.surrogates != "argmax":
+            return soft_surrogates(query, text.key, features, frames=frames, over=self.surrogates, **common)
+        index = qk_match(query, text.key, frames=frames, not_finite=note, backend=self.backend)
+        if not self.in_one_pass:
+            return index, frame_separation(features, frames=frames, **common)
+        gramcol = self.contrast_sum[video, CONTRASTED.index("gramcol")]
+        return index, gram_separation(
+            features, index, multiplicity=text.multiplicity, out=gramcol, normalize=self.normalize, **common
+        )
 
     def _add_baselines(self, video: int, query: Tensor, features: Tensor, concepts: TextRows, note: Tensor) -> None:
         """Add the baselines of one layer of one video to the sums. `note` receives whether they are finite."""

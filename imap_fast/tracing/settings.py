@@ -26,6 +26,7 @@ class Settings(TapSettings):
     """The settings of a trace, complete and valid; `imap_fast.trace` describes them.
 
     Attributes:
+        surrogates: what represents a text key among the visual tokens.
         head_score: the separation score.
         top_k: motion heads in each layer.
         motion_heads: the motion heads of each layer, in place of those that `head_score` chooses.
@@ -35,6 +36,7 @@ class Settings(TapSettings):
         runs: which runs of the pipeline the maps are of.
     """
 
+    surrogates: str
     head_score: str
     top_k: int
     motion_heads: tuple[tuple[int, ...], ...] | None
@@ -56,6 +58,7 @@ class Settings(TapSettings):
         fast_attention: bool | None,
         attention_backend: str | None,
         match: str,
+        surrogates: str,
         head_score: str,
         normalize: str,
         pooling: str,
@@ -67,7 +70,7 @@ class Settings(TapSettings):
         Raises:
             ValueError: an unknown or impossible value. The error names it and the possible ones.
         """
-        choices = {"match": match, "head_score": head_score, "normalize": normalize}
+        choices = {"match": match, "surrogates": surrogates, "head_score": head_score, "normalize": normalize}
         for name, value in {**choices, "pooling": pooling, "runs": runs, "backend": backend}.items():
             if value not in CHOICES[name]:
                 raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(CHOICES[name])}")
@@ -113,6 +116,7 @@ class Settings(TapSettings):
             backend=backend,
             fast_attention=fast_attention,
             attention_backend=attention_backend,
+            surrogates=surrogates,
             head_score=head_score,
             top_k=int(top_k),
             motion_heads=heads,

@@ -18,6 +18,7 @@ def trace(
     concepts: Sequence[str] | Tensor | None,
     *,
     match: str = "concepts",
+    surrogates: str = "argmax",
     layers: Iterable[int] | None = None,
     head_score: str = "chi",
     top_k: int = 5,
@@ -55,6 +56,9 @@ def trace(
             With `match="prompt"`: words of the prompt, or None for every text token. A tensor then gives the concepts
             of the two baselines, while `imap` and `gramcol` follow every text token.
         match: whose text keys are matched: `"concepts"`, a stream of their own, or `"prompt"`, those of the prompt.
+        surrogates: what represents a concept among the visual tokens, for `imap` and `gramcol`: `"argmax"`, the patch
+            of each frame that matches it best, as published; or the mean of all patches of each `"frame"`, or of the
+            `"clip"`, weighted by how well they match (docs/method.md, "Soft surrogates").
         layers: the transformer blocks to read. None: the published ones of a known checkpoint, or the middle half.
         head_score: the separation score that chooses motion heads: `"chi"`, `"fisher"`, `"dbi"` or `"silhouette"`.
         top_k: the number of motion heads in a layer, over which `imap` is the mean. Published: 5; 3 for Wan 2.1 1.3B.
@@ -101,6 +105,7 @@ def trace(
         top_k=top_k,
         motion_heads=motion_heads,
         match=match,
+        surrogates=surrogates,
         head_score=head_score,
         normalize=normalize,
         pooling=pooling,

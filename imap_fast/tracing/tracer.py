@@ -331,6 +331,7 @@ class Tracer:
             videos=videos,
             grid=forward.grid,
             layers=settings.layers,
+            surrogates=settings.surrogates,
             heads=self.adapter.num_heads,
             head_score=settings.head_score,
             top_k=settings.top_k,

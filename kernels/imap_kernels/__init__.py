@@ -14,9 +14,11 @@ from imap_kernels.motion_heads import motion_heads
 from imap_kernels.qk_match import qk_match
 from imap_kernels.qk_norm_rope import qk_norm_rope
 from imap_kernels.select_heads import select_heads
+from imap_kernels.soft_surrogates import SEGMENTS, soft_surrogates
 
 __all__ = [
     "SCORES",
+    "SEGMENTS",
     "concept_attention",
     "frame_separation",
     "gram_column",
@@ -26,4 +28,5 @@ __all__ = [
     "qk_match",
     "qk_norm_rope",
     "select_heads",
+    "soft_surrogates",
 ]

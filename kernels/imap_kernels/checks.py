@@ -45,7 +45,26 @@ def check_frames(name: str, features: torch.Tensor, frames: int) -> int:
     return tokens // frames
 
 
-def check_surrogates(surrogate_index: torch.Tensor, features: torch.Tensor) -> torch.Size:
+def check_surrogates(surrogates: torch.Tensor, features: torch.Tensor) -> tuple[int, int]:
+    """Check that surrogates are indices, or tokens `[heads, keys, frames, head dim]` that fit the `features`.
+
+    Returns:
+        The numbers of text keys and frames.
+    """
+    if surrogates.dim() != 4:
+        return check_surrogate_index(surrogates, features)
+    heads, _, dim = features.shape
+    if surrogates.dtype != features.dtype:
+        raise TypeError(f"surrogates are {surrogates.dtype} but features {features.dtype}; cast them to one dtype")
+    if (surrogates.shape[0], surrogates.shape[3]) != (heads, dim) or 0 in surrogates.shape:
+        raise ValueError(
+            f"surrogates have shape {list(surrogates.shape)}; expected [{heads} heads, keys, frames, {dim}]"
+        )
+    check_device("surrogates", surrogates, "features", features)
+    return surrogates.shape[1], surrogates.shape[2]
+
+
+def check_surrogate_index(surrogate_index: torch.Tensor, features: torch.Tensor) -> tuple[int, int]:
     """Check that `surrogate_index` is int64 `[heads, keys, frames]` with the heads and the device of `features`.
 
     Returns:
@@ -59,7 +78,7 @@ def check_surrogates(surrogate_index: torch.Tensor, features: torch.Tensor) -> t
             f"surrogate_index has shape {list(surrogate_index.shape)}; expected [{heads} heads, keys, frames]"
         )
     check_device("surrogate_index", surrogate_index, "features", features)
-    return surrogate_index.shape[1:]
+    return surrogate_index.shape[1], surrogate_index.shape[2]
 
 
 def check_float32(name: str, tensor: torch.Tensor, shape: tuple[int | None, ...], reference: torch.Tensor) -> None:

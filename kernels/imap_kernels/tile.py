@@ -3,6 +3,12 @@
 import triton
 import triton.language as tl
 
+LOG2_E = 1.4426950408889634
+"""Scores times this have the weights `2 ** score` in a softmax."""
+
+LEAST = tl.constexpr(-1e30)
+"""Where the peak of an online softmax begins."""
+
 
 @triton.jit
 def load_rows(pointer, rows, valid, row_stride, dim_stride, DIM: tl.constexpr, BLOCK_D: tl.constexpr):
@@ -16,6 +22,28 @@ def load_rows(pointer, rows, valid, row_stride, dim_stride, DIM: tl.constexpr, B
 def inner_products(rows, columns):
     """Compute `rows [R, d] · columns [C, d]ᵀ` in fp32. fp32 inputs are not rounded to TF32."""
     return tl.dot(rows, tl.trans(columns), input_precision="ieee")
+
+
+@triton.jit
+def add_to_softmax(output, total, peak, score, value):
+    """Add a tile of values to an online softmax in base 2: `output` and `total` have weights `2 ** (score - peak)`.
+
+    Weights are rounded to the dtype of the values before they are summed, so that `output / total` stays a mean.
+
+    Args:
+        output: fp32 `[queries, BLOCK_D]`, the weighted sum of values so far.
+        total: fp32 `[queries]`, the sum of weights.
+        peak: fp32 `[queries]`, the largest score. It begins finite, but less than any score: −inf would give NaN in a
+            tile without weight.
+        score: fp32 `[queries, keys]`. −inf has no weight.
+        value: `[keys, BLOCK_D]`.
+    """
+    highest = tl.maximum(peak, tl.max(score, axis=1))
+    shrink = tl.exp2(peak - highest)
+    weight = tl.exp2(score - highest[:, None]).to(value.dtype)
+    total = total * shrink + tl.sum(weight.to(tl.float32), axis=1)
+    added = tl.dot(weight, value, input_precision="ieee")
+    return output * shrink[:, None] + added, total, highest
 
 
 @triton.jit

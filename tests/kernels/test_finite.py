@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imap_kernels import SCORES, frame_separation, gram_separation, head_similarity, qk_match
+from imap_kernels import SCORES, SEGMENTS, frame_separation, gram_separation, head_similarity, qk_match, soft_surrogates
 from tests.device import DEVICE
 from tests.kernels.draw import draw_multiplicity, draw_rows
 
@@ -20,6 +20,9 @@ def noted(operation: str, text: Tensor, visual: Tensor, backend: str, **argument
     named = {"not_finite": notes[1], "backend": backend, **arguments}
     if operation == "qk_match":
         qk_match(visual, text, frames=FRAMES, **named)
+    elif operation == "soft_surrogates":
+        queries, features = (visual, visual.sign()) if named.pop("query") else (visual.sign(), visual)
+        soft_surrogates(queries, text, features, frames=FRAMES, scale=0.1, **named)
     elif operation == "frame_separation":
         frame_separation(visual, **{"frames": FRAMES, **named})
     else:
@@ -47,6 +50,9 @@ CASES = {
     "frame_separation-one-frame": ("frame_separation", {"frames": 1}),
     "frame_separation-one-patch": ("frame_separation", {"frames": FRAMES * PATCHES}),
     "gram_separation": ("gram_separation", {}),
+    **{f"soft_surrogates-query-{over}": ("soft_surrogates", {"over": over, "query": True}) for over in SEGMENTS},
+    "soft_surrogates-features": ("soft_surrogates", {"query": False}),
+    "soft_surrogates-features-silhouette": ("soft_surrogates", {"query": False, "score": "silhouette"}),
     "head_similarity": ("head_similarity", {}),
     "head_similarity-softmax": ("head_similarity", {"normalize": "softmax"}),
 }
@@ -63,7 +69,7 @@ def test_notes_one_value_that_is_not_finite(backend, case, dtype, keys):
     assert not noted(operation, text, visual, backend, **arguments)
     for value, where in ((math.nan, 0.0), (math.inf, 1.0), (-math.inf, 0.4), (math.nan, 0.7)):
         assert noted(operation, text, spoiled(visual, value, where), backend, **arguments)
-        if operation in ("qk_match", "head_similarity"):
+        if operation in ("qk_match", "head_similarity", "soft_surrogates"):
             assert noted(operation, spoiled(text, value, where), visual, backend, **arguments)
 
 

@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from imap_kernels import SCORES, concept_attention, frame_separation, gram_column, head_similarity, qk_match
+from imap_kernels import (
+    SCORES,
+    concept_attention,
+    frame_separation,
+    gram_column,
+    head_similarity,
+    qk_match,
+    soft_surrogates,
+)
 from imap_kernels import qk_norm_rope as norm_rope
 from imap_kernels.backend import resolve
 from tests.assertions import assert_close
@@ -13,6 +21,7 @@ from tests.kernels import test_frame_separation as separation
 from tests.kernels import test_gram_column as gram
 from tests.kernels import test_head_similarity as similarity
 from tests.kernels import test_qk_norm_rope as rope
+from tests.kernels import test_soft_surrogates as soft
 from tests.kernels.draw import draw_multiplicity, draw_rows
 
 FP64 = torch.float64
@@ -61,6 +70,14 @@ def test_attention():
     output = concept_attention(*case, multiplicity=multiplicity)
     assert output.dtype == FP64
     assert_close(output, attention.brute_force(*case, multiplicity), ROUNDING)
+
+
+@pytest.mark.parametrize("over", ["frame", "clip"])
+def test_soft_surrogates_that_are_equal_in_fp32(over):
+    query, features, key = (draw_rows(2, rows, 64, seed=rows, dtype=FP64) for rows in (34, 34, 4))
+    key = key.mean(1, keepdim=True) + 1e-9 * key
+    found, _ = soft_surrogates(query, key, features, frames=2, scale=0.4, over=over)
+    assert_close(found, soft.brute_force(query, key, features, 2, 0.4, over), 1e-5)
 
 
 def test_norm_and_rope():

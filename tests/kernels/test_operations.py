@@ -15,6 +15,7 @@ from imap_kernels import (
     head_similarity,
     qk_match,
     select_heads,
+    soft_surrogates,
 )
 from tests.assertions import assert_close
 from tests.device import DEVICE
@@ -34,9 +35,11 @@ def layer(query, features, concept, maps, baseline, backend):
     running = {"score_sum": sums[0], "chosen_sum": sums[1], "weights": weights[1]}
     select_heads(scores, score="chi", top_k=2, **running, backend=backend)
     gram_column(features, index, multiplicity=multiplicity, head_weights=weights, out=maps, backend=backend)
+    soft, scores = soft_surrogates(query, concept, features, frames=3, scale=0.7, over="frame", backend=backend)
+    gram_column(features, soft, multiplicity=multiplicity, head_weights=weights, out=maps, backend=backend)
     similarity = {"multiplicity": multiplicity, "out": baseline, "scale": 1.0, "not_finite": not_finite[2]}
     head_similarity(rows, features, **similarity, backend=backend)
-    return torch.cat([*sums, weights[1], not_finite])
+    return torch.cat([*sums, weights[1], not_finite, scores])
 
 
 def draw_layer():
@@ -69,6 +72,7 @@ def test_no_graph_break_under_compile(backend):
         "qk_match",
         "qk_norm_rope",
         "select_heads",
+        "soft_surrogates",
     ],
 )
 def test_is_registered_as_it_behaves(name):
@@ -100,6 +104,7 @@ def test_is_registered_as_it_behaves(name):
         "head_similarity": (concept, features, multiplicity, baseline, 1.0, "none", not_finite),
         "qk_match": (query, concept, 3, not_finite),
         "qk_norm_rope": (*projected, *[vector] * 4, 1e-6, angles.cos(), angles.sin(), 3),
+        "soft_surrogates": (query, concept, features, 3, 0.7, "clip", "chi", not_finite),
         "select_heads": (sums[0], "chi", 2, *sums[1:], None),
     }[name]
     results = torch.library.opcheck(getattr(torch.ops.imap_kernels, name).default, (*arguments, "reference"))
@@ -134,9 +139,11 @@ def test_references_work_on_the_device_of_their_inputs(dtype):
         scores = [reference("frame_separation")(features, 3, score, not_finite) for score in SCORES]
         maps, baseline = weights.new_zeros(2, 4, 33), weights.new_zeros(4, 33)
         reference("gram_column")(features, index, multiplicity, weights, maps, "softmax")
+        soft, _ = reference("soft_surrogates")(query, concept, features, 3, 0.7, "frame", "chi", not_finite)
+        reference("gram_column")(features, soft, multiplicity, weights, maps, "none")
         reference("head_similarity")(concept, features, multiplicity, baseline, 1.0, "softmax", not_finite)
         reference("select_heads")(scores[0], "chi", 2, *sums, None)
-        return [*sums, index, rows, *scores, maps, baseline]
+        return [*sums, index, soft, rows, *scores, maps, baseline]
 
     expected = results()
     with torch.device("meta"):

@@ -23,7 +23,10 @@ CPU = torch.device("cpu")
 
 
 def running_maps(
-    score: str = "chi", given_heads: tuple[tuple[int, ...], ...] | None = None, device: torch.device = CPU
+    score: str = "chi",
+    given_heads: tuple[tuple[int, ...], ...] | None = None,
+    device: torch.device = CPU,
+    surrogates: str = "argmax",
 ) -> RunningMaps:
     return RunningMaps(
         maps=MAPS,
@@ -32,6 +35,7 @@ def running_maps(
         videos=VIDEOS,
         grid=GRID,
         layers=LAYERS,
+        surrogates=surrogates,
         heads=HEADS,
         head_score=score,
         top_k=TOP_K,

@@ -5,14 +5,13 @@ import triton
 import triton.language as tl
 
 from imap_kernels.heads import empty_rows
-from imap_kernels.tile import inner_products, load_rows
+from imap_kernels.tile import LEAST, LOG2_E, add_to_softmax, inner_products, load_rows
 from imap_kernels.tuning import block, computable, tuned
 
 # The visual tokens are split into parts until this number of programs fills a GPU, or until parts would be too small.
 PROGRAMS = 384
 SMALLEST_PART = 256
 QUERY_TILE = 64
-LOG2_E = 1.4426950408889634
 
 
 def concept_attention(
@@ -75,18 +74,6 @@ def concept_attention(
     return output
 
 
-@triton.jit
-def _attend(output, total, peak, query, key, value, bias, scale):
-    """Add keys and values to an online softmax in base 2. `output` and `total` have weights `2 ** (score - peak)`."""
-    score = inner_products(query, key) * scale + bias[None, :]
-    highest = tl.maximum(peak, tl.max(score, axis=1))
-    shrink = tl.exp2(peak - highest)
-    weight = tl.exp2(score - highest[:, None])
-    total = total * shrink + tl.sum(weight, axis=1)
-    added = tl.dot(weight.to(value.dtype), value, input_precision="ieee")
-    return output * shrink[:, None] + added, total, highest
-
-
 @tuned(
     [
         triton.Config({"BLOCK_N": 64}, num_warps=4, num_stages=3),
@@ -140,8 +127,7 @@ def _part_attention(
     queries = load_rows(query + head * query_head, row, row < keys, query_row, query_dim, DIM, BLOCK_D)
     output = tl.zeros([BLOCK_Q, BLOCK_D], tl.float32)
     total = tl.zeros([BLOCK_Q], tl.float32)
-    # Finite, but less than any score: −inf would give NaN in a tile whose keys all have multiplicity 0.
-    peak = tl.full([BLOCK_Q], -1e30, tl.float32)
+    peak = tl.full([BLOCK_Q], LEAST, tl.float32)
 
     key += head * key_head
     value += head * value_head
@@ -151,7 +137,8 @@ def _part_attention(
         bias = tl.where(count > 0.0, tl.log2(tl.maximum(count, 1e-30)), float("-inf"))
         k = load_rows(key, c, c < keys, key_row, key_dim, DIM, BLOCK_D)
         v = load_rows(value, c, c < keys, value_row, value_dim, DIM, BLOCK_D)
-        output, total, peak = _attend(output, total, peak, queries, k, v, bias, scale)
+        score = inner_products(queries, k) * scale + bias[None, :]
+        output, total, peak = add_to_softmax(output, total, peak, score, v)
 
     first = part.to(tl.int64) * rows
     count = tl.minimum(rows, tokens - part * rows)
@@ -162,7 +149,8 @@ def _part_attention(
         bias = tl.where(n < count, 0.0, float("-inf"))
         k = load_rows(visual_key, n, n < count, visual_key_token, visual_key_dim, DIM, BLOCK_D)
         v = load_rows(visual_value, n, n < count, visual_value_token, visual_value_dim, DIM, BLOCK_D)
-        output, total, peak = _attend(output, total, peak, queries, k, v, bias, scale)
+        score = inner_products(queries, k) * scale + bias[None, :]
+        output, total, peak = add_to_softmax(output, total, peak, score, v)
 
     position = (head * tl.num_programs(2) + part) * keys + row
     d = tl.arange(0, BLOCK_D)[None, :]

@@ -25,11 +25,18 @@ def frame_separation(features: torch.Tensor, frames: int, score: str, not_finite
     (features,) = computable(features)
     patches = tokens // frames
     mean, scatter = part_moments(features, frames, not_finite)
-    if score == "dbi":
-        frame_mean = merge_parts(mean, patches)
-        return reference.davies_bouldin(frame_mean, frame_spread(features, frame_mean))
+    return score_of_moments(features, mean, scatter, rows_of_part(patches), score)
 
-    return variance_ratio(mean, scatter, patches, rows_of_part(patches), score)
+
+def score_of_moments(
+    features: torch.Tensor, mean: torch.Tensor, scatter: torch.Tensor, rows: int, score: str
+) -> torch.Tensor:
+    """Compute `chi`, `fisher` or `dbi` from the moments of parts of `rows` patches, as `part_moments` returns them."""
+    patches = features.shape[1] // mean.shape[1]
+    if score == "dbi":
+        frame_mean = merge_parts(mean, patches, rows)
+        return reference.davies_bouldin(frame_mean, frame_spread(features, frame_mean))
+    return variance_ratio(mean, scatter, patches, rows, score)
 
 
 def part_moments(
@@ -89,9 +96,9 @@ def variance_ratio(mean: torch.Tensor, scatter: torch.Tensor, patches: int, rows
     return scores
 
 
-def merge_parts(mean: torch.Tensor, patches: int) -> torch.Tensor:
-    """Compute the mean of every frame from the means of its parts: fp32 `[heads, frames, head dim]`."""
-    parts, rows = mean.shape[2], rows_of_part(patches)
+def merge_parts(mean: torch.Tensor, patches: int, rows: int) -> torch.Tensor:
+    """Compute the mean of every frame from those of its parts of `rows` patches: fp32 `[heads, frames, head dim]`."""
+    parts = mean.shape[2]
     count = torch.full((parts, 1), rows, dtype=torch.float32, device=mean.device)
     count[-1] = patches - (parts - 1) * rows
     return (count * mean).sum(2) / patches

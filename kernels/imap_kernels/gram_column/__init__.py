@@ -10,7 +10,7 @@ from imap_kernels.normalize import check_normalize
 @torch.no_grad()
 def gram_column(
     features: torch.Tensor,
-    surrogate_index: torch.Tensor,
+    surrogates: torch.Tensor,
     *,
     multiplicity: torch.Tensor,
     head_weights: torch.Tensor,
@@ -20,15 +20,18 @@ def gram_column(
 ) -> None:
     """Add the maps of one layer to the running maps, in place.
 
-    See docs/method.md, "GramCol", "Contrast" and "Maps of a layer". `g[h, c, f, p] = o[h, f, i*[h, c, f]] · o[h, f,
-    p]`, then `z = (g - mean_c g) / (std_c g + 1e-6)` over the text keys (unbiased std, key `c` counted
-    `multiplicity[c]` times), then `out[m, c] += normalize_c(Σ_h head_weights[m, h] · z[h, c])`. Sums are in fp32 (fp64
-    for fp64) and in a fixed order, so a repeated call gives the same bits.
+    See docs/method.md, "GramCol", "Contrast" and "Maps of a layer". `g[h, c, f, p] = s[h, c, f] · o[h, f, p]`, with the
+    text-surrogate token `s[h, c, f] = o[h, f, i*[h, c, f]]` or a soft one, then `z = (g - mean_c g) / (std_c g + 1e-6)`
+    over the text keys (unbiased std, key `c` counted `multiplicity[c]` times), then `out[m, c] += normalize_c(Σ_h
+    head_weights[m, h] · z[h, c])`. Sums are in fp32 (fp64 for fp64) and in a fixed order, so a repeated call gives the
+    same bits.
 
     Args:
         features: attention output `[heads, frames · patches, head dim]`, frame-major, any strides; fp32, fp16, bf16,
             or fp64 with the reference.
-        surrogate_index: int64 `[heads, keys, frames]`, from `qk_match`.
+        surrogates: int64 `[heads, keys, frames]`, the patches `i*` from `qk_match`. Or soft ones, `[heads, keys,
+            frames, head dim]` in the dtype of the features, from `soft_surrogates`; `frames` is 1 if a key has one
+            surrogate for the clip.
         multiplicity: fp32 `[keys]`, the number of equal text keys that each one represents; 0 ignores a key.
         head_weights: fp32 `[maps, heads]` for one map or two. A row of ones gives `gramcol`, and a row of `1/k` at the
             motion heads gives `imap`. A head of weight 0 adds nothing to that map, even if it has NaN.
@@ -40,7 +43,7 @@ def gram_column(
         ValueError, TypeError: shapes, dtypes or devices that do not agree, or a backend that cannot run here.
     """
     heads, _ = check_features(features=features)
-    keys, frames = check_surrogates(surrogate_index, features)
+    keys, frames = check_surrogates(surrogates, features)
     check_frames("features", features, frames)
     check_float32("multiplicity", multiplicity, (keys,), features)
     check_float32("head_weights", head_weights, (None, heads), features)
@@ -50,28 +53,26 @@ def gram_column(
     if out.shape[1] > keys:
         raise ValueError(f"out has room for {out.shape[1]} concepts but there are {keys} text keys")
     check_normalize(normalize)
-    _gram_column(features, surrogate_index, multiplicity, head_weights, out, normalize, backend)
+    _gram_column(features, surrogates, multiplicity, head_weights, out, normalize, backend)
 
 
 @torch.library.custom_op("imap_kernels::gram_column", mutates_args=("out",))
 def _gram_column(
     features: torch.Tensor,
-    surrogate_index: torch.Tensor,
+    surrogates: torch.Tensor,
     multiplicity: torch.Tensor,
     head_weights: torch.Tensor,
     out: torch.Tensor,
     normalize: str,
     backend: str,
 ) -> None:
-    implementation("gram_column", backend, features)(
-        features, surrogate_index, multiplicity, head_weights, out, normalize
-    )
+    implementation("gram_column", backend, features)(features, surrogates, multiplicity, head_weights, out, normalize)
 
 
 @_gram_column.register_fake
 def _(
     features: torch.Tensor,
-    surrogate_index: torch.Tensor,
+    surrogates: torch.Tensor,
     multiplicity: torch.Tensor,
     head_weights: torch.Tensor,
     out: torch.Tensor,

@@ -4,7 +4,7 @@ import torch
 import triton
 import triton.language as tl
 
-from imap_kernels.gram_column.tile import first_key, surrogates, weights_of
+from imap_kernels.gram_column.tile import first_key, load_surrogates, surrogate_strides, weights_of
 from imap_kernels.tile import inner_products, load_rows
 from imap_kernels.tuning import block, tuned
 
@@ -13,11 +13,11 @@ KEY_TILE = 64
 
 
 def key_moments(
-    features: torch.Tensor, surrogate_index: torch.Tensor, multiplicity: torch.Tensor, head_weights: torch.Tensor
+    features: torch.Tensor, surrogates: torch.Tensor, multiplicity: torch.Tensor, head_weights: torch.Tensor
 ) -> torch.Tensor:
     """Compute the mean over text keys, and `1 / (std + 1e-6)`, of every head and token: fp32 `[2, heads, tokens]`."""
     heads, tokens, dim = features.shape
-    keys, frames = surrogate_index.shape[1:]
+    keys, frames = surrogates.shape[1:3]
     patches = tokens // frames
     moments = torch.empty(2, heads, tokens, dtype=torch.float32, device=features.device)
 
@@ -26,7 +26,7 @@ def key_moments(
 
     _moments_over_keys[grid](
         features,
-        surrogate_index,
+        surrogates,
         multiplicity,
         head_weights,
         moments,
@@ -34,7 +34,7 @@ def key_moments(
         patches,
         keys,
         *features.stride(),
-        *surrogate_index.stride(),
+        *surrogate_strides(surrogates),
         multiplicity.stride(0),
         *head_weights.stride(),
         MAPS=len(head_weights),
@@ -55,7 +55,7 @@ def key_moments(
 @triton.jit
 def _moments_over_keys(
     features,
-    index,
+    surrogates,
     multiplicity,
     head_weights,
     moments,
@@ -65,9 +65,10 @@ def _moments_over_keys(
     feature_head,
     feature_token,
     feature_dim,
-    index_head,
-    index_key,
-    index_frame,
+    surrogate_head,
+    surrogate_key,
+    surrogate_frame,
+    surrogate_dim,
     key_stride,
     weight_map,
     weight_head,
@@ -85,10 +86,21 @@ def _moments_over_keys(
     p = tl.program_id(0) * BLOCK_P + tl.arange(0, BLOCK_P)
     features += head * feature_head + frame.to(tl.int64) * patches * feature_token
     feature = load_rows(features, p, p < patches, feature_token, feature_dim, DIM, BLOCK_D)
-    index += head * index_head
+    surrogates += head * surrogate_head
     k = tl.arange(0, BLOCK_K)
-    surrogate = surrogates(
-        features, index, frame, k, keys, feature_token, feature_dim, index_key, index_frame, DIM, BLOCK_D
+    surrogate = load_surrogates(
+        features,
+        surrogates,
+        frame,
+        k,
+        keys,
+        feature_token,
+        feature_dim,
+        surrogate_key,
+        surrogate_frame,
+        surrogate_dim,
+        DIM,
+        BLOCK_D,
     )
     origin = first_key(inner_products(feature, surrogate), BLOCK_K)
 
@@ -98,8 +110,19 @@ def _moments_over_keys(
     for start in range(0, keys, BLOCK_K):
         k = start + tl.arange(0, BLOCK_K)
         count = tl.load(multiplicity + k * key_stride, mask=k < keys, other=0.0)
-        surrogate = surrogates(
-            features, index, frame, k, keys, feature_token, feature_dim, index_key, index_frame, DIM, BLOCK_D
+        surrogate = load_surrogates(
+            features,
+            surrogates,
+            frame,
+            k,
+            keys,
+            feature_token,
+            feature_dim,
+            surrogate_key,
+            surrogate_frame,
+            surrogate_dim,
+            DIM,
+            BLOCK_D,
         )
         deviation = inner_products(feature, surrogate) - origin[:, None]
         tile_total = tl.sum(count, axis=0)

@@ -9,18 +9,22 @@ from imap_kernels.precision import accumulation_dtype
 
 def gram_column(
     features: torch.Tensor,
-    surrogate_index: torch.Tensor,
+    surrogates: torch.Tensor,
     multiplicity: torch.Tensor,
     head_weights: torch.Tensor,
     out: torch.Tensor,
     normalize: str,
 ) -> None:
     """Add the weighted contrast of one layer to `out`, head by head. Weight 0 adds nothing, even for NaN."""
-    heads, keys, frames = surrogate_index.shape
+    heads, keys, frames = surrogates.shape[:3]
     dtype = accumulation_dtype(features.dtype)
     features = features.unflatten(1, (frames, -1))
-    head, frame = (torch.arange(count, device=out.device) for count in (heads, frames))
-    surrogates = features[head[:, None, None], frame[:, None], surrogate_index.transpose(1, 2)].to(dtype)
+    if surrogates.dim() == 3:  # the patches i*
+        head, frame = (torch.arange(count, device=out.device) for count in (heads, frames))
+        surrogates = features[head[:, None, None], frame[:, None], surrogates.transpose(1, 2)]
+    else:
+        surrogates = surrogates.transpose(1, 2)
+    surrogates = surrogates.to(dtype)
     # The weights of the mean and of the unbiased variance. The deviation of a single text key is zero, and the clamp
     # keeps its variance zero.
     multiplicity = multiplicity.to(dtype)
@@ -36,9 +40,9 @@ def gram_column(
 
 
 def deviation(surrogates: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Subtract from the surrogates `o[f, i*[c, f]]`, `[heads, frames, keys, head dim]`, their mean over the text keys.
+    """Subtract from the surrogates `s[c, f]`, `[heads, frames, keys, head dim]`, their mean over the text keys.
 
-    `share [keys]` is the weight of each key in the mean. `g[c, f, p] = o[f, i*[c, f]] · o[f, p]` is linear in the
+    `share [keys]` is the weight of each key in the mean. `g[c, f, p] = s[c, f] · o[f, p]` is linear in the
     surrogates, so `g - mean g` follows from their deviations. Surrogates are first taken relative to the one of the
     first key, so that equal keys give a contrast of exactly zero, without rounding errors.
     """

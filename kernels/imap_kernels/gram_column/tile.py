@@ -1,5 +1,6 @@
 """Functions that both kernels of GramCol use."""
 
+import torch
 import triton
 import triton.language as tl
 
@@ -14,22 +15,31 @@ def weights_of(head_weights, head, weight_map, weight_head, MAPS: tl.constexpr):
 
 
 @triton.jit
-def surrogates(
+def load_surrogates(
     frame_features,
-    head_index,
+    of_head,
     frame,
     k,
     keys,
     feature_token,
     feature_dim,
-    index_key,
-    index_frame,
+    surrogate_key,
+    surrogate_frame,
+    surrogate_dim,
     DIM: tl.constexpr,
     BLOCK_D: tl.constexpr,
 ):
-    """Load the surrogate rows of the keys `k` in this frame, `[BLOCK_K, BLOCK_D]`."""
-    patch = tl.load(head_index + k * index_key + frame * index_frame, mask=k < keys, other=0)
-    return load_rows(frame_features, patch, k < keys, feature_token, feature_dim, DIM, BLOCK_D)
+    """Load the surrogates of the keys `k` in this frame, `[BLOCK_K, BLOCK_D]`: features at an index, or given ones."""
+    of_frame = of_head + frame * surrogate_frame
+    if of_head.dtype.element_ty == tl.int64:
+        patch = tl.load(of_frame + k * surrogate_key, mask=k < keys, other=0)
+        return load_rows(frame_features, patch, k < keys, feature_token, feature_dim, DIM, BLOCK_D)
+    return load_rows(of_frame, k, k < keys, surrogate_key, surrogate_dim, DIM, BLOCK_D)
+
+
+def surrogate_strides(surrogates: torch.Tensor) -> tuple[int, ...]:
+    """The strides of surrogates by head, key, frame and dimension. An index has no dimensions."""
+    return (*surrogates.stride(), 1)[:4]
 
 
 @triton.jit

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 
 from imap_kernels.gram_column.key_moments import KEY_TILE, key_moments
-from imap_kernels.gram_column.tile import contrast, surrogates, weights_of
+from imap_kernels.gram_column.tile import contrast, load_surrogates, surrogate_strides, weights_of
 from imap_kernels.key_softmax import add_softmax, softmax_over_keys
 from imap_kernels.tile import inner_products, load_rows
 from imap_kernels.tuning import block, computable, tuned
@@ -13,7 +13,7 @@ from imap_kernels.tuning import block, computable, tuned
 
 def gram_column(
     features: torch.Tensor,
-    surrogate_index: torch.Tensor,
+    surrogates: torch.Tensor,
     multiplicity: torch.Tensor,
     head_weights: torch.Tensor,
     out: torch.Tensor,
@@ -24,23 +24,23 @@ def gram_column(
     For more than 64 text keys, another kernel first computes the moments over all keys. A softmax over them also needs
     a buffer with the maps of this layer for all keys.
     """
-    (features,) = computable(features)
-    keys = surrogate_index.shape[1]
+    features, surrogates = computable(features, surrogates)
+    keys = surrogates.shape[1]
     if keys <= KEY_TILE:
-        _accumulate(features, surrogate_index, multiplicity, head_weights, None, out, softmax=normalize == "softmax")
+        _accumulate(features, surrogates, multiplicity, head_weights, None, out, softmax=normalize == "softmax")
         return
-    moments = key_moments(features, surrogate_index, multiplicity, head_weights)
+    moments = key_moments(features, surrogates, multiplicity, head_weights)
     if normalize == "none":
-        _accumulate(features, surrogate_index, multiplicity, head_weights, moments, out)
+        _accumulate(features, surrogates, multiplicity, head_weights, moments, out)
         return
     maps = out.new_zeros(len(head_weights), keys, features.shape[1])
-    _accumulate(features, surrogate_index, multiplicity, head_weights, moments, maps)
+    _accumulate(features, surrogates, multiplicity, head_weights, moments, maps)
     add_softmax(maps, multiplicity, out)
 
 
 def _accumulate(
     features: torch.Tensor,
-    surrogate_index: torch.Tensor,
+    surrogates: torch.Tensor,
     multiplicity: torch.Tensor,
     head_weights: torch.Tensor,
     moments: torch.Tensor | None,
@@ -49,7 +49,7 @@ def _accumulate(
 ) -> None:
     """Add the maps of the first `out.shape[1]` keys. `moments` is None if one tile holds all keys."""
     heads, tokens, dim = features.shape
-    keys, frames = surrogate_index.shape[1:]
+    keys, frames = surrogates.shape[1:3]
     patches = tokens // frames
     block_k = block(keys, at_most=KEY_TILE)
 
@@ -58,7 +58,7 @@ def _accumulate(
 
     _add_maps[grid](
         features,
-        surrogate_index,
+        surrogates,
         multiplicity,
         head_weights,
         moments,
@@ -69,7 +69,7 @@ def _accumulate(
         keys,
         out.shape[1],
         *features.stride(),
-        *surrogate_index.stride(),
+        *surrogate_strides(surrogates),
         multiplicity.stride(0),
         *head_weights.stride(),
         *out.stride(),
@@ -95,7 +95,7 @@ def _accumulate(
 @triton.jit
 def _add_maps(
     features,
-    index,
+    surrogates,
     multiplicity,
     head_weights,
     moments,
@@ -108,9 +108,10 @@ def _add_maps(
     feature_head,
     feature_token,
     feature_dim,
-    index_head,
-    index_key,
-    index_frame,
+    surrogate_head,
+    surrogate_key,
+    surrogate_frame,
+    surrogate_dim,
     key_stride,
     weight_map,
     weight_head,
@@ -148,16 +149,17 @@ def _add_maps(
         head = tl.sum(tl.where(read & (order == i + 1), head_lane, 0), axis=0).to(tl.int64)
         head_features = features + head * feature_head
         feature = load_rows(head_features, p, p < patches, feature_token, feature_dim, DIM, BLOCK_D)
-        surrogate = surrogates(
+        surrogate = load_surrogates(
             head_features,
-            index + head * index_head,
+            surrogates + head * surrogate_head,
             frame,
             k,
             keys,
             feature_token,
             feature_dim,
-            index_key,
-            index_frame,
+            surrogate_key,
+            surrogate_frame,
+            surrogate_dim,
             DIM,
             BLOCK_D,
         )

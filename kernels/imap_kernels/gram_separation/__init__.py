@@ -3,7 +3,7 @@
 import torch
 
 from imap_kernels.backend import implementation
-from imap_kernels.checks import check_features, check_flag, check_float32, check_frames, check_surrogates
+from imap_kernels.checks import check_features, check_flag, check_float32, check_frames, check_surrogate_index
 from imap_kernels.frame_separation import check_score
 from imap_kernels.normalize import check_normalize
 
@@ -45,7 +45,7 @@ def gram_separation(
             run here.
     """
     check_features(features=features)
-    keys, frames = check_surrogates(surrogate_index, features)
+    keys, frames = check_surrogate_index(surrogate_index, features)
     check_frames("features", features, frames)
     check_float32("multiplicity", multiplicity, (keys,), features)
     check_float32("out", out, (None, features.shape[1]), features)

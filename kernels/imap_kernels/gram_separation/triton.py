@@ -8,7 +8,7 @@ from imap_kernels.frame_separation import triton as frame_separation
 from imap_kernels.frame_separation.triton import moments, variance_ratio
 from imap_kernels.gram_column import triton as gram_column
 from imap_kernels.gram_column.key_moments import KEY_TILE
-from imap_kernels.gram_column.tile import contrast, surrogates
+from imap_kernels.gram_column.tile import contrast, load_surrogates
 from imap_kernels.key_softmax import softmax_over_keys
 from imap_kernels.tile import inner_products, load_rows, note_not_finite
 from imap_kernels.tuning import block, computable, tuned
@@ -127,8 +127,8 @@ def _add_map_and_moments(
         origin = tl.load(features + d * feature_dim, mask=d < DIM, other=0.0).to(tl.float32)
         of_frame = features + frame.to(tl.int64) * patches * feature_token
         feature = load_rows(of_frame, p, p < patches, feature_token, feature_dim, DIM, BLOCK_D)
-        surrogate = surrogates(
-            of_frame, index, frame, k, keys, feature_token, feature_dim, index_key, index_frame, DIM, BLOCK_D
+        surrogate = load_surrogates(
+            of_frame, index, frame, k, keys, feature_token, feature_dim, index_key, index_frame, 1, DIM, BLOCK_D
         )
         gram += contrast(inner_products(feature, surrogate), count, total, BLOCK_K)
         mean, scatter = moments(feature.to(tl.float32) - origin[None, :], row < size, size)
