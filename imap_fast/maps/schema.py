@@ -129,6 +129,7 @@ class Settings(_Object):
     prompt: Prompt = None
     runs: list[Run] | None = None
     match: str = "concepts"
+    surrogates: str = "argmax"
     backend: str = "auto"
     fast_attention: StrictBool | None = None
     attention_backend: Name | None = None
