@@ -27,6 +27,7 @@ from tests.architectures import ARCHITECTURES
 LAYERS = 5
 SETTINGS = {
     "--concepts": {"maps": MAP_NAMES, "top_k": 3},
+    "--soft": {"maps": MAP_NAMES, "top_k": 3, "surrogates": "clip"},
     "--prompt": {"match": "prompt", "top_k": 3},
     "--motion-heads": {"motion_heads": [[layer, 2, 4] for layer in (3, 1, 0, 3, 1)], "maps": MAP_NAMES},
 }

@@ -53,10 +53,11 @@ def launches_of(
     return first
 
 
-def typical_launches(model: str, *, one_pass: bool) -> list[Launch]:
+def typical_launches(model: str, *, one_pass: bool = False, **settings: Any) -> list[Launch]:
     """The launches of a layer as a trace makes them by default, each in its first configuration."""
     rotary = MODELS[model].config.get("use_rotary_positional_embeddings", False)
-    return [launch for launch in launches_of(model, rotary=rotary, one_pass=one_pass) if launch.choice == 0]
+    launches = launches_of(model, rotary=rotary, one_pass=one_pass, settings=settings)
+    return [launch for launch in launches if launch.choice == 0]
 
 
 def all_launches(model: str) -> list[Launch]:
@@ -66,6 +67,8 @@ def all_launches(model: str) -> list[Launch]:
         {"rotary": True, "one_pass": False, "settings": {"normalize": "softmax", "head_score": "dbi"}},
         {"rotary": True, "one_pass": True, "settings": {"normalize": "none", "head_score": "chi"}},
         {"rotary": True, "one_pass": True, "settings": {"normalize": "softmax", "head_score": "fisher"}},
+        {"rotary": True, "settings": {"surrogates": "clip", "normalize": "none", "head_score": "chi"}},
+        {"rotary": True, "settings": {"surrogates": "frame", "normalize": "softmax", "head_score": "dbi"}},
     )
     launches = []
     for concepts, variant in product((CONCEPTS, None), variants):

@@ -20,6 +20,9 @@ from benchmarks.shapes import LAYERS
 
 CLIPS = {"2b": LAYERS["2b-49x480x720"], "5b": LAYERS["5b-49x480x720"]}
 MOTION_HEADS = 5
+TWO_PASSES, ONE_PASS, SOFT = "two passes", "one pass", "clip"
+VARIANTS = {TWO_PASSES: {}, ONE_PASS: {"one_pass": True}, SOFT: {"surrogates": "clip"}}
+"""Arguments of `typical_launches`: `argmax` surrogates with two passes over `o`, then with one, and soft surrogates."""
 COLUMNS = (
     "kernel",
     "bytes",
@@ -40,7 +43,7 @@ class Prediction:
 
     Attributes:
         model: the model whose layer it is.
-        one_pass: as in `RunningMaps`.
+        variant: one of `VARIANTS`.
         operation: the part of `imap_kernels` that has the kernel.
         kernel: its name.
         bytes: what it must move.
@@ -57,7 +60,7 @@ class Prediction:
     """
 
     model: str
-    one_pass: bool
+    variant: str
     operation: str
     kernel: str
     bytes: int
@@ -74,28 +77,28 @@ class Prediction:
 
 
 def predict_all(models: Sequence[str]) -> list[Prediction]:
-    """The launches of a layer of each model, with two passes over `o`, then with one."""
-    return [p for model in models for one_pass in (False, True) for p in predict(model, one_pass=one_pass)]
+    """The launches of a layer of each model, in each variant."""
+    return [p for model in models for variant in VARIANTS for p in predict(model, variant)]
 
 
-def predict(model: str, *, one_pass: bool) -> list[Prediction]:
+def predict(model: str, variant: str) -> list[Prediction]:
     """The launches of a layer, in order."""
-    return [of_launch(launch, model, one_pass) for launch in typical_launches(model, one_pass=one_pass)]
+    return [of_launch(launch, model, variant) for launch in typical_launches(model, **VARIANTS[variant])]
 
 
-def of_launch(launch: Launch, model: str, one_pass: bool) -> Prediction:
+def of_launch(launch: Launch, model: str, variant: str) -> Prediction:
     """The prediction for one launch of a layer of `model`."""
     compiled = compile_launch(launch, ARCH)
     row = resources(compiled, launch.name, model, launch.configuration, ARCH)
     moved = bytes_moved(launch, compiled.asm["ttir"])
-    if one_pass and launch.operation == "gram_column":
+    if variant == ONE_PASS and launch.operation == "gram_column":
         # It reads the motion heads alone.
         heads = CLIPS[model].heads
         moved -= launch.arguments["features"].nbytes * (heads - MOTION_HEADS) // heads
     programs = launch.programs / MULTIPROCESSORS
     return Prediction(
         model=model,
-        one_pass=one_pass,
+        variant=variant,
         operation=launch.operation,
         kernel=launch.name,
         bytes=moved,
@@ -113,8 +116,8 @@ def of_launch(launch: Launch, model: str, one_pass: bool) -> Prediction:
 def table(predictions: list[Prediction]) -> str:
     """A Markdown table of the launches of each model, with the sum of its saliency."""
     lines = [f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|"]
-    for (model, one_pass), of_model in groupby(predictions, key=lambda p: (p.model, p.one_pass)):
-        name, launches = f"{model}, one pass," if one_pass else model, list(of_model)
+    for (model, variant), of_model in groupby(predictions, key=lambda p: (p.model, p.variant)):
+        name, launches = model if variant == TWO_PASSES else f"{model}, {variant},", list(of_model)
         for p in launches:
             cells = [
                 f"{name} `{p.kernel}`",

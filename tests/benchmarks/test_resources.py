@@ -13,7 +13,7 @@ from benchmarks.readme import BEGIN, END, ROOT
 from benchmarks.resources.gpus import attention_flops, attention_seconds
 from benchmarks.resources.machine_code import global_loads, read_instructions, read_resources
 from benchmarks.resources.multiprocessor import LIMITS, resident_programs
-from benchmarks.resources.prediction import CLIPS, Prediction, table
+from benchmarks.resources.prediction import CLIPS, ONE_PASS, SOFT, TWO_PASSES, Prediction, table
 from benchmarks.resources.traffic import accesses
 
 KERNELS = {
@@ -21,7 +21,9 @@ KERNELS = {
     "add_maps",
     "add_similarity",
     "add_softmax",
+    "attend_part",
     "merge_parts",
+    "merge_surrogates",
     "moments_over_keys",
     "norm_rope",
     "part_attention",
@@ -33,7 +35,7 @@ KERNELS = {
 }
 SHARED_BYTES = {80: 163 * 1024, 89: 99 * 1024, 90: 227 * 1024, 100: 227 * 1024, 120: 99 * 1024}
 NARROW = {"rank_heads"}  # it has a lane for each head
-MULTIPLY = {"peaks", "add_maps", "add_map_and_moments", "part_attention"}
+MULTIPLY = {"peaks", "add_maps", "add_map_and_moments", "attend_part", "part_attention"}
 
 
 @pytest.fixture(scope="module")
@@ -74,16 +76,17 @@ def test_tiles_are_loaded_by_16_bytes_and_multiplied_by_matrix_units(compiled):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("operation", "one_pass", "case"),
+    ("operation", "variant", "case"),
     [
-        *((name, False, name) for name in ("qk_match", "frame_separation", "gram_column", "concept_attention")),
-        ("gram_separation", True, "gram_separation"),
-        ("gram_column", True, IMAP_COLUMN),
+        *((name, TWO_PASSES, name) for name in ("qk_match", "frame_separation", "gram_column", "concept_attention")),
+        ("gram_separation", ONE_PASS, "gram_separation"),
+        ("gram_column", ONE_PASS, IMAP_COLUMN),
+        ("soft_surrogates", SOFT, "soft_surrogates"),
     ],
 )
-def test_the_launches_of_an_operation_move_its_bytes_and_little_more(operation, one_pass, case, compiled):
+def test_the_launches_of_an_operation_move_its_bytes_and_little_more(operation, variant, case, compiled):
     for model, layer in CLIPS.items():
-        launches = [p for p in compiled[1] if (p.model, p.one_pass, p.operation) == (model, one_pass, operation)]
+        launches = [p for p in compiled[1] if (p.model, p.variant, p.operation) == (model, variant, operation)]
         least = Case(case, layer, 9, "triton").bytes_moved()
         # What is left over goes from one launch to the next. A layer's maps are those of eight of the nine keys.
         assert 0.98 * least < sum(p.bytes for p in launches) < 1.07 * least
@@ -93,11 +96,19 @@ def test_the_launches_of_an_operation_move_its_bytes_and_little_more(operation, 
 def test_one_pass_reads_the_features_once_and_the_motion_heads_again(compiled):
     for model, layer in CLIPS.items():
         of_model = [p for p in compiled[1] if p.model == model]
-        two, one = (sum(p.bytes for p in of_model if p.one_pass == one_pass) for one_pass in (False, True))
+        two, one = (sum(p.bytes for p in of_model if p.variant == variant) for variant in (TWO_PASSES, ONE_PASS))
         features = 2 * layer.heads * layer.tokens * layer.dim
         saved = features * (1 - 5 / layer.heads)
         # Its parts are smaller, so it stores more moments; the running maps of gramcol and imap move apart.
         assert 0.85 * saved < two - one < saved
+
+
+@pytest.mark.slow
+def test_soft_surrogates_cost_no_launch_and_no_bytes(compiled):
+    for model in CLIPS:
+        hard, soft = ([p for p in compiled[1] if (p.model, p.variant) == (model, v)] for v in (TWO_PASSES, SOFT))
+        assert len(soft) == len(hard)
+        assert sum(p.bytes for p in soft) <= 1.01 * sum(p.bytes for p in hard)
 
 
 @pytest.mark.slow

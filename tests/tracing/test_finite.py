@@ -36,13 +36,16 @@ def poison(module: nn.Module, value: float, at: int) -> None:
     module.register_forward_hook(replaced)
 
 
+@pytest.mark.parametrize("surrogates", ["argmax", "clip"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize(("layer", "found"), [(0, 0), (1, 2), (2, 2)])
-def test_the_first_layer_and_step_are_named(architecture: Architecture, layer: int, found: int, value: float) -> None:
+def test_the_first_layer_and_step_are_named(
+    architecture: Architecture, layer: int, found: int, value: float, surrogates: str
+) -> None:
     names = projections(architecture, architecture.transformer(), layer)
     for name in names:
         transformer, inputs = architecture.transformer(), architecture.draw()
-        arguments = {**architecture.arguments, "layers": READ}
+        arguments = {**architecture.arguments, "layers": READ, "surrogates": surrogates}
         with torch.no_grad(), imap_fast.trace(transformer, architecture.concepts(), **arguments) as tracer:
             transformer(**inputs)
             poison(projections(architecture, transformer, layer)[name], value, at=0)

@@ -74,6 +74,13 @@ def test_prompt_mode(architecture: Architecture, normalize: str) -> None:
     assert watched(architecture, match="prompt", normalize=normalize).found == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("surrogates", ["frame", "clip"])
+def test_soft_surrogates(architecture: Architecture, surrogates: str) -> None:
+    assert watched(architecture, surrogates=surrogates).found == []
+    assert watched(architecture, surrogates=surrogates, match="prompt").found == []
+
+
 def test_maps_are_freed_with_their_tracer(architecture: Architecture) -> None:
     transformer, inputs = architecture.transformer(), architecture.draw()
 

@@ -73,6 +73,17 @@ def test_prompt_in_one_pass_over_o(architecture: Architecture, monkeypatch: pyte
     assert len(found) <= 6, found
 
 
+@pytest.mark.parametrize("surrogates", ["frame", "clip"])
+def test_soft_surrogates_add_none(architecture: Architecture, surrogates: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for each in ("argmax", surrogates):
+        with monkeypatch.context() as patch:
+            found.append(operations_of_a_layer(architecture, patch, match="prompt", surrogates=each))
+    hard, soft = found
+    assert "attend_part" in soft
+    assert len(soft) <= len(hard)
+
+
 @pytest.mark.parametrize("name", ["cogvideox", "hunyuan_video"])
 def test_concepts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fast = {"fast_attention": True} if name == "cogvideox" else {}

@@ -61,6 +61,11 @@ def test_prompt_mode_waits_as_rarely(architecture: Architecture) -> None:
     assert traced == stock
 
 
+def test_soft_surrogates_wait_as_rarely(architecture: Architecture) -> None:
+    stock, traced = waits(architecture, surrogates="clip")
+    assert traced == stock
+
+
 def test_the_watch_finds_what_it_looks_for(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
     stock_match = reference.qk_match
 

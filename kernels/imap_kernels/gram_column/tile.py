@@ -33,8 +33,10 @@ def load_surrogates(
     of_frame = of_head + frame * surrogate_frame
     if of_head.dtype.element_ty == tl.int64:
         patch = tl.load(of_frame + k * surrogate_key, mask=k < keys, other=0)
-        return load_rows(frame_features, patch, k < keys, feature_token, feature_dim, DIM, BLOCK_D)
-    return load_rows(of_frame, k, k < keys, surrogate_key, surrogate_dim, DIM, BLOCK_D)
+        rows = load_rows(frame_features, patch, k < keys, feature_token, feature_dim, DIM, BLOCK_D)
+    else:
+        rows = load_rows(of_frame, k, k < keys, surrogate_key, surrogate_dim, DIM, BLOCK_D)
+    return rows
 
 
 def surrogate_strides(surrogates: torch.Tensor) -> tuple[int, ...]:

@@ -87,7 +87,7 @@ def soft_surrogates(
 @tuned(
     [
         triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=3),
-        triton.Config({"BLOCK_P": 128}, num_warps=8, num_stages=3),
+        triton.Config({"BLOCK_P": 64}, num_warps=8, num_stages=4),
         triton.Config({"BLOCK_P": 32}, num_warps=4, num_stages=2),
     ],
     key=["patches", "keys", "BLOCK_D"],
@@ -141,7 +141,7 @@ def _attend_part(
     attended = tl.zeros([BLOCK_K, BLOCK_D], tl.float32)
     total = tl.zeros([BLOCK_K], tl.float32)
     peak = tl.full([BLOCK_K], LEAST, tl.float32)
-    poison = tl.zeros([BLOCK_K, BLOCK_P], tl.float32)
+    poison = tl.zeros([BLOCK_K], tl.float32)
     mean = tl.zeros([BLOCK_D], tl.float32)
     scatter = 0.0
     for start in range(0, size, BLOCK_P):
@@ -149,7 +149,7 @@ def _attend_part(
         q = load_rows(query, p, p < size, query_token, query_dim, DIM, BLOCK_D)
         x = load_rows(features, p, p < size, feature_token, feature_dim, DIM, BLOCK_D)
         score = inner_products(text, q)
-        poison += score * 0.0
+        poison += tl.sum(score * 0.0, axis=1)
         score = tl.where((p < size)[None, :], score * scale, float("-inf"))
         attended, total, peak = add_to_softmax(attended, total, peak, score, x)
         added = tl.minimum(BLOCK_P, size - start)
