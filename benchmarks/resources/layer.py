@@ -68,7 +68,6 @@ def all_launches(model: str) -> list[Launch]:
         {"rotary": True, "one_pass": True, "settings": {"normalize": "none", "head_score": "chi"}},
         {"rotary": True, "one_pass": True, "settings": {"normalize": "softmax", "head_score": "fisher"}},
         {"rotary": True, "settings": {"surrogates": "clip", "normalize": "none", "head_score": "chi"}},
-        {"rotary": True, "settings": {"surrogates": "frame", "normalize": "softmax", "head_score": "dbi"}},
     )
     launches = []
     for concepts, variant in product((CONCEPTS, None), variants):

@@ -1,49 +1,57 @@
-"""The results of an evaluation as a table for the terminal."""
+"""The results of an evaluation as tables for the terminal."""
 
 from typing import Any
 
 from rich import box
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 KINDS = {"object": "objects", "motion": "motions", "segmentation": "segmentation"}
 
 MEASURES = {
-    "spatial_auc": "AUC in a frame",
-    "spatial_iou_best": "IoU, best threshold",
-    "spatial_iou_otsu": "IoU, Otsu's threshold",
-    "pointing": "pointing game",
-    "temporal_auc": "AUC over frames",
-    "spacetime_auc": "AUC in space-time",
-    "spacetime_iou_best": "IoU in space-time",
-    "mean_iou": "mean IoU",
+    "spatial_auc": "AUC in\na frame",
+    "spatial_iou_best": "best\nIoU",
+    "spatial_iou_otsu": "IoU,\nOtsu's",
+    "pointing": "pointing\ngame",
+    "temporal_auc": "AUC over\nframes",
+    "spacetime_auc": "AUC in\nspace-\ntime",
+    "spacetime_iou_best": "best\nIoU in\nspace-\ntime",
+    "mean_iou": "mean\nIoU",
 }
-"""The names of the measures, in the order of the rows."""
+"""The names of the measures, in the order of the columns. The best IoU is that at the best threshold."""
 
 
-def localization_table(record: dict[str, Any]) -> Table:
-    """A table with a row for each measure and a column for each method, with means and 95 % confidence intervals.
+def localization_table(record: dict[str, Any]) -> RenderableType:
+    """A table for each kind, with a row for each method: means, and their 95 % confidence intervals.
 
     Args:
         record: result of `imap_fast.evaluate.Evaluation.record`.
     """
-    metrics = record["metrics"]
-    methods = list(metrics["segmentation"]["mean_iou"])
     clips = record["clips"]["measured"]
-    title = f"{clips} clip{'s' if clips > 1 else ''}: means and their 95 % confidence intervals"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("", min_width=12)
-    table.add_column("n", justify="right")
-    for method in methods:
-        table.add_column(method.replace("_", " "), justify="right")
-    for kind, heading in KINDS.items():
-        if not any(scores[methods[0]]["values"] + scores[methods[0]]["left_out"] for scores in metrics[kind].values()):
-            continue
-        table.add_row(Text(f"\n{heading}", "bold"))
-        for measure, scores in metrics[kind].items():
-            table.add_row(MEASURES[measure], _count(scores[methods[0]]), *(_cell(scores[method]) for method in methods))
-    if any(scores[methods[0]]["left_out"] for measures in metrics.values() for scores in measures.values()):
-        table.caption = "left out: masks that are empty or full, motions in every frame or in no frame"
+    title = Text(f"{clips} clip{'s' if clips > 1 else ''}: means and their 95 % confidence intervals", "italic")
+    parts: list[RenderableType] = [title]
+    metrics = record["metrics"]
+    for kind in KINDS:
+        of_first = [next(iter(scores.values())) for scores in metrics[kind].values()]
+        if any(score["values"] + score["left_out"] for score in of_first):
+            parts.append(_table(kind, metrics[kind]))
+    scores = [score for measures in metrics.values() for of_method in measures.values() for score in of_method.values()]
+    if any(score["left_out"] for score in scores):
+        parts.append(Text("left out: masks that are empty or full, motions in every frame or in no frame", "dim"))
+    return Group(*parts)
+
+
+def _table(kind: str, scores: dict[str, dict[str, dict[str, Any]]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(Text(KINDS[kind], "bold"), min_width=9)
+    measures = [measure for measure in MEASURES if measure in scores]
+    for measure in measures:
+        table.add_column(MEASURES[measure], justify="right")
+    first = next(iter(scores[measures[0]]))
+    table.add_row(Text("n", "dim"), *(_count(scores[measure][first]) for measure in measures))
+    for method in scores[measures[0]]:
+        table.add_row(method.replace("_", "\n"), *(_cell(scores[measure][method]) for measure in measures))
     return table
 
 
@@ -52,13 +60,14 @@ def _cell(score: dict[str, Any]) -> Text:
         return Text("–", "dim")
     cell = Text(f"{score['mean']:.2f}")
     if score["low"] is not None:
-        cell.append(f"\n{score['low']:.2f}–{score['high']:.2f}", "dim")
+        low, high = (f"{score[end]:.2f}".removeprefix("0") for end in ("low", "high"))
+        cell.append(f"\n{low}–{high}", "dim")
     return cell
 
 
 def _count(score: dict[str, Any]) -> Text:
     """The number of values, and the total if some were left out."""
-    count = Text(str(score["values"]))
+    count = Text(str(score["values"]), "dim")
     if score["left_out"]:
-        count.append(f"\nof {score['values'] + score['left_out']}", "dim")
+        count.append(f"\nof {score['values'] + score['left_out']}")
     return count

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from imap_fast.evaluate.example import BACKGROUND, Example
 from imap_fast.explaining.explain import explain
 from imap_fast.explaining.explainer import Explainer
-from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.names import CONTRASTED, MAP_NAMES
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.registry import adapter_for
 from imap_fast.version import versions
@@ -43,15 +42,24 @@ class Reader:
         """All maps of an example, from one forward pass."""
         return self._explain(example, maps=self.map_names)
 
+    @property
+    def other_surrogates(self) -> str:
+        """The surrogates to compare those of the settings with: soft ones of the clip, or the published argmax."""
+        return "clip" if self.settings.surrogates == "argmax" else "argmax"
+
+    def maps_of_other_surrogates(self, example: Example) -> SaliencyMaps:
+        """`imap` and `gramcol` of an example with `other_surrogates`."""
+        return self._explain(example, maps=CONTRASTED, surrogates=self.other_surrogates)
+
     def maps_of_random_heads(self, example: Example, name: str) -> SaliencyMaps:
         """`imap` of an example with random heads. They depend on the seed and the name of the example."""
         rng = np.random.default_rng(list(f"{self.seed} {name}".encode()))
         heads = [rng.choice(self.adapter.num_heads, self.settings.top_k, replace=False) for _ in self.settings.layers]
         return self._explain(example, maps=("imap",), motion_heads=heads)
 
-    def _explain(self, example: Example, **maps: Sequence) -> SaliencyMaps:
+    def _explain(self, example: Example, **arguments: Any) -> SaliencyMaps:
         generator = torch.Generator().manual_seed(self.seed)
-        arguments = {**self.arguments, **maps, "generator": generator}
+        arguments = {**self.arguments, **arguments, "generator": generator}
         return explain(self.pipe, example.video, example.caption, list(example.concepts), **arguments)
 
     def record(self) -> dict[str, Any]:

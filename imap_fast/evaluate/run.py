@@ -31,9 +31,10 @@ def evaluate(
 ) -> Evaluation:
     """Measure where and when the maps find their concepts, with confidence intervals.
 
-    All maps of the architecture are read in one pass of each clip, and `imap` with random heads in a second pass.
-    `imap_fast.evaluate.localization` describes the measures. A damaged clip is reported in `failed`, and does not stop
-    the others.
+    All maps of the architecture are read in one pass of each clip. In a second one, `imap` and `gramcol` are read with
+    other surrogates (`imap_clip`, or `imap_argmax` where the others are soft), and in a third one `imap` with random
+    heads. `imap_fast.evaluate.localization` describes the measures. A damaged clip is reported in `failed`, and does
+    not stop the others.
 
     Args:
         pipe: as in `imap_fast.explain`.
@@ -68,6 +69,8 @@ def evaluate(
             scores: list[Row] = []
             if example.truths:
                 methods = {each: (maps, each) for each in maps.maps}
+                others = reader.maps_of_other_surrogates(example)
+                methods |= {f"{each}_{reader.other_surrogates}": (others, each) for each in others.maps}
                 methods[RANDOM_HEADS] = reader.maps_of_random_heads(example, name), "imap"
                 scores = localization(methods, example)
             if dataset.digest(name) != files:

@@ -26,7 +26,7 @@ from tests.evaluate.folders import CAPTIONS, davis, write_json
 from tests.tiny import tiny_pipeline
 from tests.video.media import draw_frames
 
-MEASURED = (*MAP_NAMES, "random_heads")
+MEASURED = (*MAP_NAMES, "imap_clip", "gramcol_clip", "random_heads")
 CLIPS = 2
 
 
@@ -62,6 +62,20 @@ def test_scores_are_those_of_the_maps(found, demo_pipeline, chosen):
         assert row["spacetime_auc"] == auc(values, thing.mask)
         frames = zip(values, thing.mask, strict=True)
         assert row["spatial_auc"] == pytest.approx(np.mean([auc(*each) for each in frames if each[1].any()]))
+
+
+@pytest.mark.slow
+def test_soft_surrogates_and_the_published_ones_are_side_by_side(found, demo_pipeline, chosen):
+    soft = evaluate(demo_pipeline, demo_world(CLIPS), surrogates="clip", **chosen)
+    assert soft.methods == tuple(name.replace("_clip", "_argmax") for name in MEASURED)
+
+    def scores(evaluation: Evaluation, method: str) -> list[dict]:
+        rows = [row for clip in evaluation.rows.values() for row in clip if row["method"] == method]
+        return [{name: str(value) for name, value in row.items() if name != "method"} for row in rows]
+
+    for name in ("imap", "gramcol"):
+        assert scores(soft, f"{name}_argmax") == scores(found, name)
+        assert scores(soft, name) == scores(found, f"{name}_clip") != scores(found, name)
 
 
 @pytest.mark.slow
@@ -177,7 +191,7 @@ def test_a_model_without_a_concept_stream_is_asked_for_words_of_the_caption(davi
     pipe = tiny_wan.tiny_pipeline()
     found = evaluate(pipe, davis_clips, match="prompt", layers=[1], top_k=2, height=32, width=48)
     assert "the prompt does not contain 'dog'; its words are two, dogs" in found.failed["dogs"]
-    assert found.methods == ("imap", "gramcol", "cross_attention", "random_heads")
+    assert found.methods == ("imap", "gramcol", "cross_attention", "imap_clip", "gramcol_clip", "random_heads")
     assert {row["kind"] for row in found.rows["bear"]} == {"object"}
 
 
