@@ -28,6 +28,7 @@ def explain(
     window: int | None = None,
     overlap: int | None = None,
     windows_per_batch: int | str = 1,
+    noises: int = 1,
     generator: torch.Generator | None = None,
     folder: str | os.PathLike | None = None,
     **trace_arguments: Any,
@@ -88,6 +89,7 @@ def explain(
         window=window,
         overlap=overlap,
         windows_per_batch=windows_per_batch,
+        noises=noises,
         generator=generator,
         **trace_arguments,
     )
