@@ -29,6 +29,7 @@ def running_maps(
         maps=MAPS,
         num_text=KEYS,
         num_concepts=KEYS,
+        tokens=None,
         videos=VIDEOS,
         grid=GRID,
         layers=LAYERS,
