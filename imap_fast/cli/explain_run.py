@@ -21,6 +21,7 @@ from imap_fast.cli.results import (
     path_from,
     print_results,
     resumable_folder,
+    warn_of_doubts,
     write_results,
 )
 from imap_fast.files import sha256_of
@@ -107,6 +108,7 @@ class Run:
                             on_progress=on_progress,
                         )
                     seconds = time.perf_counter() - began
+                    warn_of_doubts(maps)
                     if sha256_of(path) != self.options_of[path]["video"]:
                         shutil.rmtree(unfinished / MAPS)  # nobody goes on from them
                         raise VideoError(f"{path} was changed while it was read; run again")

@@ -9,7 +9,7 @@ from rich.console import Console
 from imap_fast.cli import options
 from imap_fast.cli.option_groups import ConceptOptions, LoadingOptions, TraceOptions
 from imap_fast.cli.progress import progress
-from imap_fast.cli.results import FILES, print_results, results_folder, write_results
+from imap_fast.cli.results import FILES, print_results, results_folder, warn_of_doubts, write_results
 from imap_fast.loading.source import model_source
 from imap_fast.text.model_name import model_name
 
@@ -66,7 +66,8 @@ def generate(
             generator = torch.Generator().manual_seed(seed)
             call |= {"generator": generator, "output_type": "np", "callback_on_step_end": step_ended}
             (video,) = pipe(prompt=prompt, **call).frames
-        seconds = time.perf_counter() - began
+        seconds, maps = time.perf_counter() - began, tracer.maps
+        warn_of_doubts(maps)
         clip = Clip.of(video, fps=tracer.adapter.frame_rate)
         with progress(console, "drawing"):
             clip.save(folder / "video.mp4")
@@ -79,8 +80,8 @@ def generate(
                 "seed": seed,
                 "seconds": round(seconds, 2),
             }
-            record = write_results(folder, tracer.maps, clip, record, GENERATED)
-    headline = f"{len(clip.frames)} frames and {tracer.maps} in {seconds:.1f} s"
+            record = write_results(folder, maps, clip, record, GENERATED)
+    headline = f"{len(clip.frames)} frames and {maps} in {seconds:.1f} s"
     print_results(record, headline, output, GENERATED, as_json=as_json)
 
 

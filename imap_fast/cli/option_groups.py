@@ -87,6 +87,7 @@ class WindowOptions:
     overlap: options.Overlap = None
     num_inference_steps: options.NumInferenceSteps = None
     windows_per_batch: options.WindowsPerBatch = "1"
+    noises: options.Noises = 1
 
     def explain_arguments(self, model: str, steps: list[int] | None) -> dict[str, Any]:
         """The arguments of `imap_fast.explain`. `steps` defaults to the best step of the demo model.

@@ -24,6 +24,9 @@ LARGEST_SIDE = MOST_PIXELS
 LARGEST_INDEX = 9_999
 """The largest index of a layer or a step. Schedules have a thousand steps."""
 
+MOST_NOISES = 1_000
+"""The largest number of noises. Each is a forward pass of its own."""
+
 CONCEPTS_BYTES = 2**20
 """The largest file of concepts. A model takes a few hundred."""
 
@@ -119,6 +122,9 @@ Overlap = Annotated[
 ]
 WindowsPerBatch = Annotated[
     str, _option(RUNNING, "Windows in one forward pass; auto: as many as fit into the GPU's memory.", metavar="N")
+]
+Noises = Annotated[
+    int, number(SAMPLING, "Noises to average over. From 2 on, it is known how sure the maps are.", most=MOST_NOISES)
 ]
 Seed = Annotated[int, number(SAMPLING, "Seed of the noise.", least=0, most=2**63 - 1)]
 

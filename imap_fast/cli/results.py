@@ -202,8 +202,27 @@ def facts(maps: SaliencyMaps) -> dict[str, Any]:
         "layers": maps.layers,
         "steps": maps.steps,
         "selected_heads": maps.selected_heads.tolist(),
+        "agreement": _agreements(maps),
         "settings": maps.settings,
     }
+
+
+def _agreements(maps: SaliencyMaps) -> dict[str, dict[str, float]] | None:
+    """How sure each map of each concept is, or None if it is unknown."""
+    if maps.agreements is None:
+        return None
+    return {
+        name: dict(zip(maps.labels_of(name), agreement.tolist(), strict=True))
+        for name, agreement in maps.agreements.items()
+    }
+
+
+def warn_of_doubts(maps: SaliencyMaps) -> None:
+    """Say on stderr which concepts have maps that are not sure, if any."""
+    from imap_fast.maps.doubts import doubts
+
+    if (warning := doubts(maps, "--noises ")) is not None:
+        complain(warning)
 
 
 def path_from(folder: Path, file: Path) -> str:

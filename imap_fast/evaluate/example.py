@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from imap_fast.files import sha256_of
+from imap_fast.text.words import BACKGROUND
 from imap_fast.video.clip import Clip
 from imap_fast.video.crop import kept_window
-
-BACKGROUND = "background"
 
 
 def is_background(label: str) -> bool:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from imap_fast.evaluate.example import BACKGROUND, Example
-from imap_fast.explaining.explain import explain
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.maps.names import CONTRASTED, MAP_NAMES
 from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -60,7 +59,9 @@ class Reader:
     def _explain(self, example: Example, **arguments: Any) -> SaliencyMaps:
         generator = torch.Generator().manual_seed(self.seed)
         arguments = {**self.arguments, **arguments, "generator": generator}
-        return explain(self.pipe, example.video, example.caption, list(example.concepts), **arguments)
+        # Not `imap_fast.explain`, which would warn of each clip whose maps are not sure.
+        with Explainer(self.pipe, example.caption, list(example.concepts), **arguments) as explainer:
+            return explainer.explain(example.video)
 
     def record(self) -> dict[str, Any]:
         """The settings of the maps, as JSON values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from imap_fast.explaining.explainer import Explainer
+from imap_fast.maps.doubts import doubts
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.video import Clip
 
@@ -28,6 +30,7 @@ def explain(
     window: int | None = None,
     overlap: int | None = None,
     windows_per_batch: int | str = 1,
+    noises: int = 1,
     generator: torch.Generator | None = None,
     folder: str | os.PathLike | None = None,
     **trace_arguments: Any,
@@ -36,8 +39,8 @@ def explain(
 
     The video is read as a stream, in overlapping windows of the clip length of the model. The VAE encodes each window.
     The window is noised to a step of the schedule, and passes the transformer once, without guidance and only up to the
-    last layer read. Several steps are averaged, and overlapping windows are blended. The text is the same for all
-    windows, and so is the noise of a latent frame. Enable tiling and slicing of the VAE on the pipeline
+    last layer read. Several steps and noises are averaged, and overlapping windows are blended. The text is the same
+    for all windows, and so is the noise of a latent frame. Enable tiling and slicing of the VAE on the pipeline
     (`pipe.vae.enable_tiling()`).
 
     Args:
@@ -54,9 +57,14 @@ def explain(
         window: frames that the model sees at once. None: the clip length of the model.
         overlap: latent frames that neighbouring windows share. None: a third of a window.
         windows_per_batch: the number of windows that pass the transformer together, or `"auto"`: as many as fit into
-            the free memory of the GPU. Encoding gives the same bits in any batch. The transformer may round differently
-            in a larger batch, which can reorder patches that are nearly equal.
-        generator: of the noise, as in diffusers. None: seeded with 0, so that a video always gives the same maps.
+            the free memory of the GPU. A window counts once for each of its noises. Encoding gives the same bits in any
+            batch. The transformer may round differently in a larger batch, which can reorder patches that are nearly
+            equal.
+        noises: how many noises the maps are the mean of. With 2 or more, the maps also tell how sure they are: their
+            `agreement` and `spread` (docs/method.md, "How sure a map is"). `settings["runs"]` has the seed of each
+            noise, and a generator with this seed gives its map alone.
+        generator: of the first noise, as in diffusers; the others are derived from it. None: seeded with 0, so that a
+            video always gives the same maps.
         folder: keeps the maps on disk as they are finished, so that memory does not grow with the video. After any
             interruption the same call resumes, and gives the same bits. A finished run is loaded at once, as
             `SaliencyMaps.load(folder)` does. All that is read is verified by digests. Weights are compared by some
@@ -68,7 +76,8 @@ def explain(
         The maps. `seconds` holds the time of each latent frame. `settings["video"]` holds `fps`, `num_frames`, `height`
         and `width` of what was read, the number of `windows`, their length `window`, their `overlap`, and the `gaps`:
         `[from, to]` in seconds, where frames could not be read. `to` is None if no frame follows. `sha256` is that of
-        the content of a file, and None for frames.
+        the content of a file, and None for frames. With several noises, a warning names the concepts of which another
+        noise would give another default map: their agreement is below 0.5.
 
     Raises:
         TypeError: an unsupported pipeline, or a prompt, concepts or frames of the wrong type.
@@ -88,8 +97,12 @@ def explain(
         window=window,
         overlap=overlap,
         windows_per_batch=windows_per_batch,
+        noises=noises,
         generator=generator,
         **trace_arguments,
     )
     with explainer:
-        return explainer.explain(video, num_frames=num_frames, folder=folder)
+        maps = explainer.explain(video, num_frames=num_frames, folder=folder)
+    if (warning := doubts(maps, "noises=")) is not None:
+        warnings.warn(warning, stacklevel=2)
+    return maps

@@ -19,6 +19,7 @@ from imap_fast.explaining.blending import Blender
 from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.fingerprint import fingerprint_of, schedule_of
 from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
+from imap_fast.explaining.repeats import agreements, mean_and_spread, stacked
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_folder import result_of
 from imap_fast.maps.run_state import RunState
@@ -60,6 +61,7 @@ class Explainer:
         window: int | None = None,
         overlap: int | None = None,
         windows_per_batch: int | str = 1,
+        noises: int = 1,
         generator: torch.Generator | None = None,
         release_text_encoder: bool = False,
         **trace_arguments: Any,
@@ -83,8 +85,11 @@ class Explainer:
                 f"windows_per_batch={windows_per_batch!r} is not possible; give a number from 1, or 'auto'"
             )
         self.windows_per_batch = windows_per_batch
-        generator = generator or torch.Generator().manual_seed(0)
-        self.noise, self.seed = Noise(generator), seed_of(generator)
+        if type(noises) is not int or noises < 1:
+            raise ValueError(f"noises={noises!r} is not possible; give a number from 1")
+        noise = Noise(generator or torch.Generator().manual_seed(0))
+        self.noises = [noise, *noise.others(noises - 1)]
+        self.seeds = [seed_of(each.generator) for each in self.noises]
         self.tracer = trace(pipe, concepts, guided=False, **trace_arguments)
         # A copy, because with match="prompt" the tokens of the prompt may replace them.
         self.labels = self.tracer.concepts.baseline_labels
@@ -160,7 +165,8 @@ class Explainer:
             "window": self.windows.length,
             "overlap": self.windows.overlap,
             "windows_per_batch": self.windows_per_batch,
-            "noise": self.noise.fingerprint(),
+            "noise": self.noises[0].fingerprint(),
+            "noises": len(self.noises),
             "model": self.adapter.name,
             **self._fingerprint,
             "schedule": schedule_of(self.forward.scheduler),
@@ -200,63 +206,85 @@ class Explainer:
         """Group windows into batches. A resumed run has the same batches as one without interruption: same bits."""
         if isinstance(self.windows_per_batch, int):
             state.windows_per_batch = self.windows_per_batch
-        # One window until the number that fits is known.
-        while batch := list(islice(windows, state.windows_per_batch or 1)):
+        # One row until the number that fits is known.
+        while batch := list(islice(windows, max(1, (state.windows_per_batch or 1) // len(self.noises)))):
             yield batch
 
     def _pass(self, batch: list[Window], checkpoint: Checkpoint) -> None:
         """Pass a batch of windows through the model, and commit the latent frames that are now final."""
-        meter = PeakMeter(self.pipe._execution_device)
-        latents = [
-            self.forward.encode(np.stack([frame for frame, _ in frames]), begin * self.windows.patch_size_t, self.noise)
-            for begin, frames in batch
-        ]
-        rows = {name: torch.cat([window[name] for window in latents]) for name in latents[0]}
+        meter, state = PeakMeter(self.pipe._execution_device), checkpoint.state
+        rows = [row for begin, frames in batch for row in self._encoded(begin, frames)]
+        together = state.windows_per_batch or 1
+        read = [maps for first in range(0, len(rows), together) for maps in self._read(rows[first : first + together])]
+        if state.windows_per_batch is None:
+            state.windows_per_batch = meter.windows_that_fit()
+        blender, count = Blender(state.latent_frames, state.pending), len(self.noises)
+        for number, (begin, frames) in enumerate(batch):
+            repeats = read[number * count :][:count]
+            values = stacked([maps.maps for maps in repeats])
+            values["seconds"] = self.windows.latent_seconds([seconds for _, seconds in frames])
+            self._append(blender.add(begin, values), checkpoint)
+            for maps in repeats:
+                self._count_heads(maps, state)
+            state.windows += 1
+            state.num_frames = begin * self.windows.span + len(frames)
+        state.pending = blender.pending
+        state.record = self._record(read[-1])
+        checkpoint.commit()
+
+    def _encoded(self, begin: int, frames: list[tuple[np.ndarray, float]]) -> list[dict[str, Tensor]]:
+        """What the forward passes of a window need: a row for each noise. It is encoded once."""
+        window = self.forward.encode(np.stack([frame for frame, _ in frames]))
+        return [self.forward.with_noise(window, begin * self.windows.patch_size_t, noise) for noise in self.noises]
+
+    def _read(self, rows: list[dict[str, Tensor]]) -> list[SaliencyMaps]:
+        """The maps of rows that pass the transformer together."""
+        together = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
         self.tracer.reset()
         for step in self.steps:
-            self.forward.forward(step, rows)
+            self.forward.forward(step, together)
         try:
             maps = self.tracer.maps
         except NotFiniteError as error:  # the trace counts passes
             raise NotFiniteError(error.layer, self.steps[error.step]) from None
-        state, top_k = checkpoint.state, self.tracer.settings.top_k
-        if state.windows_per_batch is None:
-            state.windows_per_batch = meter.windows_that_fit()
-        blender = Blender(state.latent_frames, state.pending)
-        for row, (begin, frames) in enumerate(batch):
-            window = maps.video(row)
-            values = {name: values.transpose(0, 1) for name, values in window.maps.items()}
-            values["seconds"] = self.windows.latent_seconds([seconds for _, seconds in frames])
-            checkpoint.append(blender.add(begin, values))
-            # The votes for a head are its rank in each window.
-            votes = torch.zeros_like(window.head_scores)
-            votes.scatter_(-1, window.selected_heads, torch.arange(top_k, 0, -1).to(votes).expand(len(votes), -1))
-            for name, counted in (("head_scores", window.head_scores), ("votes", votes)):
-                state.tensors[name] = state.tensors.get(name, 0) + counted
-            state.windows += 1
-            state.num_frames = begin * self.windows.span + len(frames)
-        state.pending = blender.pending
-        state.record = self._record(maps)
-        checkpoint.commit()
+        return [maps.video(row) for row in range(len(rows))]
+
+    def _append(self, final: dict[str, Tensor], checkpoint: Checkpoint) -> None:
+        """Add latent frames that no later window changes to the checkpoint."""
+        checkpoint.append(final if len(self.noises) == 1 else mean_and_spread(final, checkpoint.state.tensors))
+
+    def _count_heads(self, window: SaliencyMaps, state: RunState) -> None:
+        """Add the head scores and the votes of a window. The votes for a head are its rank."""
+        votes, top_k = torch.zeros_like(window.head_scores), self.tracer.settings.top_k
+        votes.scatter_(-1, window.selected_heads, torch.arange(top_k, 0, -1).to(votes).expand(len(votes), -1))
+        for name, counted in (("head_scores", window.head_scores), ("votes", votes)):
+            state.tensors[name] = state.tensors.get(name, 0) + counted
 
     def _record(self, maps: SaliencyMaps) -> dict[str, Any]:
         """The record of the result, without what is known only at the end."""
-        runs = [{"prompt": self.prompt, "seed": self.seed}]
         settings = {
             **maps.settings,
-            "runs": runs,
+            "runs": [{"prompt": self.prompt, "seed": seed} for seed in self.seeds],
             "num_inference_steps": self.forward.num_inference_steps,
             "rest_in_first_latent": False,  # of a window, which has no rest
         }
+        # The steps of a real video share a noise, so they do not say what another one would give.
+        settings.pop("repeats", None)
+        if len(self.noises) > 1:
+            settings["repeats"] = {"of": "noises", "count": len(self.noises)}
         return maps.record() | {"steps": self.steps, "settings": settings}
 
     def _finish(self, video: VideoFile | Clip, digest: str, checkpoint: Checkpoint) -> None:
         """Commit the remaining latent frames, and complete the record."""
         state, settings = checkpoint.state, self.tracer.settings
-        checkpoint.append(state.pending)
-        scores, votes = state.tensors["head_scores"] / state.windows, state.tensors["votes"]
+        self._append(state.pending, checkpoint)
+        sums, pending = state.tensors, state.pending
+        scores, votes = sums["head_scores"] / (state.windows * len(self.noises)), sums["votes"]
         chosen = most_chosen(votes, scores, head_score=settings.head_score, top_k=settings.top_k)
         state.pending, state.tensors = {}, {"head_scores": scores, "selected_heads": chosen}
+        if len(self.noises) > 1:
+            height, width = pending[state.record["maps"][0]].shape[-2:]
+            state.tensors |= agreements(sums, state.record["maps"], state.latent_frames * height * width)
         state.record["settings"]["video"] = {
             "fps": video.fps,
             "num_frames": state.num_frames,

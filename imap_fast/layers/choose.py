@@ -185,7 +185,7 @@ def _eigenvalues(
 
     frames = resize_and_crop(frames, forward.height, forward.width)
     forward.encode_text(prompt, frames[0])
-    window = forward.encode(frames, 0, noise)
+    window = forward.with_noise(forward.encode(frames), 0, noise)
     with adapter.stopped_after(adapter.num_layers - 1), observed_attention(adapter, observe):
         forward.forward(step, window)
     if len(eigenvalues) < adapter.num_layers:

@@ -5,3 +5,6 @@ CONTRASTED = ("imap", "gramcol")
 
 MAP_NAMES = (*CONTRASTED, "cross_attention", "concept_attention")
 """All maps, the two baselines last. The first one that a result has is its default."""
+
+AGREEMENT, SPREAD = "agreement.", "spread."
+"""Before the name of a map: its tensors in files that say how sure it is."""

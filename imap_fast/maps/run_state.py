@@ -18,9 +18,12 @@ from torch import Tensor
 
 from imap_fast.files import atomic_write
 from imap_fast.maps.digest import digest_of
-from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.names import AGREEMENT, MAP_NAMES, SPREAD
 
 STATE = "state.safetensors"
+
+REPEATS = "repeats."
+"""Before the name of a map: the sums over its final latent frames that `imap_fast.maps.agreement` needs."""
 
 _PENDING = "pending."
 """Prefix of the names of pending tensors in the state file."""
@@ -57,9 +60,10 @@ class RunState(BaseModel):
         finished: whether the run is complete.
         record: everything of the result except its tensors; see `SaliencyMaps.record`.
         arrays: the arrays on disk, by name. They are empty if the run keeps everything in memory.
-        tensors: `head_scores` and `votes`, summed over windows. At the end, `head_scores` and `selected_heads`.
+        tensors: `head_scores` and `votes`, summed over windows and noises. At the end, `head_scores` and
+            `selected_heads`. With several noises also `repeats.<map>`, and at the end `agreement.<map>`.
         pending: the latent frames that follow the final ones and are not final yet; see
-            `imap_fast.explaining.blending.Blender`.
+            `imap_fast.explaining.blending.Blender`. With several noises, `[F, N, …]` for each map.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
@@ -81,20 +85,25 @@ class RunState(BaseModel):
             if self.latent_frames or self.num_frames or self.finished or self.record or self.tensors or self.pending:
                 raise ValueError("it has results of no window")
             return self
-        names = {*self.record["maps"], "seconds"}
-        heads = {"head_scores", "selected_heads" if self.finished else "votes"}
-        if not names <= {*MAP_NAMES, "seconds"} or self.arrays.keys() != (names if self.latent_frames else set()):
+        maps = self.record["maps"]
+        names, heads = {*maps, "seconds"}, {"head_scores", "selected_heads" if self.finished else "votes"}
+        has_noises = self.record["settings"].get("repeats") is not None
+        of_noises = {(AGREEMENT if self.finished else REPEATS) + name for name in maps} if has_noises else set()
+        on_disk = names | {SPREAD + name for name in maps} if has_noises else names
+        if not names <= {*MAP_NAMES, "seconds"} or self.arrays.keys() != (on_disk if self.latent_frames else set()):
             raise ValueError(f"it names the maps {sorted(names)} and the arrays {sorted(self.arrays)}")
         if any(array.shape[0] != self.latent_frames for array in self.arrays.values()):
             raise ValueError(f"arrays do not have {self.latent_frames} latent frames")
-        if self.tensors.keys() != heads or len({len(tensor) for tensor in self.tensors.values()}) != 1:
-            raise ValueError(f"it has no {' and '.join(sorted(heads))} of the same layers")
+        if self.tensors.keys() != heads | of_noises or len({len(self.tensors[name]) for name in heads}) != 1:
+            raise ValueError(f"it has no {' and '.join(sorted(heads | of_noises))} of the same layers")
         if self.pending.keys() != (set() if self.finished else names):
             raise ValueError(f"it has the pending maps {sorted(self.pending)}")
         if len({len(tensor) for tensor in self.pending.values()}) > 1:
             raise ValueError("pending maps have different lengths")
-        for name, array in self.arrays.items():
-            if name in self.pending and list(self.pending[name].shape[1:]) != array.shape[1:]:
+        for name, pending in self.pending.items():
+            of_frame = pending.shape[2 if has_noises and name != "seconds" else 1 :]
+            continued = [array for array in (name, SPREAD + name) if array in self.arrays]
+            if any(self.arrays[array].shape[1:] != list(of_frame) for array in continued):
                 raise ValueError(f"pending {name} does not continue its array")
         return self
 

@@ -43,11 +43,7 @@ class SaliencyMaps(MapValues):
             OSError: the folder cannot be written.
         """
         self.check_finite()
-        tensors = {f"map.{name}": values for name, values in self.maps.items()}
-        tensors |= {"head_scores": self.head_scores, "selected_heads": self.selected_heads}
-        if self.seconds is not None:
-            tensors["seconds"] = self.seconds
-        storage.save(path, self.record(), tensors)
+        storage.save(path, self.record(), self.tensors())
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> SaliencyMaps:

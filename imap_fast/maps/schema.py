@@ -6,7 +6,7 @@ any JSON value.
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -122,12 +122,20 @@ class Run(_Object):
     seed: Seed | list[Seed] | None = None
 
 
+class Repeats(_Object):
+    """The repeats of the maps: noises, or the forward passes of a trace."""
+
+    of: Literal["noises", "steps"]
+    count: Annotated[Count, Field(ge=2)]
+
+
 class Settings(_Object):
     """How the maps were made. Entries may be missing."""
 
     model: Name | None = None
     prompt: Prompt = None
     runs: list[Run] | None = None
+    repeats: Repeats | None = None
     match: str = "concepts"
     surrogates: str = "argmax"
     backend: str = "auto"

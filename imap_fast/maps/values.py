@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from imap_fast.maps.names import CONTRASTED, MAP_NAMES
+from imap_fast.maps.names import AGREEMENT, CONTRASTED, MAP_NAMES, SPREAD
 from imap_fast.maps.schema import MOST_HEADS, check_record, one_line
 from imap_fast.upsampling.interpolate import upsample_space, upsample_time
 from imap_fast.upsampling.latent_time import LatentTime
@@ -32,6 +32,11 @@ def _check_tensor(name: str, values: Tensor, dtype: torch.dtype) -> None:
         raise TypeError(f"{name} must be {dtype} on the CPU, not {values.dtype} on {values.device}")
 
 
+def _parts(values: Tensor) -> tuple[Tensor, ...]:
+    """The parts of a map that are checked one after the other."""
+    return values.split(max(1, PART // values.select(-3, 0).numel()), dim=-3)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class MapValues:
     """Saliency maps of C concepts on F latent frames of H × W patches.
@@ -50,6 +55,10 @@ class MapValues:
             `labels` (`match="prompt"` with a tensor of concepts). None: `labels`.
         seconds: the time of each latent frame of a real video, fp64 `[F]`, from the first frame on: the mean over the
             frames that it covers, by the timestamps of the file. None for generated videos.
+        agreements: how sure each map is (docs/method.md, "How sure a map is"), by its name, fp32 `[C]` or `[V, C]` in
+            [0, 1]. None if there are no repeats of the maps. `settings["repeats"]` says what and how many they are.
+        spreads: the standard deviation of each map over the repeats, by its name, in the shape of the map. None if
+            there are no repeats.
 
     Raises:
         TypeError: a tensor has another dtype or is not on the CPU, or `settings` is not JSON-serializable.
@@ -66,6 +75,8 @@ class MapValues:
     settings: dict[str, Any]
     baseline_labels: tuple[str, ...] | None = None
     seconds: Tensor | None = None
+    agreements: dict[str, Tensor] | None = None
+    spreads: dict[str, Tensor] | None = None
 
     def __post_init__(self) -> None:
         if self.baseline_labels is None:
@@ -75,6 +86,7 @@ class MapValues:
         check_record(self.record())
         self._check_maps()
         self._check_heads()
+        self._check_repeats()
         self._check_time()
         self._check_video()
 
@@ -106,6 +118,25 @@ class MapValues:
         if ascending[..., 0].min() < 0 or ascending[..., -1].max() >= heads or (ascending.diff(dim=-1) == 0).any():
             raise ValueError(f"selected_heads must be different heads in each layer, from 0 to {heads - 1}")
 
+    def _check_repeats(self) -> None:
+        for prefix, by_name in ((AGREEMENT, self.agreements), (SPREAD, self.spreads)):
+            if by_name is None:
+                continue
+            if by_name.keys() != self.maps.keys():
+                raise ValueError(
+                    f"there is a tensor {prefix}<map> for each of {', '.join(self.maps)} or for none, not for "
+                    f"{one_line(', '.join(by_name)) or 'none'}"
+                )
+            for name, values in by_name.items():
+                _check_tensor(f"{prefix}{name}", values, torch.float32)
+                shape = self.maps[name].shape
+                expected = shape if prefix == SPREAD else shape[:-3]
+                if values.shape != expected:
+                    raise ValueError(f"{prefix}{name} {list(values.shape)} must be {list(expected)}")
+                # A comparison with NaN is false.
+                if prefix == AGREEMENT and not ((values >= 0) & (values <= 1)).all():
+                    raise ValueError(f"{prefix}{name} must be numbers from 0 to 1")
+
     def _check_time(self) -> None:
         frames, _, _ = self.grid
         if self.seconds is not None:
@@ -133,12 +164,14 @@ class MapValues:
     def check_finite(self) -> None:
         """Raise a ValueError, which names the first one, if a map or the head scores are NaN or infinite anywhere.
 
-        Maps may be on disk: a part at a time is in memory.
+        A spread must not be negative, either. Maps may be on disk: a part at a time is in memory.
         """
         for name, values in self.maps.items():
-            frames = max(1, PART // values.select(-3, 0).numel())
-            if not all(part.isfinite().all() for part in values.split(frames, dim=-3)):
+            if not all(part.isfinite().all() for part in _parts(values)):
                 raise ValueError(f"the map {name} has values that are not finite; run the model in another dtype")
+        for name, values in (self.spreads or {}).items():
+            if not all((part.isfinite() & (part >= 0)).all() for part in _parts(values)):
+                raise ValueError(f"{SPREAD}{name} has values that are negative or not finite; make the maps again")
         if not self.head_scores.isfinite().all():
             raise ValueError("head_scores has values that are not finite; run the model in another dtype")
 
@@ -182,6 +215,25 @@ class MapValues:
         """Baseline: ConceptAttention (arXiv 2502.04320), fp32 `[C, F, H, W]`."""
         return self._map("concept_attention")
 
+    @property
+    def agreement(self) -> Tensor | None:
+        """How sure the default map of each concept is, fp32 `[C]`: the correlation to expect with other repeats.
+
+        None if it is unknown, because there are no repeats (docs/method.md, "How sure a map is").
+        """
+        return None if self.agreements is None else self.agreements[self.default]
+
+    @property
+    def spread(self) -> Tensor:
+        """The standard deviation of the default map over the repeats, fp32 `[C, F, H, W]`.
+
+        Raises:
+            AttributeError: there are no repeats.
+        """
+        if self.spreads is None:
+            raise AttributeError("these maps hold no spread, for there is no repeat; explain with noises=2 or more")
+        return self.spreads[self.default]
+
     def _map(self, name: str) -> Tensor:
         if name not in self.maps:
             raise AttributeError(f"these maps hold no {name}; trace with maps={(*self.maps, name)!r}")
@@ -221,11 +273,17 @@ class MapValues:
             raise IndexError(f"no video {index}: these maps are of {videos}, counted from 0")
         if not self._several:
             return self
+
+        def of_video(by_name: dict[str, Tensor] | None) -> Any:
+            return None if by_name is None else {name: values[index] for name, values in by_name.items()}
+
         return replace(
             self,
-            maps={name: values[index] for name, values in self.maps.items()},
+            maps=of_video(self.maps),
             head_scores=self.head_scores[index],
             selected_heads=self.selected_heads[index],
+            agreements=of_video(self.agreements),
+            spreads=of_video(self.spreads),
         )
 
     @property
@@ -294,9 +352,19 @@ class MapValues:
             "settings": self.settings,
         }
 
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors by the names that `from_record` knows."""
+        named = {f"map.{name}": values for name, values in self.maps.items()}
+        named |= {"head_scores": self.head_scores, "selected_heads": self.selected_heads}
+        for prefix, by_name in ((AGREEMENT, self.agreements), (SPREAD, self.spreads)):
+            named |= {f"{prefix}{name}": values for name, values in (by_name or {}).items()}
+        return named if self.seconds is None else named | {"seconds": self.seconds}
+
     @classmethod
     def from_record(cls: type[Self], record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
-        """The maps of a `record` and its tensors: `map.<name>`, `head_scores`, `selected_heads`, optional `seconds`.
+        """The maps of a `record` and its tensors: `map.<name>`, `head_scores` and `selected_heads`.
+
+        Optional ones are `seconds`, and `agreement.<name>` and `spread.<name>` of each map.
 
         Raises:
             TypeError, ValueError: an entry or a tensor is missing, a tensor is not named, or as in the constructor.
@@ -305,8 +373,13 @@ class MapValues:
         names = {f"map.{name}" for name in record["maps"]} | {"head_scores", "selected_heads"}
         if missing := names - tensors.keys():
             raise ValueError(f"{', '.join(sorted(missing))} is missing")
-        if unknown := tensors.keys() - names - {"seconds"}:
+        optional = {f"{prefix}{name}" for prefix in (AGREEMENT, SPREAD) for name in record["maps"]}
+        if unknown := tensors.keys() - names - optional - {"seconds"}:
             raise ValueError(one_line(f"{', '.join(sorted(unknown))} belongs to no map"))
+
+        def after(prefix: str) -> dict[str, Tensor] | None:
+            return {name: tensors[prefix + name] for name in record["maps"] if prefix + name in tensors} or None
+
         return cls(
             maps={name: tensors[f"map.{name}"] for name in record["maps"]},
             labels=tuple(record["labels"]),
@@ -317,4 +390,6 @@ class MapValues:
             selected_heads=tensors["selected_heads"],
             settings=record["settings"],
             seconds=tensors.get("seconds"),
+            agreements=after(AGREEMENT),
+            spreads=after(SPREAD),
         )

@@ -85,6 +85,11 @@ class Concepts:
         self.baseline_labels = self.labels
         self._before_prompt = (self.labels, self.baseline_labels)
 
+    @property
+    def tokens(self) -> list[list[int]] | None:
+        """The tokens of each word in the prompt. None if words are not looked for in it."""
+        return self._tokens
+
     def embed(self, model: TextModel, pooling: str) -> None:
         """Compute the embeddings that the concept stream starts from, if there is one.
 

@@ -3,6 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
+BACKGROUND = "background"
+"""The concept beside which a single one stands out."""
+
 LONGEST_LABEL = 1_000
 """The largest number of characters in a label."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from imap_fast.maps.names import CONTRASTED
 from imap_fast.models.text_rows import TextRows
+from imap_fast.tracing.pass_variation import PassVariation
 from imap_kernels import (
     frame_separation,
     gram_column,
@@ -31,6 +33,7 @@ class RunningMaps:
         maps: names from `imap_fast.maps.names.MAP_NAMES`.
         num_text: text rows to keep for `gramcol` and `imap`.
         num_concepts: text rows to keep for the two baselines.
+        tokens: the text rows of each concept, whose mean is its map. None: each text row is a map by itself.
         videos: V, the number of videos read.
         grid: `(F, H, W)`, latent frames and patches.
         layers: the L layers to read.
@@ -57,6 +60,7 @@ class RunningMaps:
         maps: tuple[str, ...],
         num_text: int,
         num_concepts: int,
+        tokens: Sequence[Sequence[int]] | None,
         videos: int,
         grid: tuple[int, int, int],
         layers: tuple[int, ...],
@@ -72,20 +76,20 @@ class RunningMaps:
         self.grid, self.layers, self.videos = grid, layers, videos
         self.surrogates = surrogates
         self.head_score, self.top_k = head_score, top_k
-        self.given_heads = None if given_heads is None else on_device(given_heads, device)
+        self.given_heads = None if given_heads is None else on_device(torch.tensor(given_heads, device="cpu"), device)
         self.normalize, self.backend = normalize, backend
         self.contrasted = tuple(name for name in CONTRASTED if name in maps)
         self.baselines = tuple(name for name in maps if name not in CONTRASTED)
         frames, height, width = grid
-        tokens = frames * height * width
+        positions = frames * height * width
 
         def zeros(*shape: int) -> Tensor:
             return torch.zeros(shape, dtype=torch.float32, device=device)
 
         # Sums that begin in inference mode may go on outside of it.
         with torch.inference_mode(False):
-            self.contrast_sum = zeros(videos, len(self.contrasted), num_text, tokens)
-            self.baseline_sum = zeros(videos, len(self.baselines), num_concepts, tokens)
+            self.contrast_sum = zeros(videos, len(self.contrasted), num_text, positions)
+            self.baseline_sum = zeros(videos, len(self.baselines), num_concepts, positions)
             self.score_sum = zeros(videos, len(layers), heads)
             self.chosen_sum = zeros(videos, len(layers), heads)
             # The weights of the heads in `imap`, set in each layer, and in `gramcol`.
@@ -95,6 +99,8 @@ class RunningMaps:
             self._not_finite = torch.zeros(len(layers), dtype=torch.int32, device=device)
             self._numbers = torch.arange(len(layers), device=device)
             self._first_not_finite = torch.full((), ALL_FINITE, device=device)
+        weights = None if tokens is None else on_device(token_weights(tokens, num_text), device)
+        self._variations = [PassVariation(total, weights) for total in (self.contrast_sum, self.baseline_sum)]
         self.steps = 0
 
     def add_layer(
@@ -187,6 +193,8 @@ class RunningMaps:
     def end_pass(self) -> None:
         """Count a forward pass whose layers are all added."""
         self.steps += 1
+        for variation in self._variations:
+            variation.end_pass()
         self._first_not_finite.copy_(self._first_number())
         self._not_finite.zero_()
         self._numbers += len(self.layers)
@@ -215,6 +223,19 @@ class RunningMaps:
             means.update({name: (sums[:, i] / count).unflatten(-1, self.grid) for i, name in enumerate(names)})
         return means
 
+    def variation(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """How the maps of S ≥ 2 passes differ, by name, each the mean over layers.
+
+        Returns:
+            The sum of their squared distances from the mean, `[V, C, F, H, W]`, of C concepts if `tokens` are given,
+            and otherwise of K text rows. The mean over positions of each pass, `[V, K, S]`.
+        """
+        layers, found = len(self.layers), {}
+        for names, variation in zip((self.contrasted, self.baselines), self._variations, strict=True):
+            squares, levels = variation.squares() / layers**2, variation.levels() / layers
+            found.update({name: (squares[:, i].unflatten(-1, self.grid), levels[:, i]) for i, name in enumerate(names)})
+        return found
+
     def head_scores(self) -> Tensor:
         """The mean over steps of the separation score of each head, fp32 `[V, L, A]`."""
         return self.score_sum / self.steps
@@ -241,7 +262,14 @@ def most_chosen(votes: Tensor, scores: Tensor, *, head_score: str, top_k: int) -
     return by_score.gather(-1, by_votes)[..., :top_k]
 
 
-def on_device(heads: tuple[tuple[int, ...], ...], device: torch.device) -> Tensor:
-    """The indices of heads as a tensor on `device`. The host does not wait for the copy."""
-    on_host = torch.tensor(heads, device="cpu", pin_memory=device.type == "cuda")
-    return on_host.to(device, non_blocking=True)
+def token_weights(tokens: Sequence[Sequence[int]], rows: int) -> Tensor:
+    """How much each text row counts in the mean over the tokens of each concept, fp32 `[C, rows]` on the CPU."""
+    weights = torch.zeros((len(tokens), rows), dtype=torch.float32, device="cpu")
+    for weight, of_concept in zip(weights, tokens, strict=True):
+        weight[list(of_concept)] = 1 / len(of_concept)
+    return weights
+
+
+def on_device(values: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on `device`. The host does not wait for the copy."""
+    return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from imap_fast.models.registry import adapter_for
 from imap_fast.text.concepts import Concepts
+from imap_fast.text.words import BACKGROUND
 from imap_fast.tracing.settings import Settings
 from imap_fast.tracing.tracer import Tracer
 
@@ -33,7 +34,7 @@ def trace(
     fast_attention: bool | None = None,
     attention_backend: str | None = None,
     labels: Sequence[str] | None = None,
-    background: str | None = "background",
+    background: str | None = BACKGROUND,
 ) -> Tracer:
     """Read GramCol and IMAP saliency maps (CVPR 2026, arXiv 2603.02919) while a video diffusion transformer runs.
 
@@ -87,8 +88,9 @@ def trace(
         background: the concept that is added to a single one. None adds none.
 
     Returns:
-        A context manager. Its `maps` are the `SaliencyMaps` of what ran inside it. There is an error in place of maps
-        if a forward pass skips a block or stops on its way, or if a value is not finite.
+        A context manager. Its `maps` are the `SaliencyMaps` of what ran inside it. If several forward passes were read,
+        the maps also have an `agreement` and a `spread` over them (docs/method.md, "How sure a map is"). There is an
+        error in place of maps if a forward pass skips a block or stops on its way, or if a value is not finite.
 
     Raises:
         TypeError: an unsupported target, or concepts of the wrong type.

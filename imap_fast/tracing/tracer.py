@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from imap_fast.maps.names import CONTRASTED
+from imap_fast.maps.names import AGREEMENT, CONTRASTED, SPREAD
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.dropout import refuse_dropout
@@ -23,6 +23,7 @@ from imap_fast.models.weight_state import WeightState
 from imap_fast.text.concepts import Concepts
 from imap_fast.text.model_name import model_name
 from imap_fast.tracing.guidance import Guidance
+from imap_fast.tracing.pass_variation import agreement_of_passes
 from imap_fast.tracing.pipeline_calls import observed_calls
 from imap_fast.tracing.run import Run, seed_of
 from imap_fast.tracing.running_maps import RunningMaps
@@ -149,7 +150,9 @@ class Tracer:
             self.adapter.refuse_other_transformers()
         means = running.means()
         means = {name: self.concepts.select(means[name], count) for name, count in self._counts.items()}
-        tensors = {**means, "head_scores": running.head_scores(), "selected_heads": running.selected_heads()}
+        repeats = self._repeats(means) if running.steps > 1 else {}
+        heads = {"head_scores": running.head_scores(), "selected_heads": running.selected_heads()}
+        tensors = means | repeats | heads
         tensors = {name: (t[0] if running.videos == 1 else t).cpu() for name, t in tensors.items()}
         for name, values in tensors.items():
             if not values.isfinite().all():
@@ -157,16 +160,33 @@ class Tracer:
                     f"{name} holds NaN or an infinity: every value that was read is finite, but too large for sums in "
                     "fp32; run the model in torch.float64"
                 )
+
+        def after(prefix: str) -> dict[str, Tensor] | None:
+            return {name: tensors[prefix + name] for name in means} if repeats else None
+
         return SaliencyMaps(
-            head_scores=tensors.pop("head_scores"),
-            selected_heads=tensors.pop("selected_heads"),
-            maps=tensors,
+            head_scores=tensors["head_scores"],
+            selected_heads=tensors["selected_heads"],
+            maps={name: tensors[name] for name in means},
+            agreements=after(AGREEMENT),
+            spreads=after(SPREAD),
             labels=self.concepts.labels or (),
             baseline_labels=self.concepts.baseline_labels,
             layers=self.settings.layers,
             steps=tuple(sorted(set(passes))),
             settings=self._record(),
         )
+
+    def _repeats(self, means: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Agreement and spread of each map over the forward passes that were read, two or more."""
+        found, passes = {}, self.running_maps.steps
+        for name, (squares, levels) in self.running_maps.variation().items():
+            if self.concepts.tokens is None:  # otherwise they are of the concepts
+                squares = self.concepts.select(squares, self._counts[name])
+            levels = self.concepts.select(levels, self._counts[name])
+            found[AGREEMENT + name] = agreement_of_passes(means[name].cpu(), squares.cpu(), levels.cpu())
+            found[SPREAD + name] = (squares / (passes - 1)).sqrt()
+        return found
 
     def reset(self) -> None:
         """Discard what was read, also of a forward pass that stopped before its end.
@@ -328,6 +348,7 @@ class Tracer:
             maps=settings.maps,
             num_text=min(num_text, text_keys),
             num_concepts=min(num_concepts, text_keys),
+            tokens=self.concepts.tokens,
             videos=videos,
             grid=forward.grid,
             layers=settings.layers,
@@ -351,10 +372,12 @@ class Tracer:
         own_fields = ("layers", "steps", "maps", "runs")
         runs = [run for run in self._runs if run.steps_read]
         prompts = [run.prompt for run in runs]
+        passes = self.running_maps.steps
         return {
             "model": model_name(self.adapter.name),
             "prompt": prompts[0] if prompts.count(prompts[0]) == len(prompts) else None,
             "runs": [run.record() for run in runs],
+            **({"repeats": {"of": "steps", "count": passes}} if passes > 1 else {}),
             **{name: value for name, value in asdict(self.settings).items() if name not in own_fields},
             "temporal_compression": self.adapter.temporal_compression,
             "patch_size_t": self.adapter.patch_size[0],

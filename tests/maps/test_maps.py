@@ -138,7 +138,7 @@ def test_a_foreign_file_is_refused(tmp_path):
 
 
 def test_a_newer_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("imap_fast.maps.storage.FORMAT", 2)
+    monkeypatch.setattr("imap_fast.maps.storage.FORMAT", 3)
     make_maps().save(tmp_path / "maps.npz")
     monkeypatch.undo()
     with pytest.raises(ValueError, match="upgrade"):

@@ -32,6 +32,7 @@ def running_maps(
         maps=MAPS,
         num_text=KEYS,
         num_concepts=KEYS,
+        tokens=None,
         videos=VIDEOS,
         grid=GRID,
         layers=LAYERS,

@@ -28,6 +28,7 @@ class VideoForward(ABC):
         pipelines: names of the supported pipelines.
         published: index of the step that the published method reads, and the number of steps in its schedule.
         num_frames: frames in a default clip of the model.
+        time_dim: the dimension of latents that is time.
         temporal_compression: frames in a latent frame.
         published_step: index of the published noise level in this schedule.
 
@@ -38,6 +39,7 @@ class VideoForward(ABC):
 
     pipelines: ClassVar[tuple[str, ...]]
     published: ClassVar[tuple[int, int]]
+    time_dim: ClassVar[int] = 2
 
     def __init__(
         self, pipeline: Any, config: Any, num_inference_steps: int | None, height: int | None, width: int | None
@@ -103,17 +105,19 @@ class VideoForward(ABC):
         """
 
     @abstractmethod
-    def encode(self, frames: np.ndarray, begin: int, noise: Noise) -> dict[str, Tensor]:
-        """Encode a window to what its forward passes need besides the text.
+    def encode(self, frames: np.ndarray) -> dict[str, Tensor]:
+        """Encode a window to what its forward passes need besides the text and the noise.
 
         Args:
             frames: uint8 `[T, H, W, 3]`.
-            begin: the latent frame of the VAE at which the window begins in the video.
-            noise: of the video.
 
         Returns:
-            `latents`, `noise` and further inputs of the model, each as a batch of one.
+            `latents` and further inputs of the model, each as a batch of one.
         """
+
+    def with_noise(self, window: dict[str, Tensor], begin: int, noise: Noise) -> dict[str, Tensor]:
+        """What `encode` returned, with the `noise` of a window that begins at latent frame `begin` of the VAE."""
+        return {**window, "noise": noise.draw(window["latents"], begin, self.time_dim)}
 
     @abstractmethod
     def forward(self, step: int, window: dict[str, Tensor]) -> None:
@@ -121,7 +125,7 @@ class VideoForward(ABC):
 
         Args:
             step: index into the schedule.
-            window: results of `encode`, concatenated: each window is a row of the batch.
+            window: results of `with_noise`, concatenated: each is a row of the batch.
         """
 
     def noised(self, step: int, window: dict[str, Tensor]) -> tuple[Tensor, Tensor]:

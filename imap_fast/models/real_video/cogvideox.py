@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from imap_fast.models.real_video.base import VideoForward
-from imap_fast.models.real_video.noise import Noise
 
 
 class CogVideoXForward(VideoForward):
@@ -15,6 +14,7 @@ class CogVideoXForward(VideoForward):
 
     pipelines = ("CogVideoXPipeline", "CogVideoXImageToVideoPipeline", "CogVideoXVideoToVideoPipeline")
     published = (30, 50)
+    time_dim = 1
 
     @property
     def clip(self) -> tuple[int, int, int]:
@@ -29,13 +29,13 @@ class CogVideoXForward(VideoForward):
             device=self.pipeline._execution_device,
         )
 
-    def encode(self, frames: np.ndarray, begin: int, noise: Noise) -> dict[str, Tensor]:
+    def encode(self, frames: np.ndarray) -> dict[str, Tensor]:
         dtype, pixels = self.prompt_embeds.dtype, self.pixels(frames)
         latents = self.encode_pixels(pixels) * self.pipeline.vae_scaling_factor_image
         # CogVideoX 1.5 needs complete temporal patches. Like its pipelines, pad in front.
         padding = -latents.shape[1] % (self.config.patch_size_t or 1)
         latents = torch.cat([latents[:, :1]] * padding + [latents], dim=1).to(dtype)
-        window = {"latents": latents, "noise": noise.draw(latents, begin, dim=1)}
+        window = {"latents": latents}
         if self.config.in_channels == 2 * latents.shape[2]:
             window["condition"] = self.condition_on(pixels[:, :, :1], latents).to(dtype)
         return window

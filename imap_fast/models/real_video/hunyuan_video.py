@@ -8,7 +8,6 @@ from PIL import Image
 from torch import Tensor
 
 from imap_fast.models.real_video.base import VideoForward
-from imap_fast.models.real_video.noise import Noise
 
 GUIDANCE_SCALE = 6.0
 """The default of the text-to-video pipeline. The distilled model takes it as an input."""
@@ -44,9 +43,8 @@ class HunyuanVideoForward(VideoForward):
             }
         self.prompt_embeds, self.pooled, self.mask = pipeline.encode_prompt(prompt=prompt, device=device, **image)
 
-    def encode(self, frames: np.ndarray, begin: int, noise: Noise) -> dict[str, Tensor]:
-        latents = self.encode_pixels(self.pixels(frames))
-        window = {"latents": latents, "noise": noise.draw(latents, begin, dim=2)}
+    def encode(self, frames: np.ndarray) -> dict[str, Tensor]:
+        window = {"latents": self.encode_pixels(self.pixels(frames))}
         if self.config.image_condition_type is not None:
             window["first_frame"] = self.encode_pixels(self.pixels(frames[:1]))
         return window

@@ -36,14 +36,27 @@ class Noise:
         """SHA-256 of the state of the generator, which determines all noise."""
         return hashlib.sha256(self.state.numpy().tobytes() + str(self.generator.initial_seed()).encode()).hexdigest()
 
+    def others(self, count: int) -> list[Noise]:
+        """Other noises of the same video, each with a seed of its own, from a generator on the same device.
+
+        Their seeds are derived from all that determines this noise, so those of two noises have nothing in common.
+        """
+        seeds = [_derived_seed(int(self.fingerprint(), 16), number) for number in range(1, count + 1)]
+        return [Noise(torch.Generator(self.generator.device).manual_seed(seed)) for seed in seeds]
+
     def _block(self, block: int, like: Tensor) -> Tensor:
         if block == 0:
             generator = self.generator.set_state(self.state)
         else:
-            (seed,) = np.random.SeedSequence([self.generator.initial_seed(), block]).generate_state(1, np.uint64)
-            # torch accepts 63 bits on every device.
-            generator = torch.Generator(self.generator.device).manual_seed(int(seed >> np.uint64(1)))
+            seed = _derived_seed(self.generator.initial_seed(), block)
+            generator = torch.Generator(self.generator.device).manual_seed(seed)
         # On the device of the generator, like the pipelines of diffusers. A generator draws other numbers in fp64, but
         # a comparison of dtypes needs the same noise in both.
         dtype = torch.float32 if like.dtype == torch.float64 else like.dtype
         return torch.randn(like.shape, generator=generator, device=generator.device, dtype=dtype).to(like)
+
+
+def _derived_seed(*numbers: int) -> int:
+    """A seed that depends on all bits of the numbers, of 63 bits, which torch accepts on every device."""
+    (seed,) = np.random.SeedSequence(numbers).generate_state(1, np.uint64)
+    return int(seed >> np.uint64(1))

@@ -10,7 +10,6 @@ from PIL import Image
 from torch import Tensor
 
 from imap_fast.models.real_video.base import VideoForward
-from imap_fast.models.real_video.noise import Noise
 
 TEXT_LENGTH = 512
 
@@ -38,10 +37,10 @@ class WanForward(VideoForward):
             device=pipeline._execution_device,
         )
 
-    def encode(self, frames: np.ndarray, begin: int, noise: Noise) -> dict[str, Tensor]:
+    def encode(self, frames: np.ndarray) -> dict[str, Tensor]:
         pixels = self.pixels(frames)
         latents = self.normalized(self.pipeline.vae.encode(pixels).latent_dist.mode().float())
-        window = {"latents": latents, "noise": noise.draw(latents, begin, dim=2)}
+        window = {"latents": latents}
         if "ImageToVideo" in type(self.pipeline).__name__:
             window |= self.condition_on(pixels[:, :, 0].float(), frames[0], latents)
         return window

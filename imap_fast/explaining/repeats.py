@@ -1,0 +1,46 @@
+"""The maps of several noises become one: their mean, with a spread and an agreement.
+
+Windows are blended before that, the maps of each noise by themselves. So spread and agreement are those of whole
+videos, each explained with one of the noises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from imap_fast.maps.agreement import agreement, sums_of_repeats
+from imap_fast.maps.names import AGREEMENT, SPREAD
+from imap_fast.maps.run_state import REPEATS
+
+
+def mean_and_spread(final: Mapping[str, Tensor], tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The mean of each map over N noises, and its standard deviation. Their sums are added to `tensors`.
+
+    Args:
+        final: latent frames that no later window changes: each map, fp32 `[F, N, C, H, W]`, and `seconds`, fp64 `[F]`.
+        tensors: holds `repeats.<map>`, the sums over the latent frames before.
+
+    Returns:
+        Each map and `spread.<map>`, fp32 `[F, C, H, W]`, and `seconds`.
+    """
+    reduced = {"seconds": final["seconds"]}
+    for name in final.keys() - reduced.keys():
+        repeats = final[name].double()
+        reduced[name], reduced[SPREAD + name] = repeats.mean(1).float(), repeats.std(1).float()
+        tensors[REPEATS + name] = tensors.get(REPEATS + name, 0) + sums_of_repeats(repeats)
+    return reduced
+
+
+def agreements(tensors: Mapping[str, Tensor], maps: Iterable[str], positions: int) -> dict[str, Tensor]:
+    """`agreement.<map>`, fp32 `[C]`, from the sums over all `positions`."""
+    return {AGREEMENT + name: agreement(tensors[REPEATS + name], positions) for name in maps}
+
+
+def stacked(repeats: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The maps of a window for each noise, `[C, F, H, W]` by name, as `[F, N, C, H, W]`, or `[F, C, H, W]` of one."""
+    if len(repeats) == 1:
+        return {name: values.transpose(0, 1) for name, values in repeats[0].items()}
+    return {name: torch.stack([maps[name] for maps in repeats]).permute(2, 0, 1, 3, 4) for name in repeats[0]}
