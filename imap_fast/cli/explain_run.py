@@ -21,6 +21,7 @@ from imap_fast.cli.results import (
     path_from,
     print_results,
     resumable_folder,
+    sureness,
     warn_of_doubts,
     write_results,
 )
@@ -123,7 +124,7 @@ class Run:
                             "options": self.options_of[path],
                         }
                         write_results(unfinished, maps, path, record)
-                    self.headlines[path] = f"{maps} in {seconds:.1f} s"
+                    self.headlines[path] = f"{maps} in {seconds:.1f} s; {sureness(maps)}"
 
     def print(self, output: Path, *, as_json: bool) -> None:
         """Print what was made, and then what failed.

@@ -9,7 +9,7 @@ from rich.console import Console
 from imap_fast.cli import options
 from imap_fast.cli.option_groups import ConceptOptions, LoadingOptions, TraceOptions
 from imap_fast.cli.progress import progress
-from imap_fast.cli.results import FILES, print_results, results_folder, warn_of_doubts, write_results
+from imap_fast.cli.results import FILES, print_results, results_folder, sureness, warn_of_doubts, write_results
 from imap_fast.loading.source import model_source
 from imap_fast.text.model_name import model_name
 
@@ -81,7 +81,7 @@ def generate(
                 "seconds": round(seconds, 2),
             }
             record = write_results(folder, maps, clip, record, GENERATED)
-    headline = f"{len(clip.frames)} frames and {maps} in {seconds:.1f} s"
+    headline = f"{len(clip.frames)} frames and {maps} in {seconds:.1f} s; {sureness(maps)}"
     print_results(record, headline, output, GENERATED, as_json=as_json)
 
 

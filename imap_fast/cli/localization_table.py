@@ -18,6 +18,7 @@ MEASURES = {
     "spacetime_auc": "AUC in\nspace-\ntime",
     "spacetime_iou_best": "best\nIoU in\nspace-\ntime",
     "mean_iou": "mean\nIoU",
+    "agreement": "agree-\nment",
 }
 """The names of the measures, in the order of the columns. The best IoU is that at the best threshold."""
 
@@ -37,7 +38,8 @@ def localization_table(record: dict[str, Any]) -> RenderableType:
         if any(score["values"] + score["left_out"] for score in of_first):
             parts.append(_table(kind, metrics[kind]))
     scores = [score for measures in metrics.values() for of_method in measures.values() for score in of_method.values()]
-    if any(score["left_out"] for score in scores):
+    # All of them: an agreement that is unknown.
+    if any(score["left_out"] and score["values"] for score in scores):
         parts.append(Text("left out: masks that are empty or full, motions in every frame or in no frame", "dim"))
     return Group(*parts)
 
@@ -46,6 +48,8 @@ def _table(kind: str, scores: dict[str, dict[str, dict[str, Any]]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(Text(KINDS[kind], "bold"), min_width=9)
     measures = [measure for measure in MEASURES if measure in scores]
+    if not any(score["values"] for score in scores.get("agreement", {}).values()):
+        measures = [measure for measure in measures if measure != "agreement"]  # nobody knows it of one noise
     for measure in measures:
         table.add_column(MEASURES[measure], justify="right")
     first = next(iter(scores[measures[0]]))

@@ -217,6 +217,14 @@ def _agreements(maps: SaliencyMaps) -> dict[str, dict[str, float]] | None:
     }
 
 
+def sureness(maps: SaliencyMaps) -> str:
+    """How sure the default map is, in a few words."""
+    if maps.agreement is None:
+        return "agreement unknown"
+    least, most = (f"{value:.2f}" for value in (maps.agreement.min().item(), maps.agreement.max().item()))
+    return f"agreement {least}" if least == most else f"agreement {least} to {most}"
+
+
 def warn_of_doubts(maps: SaliencyMaps) -> None:
     """Say on stderr which concepts have maps that are not sure, if any."""
     from imap_fast.maps.doubts import doubts

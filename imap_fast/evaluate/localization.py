@@ -21,9 +21,12 @@ IN_SPACE = ("spatial_auc", "spatial_iou_best", "spatial_iou_otsu", "pointing")
 IN_TIME = ("temporal_auc",)
 IN_SPACE_AND_TIME = ("spacetime_auc", "spacetime_iou_best")
 
+AGREEMENT = "agreement"
+"""No measure against masks, but how sure the map is (docs/method.md). NaN: unknown."""
+
 MEASURES = {
-    "object": (*IN_SPACE, *IN_SPACE_AND_TIME),
-    "motion": (*IN_SPACE, *IN_TIME, *IN_SPACE_AND_TIME),
+    "object": (*IN_SPACE, *IN_SPACE_AND_TIME, AGREEMENT),
+    "motion": (*IN_SPACE, *IN_TIME, *IN_SPACE_AND_TIME, AGREEMENT),
     "segmentation": ("mean_iou",),
 }
 """The measures of each kind of row. "segmentation" is one row for all objects and the background together."""
@@ -54,7 +57,8 @@ def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Examp
         by_label = dict(zip(maps.labels_of(name), saliency, strict=True))
         for truth in example.truths:
             row: Row = {"concept": truth.label, "kind": truth.kind, "method": method}
-            rows.append(row | _scores(by_label[truth.label], truth))
+            agreement = nan if maps.agreements is None else maps.agreements[name][maps.index(truth.label, name)].item()
+            rows.append(row | _scores(by_label[truth.label], truth) | {AGREEMENT: agreement})
         objects = [truth for truth in example.truths if truth.kind == "object"]
         if objects and BACKGROUND in by_label:
             row = {"concept": None, "kind": "segmentation", "method": method}

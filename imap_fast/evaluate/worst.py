@@ -38,7 +38,8 @@ def worst_figures(
         clip = Clip(example.clip.frames[:num_frames], example.clip.fps)
         labels, values = maps.select(None, "imap")
         source = maps.source_video(clip)
-        yield name, grid_figure(source, labels, values, maps.frame_times(num_frames), _outlines(example))
+        agreement = maps.select_agreement(None, "imap")
+        yield name, grid_figure(source, labels, values, maps.frame_times(num_frames), agreement, _outlines(example))
 
 
 def _outlines(example: Example) -> dict[str, np.ndarray]:

@@ -96,13 +96,15 @@ class SaliencyMaps(MapValues):
     def grid_figure(self, video: Any = None, concepts: Sequence[str] | None = None, map: str | None = None) -> Figure:
         """A figure like the paper's: frames across, concepts down, over the frames of the video if one is given.
 
-        Arguments and errors are those of `overlay`. Save the figure with `.savefig("grid.png")`.
+        Below each label is how sure its map is. Arguments and errors are those of `overlay`. Save the figure with
+        `.savefig("grid.png")`.
         """
         from imap_fast.render.grid import grid_figure, latent_grid_figure
 
+        agreement = self._one_video("grid_figure").select_agreement(concepts, map)
         if video is None:
-            return latent_grid_figure(*self._one_video("grid_figure").select(concepts, map))
-        return grid_figure(*self._picture("grid_figure", video, concepts, map))
+            return latent_grid_figure(*self.select(concepts, map), agreement)
+        return grid_figure(*self._picture("grid_figure", video, concepts, map), agreement)
 
     def heads(self) -> Figure:
         """A figure of the separation score of each head in each layer, with the motion heads marked.
@@ -160,6 +162,7 @@ class SaliencyMaps(MapValues):
             head_score=maps.head_score,
             head_scores=maps.head_scores,
             selected_heads=maps.selected_heads,
+            agreements=maps.agreements,
             settings=maps.settings,
             run=run or {},
         )

@@ -341,6 +341,15 @@ class MapValues:
             raise ValueError(f"no concept to show; name some of {', '.join(labels)}, or omit concepts")
         return concepts, values[[self.index(label, name) for label in concepts]]
 
+    def select_agreement(self, concepts: Sequence[str] | None, map: str | None) -> Tensor | None:
+        """The agreement of the concepts that `select` gives, `[C]`. None if it is unknown."""
+        name = map or self.default
+        if self.agreements is None or name not in self.agreements:
+            return None
+        concepts = (concepts,) if isinstance(concepts, str) else concepts
+        agreement = self.agreements[name]
+        return agreement if concepts is None else agreement[[self.index(label, name) for label in concepts]]
+
     def record(self) -> dict[str, Any]:
         """Everything except the tensors, as JSON values; see `imap_fast.maps.schema.Record`."""
         return {

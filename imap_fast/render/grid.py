@@ -21,7 +21,7 @@ COLUMNS = 6
 CELL_AREA = 2.2
 """Area of one picture, in square inches."""
 
-WIDEST_LABEL, MARGIN, GAP, HEADER, FOOTER = 2.4, 0.15, 0.05, 0.35, 0.5
+WIDEST_LABEL, MARGIN, GAP, HEADER, FOOTER, NOTE_GAP = 2.4, 0.15, 0.05, 0.35, 0.5, 0.04
 """Lengths, in inches."""
 
 LABEL_SIZE, SMALL_SIZE = 11, 9
@@ -33,6 +33,7 @@ def grid_figure(
     labels: Sequence[str],
     values: Tensor,
     times: Tensor,
+    agreement: Tensor | None = None,
     outlines: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
     """One row of frames, then one row of heatmaps for each concept.
@@ -42,11 +43,12 @@ def grid_figure(
         labels: of the C concepts.
         values: saliency, fp32 `[C, F, H, W]`.
         times: of the latent frames, in video frames, fp64 `[F]`.
+        agreement: how sure each concept's map is, `[C]`. None: unknown.
         outlines: masks by label, bool `[T, H, W]` at the size of the video, drawn as outlines.
     """
     columns = grid_frames(source.num_frames)
     stills = np.stack([frame for number, (frame, _) in enumerate(source.frames()) if number in columns])
-    return grid_of_stills(stills, source.num_frames, labels, values, times, outlines)
+    return grid_of_stills(stills, source.num_frames, labels, values, times, agreement, outlines)
 
 
 def grid_of_stills(
@@ -55,6 +57,7 @@ def grid_of_stills(
     labels: Sequence[str],
     values: Tensor,
     times: Tensor,
+    agreement: Tensor | None = None,
     outlines: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
     """The grid of a video, made from the frames `grid_frames(num_frames)` alone, uint8 `[n, H, W, 3]`."""
@@ -69,14 +72,15 @@ def grid_of_stills(
     rows = [stills, *(overlay_heat(backdrop, concept) for concept in heat)]
     outlines = outlines or {}
     masks = {row: outlines[label][columns] for row, label in enumerate(labels, 1) if label in outlines}
-    return _draw(rows, ("video", *labels), [f"frame {frame}" for frame in columns], masks)
+    notes = ["", *_notes(labels, agreement)]
+    return _draw(rows, ("video", *labels), notes, [f"frame {frame}" for frame in columns], masks)
 
 
-def latent_grid_figure(labels: Sequence[str], values: Tensor) -> Figure:
+def latent_grid_figure(labels: Sequence[str], values: Tensor, agreement: Tensor | None = None) -> Figure:
     """One row of heatmaps for each concept, of latent frames without a video."""
     columns = grid_frames(values.shape[1])
     rows = [COLOURS(concept.numpy()) for concept in apply_scales(values[:, columns], heat_scales(values))]
-    return _draw(rows, labels, [f"latent frame {frame}" for frame in columns], {})
+    return _draw(rows, labels, _notes(labels, agreement), [f"latent frame {frame}" for frame in columns], {})
 
 
 def grid_frames(num_frames: int) -> list[int]:
@@ -84,17 +88,29 @@ def grid_frames(num_frames: int) -> list[int]:
     return evenly_spaced(num_frames, COLUMNS)
 
 
+def _notes(labels: Sequence[str], agreement: Tensor | None) -> list[str]:
+    """What is below each label."""
+    if agreement is None:
+        return ["agreement unknown"] * len(labels)
+    return [f"agreement {value:.2f}" for value in agreement.tolist()]
+
+
 def _draw(
-    rows: list[np.ndarray], labels: Sequence[str], headings: Sequence[str], masks: Mapping[int, np.ndarray]
+    rows: list[np.ndarray],
+    labels: Sequence[str],
+    notes: Sequence[str],
+    headings: Sequence[str],
+    masks: Mapping[int, np.ndarray],
 ) -> Figure:
-    """Draw rows of pictures `[n, H, W, 3 or 4]`: labels to the left, headings above, the colour scale below.
+    """Draw rows of pictures `[n, H, W, 3 or 4]`: labels and notes to the left, headings above, the colour scale below.
 
     `masks`, bool `[n, H, W]` by row, are drawn as outlines.
     """
     height, width = rows[0].shape[1:3]
     cell_height, cell_width = math.sqrt(CELL_AREA * height / width), math.sqrt(CELL_AREA * width / height)
     labels = [fit(label, WIDEST_LABEL, LABEL_SIZE) for label in labels]
-    left = max(text_width(label, LABEL_SIZE) for label in labels) + 2 * MARGIN
+    widths = [text_width(label, LABEL_SIZE) for label in labels] + [text_width(note, SMALL_SIZE) for note in notes]
+    left = max(widths) + 2 * MARGIN
     page_width = left + len(headings) * (cell_width + GAP) + MARGIN
     page_height = HEADER + len(rows) * (cell_height + GAP) + FOOTER
     figure = Figure(figsize=(page_width, page_height), dpi=150, facecolor="white")
@@ -103,10 +119,13 @@ def _draw(
         """Convert inches from the top left to matplotlib's fractions from the bottom left."""
         return x / page_width, 1 - (y + h) / page_height, w / page_width, h / page_height
 
-    for row, (pictures, label) in enumerate(zip(rows, labels, strict=True)):
+    for row, (pictures, label, note) in enumerate(zip(rows, labels, notes, strict=True)):
         top = HEADER + row * (cell_height + GAP)
         x, y, _, _ = box(left - MARGIN, top + cell_height / 2, 0, 0)
-        figure.text(x, y, label, ha="right", va="center", **style(LABEL_SIZE))
+        figure.text(x, y, label, ha="right", va="bottom" if note else "center", **style(LABEL_SIZE))
+        if note:
+            x, y, _, _ = box(left - MARGIN, top + cell_height / 2 + NOTE_GAP, 0, 0)
+            figure.text(x, y, note, color=GREY, ha="right", va="top", **style(SMALL_SIZE))
         for column, picture in enumerate(pictures):
             axes = figure.add_axes(box(left + column * (cell_width + GAP), top, cell_width, cell_height))
             axes.imshow(picture, aspect="auto", interpolation="antialiased")

@@ -23,6 +23,7 @@ class ReportData:
         head_score: name of the separation score.
         head_scores: `[L, A]`.
         selected_heads: the motion heads, int64 `[L, k]`.
+        agreements: how sure the map of each concept is, `[C]`, by the name of the map. None: unknown.
         settings: how the maps were made.
         run: further facts about the run, such as its seed.
     """
@@ -34,6 +35,7 @@ class ReportData:
     head_score: str
     head_scores: Tensor
     selected_heads: Tensor
+    agreements: Mapping[str, Tensor] | None
     settings: Mapping[str, Any]
     run: Mapping[str, Any]
 
@@ -47,6 +49,11 @@ class ReportData:
     def first_map(self) -> tuple[Sequence[str], Tensor]:
         """Labels and values of the map that is shown first."""
         return next(iter(self.maps.values()))
+
+    @property
+    def first_agreement(self) -> Tensor | None:
+        """The agreement of the map that is shown first, `[C]`. None: unknown."""
+        return None if self.agreements is None else self.agreements[next(iter(self.maps))]
 
     @property
     def grid(self) -> tuple[int, int, int]:

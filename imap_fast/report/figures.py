@@ -20,10 +20,11 @@ def figures(data: ReportData, video: EmbeddedVideo) -> Iterator[tuple[str, str, 
     """
     labels, values = data.first_map
     labels, values = labels[:MOST_CONCEPTS], values[:MOST_CONCEPTS]
+    agreement = None if data.first_agreement is None else data.first_agreement[:MOST_CONCEPTS]
     times = data.frame_times(video.num_frames)
     heads = heads_figure(data.head_scores, data.selected_heads, data.layers, data.head_score)
     drawn = {
-        "grid.jpg": ("image/jpeg", grid_of_stills(video.stills, video.num_frames, labels, values, times)),
+        "grid.jpg": ("image/jpeg", grid_of_stills(video.stills, video.num_frames, labels, values, times, agreement)),
         "timeline.svg": ("image/svg+xml", timeline_figure(labels, values, times, video.num_frames)),
         "heads.svg": ("image/svg+xml", heads),
     }

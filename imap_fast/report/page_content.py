@@ -17,8 +17,22 @@ from imap_fast.report.video import EmbeddedVideo
 from imap_fast.text.model_name import model_name
 from imap_fast.version import __version__
 
-SHOWN_ELSEWHERE = {"prompt", "caption", "labels", "grid", "layers", "selected_heads", "settings", "auc", "files"}
+SHOWN_ELSEWHERE = {
+    "prompt",
+    "caption",
+    "labels",
+    "grid",
+    "layers",
+    "selected_heads",
+    "agreement",
+    "settings",
+    "auc",
+    "files",
+}
 """Entries of the settings and of the run that the table of facts leaves out."""
+
+UNKNOWN = "unknown: the maps are of one noise, or of one step"
+"""What the table of facts says of the agreement if there are no repeats."""
 
 NO_SCORE = 0.55
 """Grey level of a head whose score is not a number."""
@@ -41,7 +55,10 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
         "grid": data.grid,
         "times": times.tolist(),
         "active": ACTIVE,
-        "maps": [_map(name, *data.maps[name], times, video.num_frames) for name in data.maps],
+        "maps": [
+            _map(name, *data.maps[name], times, video.num_frames) | {"agreement": _agreement(data, name)}
+            for name in data.maps
+        ],
         "colours": {"heat": _table(COLOURS), "bright": BRIGHT, "deep": DEEP},
         "heads": _heads(data),
         "run": _facts(data),
@@ -57,6 +74,10 @@ def _map(name: str, labels: Sequence[str], values: Tensor, times: Tensor, num_fr
         "saliency": [[round(value, 3) for value in curve] for curve in saliency.tolist()],
         "active": [active_frames(curve) for curve in saliency_of_frames(saliency, times, num_frames)],
     }
+
+
+def _agreement(data: ReportData, name: str) -> list[float] | None:
+    return None if data.agreements is None else [round(value, 2) for value in data.agreements[name].tolist()]
 
 
 def _heads(data: ReportData) -> dict[str, Any]:
@@ -84,6 +105,8 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
     settings = {name: value for name, value in data.settings.items() if name != "video"}  # shown above the player
     runs = settings.pop("runs", None) or []
     rows = _rows(settings) | _runs(runs) | _rows(data.run) | _rows({"steps": data.steps})
+    if data.agreements is None:
+        rows["agreement"] = UNKNOWN
     if "model" in rows:
         rows["model"] = model_name(rows["model"])  # without its folder, because people pass the page on
     return sorted(rows.items(), key=lambda row: FIRST.index(row[0]) if row[0] in FIRST else len(FIRST))

@@ -59,6 +59,7 @@ def test_it_says_what_is_known_of_the_run(page):
         ["steps", "30"],
         ["temporal compression", "1"],
         ["dtype", "float32"],
+        ["agreement", "unknown: the maps are of one noise, or of one step"],
     ]
     assert told["video"] == {"frames": 17, "fps": 8.0, "height": 96, "width": 160}
     assert told["heads"]["scores"] == [[3, 1, 2, None], [40, 10, 30, 20]]

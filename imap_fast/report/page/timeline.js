@@ -68,7 +68,9 @@ class Timeline {
     const when = active.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`)).join(", ");
     const name = element("span", { className: "name", dir: "auto", textContent: concept.label });
     const source = this.view.maps.length > 1 ? `${concept.map.name}: ` : "";
-    const activity = source + (when ? `active ${when}` : "never active");
+    const agreement = concept.map.agreement?.[concept.place].toFixed(2);
+    const sure = agreement === undefined ? "" : ` · agreement ${agreement}`;
+    const activity = source + (when ? `active ${when}` : "never active") + sure;
     const frames = element("span", { className: "frames", title: activity, textContent: activity });
     return colouredAs(element("li", {}, element("p", {}, name, frames), bars), concept);
   }

@@ -56,7 +56,8 @@ def _accumulate(
     def grid(meta: dict[str, int]) -> tuple[int, int, int]:
         return triton.cdiv(patches, meta["BLOCK_P"]), frames, triton.cdiv(out.shape[1], block_k)
 
-    _add_maps[grid](
+    add_maps = _add_maps_at_index if surrogates.dim() == 3 else _add_maps_of_tokens
+    add_maps[grid](
         features,
         surrogates,
         multiplicity,
@@ -82,16 +83,6 @@ def _accumulate(
     )
 
 
-@tuned(
-    [
-        # Indices are loaded before their rows, so one tile takes two pipeline stages.
-        triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=6),
-        triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=8),
-        triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=4),
-    ],
-    key=["heads", "frames", "patches", "keys", "MAPS", "SOFTMAX", "BLOCK_D"],
-    restore=["out"],
-)
 @triton.jit
 def _add_maps(
     features,
@@ -184,3 +175,27 @@ def _add_maps(
     tl.store(out, tl.load(out, mask=mask) + first_map, mask=mask)
     if MAPS == 2:
         tl.store(out + out_map, tl.load(out + out_map, mask=mask) + last_map, mask=mask)
+
+
+KEY = ["heads", "frames", "patches", "keys", "MAPS", "SOFTMAX", "BLOCK_D"]
+
+# Indices are loaded before their rows, so one tile takes two pipeline stages.
+_add_maps_at_index = tuned(
+    [
+        triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=6),
+        triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=8),
+        triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=4),
+    ],
+    key=KEY,
+    restore=["out"],
+)(_add_maps)
+
+_add_maps_of_tokens = tuned(
+    [
+        triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=4),
+        triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=4),
+        triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=3),
+    ],
+    key=KEY,
+    restore=["out"],
+)(_add_maps)
