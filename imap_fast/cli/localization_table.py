@@ -64,9 +64,14 @@ def _cell(score: dict[str, Any]) -> Text:
         return Text("–", "dim")
     cell = Text(f"{score['mean']:.2f}")
     if score["low"] is not None:
-        low, high = (f"{score[end]:.2f}".removeprefix("0") for end in ("low", "high"))
+        low, high = (_three_characters(score[end]) for end in ("low", "high"))
         cell.append(f"\n{low}–{high}", "dim")
     return cell
+
+
+def _three_characters(value: float) -> str:
+    """A number from 0 to 1, so short that eight columns fit a terminal."""
+    return f"{value:.2f}".removeprefix("0")[:3]
 
 
 def _count(score: dict[str, Any]) -> Text:
