@@ -45,7 +45,7 @@ def localization_table(record: dict[str, Any]) -> RenderableType:
 
 
 def _table(kind: str, scores: dict[str, dict[str, dict[str, Any]]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     table.add_column(Text(KINDS[kind], "bold"), min_width=9)
     measures = [measure for measure in MEASURES if measure in scores]
     if not any(score["values"] for score in scores.get("agreement", {}).values()):
