@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +20,9 @@ DEMO_FILES = {
 }
 
 
+TITLE = "AUC against the exact masks: 0.5 is chance, 1 is perfect"
+
+
 def demo(
     output: options.Output = Path("imap-demo"),
     overwrite: options.Overwrite = False,
@@ -32,7 +36,7 @@ def demo(
     console = Console(stderr=True)
     began = time.perf_counter()
     with results_folder(output, list(DEMO_FILES), overwrite=overwrite) as folder:
-        from imap_fast.demo.run import run
+        from imap_fast.demo.run import SOFT, run
         from imap_fast.loading.libraries import keep_libraries_quiet
         from imap_fast.maps.saliency_maps import SaliencyMaps
 
@@ -46,19 +50,22 @@ def demo(
             "seconds": round(seconds, 2),
             "caption": result.caption,
             "auc": result.auc,
+            "soft": {**SOFT, "agreement": result.agreement},
         }
         record |= facts(SaliencyMaps.load(folder / "maps.npz"))
         record = write_record(folder, record, [name for name in DEMO_FILES if name != RECORD])
     print_results(record, f"“{result.caption}”, explained in {seconds:.1f} s", output, DEMO_FILES, as_json=as_json)
     if not as_json:
-        Console(highlight=False).print(_scores(result.auc))
+        Console(highlight=False).print(_scores(result.auc, result.agreement))
 
 
-def _scores(auc: dict[str, dict[str, float]]) -> Table:
+def _scores(auc: dict[str, dict[str, float]], agreement: dict[str, float]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, title_justify="left", title=TITLE)
+    table.caption = "soft: --surrogates clip --noises 4; agreement: with maps of other noises"
+    table.caption_justify = "left"
     maps = list(next(iter(auc.values())))
-    table = Table(title="AUC against the exact masks: 0.5 is chance, 1 is perfect", title_justify="left")
-    for heading in ("concept", *maps):
-        table.add_column(heading, justify="left" if heading == "concept" else "right")
+    for heading in ("concept", *maps, "agree-_ment"):
+        table.add_column(heading.replace("_", "\n"), justify="left" if heading == "concept" else "right")
     for concept, scores in auc.items():
-        table.add_row(Text(concept), *(f"{scores[name]:.2f}" for name in maps))
+        table.add_row(Text(concept), *(f"{scores[name]:.2f}" for name in maps), f"{agreement[concept]:.2f}")
     return table

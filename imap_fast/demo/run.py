@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from diffusers import CogVideoXPipeline
 
@@ -17,6 +18,8 @@ from imap_fast.maps.names import MAP_NAMES
 from imap_fast.video import Clip
 
 SEED = 197  # a held-out scene of two objects, both named in the caption
+SOFT: dict[str, Any] = {"surrogates": "clip", "noises": 4}
+"""Settings of the maps that are measured beside those of the published method."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,15 @@ class Demo:
     Attributes:
         caption: the prompt that the model was given.
         files: the written files by name: clip, maps, overlay, grid, scores.
-        auc: AUC of each map against the exact mask, `{concept: {map: AUC}}`. 0.5 is chance, 1 is perfect.
+        auc: AUC of each map against the exact mask, `{concept: {map: AUC}}`. 0.5 is chance, 1 is perfect. `soft_imap`
+            and `soft_gramcol` are the maps with the settings `SOFT`.
+        agreement: how sure `soft_imap` is, by concept.
     """
 
     caption: str
     files: dict[str, Path]
     auc: dict[str, dict[str, float]]
+    agreement: dict[str, float]
 
 
 def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
@@ -62,21 +68,20 @@ def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
 
     pipe = CogVideoXPipeline.from_pretrained(str(MODEL))
     masks = concept_masks(scene)
-    maps = explain(
-        pipe,
-        files["clip"],
-        scene.caption,
-        list(masks),
-        **best_settings(),
-        maps=MAP_NAMES,
-        backend=backend,
-    )
-    auc = score(maps, masks)
+    read: dict[str, Any] = {**best_settings(), "backend": backend}
+    maps = explain(pipe, files["clip"], scene.caption, list(masks), **read, maps=MAP_NAMES)
+    soft = explain(pipe, files["clip"], scene.caption, list(masks), **read, **SOFT)
+    auc, soft_auc = score(maps, masks), score(soft, masks)
+    for concept, scores in auc.items():
+        scores |= {f"soft_{name}": value for name, value in soft_auc[concept].items()}
+    agreement = dict(zip(soft.labels, (soft.agreements or {})["imap"].tolist(), strict=True))
 
     maps.save(files["maps"])
     maps.overlay(clip).save(files["overlay"])
     with atomic_write(files["grid"]) as unfinished:
         maps.grid_figure(clip).savefig(unfinished)
     with atomic_write(files["scores"]) as unfinished:
-        unfinished.write_text(json.dumps({"caption": scene.caption, "auc": auc}, indent=2) + "\n")
-    return Demo(scene.caption, files, auc)
+        unfinished.write_text(
+            json.dumps({"caption": scene.caption, "auc": auc, "agreement": agreement}, indent=2) + "\n"
+        )
+    return Demo(scene.caption, files, auc, agreement)

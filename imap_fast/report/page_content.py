@@ -27,6 +27,7 @@ SHOWN_ELSEWHERE = {
     "agreement",
     "settings",
     "auc",
+    "soft",
     "files",
 }
 """Entries of the settings and of the run that the table of facts leaves out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from diffusers import CogVideoXTransformer3DModel, HunyuanVideoTransformer3DModel
+from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel, HunyuanVideoTransformer3DModel
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -66,3 +66,21 @@ def test_eight_concepts_cost_at_most_one_percent(name: str) -> None:
         traced = flops()
     assert stock > least
     assert stock < traced <= most * stock
+
+
+@pytest.mark.slow
+def test_four_noises_of_a_real_video_cost_little_more_than_twice_one() -> None:
+    """CogVideoX-2B, 49 × 480×720: a window is encoded once, and passes up to layer 23 of 30 for each noise."""
+    with torch.device("meta"):
+        vae, transformer = AutoencoderKLCogVideoX().eval(), CogVideoXTransformer3DModel(num_layers=24).eval()
+        pixels, concepts = torch.empty(1, 3, 49, 480, 720), torch.empty(8, 4096)
+        latents, text, timestep = torch.empty(1, 13, 16, 60, 90), torch.empty(1, 226, 4096), torch.empty(1)
+    layers = [4, 6, 7, *range(10, 24)]
+    with torch.no_grad(), FlopCounterMode(display=False) as encoding:
+        vae.encode(pixels)
+    with torch.no_grad(), imap_fast.trace(transformer, concepts, layers=layers, guided=False):
+        with FlopCounterMode(display=False) as forward:
+            transformer(hidden_states=latents, encoder_hidden_states=text, timestep=timestep)
+    once, again = encoding.get_total_flops(), forward.get_total_flops()
+    assert again > 2 * 17776 * 24 * 12 * 1920**2
+    assert once + 4 * again <= 2.2 * (once + again)

@@ -319,7 +319,12 @@ def test_the_demo_is_told_as_a_table(tmp_path, monkeypatch, capsys):
         for name in ("clip.mp4", "overlay.mp4", "grid.png", "scores.json"):
             (output / name).write_text(backend)
         make_maps().save(output / "maps.npz")
-        return demo_module.Demo("a red circle slides", {}, {"red [b]circle[/b]": {"imap": 0.912, "gramcol": 0.5}})
+        return demo_module.Demo(
+            "a red circle slides",
+            {},
+            {"red [b]circle[/b]": {"imap": 0.912, "gramcol": 0.5}},
+            {"red [b]circle[/b]": 0.7},
+        )
 
     monkeypatch.setattr(demo_module, "run", run)
     folder = tmp_path / "out"

@@ -34,7 +34,11 @@ def test_it_writes_everything(demo):
         "of 255, from compression"
     )
     assert Image.open(demo.files["grid"]).width > 500
-    assert json.loads(demo.files["scores"].read_text()) == {"caption": demo.caption, "auc": demo.auc}
+    assert json.loads(demo.files["scores"].read_text()) == {
+        "caption": demo.caption,
+        "auc": demo.auc,
+        "agreement": demo.agreement,
+    }
 
 
 @pytest.mark.slow
@@ -45,7 +49,8 @@ def test_all_four_maps_have_objects_motions_and_background(demo):
     motions = (thing.motion for thing in scene.objects if thing.moving.any())
     assert maps.labels == (*(thing.label for thing in scene.objects), *motions, "background")
     assert set(demo.auc) == set(maps.labels)
-    assert all(set(row) == set(MAP_NAMES) for row in demo.auc.values())
+    assert all(set(row) == {*MAP_NAMES, "soft_imap", "soft_gramcol"} for row in demo.auc.values())
+    assert demo.agreement.keys() == demo.auc.keys()
 
 
 @pytest.mark.slow
