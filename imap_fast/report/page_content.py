@@ -17,7 +17,18 @@ from imap_fast.report.video import EmbeddedVideo
 from imap_fast.text.model_name import model_name
 from imap_fast.version import __version__
 
-SHOWN_ELSEWHERE = {"prompt", "caption", "labels", "grid", "layers", "selected_heads", "settings", "auc", "files"}
+SHOWN_ELSEWHERE = {
+    "prompt",
+    "caption",
+    "labels",
+    "grid",
+    "layers",
+    "selected_heads",
+    "agreement",
+    "settings",
+    "auc",
+    "files",
+}
 """Entries of the settings and of the run that the table of facts leaves out."""
 
 NO_SCORE = 0.55
