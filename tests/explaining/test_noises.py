@@ -73,6 +73,7 @@ def in_one_go(pipeline, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_map_is_the_mean_of_runs_with_each_noise(pipeline) -> None:
     """Where windows are blended, too: with the same bits. Spread and agreement are those of the runs."""
     maps = explain(pipeline, maps=MAP_NAMES)
@@ -105,6 +106,7 @@ def test_motion_heads_are_voted_for_in_each_window_of_each_noise(pipeline, monke
         assert selected == sorted(range(4), key=lambda head: (-votes[head], -mean[head]))[:3]
 
 
+@pytest.mark.slow
 def test_one_noise_is_what_it_always_was(pipeline) -> None:
     """And of the steps of a real video, which share it, nothing follows for another noise."""
     maps = explain(pipeline, noises=1, steps=[10, 30])
@@ -113,6 +115,7 @@ def test_one_noise_is_what_it_always_was(pipeline) -> None:
     assert "repeats" not in maps.settings
 
 
+@pytest.mark.slow
 def test_several_steps_of_several_noises(pipeline) -> None:
     maps = explain(pipeline, steps=[10, 30])
     runs = torch.stack([run.imap for run in alone(pipeline, maps, steps=[10, 30])]).double()
@@ -227,6 +230,7 @@ def test_the_folder_holds_the_same(pipeline, in_one_go: Path, tmp_path: Path) ->
         assert same(SaliencyMaps.load(tmp_path / f"maps{suffix}"), on_disk)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 4, 6])
 @pytest.mark.parametrize("commits", [1, 2, 3])
 def test_it_goes_on_from_any_window_to_the_same_bytes(pipeline, rows, commits, tmp_path, monkeypatch) -> None:
@@ -289,6 +293,11 @@ def test_a_state_without_one_of_its_tensors_is_refused(pipeline, tmp_path: Path,
         write_state(tmp_path, state)
         assert "is damaged" in (refused(lambda: read_state(tmp_path)) or "")
         (tmp_path / "state.safetensors").write_bytes(whole)
+    state = read_state(tmp_path)
+    state.arrays["spread.imap"].shape[1] += 1
+    write_state(tmp_path, state)
+    assert "pending imap does not continue its array" in (refused(lambda: read_state(tmp_path)) or "")
+    (tmp_path / "state.safetensors").write_bytes(whole)
     state = read_state(tmp_path)
     assert state.tensors["repeats.imap"].shape == (NOISES + 2, 2)
     assert state.pending["imap"].shape == (3, NOISES, 2, 2, 3)
