@@ -137,7 +137,8 @@ class Check:
             arguments = {name: far_apart(value, self.size) for name, value in arguments.items()}
         with poisoned_memory():
             found = getattr(imap_kernels, self.operation)(**arguments, backend=backend)
-        results = (found, *(arguments.get(name) for name in written(self.operation)))
+        returned = found if isinstance(found, tuple) else (found,)
+        results = (*returned, *(arguments.get(name) for name in written(self.operation)))
         return [result for result in results if result is not None]
 
 

@@ -29,7 +29,10 @@ def mean_and_spread(final: Mapping[str, Tensor], tensors: dict[str, Tensor]) -> 
     reduced = {"seconds": final["seconds"]}
     for name in final.keys() - reduced.keys():
         repeats = final[name].double()
-        reduced[name], reduced[SPREAD + name] = repeats.mean(1).float(), repeats.std(1).float()
+        mean = repeats.mean(1)
+        # Tensor.std warns of no frames, and the first window has none that are final.
+        variance = (repeats - mean[:, None]).square().sum(1) / (repeats.shape[1] - 1)
+        reduced[name], reduced[SPREAD + name] = mean.float(), variance.sqrt().float()
         tensors[REPEATS + name] = tensors.get(REPEATS + name, 0) + sums_of_repeats(repeats)
     return reduced
 

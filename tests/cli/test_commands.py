@@ -97,6 +97,24 @@ def test_explain_for_machines_prints_one_object(explain, tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_explain_with_several_noises_says_how_sure_the_maps_are(explain, tmp_path, capsys):
+    assert explain("--json", noises=2) == 0
+    said, complained = capsys.readouterr()
+    record = json.loads(said)
+    maps = SaliencyMaps.load(tmp_path / "out" / "maps.npz")
+    assert record["settings"]["repeats"] == maps.settings["repeats"] == {"of": "noises", "count": 2}
+    assert [run["seed"] for run in maps.settings["runs"]][0] == 0
+    assert record["agreement"] == {
+        name: dict(zip(maps.labels, agreement.tolist(), strict=True)) for name, agreement in maps.agreements.items()
+    }
+    (line,) = complained.splitlines()
+    assert line.startswith("imap-fast: another noise would give another map of '")
+    assert line.endswith("; average more with --noises 8")
+    assert explain("--overwrite", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["agreement"] is None
+
+
+@pytest.mark.slow
 def test_explain_by_the_words_of_the_prompt(explain, tmp_path):
     assert explain(match="prompt", concepts=None) == 0
     assert "</s>" in SaliencyMaps.load(tmp_path / "out" / "maps.npz").labels
@@ -215,6 +233,7 @@ WRONG = {
     "window": [("0", "window")],
     "overlap": [("3", "overlap=3")],
     "windows-per-batch": [("0", "'0'"), ("many", "'many'")],
+    "noises": [("0", "noises"), ("two", "noises"), ("1001", "1000")],
     "memory": [("none", "'none'"), ("model-offload", "on a CPU use full")],
     "quantize": [("int4", "'int4'")],
     "concepts-file": [("concepts.txt", "either here or in a file")],

@@ -32,6 +32,7 @@ SETTINGS = {
     "model": "a/model",
     "prompt": "an alpaca runs",
     "runs": [{"prompt": ["an alpaca", "a cat"], "seed": [1, 2**64 - 1]}, {"prompt": None, "seed": None}],
+    "repeats": {"of": "noises", "count": 2},
     "match": "concepts",
     "backend": "auto",
     "fast_attention": None,
@@ -51,10 +52,7 @@ Arrays = dict[str, np.ndarray]
 
 def parts_of(maps: SaliencyMaps) -> tuple[dict[str, Any], Arrays]:
     """The record and the arrays that `save` writes, to be changed. Both are copies."""
-    arrays = {f"map.{name}": values.numpy().copy() for name, values in maps.maps.items()}
-    arrays |= {name: getattr(maps, name).numpy().copy() for name in ("head_scores", "selected_heads")}
-    if maps.seconds is not None:
-        arrays["seconds"] = maps.seconds.numpy().copy()
+    arrays = {name: values.numpy().copy() for name, values in maps.tensors().items()}
     return json.loads(json.dumps({"format": 1, **maps.record()})), arrays
 
 
@@ -100,8 +98,17 @@ def members_of(path: Path) -> dict[str, bytes]:
 
 
 def full_maps() -> SaliencyMaps:
-    maps = make_maps(**SETTINGS)
+    maps = with_repeats(make_maps(**SETTINGS))
     return replace(maps, seconds=torch.tensor([0.0, 0.25, 0.25], dtype=torch.float64))
+
+
+def with_repeats(maps: SaliencyMaps) -> SaliencyMaps:
+    """The same maps with some agreement and spread."""
+    return replace(
+        maps,
+        agreements={name: values.flatten(-3).mean(-1).sigmoid() for name, values in maps.maps.items()},
+        spreads={name: values.abs() / 2 for name, values in maps.maps.items()},
+    )
 
 
 def assert_refused(path: Path, says: str = ".") -> None:

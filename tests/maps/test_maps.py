@@ -7,15 +7,17 @@ import pytest
 import torch
 
 from imap_fast.maps.saliency_maps import SaliencyMaps
+from tests.maps.raw_files import with_repeats
 from tests.render.synthetic import NASTY_LABELS, make_maps
 
 
 def same(one: SaliencyMaps, other: SaliencyMaps) -> bool:
-    tensors = [(one.maps[name], other.maps[name]) for name in one.maps]
-    tensors += [(one.head_scores, other.head_scores), (one.selected_heads, other.selected_heads)]
+    mine, theirs = one.tensors(), other.tensors()
+    tensors = [(mine[name], theirs[name]) for name in mine.keys() & theirs.keys()]
     fields = ("labels", "baseline_labels", "layers", "steps", "settings")
     return (
         list(one.maps) == list(other.maps)
+        and mine.keys() == theirs.keys()
         and all(a.dtype == b.dtype and a.shape == b.shape for a, b in tensors)
         and all(a.numpy().tobytes() == b.numpy().tobytes() for a, b in tensors)
         and all(getattr(one, field) == getattr(other, field) for field in fields)
@@ -79,6 +81,8 @@ def test_one_of_several_videos():
         ({"selected_heads": torch.zeros(2, 2, dtype=torch.int64)}, ValueError, "selected_heads"),
         ({"settings": {"dtype": torch.float16}}, TypeError, "dtype"),
         ({"settings": {"scale": float("nan")}}, ValueError, "JSON"),
+        ({"agreements": {}}, ValueError, r"agreement\.<map> for each of imap, gramcol or for none, not for none"),
+        ({"spreads": {"imap": torch.ones(3, 3, 5, 7)}}, ValueError, r"spread\.<map> for each .*, not for imap$"),
     ],
     ids=lambda value: None if isinstance(value, (str, type)) else next(iter(value)),
 )
@@ -91,9 +95,37 @@ def test_it_is_told_in_a_line():
     assert repr(make_maps(("a", "b\n"), videos=2)) == r"SaliencyMaps(imap, gramcol: 2 × 3 × 5 × 7, of 'a', 'b\n')"
 
 
+def test_how_sure_the_default_map_is():
+    maps = with_repeats(make_maps())
+    assert maps.agreement is maps.agreements["imap"]
+    assert maps.spread is maps.spreads["imap"]
+    several = with_repeats(make_maps(videos=2))
+    assert several.agreement.shape == (2, 3)
+    assert torch.equal(several.video(1).agreement, several.agreement[1])
+    assert torch.equal(several.video(1).spreads["gramcol"], several.spreads["gramcol"][1])
+
+
+def test_of_one_repeat_nothing_is_known():
+    maps = make_maps(videos=2)
+    for each in (maps, maps.video(1)):
+        assert each.agreement is None
+        with pytest.raises(AttributeError, match=r"^these maps hold no spread.*; explain with noises=2 or more$"):
+            _ = each.spread
+
+
+def test_a_file_of_an_older_version_holds_no_repeats(tmp_path, monkeypatch):
+    monkeypatch.setattr("imap_fast.maps.storage.FORMAT", 1)
+    make_maps().save(tmp_path / "maps.npz")
+    monkeypatch.undo()
+    loaded = SaliencyMaps.load(tmp_path / "maps.npz")
+    assert (loaded.agreements, loaded.spreads) == (None, None)
+    assert same(loaded, make_maps())
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 @pytest.mark.parametrize("videos", [None, 2])
-def test_a_file_gives_back_everything(tmp_path, suffix, videos):
+@pytest.mark.parametrize("repeats", [False, True])
+def test_a_file_gives_back_everything(tmp_path, suffix, videos, repeats):
     maps = make_maps(NASTY_LABELS, videos=videos, prompt="“quoted” 猫", layers=(1, 2), top_k=5, empty=None)
     maps = replace(
         maps,
@@ -104,6 +136,7 @@ def test_a_file_gives_back_everything(tmp_path, suffix, videos):
         },
         baseline_labels=("cat", "dog"),
     )
+    maps = with_repeats(maps) if repeats else maps
     maps.save(tmp_path / f"maps{suffix}")
     assert same(SaliencyMaps.load(tmp_path / f"maps{suffix}"), maps)
     assert [path.name for path in tmp_path.iterdir()] == [f"maps{suffix}"]
