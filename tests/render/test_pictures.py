@@ -166,3 +166,19 @@ def test_without_a_video_the_overlay_has_the_concepts_alone():
     panel = clip.frames[:, GUTTER + LABEL_HEIGHT : -GUTTER, GUTTER:-GUTTER].astype(int)
     assert (panel[:, :150, :150, 0] - panel[:, :150, :150, 2]).min() > 60
     assert np.ptp(panel[:, 170:, 170:]) == 0
+
+
+def sure_maps():
+    maps = make_maps()
+    agreements = {name: torch.tensor([0.314, 0.5, 1.0]) for name in maps.maps}
+    return replace(maps, agreements=agreements, spreads={name: values.abs() for name, values in maps.maps.items()})
+
+
+@pytest.mark.parametrize("video", [None, np.full((9, 60, 80, 3), 90, np.uint8)])
+def test_a_grid_says_how_sure_each_map_is(video):
+    def notes(maps, concepts=None):
+        return [t.get_text() for t in maps.grid_figure(video, concepts).texts if t.get_text().startswith("agreement")]
+
+    assert notes(sure_maps()) == ["agreement 0.31", "agreement 0.50", "agreement 1.00"]
+    assert notes(sure_maps(), ["grass", "alpaca"]) == ["agreement 1.00", "agreement 0.31"]
+    assert notes(make_maps()) == ["agreement unknown"] * 3

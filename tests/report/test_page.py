@@ -47,6 +47,15 @@ def test_the_frames_where_a_concept_is_active_are_marked(open_page, report):
     assert bar["width"] == pytest.approx(track["width"] * 7.5 / 16, abs=1)
 
 
+def test_the_agreement_of_a_concept_is_beside_its_activity(open_page, tmp_path):
+    maps = moving.make_maps()
+    sure = {name: torch.linspace(0.25, 1, len(maps.labels_of(name))) for name in maps.maps}
+    spreads = {name: values.abs() for name, values in maps.maps.items()}
+    replace(maps, agreements=sure, spreads=spreads).report(tmp_path / "sure.html", moving.make_clip())
+    first = open_page(tmp_path / "sure.html").locator("#timeline li .frames").first
+    assert first.inner_text() == "active 0–16 · agreement 0.25"
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_playhead_is_under_the_thumb_of_the_scrubber(open_page, report, viewport):
     page = open_page(report, viewport=viewport)

@@ -68,6 +68,20 @@ def test_it_says_what_is_known_of_the_run(page):
     assert told["maps"][0]["saliency"][1] == [0.0] * 9 + [1.0] * 8
 
 
+def test_it_says_how_sure_each_map_is(tmp_path):
+    maps = moving.make_maps()
+    sure = {name: torch.linspace(0.123, 1, len(maps.labels_of(name))) for name in maps.maps}
+    spreads = {name: values.abs() for name, values in maps.maps.items()}
+    settings = maps.settings | {"repeats": {"of": "noises", "count": 4}}
+    replace(maps, agreements=sure, spreads=spreads, settings=settings).report(tmp_path / "a.html", moving.make_clip())
+    told = json.loads(block((tmp_path / "a.html").read_text("utf-8"), "content"))
+    assert told["maps"][0]["agreement"][0] == 0.12
+    assert [len(each["agreement"]) for each in told["maps"]] == [len(each["labels"]) for each in told["maps"]]
+    run = dict(told["run"])
+    assert (run["repeats of"], run["repeats count"]) == ("noises", "4")
+    assert "agreement" not in run
+
+
 def test_the_planes_are_the_heat_in_8_bits(page):
     for concept, values in enumerate(moving.make_maps().imap):
         plane = np.frombuffer(zlib.decompress(base64.b64decode(block(page, f"planes-0-{concept}"))), np.uint8)
