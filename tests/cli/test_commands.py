@@ -103,7 +103,7 @@ def test_explain_with_several_noises_says_how_sure_the_maps_are(explain, tmp_pat
     record = json.loads(said)
     maps = SaliencyMaps.load(tmp_path / "out" / "maps.npz")
     assert record["settings"]["repeats"] == maps.settings["repeats"] == {"of": "noises", "count": 2}
-    assert [run["seed"] for run in maps.settings["runs"]][0] == 0
+    assert maps.settings["runs"][0]["seed"] == 0
     assert record["agreement"] == {
         name: dict(zip(maps.labels, agreement.tolist(), strict=True)) for name, agreement in maps.agreements.items()
     }
