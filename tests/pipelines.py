@@ -23,10 +23,10 @@ ROTARY = {"use_rotary_positional_embeddings": True}
 RED = Image.new("RGB", (WIDTH, HEIGHT), "red")
 
 
-def generate(pipeline, prompt: str | list[str] = PROMPT, **call: object) -> np.ndarray:
-    """Frames of a tiny run with a fixed seed. Arguments that are None are omitted."""
+def generate(pipeline, prompt: str | list[str] = PROMPT, *, seed: int = 0, **call: object) -> np.ndarray:
+    """Frames of a tiny run. Arguments that are None are omitted."""
     call = {name: value for name, value in {**CALL, **call}.items() if value is not None}
-    return pipeline(prompt=prompt, generator=torch.Generator().manual_seed(0), **call).frames
+    return pipeline(prompt=prompt, generator=torch.Generator().manual_seed(seed), **call).frames
 
 
 def image_wan(**config: object) -> WanImageToVideoPipeline:

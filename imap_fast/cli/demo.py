@@ -64,7 +64,7 @@ def _scores(auc: dict[str, dict[str, float]], agreement: dict[str, float]) -> Ta
     table.caption = "soft: --surrogates clip --noises 4; agreement: with maps of other noises"
     table.caption_justify = "left"
     maps = list(next(iter(auc.values())))
-    for heading in ("concept", *maps, "agree-_ment"):
+    for heading in ("concept", *maps, "agree-\nment"):
         table.add_column(heading.replace("_", "\n"), justify="left" if heading == "concept" else "right")
     for concept, scores in auc.items():
         table.add_row(Text(concept), *(f"{scores[name]:.2f}" for name in maps), f"{agreement[concept]:.2f}")

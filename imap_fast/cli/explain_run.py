@@ -109,10 +109,10 @@ class Run:
                             on_progress=on_progress,
                         )
                     seconds = time.perf_counter() - began
-                    warn_of_doubts(maps)
                     if sha256_of(path) != self.options_of[path]["video"]:
                         shutil.rmtree(unfinished / MAPS)  # nobody goes on from them
                         raise VideoError(f"{path} was changed while it was read; run again")
+                    warn_of_doubts(maps, path.name if len(self.folders) > 1 else "")
                     with progress(console, "drawing"):
                         record = {
                             "command": "explain",

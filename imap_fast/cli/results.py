@@ -225,12 +225,12 @@ def sureness(maps: SaliencyMaps) -> str:
     return f"agreement {least}" if least == most else f"agreement {least} to {most}"
 
 
-def warn_of_doubts(maps: SaliencyMaps) -> None:
-    """Say on stderr which concepts have maps that are not sure, if any."""
+def warn_of_doubts(maps: SaliencyMaps, video: str = "") -> None:
+    """Say on stderr which concepts have maps that are not sure, if any; and of which of several videos."""
     from imap_fast.maps.doubts import doubts
 
     if (warning := doubts(maps, "--noises ")) is not None:
-        complain(warning)
+        complain(f"{video}: {warning}" if video else warning)
 
 
 def path_from(folder: Path, file: Path) -> str:

@@ -26,6 +26,7 @@ class Reader:
         # Never entered: it checks the settings before the first clip is read.
         explainer = Explainer(pipe, "", ["one", "another"], maps=self.map_names, **explain_arguments)
         self.settings, self.steps, self.forward = explainer.tracer.settings, explainer.steps, explainer.forward
+        self.noises = len(explainer.noises)
         # Explicit layers, so that a warning about default layers comes only once.
         self.arguments = {**explain_arguments, "layers": self.settings.layers}
 
@@ -68,6 +69,7 @@ class Reader:
         return {
             **asdict(self.settings),
             "steps": self.steps,
+            "noises": self.noises,
             "num_inference_steps": self.forward.num_inference_steps,
             "height": self.forward.height,
             "width": self.forward.width,

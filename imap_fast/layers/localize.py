@@ -64,8 +64,9 @@ class SingleLayerTracer(Tracer):
         if settings.surrogates == "argmax":
             surrogates = qk_match(query, text.key, frames=frames, backend=settings.backend)
         else:
+            query, key = query.to(features.dtype), text.key.to(features.dtype)  # autocast may leave them in fp32
             surrogates, _ = soft_surrogates(
-                query, text.key, features, frames=frames, over=settings.surrogates, backend=settings.backend
+                query, key, features, frames=frames, over=settings.surrogates, backend=settings.backend
             )
         head_auc = []
         imap, gramcol = torch.zeros_like(self.running_maps.contrast_sum[0])

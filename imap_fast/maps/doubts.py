@@ -37,7 +37,7 @@ def doubts(maps: MapValues, option: str) -> str | None:
         named.append(f"{len(unsure) - MOST_NAMED} more")
     listed = " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
     repeats = maps.settings.get("repeats") or {}
-    if repeats.get("of") == "steps":
-        return f"other steps would give another map of {listed}"
+    if repeats.get("of") in ("steps", "runs"):
+        return f"other {repeats['of']} would give another map of {listed}"
     more = max(MANY_NOISES, 2 * repeats.get("count", 0))
     return f"another noise would give another map of {listed}; average more with {option}{more}"

@@ -1,9 +1,8 @@
 """The folder in which the maps of a long run grow on disk.
 
 It holds `<map>.npy`, fp32 `[F, C, H, W]`, and `seconds.npy`, fp64 `[F]`. With several noises, it also holds
-`spread.<map>.npy`, like the maps. Final latent frames arrive in order and are
-only appended, which NumPy's format allows: its header has room for a larger shape. Any program can map such a file into
-memory without reading it.
+`spread.<map>.npy`, like the maps. Final latent frames arrive in order and are only appended, which NumPy's format
+allows: its header has room for a larger shape. Any program can map such a file into memory without reading it.
 
 `state.safetensors` (`imap_fast.maps.run_state`) records how many latent frames are valid. It is replaced last, and
 atomically. So a run that dies between two windows or within one leaves the state of its last complete window; frames

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from imap_fast.maps.checks import check_repeats, check_tensor
 from imap_fast.maps.names import AGREEMENT, CONTRASTED, MAP_NAMES, SPREAD
 from imap_fast.maps.schema import MOST_HEADS, check_record, one_line
 from imap_fast.upsampling.interpolate import upsample_space, upsample_time
@@ -25,11 +26,6 @@ MOST_PATCH_PIXELS = 128
 
 PART = 2**22
 """The number of values that are checked at once."""
-
-
-def _check_tensor(name: str, values: Tensor, dtype: torch.dtype) -> None:
-    if values.dtype != dtype or values.device.type != "cpu":
-        raise TypeError(f"{name} must be {dtype} on the CPU, not {values.dtype} on {values.device}")
 
 
 def _parts(values: Tensor) -> tuple[Tensor, ...]:
@@ -86,14 +82,14 @@ class MapValues:
         check_record(self.record())
         self._check_maps()
         self._check_heads()
-        self._check_repeats()
+        check_repeats(self.maps, self.agreements, self.spreads)
         self._check_time()
         self._check_video()
 
     def _check_maps(self) -> None:
         shape = next(iter(self.maps.values())).shape
         for name, values in self.maps.items():
-            _check_tensor(name, values, torch.float32)
+            check_tensor(name, values, torch.float32)
             if values.ndim not in (4, 5) or (values.shape[:-4], values.shape[-3:]) != (shape[:-4], shape[-3:]):
                 raise ValueError(f"maps must all be [C, F, H, W] or [V, C, F, H, W]: {name} is {list(values.shape)}")
             if 0 in values.shape or max(values.shape[-2:]) > MOST_PATCHES:
@@ -104,8 +100,8 @@ class MapValues:
                 raise ValueError(f"{name} needs {values.shape[-4]} different labels, not {given}")
 
     def _check_heads(self) -> None:
-        _check_tensor("head_scores", self.head_scores, torch.float32)
-        _check_tensor("selected_heads", self.selected_heads, torch.int64)
+        check_tensor("head_scores", self.head_scores, torch.float32)
+        check_tensor("selected_heads", self.selected_heads, torch.int64)
         rows = *self.maps[self.default].shape[:-4], len(self.layers)
         for name in ("head_scores", "selected_heads"):
             shape = getattr(self, name).shape
@@ -118,29 +114,10 @@ class MapValues:
         if ascending[..., 0].min() < 0 or ascending[..., -1].max() >= heads or (ascending.diff(dim=-1) == 0).any():
             raise ValueError(f"selected_heads must be different heads in each layer, from 0 to {heads - 1}")
 
-    def _check_repeats(self) -> None:
-        for prefix, by_name in ((AGREEMENT, self.agreements), (SPREAD, self.spreads)):
-            if by_name is None:
-                continue
-            if by_name.keys() != self.maps.keys():
-                raise ValueError(
-                    f"there is a tensor {prefix}<map> for each of {', '.join(self.maps)} or for none, not for "
-                    f"{one_line(', '.join(by_name)) or 'none'}"
-                )
-            for name, values in by_name.items():
-                _check_tensor(f"{prefix}{name}", values, torch.float32)
-                shape = self.maps[name].shape
-                expected = shape if prefix == SPREAD else shape[:-3]
-                if values.shape != expected:
-                    raise ValueError(f"{prefix}{name} {list(values.shape)} must be {list(expected)}")
-                # A comparison with NaN is false.
-                if prefix == AGREEMENT and not ((values >= 0) & (values <= 1)).all():
-                    raise ValueError(f"{prefix}{name} must be numbers from 0 to 1")
-
     def _check_time(self) -> None:
         frames, _, _ = self.grid
         if self.seconds is not None:
-            _check_tensor("seconds", self.seconds, torch.float64)
+            check_tensor("seconds", self.seconds, torch.float64)
             if self.seconds.shape != (frames,):
                 raise ValueError(f"seconds {list(self.seconds.shape)} must have one entry for each of {frames} frames")
             if not self.seconds.isfinite().all() or (self.seconds.diff() < 0).any():

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from imap_fast.maps.names import CONTRASTED
 from imap_fast.models.text_rows import TextRows
-from imap_fast.tracing.pass_variation import PassVariation
+from imap_fast.tracing.repeat_variation import RepeatVariation
 from imap_kernels import (
     frame_separation,
     gram_column,
@@ -100,7 +100,7 @@ class RunningMaps:
             self._numbers = torch.arange(len(layers), device=device)
             self._first_not_finite = torch.full((), ALL_FINITE, device=device)
         weights = None if tokens is None else on_device(token_weights(tokens, num_text), device)
-        self._variations = [PassVariation(total, weights) for total in (self.contrast_sum, self.baseline_sum)]
+        self._variations = [RepeatVariation(total, weights) for total in (self.contrast_sum, self.baseline_sum)]
         self.steps = 0
 
     def add_layer(
@@ -163,7 +163,9 @@ class RunningMaps:
         if not self.contrasted:
             return None, frame_separation(features, frames=frames, **common)
         if self.surrogates != "argmax":
-            return soft_surrogates(query, text.key, features, frames=frames, over=self.surrogates, **common)
+            # Autocast may leave q and κ in fp32.
+            query, key = query.to(features.dtype), text.key.to(features.dtype)
+            return soft_surrogates(query, key, features, frames=frames, over=self.surrogates, **common)
         index = qk_match(query, text.key, frames=frames, not_finite=note, backend=self.backend)
         if not self.in_one_pass:
             return index, frame_separation(features, frames=frames, **common)
@@ -193,8 +195,6 @@ class RunningMaps:
     def end_pass(self) -> None:
         """Count a forward pass whose layers are all added."""
         self.steps += 1
-        for variation in self._variations:
-            variation.end_pass()
         self._first_not_finite.copy_(self._first_number())
         self._not_finite.zero_()
         self._numbers += len(self.layers)
@@ -223,14 +223,24 @@ class RunningMaps:
             means.update({name: (sums[:, i] / count).unflatten(-1, self.grid) for i, name in enumerate(names)})
         return means
 
+    def end_repeat(self) -> None:
+        """Count what was added since the last repeat as one: the same number of forward passes for each."""
+        for variation in self._variations:
+            variation.end_repeat()
+
+    @property
+    def repeats(self) -> int:
+        """The number of repeats."""
+        return self._variations[0].count
+
     def variation(self) -> dict[str, tuple[Tensor, Tensor]]:
-        """How the maps of S ≥ 2 passes differ, by name, each the mean over layers.
+        """How the maps of R ≥ 2 repeats differ, by name, each the mean over its layers and steps.
 
         Returns:
             The sum of their squared distances from the mean, `[V, C, F, H, W]`, of C concepts if `tokens` are given,
-            and otherwise of K text rows. The mean over positions of each pass, `[V, K, S]`.
+            and otherwise of K text rows. The mean over positions of each repeat, `[V, K, R]`.
         """
-        layers, found = len(self.layers), {}
+        layers, found = len(self.layers) * self.steps // self.repeats, {}
         for names, variation in zip((self.contrasted, self.baselines), self._variations, strict=True):
             squares, levels = variation.squares() / layers**2, variation.levels() / layers
             found.update({name: (squares[:, i].unflatten(-1, self.grid), levels[:, i]) for i, name in enumerate(names)})

@@ -23,8 +23,8 @@ from imap_fast.models.weight_state import WeightState
 from imap_fast.text.concepts import Concepts
 from imap_fast.text.model_name import model_name
 from imap_fast.tracing.guidance import Guidance
-from imap_fast.tracing.pass_variation import agreement_of_passes
 from imap_fast.tracing.pipeline_calls import observed_calls
+from imap_fast.tracing.repeat_variation import agreement_of_repeats
 from imap_fast.tracing.run import Run, seed_of
 from imap_fast.tracing.running_maps import RunningMaps
 from imap_fast.tracing.settings import Settings
@@ -150,7 +150,7 @@ class Tracer:
             self.adapter.refuse_other_transformers()
         means = running.means()
         means = {name: self.concepts.select(means[name], count) for name, count in self._counts.items()}
-        repeats = self._repeats(means) if running.steps > 1 else {}
+        repeats = self._repeats(means) if running.repeats > 1 else {}
         heads = {"head_scores": running.head_scores(), "selected_heads": running.selected_heads()}
         tensors = means | repeats | heads
         tensors = {name: (t[0] if running.videos == 1 else t).cpu() for name, t in tensors.items()}
@@ -178,14 +178,14 @@ class Tracer:
         )
 
     def _repeats(self, means: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Agreement and spread of each map over the forward passes that were read, two or more."""
-        found, passes = {}, self.running_maps.steps
+        """Agreement and spread of each map over two repeats or more."""
+        found, repeats = {}, self.running_maps.repeats
         for name, (squares, levels) in self.running_maps.variation().items():
             if self.concepts.tokens is None:  # otherwise they are of the concepts
                 squares = self.concepts.select(squares, self._counts[name])
             levels = self.concepts.select(levels, self._counts[name])
-            found[AGREEMENT + name] = agreement_of_passes(means[name].cpu(), squares.cpu(), levels.cpu())
-            found[SPREAD + name] = (squares / (passes - 1)).sqrt()
+            found[AGREEMENT + name] = agreement_of_repeats(means[name].cpu(), squares.cpu(), levels.cpu())
+            found[SPREAD + name] = (squares / (repeats - 1)).sqrt()
         return found
 
     def reset(self) -> None:
@@ -294,6 +294,13 @@ class Tracer:
         if self.tap.videos is not None:
             self.tap.end()
             self.running_maps.end_pass()
+            # The steps of a run follow from one another: where there may be several runs, each of them is a repeat.
+            if not self._repeats_are_runs or self._run.has_read(self.settings.steps):
+                self.running_maps.end_repeat()
+
+    @property
+    def _repeats_are_runs(self) -> bool:
+        return self.settings.runs == "mean" and self._run.is_of_pipeline
 
     def _refuse_unfinished(self) -> None:
         if self._tap is not None and self._tap.videos is not None:
@@ -372,12 +379,12 @@ class Tracer:
         own_fields = ("layers", "steps", "maps", "runs")
         runs = [run for run in self._runs if run.steps_read]
         prompts = [run.prompt for run in runs]
-        passes = self.running_maps.steps
+        repeats = {"of": "runs" if self._repeats_are_runs else "steps", "count": self.running_maps.repeats}
         return {
             "model": model_name(self.adapter.name),
             "prompt": prompts[0] if prompts.count(prompts[0]) == len(prompts) else None,
             "runs": [run.record() for run in runs],
-            **({"repeats": {"of": "steps", "count": passes}} if passes > 1 else {}),
+            **({"repeats": repeats} if self.running_maps.repeats > 1 else {}),
             **{name: value for name, value in asdict(self.settings).items() if name not in own_fields},
             "temporal_compression": self.adapter.temporal_compression,
             "patch_size_t": self.adapter.patch_size[0],

@@ -73,6 +73,11 @@ def test_soft_surrogates_and_the_published_ones_are_side_by_side(found, demo_pip
         rows = [row for clip in evaluation.rows.values() for row in clip if row["method"] == method]
         return [{name: str(value) for name, value in row.items() if name != "method"} for row in rows]
 
+    assert (found.settings["noises"], found.settings["surrogates"], soft.settings["surrogates"]) == (
+        1,
+        "argmax",
+        "clip",
+    )
     for name in ("imap", "gramcol"):
         assert scores(soft, f"{name}_argmax") == scores(found, name)
         assert scores(soft, name) == scores(found, f"{name}_clip") != scores(found, name)

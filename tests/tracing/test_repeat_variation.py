@@ -11,7 +11,7 @@ from torch import Tensor
 import imap_fast
 from imap_fast import SaliencyMaps
 from imap_fast.maps.agreement import agreement, sums_of_repeats
-from imap_fast.tracing.pass_variation import PassVariation, agreement_of_passes
+from imap_fast.tracing.repeat_variation import RepeatVariation, agreement_of_repeats
 from imap_fast.tracing.running_maps import token_weights
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
@@ -71,6 +71,35 @@ def test_one_step_tells_nothing(architecture: Architecture) -> None:
         _ = maps.spread
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [None, [1]])
+def test_the_repeats_of_a_mean_of_runs_are_the_runs(architecture: Architecture, steps: list[int] | None) -> None:
+    pipeline, arguments = architecture.pipeline(), {**architecture.arguments, "steps": steps}
+    concepts = ("cat", "a")
+
+    def traced_seeds(*seeds: int) -> SaliencyMaps:
+        with imap_fast.trace(pipeline, concepts, **arguments, runs="mean") as tracer:
+            for seed in seeds:
+                generate(pipeline, PROMPT, **CALL, seed=seed)
+        return tracer.maps
+
+    maps = traced_seeds(1, 2, 3)
+    assert maps.settings["repeats"] == {"of": "runs", "count": 3}
+    assert_those_of_single_steps(maps, [traced_seeds(seed) for seed in (1, 2, 3)])
+    assert traced_seeds(1).agreement is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("match", ["concepts", "prompt"])
+def test_autocast_lowers_nothing(match: str) -> None:
+    architecture = ARCHITECTURES["cogvideox"]
+    pipeline = architecture.pipeline()
+    with torch.autocast("cpu", torch.bfloat16):
+        maps = traced(pipeline, architecture, match=match)
+        steps = [traced(pipeline, architecture, match=match, steps=[step]) for step in range(STEPS)]
+    assert_those_of_single_steps(maps, steps)
+
+
 def test_maps_while_it_runs_and_after_a_reset(architecture: Architecture) -> None:
     transformer, inputs = architecture.transformer(), architecture.draw()
     with torch.no_grad(), imap_fast.trace(transformer, architecture.concepts(), **architecture.arguments) as tracer:
@@ -99,13 +128,13 @@ def test_it_may_begin_in_inference_mode_and_go_on_outside(inference: tuple[bool,
 # The sums alone.
 
 
-def variation_of(passes: Tensor, weights: Tensor | None = None) -> PassVariation:
+def variation_of(passes: Tensor, weights: Tensor | None = None) -> RepeatVariation:
     """After maps of S passes, `[S, V, M, K, N]`."""
     total = torch.zeros_like(passes[0])
-    variation = PassVariation(total, weights)
+    variation = RepeatVariation(total, weights)
     for each in passes:
         total += each
-        variation.end_pass()
+        variation.end_repeat()
     return variation
 
 
@@ -136,24 +165,48 @@ def test_the_agreement_is_that_of_the_maps_of_passes(seed: int, passes: int) -> 
     flat = maps.flatten(-3)
     variation = variation_of(flat[:, :, None])
     squares = variation.squares()[:, 0].unflatten(-1, (2, 4, 5))
-    found = agreement_of_passes(maps.mean(0), squares, variation.levels()[:, 0])
+    found = agreement_of_repeats(maps.mean(0), squares, variation.levels()[:, 0])
     for video in range(2):
         expected = agreement(sums_of_repeats(maps[:, video].double().permute(2, 0, 1, 3, 4)), 40)
         torch.testing.assert_close(found[video], expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("offset", [1e3, 1e4])
+def test_a_large_offset_costs_no_digits_of_the_agreement(offset: float) -> None:
+    generator = torch.Generator().manual_seed(1)
+    signal, noises = (
+        torch.randn(1, 1, 1, 1, 400, generator=generator),
+        torch.randn(5, 1, 1, 1, 400, generator=generator),
+    )
+    passes = signal + noises + offset
+    variation = variation_of(passes)
+    shape = (2, 10, 20)
+    mean, squares = passes.mean(0)[:, 0].unflatten(-1, shape), variation.squares()[:, 0].unflatten(-1, shape)
+    found = agreement_of_repeats(mean, squares, variation.levels()[:, 0])
+    repeats = passes[:, 0, 0].double().unflatten(-1, shape)  # [k, C, F, H, W]
+    expected = agreement(sums_of_repeats(repeats.permute(2, 0, 1, 3, 4)), 400)
+    torch.testing.assert_close(found[0], expected, rtol=0, atol=0.02)
+
+
+def test_maps_that_are_constant_in_space_agree_on_nothing() -> None:
+    levels = torch.tensor([1.0, 3.7, 9.1])[:, None, None, None, None].expand(3, 1, 1, 1, 400)
+    variation, shape = variation_of(levels), (2, 10, 20)
+    mean, squares = levels.mean(0)[:, 0].unflatten(-1, shape), variation.squares()[:, 0].unflatten(-1, shape)
+    assert agreement_of_repeats(mean, squares, variation.levels()[:, 0]).item() == 0
+
+
 def test_one_pass_does_not_vary() -> None:
-    with pytest.raises(RuntimeError, match="1 forward passes do not vary; read two or more"):
+    with pytest.raises(RuntimeError, match="no variation without two repeats, and 1 ended"):
         variation_of(torch.zeros(1, 1, 1, 1, 4)).squares()
 
 
 @pytest.mark.parametrize("weights", [None, torch.eye(3)])
 def test_a_pass_costs_a_few_operations(weights: Tensor | None) -> None:
     total = torch.zeros(1, 2, 3, 50)
-    variation = PassVariation(total, weights)
+    variation = RepeatVariation(total, weights)
     for most in (2, 7, 6, 6):
         with DeviceOperations() as seen:
-            variation.end_pass()
+            variation.end_repeat()
         assert len(seen.names) <= most, seen.names
 
 

@@ -1,0 +1,45 @@
+"""Checks of the tensors of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from imap_fast.maps.names import AGREEMENT, SPREAD
+from imap_fast.maps.schema import one_line
+
+
+def check_tensor(name: str, values: Tensor, dtype: torch.dtype) -> None:
+    """Raise TypeError unless a tensor has this dtype and is on the CPU."""
+    if values.dtype != dtype or values.device.type != "cpu":
+        raise TypeError(f"{name} must be {dtype} on the CPU, not {values.dtype} on {values.device}")
+
+
+def check_repeats(
+    maps: Mapping[str, Tensor], agreements: Mapping[str, Tensor] | None, spreads: Mapping[str, Tensor] | None
+) -> None:
+    """Check that there is an agreement, and a spread, for each of the maps or for none.
+
+    Raises:
+        TypeError: a tensor has another dtype or is not on the CPU.
+        ValueError: a missing or unknown map, a wrong shape, or an agreement outside of [0, 1].
+    """
+    for prefix, by_name in ((AGREEMENT, agreements), (SPREAD, spreads)):
+        if by_name is None:
+            continue
+        if by_name.keys() != maps.keys():
+            raise ValueError(
+                f"there is a tensor {prefix}<map> for each of {', '.join(maps)} or for none, not for "
+                f"{one_line(', '.join(by_name)) or 'none'}"
+            )
+        for name, values in by_name.items():
+            check_tensor(f"{prefix}{name}", values, torch.float32)
+            shape = maps[name].shape
+            expected = shape if prefix == SPREAD else shape[:-3]
+            if values.shape != expected:
+                raise ValueError(f"{prefix}{name} {list(values.shape)} must be {list(expected)}")
+            # A comparison with NaN is false.
+            if prefix == AGREEMENT and not ((values >= 0) & (values <= 1)).all():
+                raise ValueError(f"{prefix}{name} must be numbers from 0 to 1")
