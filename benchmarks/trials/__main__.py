@@ -21,8 +21,11 @@ from imap_fast.evaluate.datasets.demo_world import example_of
 from imap_fast.evaluate.example import Example
 from imap_fast.metrics.bootstrap import estimate
 
-SPLITS = {"validation": 60, "held_out": 200}
-"""The splits of the demo world, and how many clips of each are measured. Choices are made on the first."""
+SPLITS = {"validation": "validation", "held_out": "held-out"}
+"""The splits of the demo world and how they are called. Choices are made on the first, and reported on the second."""
+
+CLIPS = {"validation": 60, "held_out": 200}
+"""How many clips of a split are measured."""
 
 Found = dict[tuple[str, str], list[Values]]
 """The values in each clip, by variant and map."""
@@ -37,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, default=RESULTS / "trials.json")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
-    clips = SPLITS[arguments.split] if arguments.clips is None else arguments.clips
+    clips = CLIPS[arguments.split] if arguments.clips is None else arguments.clips
     record = json.loads((arguments.model / RECORD).read_text())
     chosen = record["chosen"]
     (step,) = chosen["steps"]
@@ -48,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         for key, values in measured(pipe, example, VARIANTS, **settings).items():
             found.setdefault(key, []).append(values)
     shape = (
-        f"{clips} clips of {arguments.split}, model of seed {record['settings']['seed']}, layers {chosen['layers']}, "
-        f"step {step} of 50, k = {chosen['top_k']}"
+        f"{clips} {SPLITS[arguments.split]} clips, model of seed {record['settings']['seed']}, layers "
+        f"{chosen['layers']}, step {step} of 50, k = {chosen['top_k']}"
     )
     Table.continued(arguments.output).add(rows(found, shape))
     print(f"{shape}: {len(found)} maps in {arguments.output}")

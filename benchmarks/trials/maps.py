@@ -32,7 +32,7 @@ def variant_maps(variant: Variant, passes: Passes, seeds: Sequence[int], step: i
 
 def layer_maps(variant: Variant, layer: Layer, top_k: int) -> Tensor:
     """`imap` and `gramcol` of one layer, `[2, C, N]`."""
-    z = contrast(columns(variant, layer), text_counts(variant, layer.multiplicity))[:, :-1]
+    z = contrast(columns(variant, layer), text_counts(variant, layer.multiplicity), divided=variant.divided)[:, :-1]
     k = top_k if variant.top_k is None else variant.top_k
     weights = head_weights(variant.heads, layer.features, z, layer.frames, k).to(z)
     return torch.stack([(weights.T[..., None] * z).sum(0), z.sum(0)])
@@ -53,8 +53,10 @@ def columns(variant: Variant, layer: Layer) -> Tensor:
 def surrogates(variant: Variant, layer: Layer) -> Tensor:
     """The surrogate tokens `s`, `[A, C + 1, F, d]`, or `[A, C + 1, 1, d]` if one stands for the clip."""
     query, key, dim = layer.query, layer.key, layer.query.shape[-1]
-    if variant.cosine_match:  # as long as normed vectors are, so that t means the same
+    if variant.match == "cosine":  # as long as normed vectors are, so that t means the same
         query, key = (F.normalize(rows, dim=-1) * dim**0.5 for rows in (query, key))
+    elif variant.match == "centred":
+        key = minus_mean(key, text_counts(variant, layer.multiplicity))
     segments = 1 if variant.surrogates == "clip" else layer.frames
     products = (key @ query.mT).unflatten(-1, (segments, -1))
     if variant.surrogates == "argmax":
@@ -71,9 +73,15 @@ def text_counts(variant: Variant, multiplicity: Tensor) -> Tensor:
     return torch.cat([multiplicity[:-1], padding[variant.padding]])
 
 
-def contrast(g: Tensor, counts: Tensor) -> Tensor:
-    """`z = (g − mean g) / (std g + 1e-6)` over text keys that count several times, `[A, C + 1, N]`."""
-    counts = counts.to(g)[:, None]
-    difference = g - (counts * g).sum(1, keepdim=True) / counts.sum()
-    variance = (counts * difference.square()).sum(1, keepdim=True) / (counts.sum() - 1)
+def contrast(g: Tensor, counts: Tensor, *, divided: bool = True) -> Tensor:
+    """`z = (g − mean g) / (std g + 1e-6)` over text keys that count several times, or `g − mean g`: `[A, C + 1, N]`."""
+    difference = minus_mean(g, counts)
+    if not divided:
+        return difference
+    variance = (counts.to(g)[:, None] * difference.square()).sum(1, keepdim=True) / (counts.sum() - 1)
     return difference / (variance.sqrt() + 1e-6)
+
+
+def minus_mean(rows: Tensor, counts: Tensor) -> Tensor:
+    """The rows of the text keys minus their mean, `[A, C + 1, …]`."""
+    return rows - (counts.to(rows)[:, None] * rows).sum(1, keepdim=True) / counts.sum()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 MOST_NOISES = 8
 """The largest number of noises of a variant. Agreement needs as many again."""
@@ -19,9 +20,11 @@ class Variant:
         steps: denoising steps whose maps are averaged, with the same noises. None: the step chosen for the model.
         heads: how the heads of `imap` are weighted; see `benchmarks.trials.heads.WEIGHTS`.
         top_k: the number of heads of `imap`. None: as chosen for the model.
-        cosine_match: whether the match is of unit q and unit κ.
+        match: "product": of q and κ; "cosine": of unit q and unit κ; "centred": of q and κ minus the mean of all text
+            keys.
         cosine_columns: whether the columns are products of unit surrogates and unit o.
         padding: how often the contrast counts the padding key: "all", as often as it occurs; "once"; or "never".
+        divided: whether the contrast is divided by the standard deviation over the text keys.
         columns: "gram": products of surrogates and o. "products": q · κ, without surrogates.
     """
 
@@ -31,9 +34,10 @@ class Variant:
     steps: tuple[int, ...] | None = None
     heads: str = "best"
     top_k: int | None = None
-    cosine_match: bool = False
+    match: str = "product"
     cosine_columns: bool = False
     padding: str = "all"
+    divided: bool = True
     columns: str = "gram"
 
     @property
@@ -46,10 +50,16 @@ PUBLISHED = "argmax"
 """The name of the published method."""
 
 SHARPNESS = (1, 2, 3, 4, 6)
-OF_BOTH = {PUBLISHED: Variant(), "clip": Variant(surrogates="clip")}
-"""What the other changes are tried on: one patch of each frame, and the mean over the clip at t = 3."""
+BASES = {PUBLISHED: Variant(), "clip": Variant(surrogates="clip")}
+"""What changes are tried on: the published method, and soft surrogates over the clip at t = 3."""
 
-CHANGES = {
+CENTRED = {"match": "centred"}
+UNIT = {"cosine_columns": True}
+LINEAR = {"divided": False}
+ALL_THREE: dict[str, Any] = {**CENTRED, **UNIT, **LINEAR}
+"""The changes that find more, together. They were found on validation scenes."""
+
+CHANGES: dict[str, dict[str, Any]] = {
     "2 noises": {"noises": 2},
     "4 noises": {"noises": 4},
     "8 noises": {"noises": 8},
@@ -60,22 +70,28 @@ CHANGES = {
     "heads by the softmax of their standardized score": {"heads": "softmax"},
     "heads of each concept, the most peaked": {"heads": "peaked"},
     "heads of each concept, the best separated": {"heads": "separated"},
-    "unit q and κ": {"cosine_match": True},
-    "unit s and o": {"cosine_columns": True},
-    "steps 40, 45": {"steps": (40, 45)},
-    "steps 30, 40, 45": {"steps": (30, 40, 45)},
+    "steps 40 and 45": {"steps": (40, 45)},
+    "steps 30, 40 and 45": {"steps": (30, 40, 45)},
     "padding counted once": {"padding": "once"},
     "padding not counted": {"padding": "never"},
+    "unit q and κ": {"match": "cosine"},
+    "unit s and o": UNIT,
+    "κ minus its mean": CENTRED,
+    "z not divided": LINEAR,
+    "κ minus its mean, unit s and o": {**CENTRED, **UNIT},
+    "κ minus its mean, z not divided": {**CENTRED, **LINEAR},
+    "all three": ALL_THREE,
 }
 
 VARIANTS: dict[str, Variant] = {
-    **OF_BOTH,
+    PUBLISHED: Variant(),
     **{f"{over}, t = {t}": Variant(surrogates=over, t=t) for over in ("frame", "clip") for t in SHARPNESS},
+    **{f"{base}, {name}": replace(BASES[base], **change) for base in BASES for name, change in CHANGES.items()},
     **{
-        f"{name}, {change}": replace(base, **fields)
-        for name, base in OF_BOTH.items()
-        for change, fields in CHANGES.items()
+        f"{over}, t = {t}, all three{suffix}": Variant(surrogates=over, t=t, noises=noises, **ALL_THREE)
+        for over, t in (("frame", 1), ("frame", 2), ("clip", 2))
+        for noises, suffix in ((1, ""), (4, ", 4 noises"))
     },
-    "contrast of q · κ, no surrogates": Variant(columns="products"),
+    "no surrogates, z of q · κ": Variant(columns="products"),
+    "no surrogates, z of q · κ not divided": Variant(columns="products", divided=False),
 }
-del VARIANTS["clip"]  # it is t = 3

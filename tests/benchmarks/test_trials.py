@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,10 +130,27 @@ def test_columns_of_unit_vectors_are_cosines(passes) -> None:
 
 def test_the_length_of_a_query_does_not_matter_to_the_cosine(passes) -> None:
     layer = passes[0, STEP][0]
-    longer = type(layer)(**vars(layer) | {"query": layer.query * torch.linspace(1, 9, layer.query.shape[1])[:, None]})
+    longer = replace(layer, query=layer.query * torch.linspace(1, 9, layer.query.shape[1])[:, None])
     for surrogates in ("argmax", "clip"):
-        variant = Variant(surrogates=surrogates, cosine_match=True)
+        variant = Variant(surrogates=surrogates, match="cosine")
         torch.testing.assert_close(columns(variant, longer), columns(variant, layer))
+
+
+def test_a_centred_match_does_not_see_what_all_keys_share(passes) -> None:
+    layer = passes[0, STEP][0]
+    shifted = replace(layer, key=layer.key + torch.linspace(-2, 2, layer.key.shape[-1]))
+    for surrogates in ("argmax", "clip"):
+        variant = Variant(surrogates=surrogates, match="centred")
+        torch.testing.assert_close(columns(variant, shifted), columns(variant, layer))
+        assert not torch.allclose(columns(Variant(surrogates), shifted), columns(Variant(surrogates), layer))
+    mean = (layer.multiplicity[:, None] * layer.key).sum(1, keepdim=True) / layer.multiplicity.sum()
+    own = replace(layer, key=layer.key - mean)
+    torch.testing.assert_close(columns(Variant("clip"), own), columns(Variant("clip", match="centred"), layer))
+
+
+def test_a_contrast_that_is_not_divided_is_a_difference() -> None:
+    g = torch.tensor([[[3.0], [0.0], [1.0]]])
+    assert contrast(g, torch.tensor([1.0, 1.0, 2.0]), divided=False).flatten().tolist() == [1.75, -1.25, -0.25]
 
 
 def test_measures_are_those_of_the_evaluation(pipe, clip, product) -> None:
@@ -157,7 +175,7 @@ def test_measures_are_those_of_the_evaluation(pipe, clip, product) -> None:
 
 def test_rows_have_the_interval_of_the_difference() -> None:
     clips = {PUBLISHED: (0.5, 0.6, 0.9), "better": (0.6, 0.7, 1.0)}
-    values = {name: [dict.fromkeys(measures.MEASURES, [each]) for each in of] for name, of in clips.items()}
+    values = {name: [{measure: [each] for measure in measures.MEASURES} for each in of] for name, of in clips.items()}
     rows = trials.rows({(name, "imap"): each for name, each in values.items()}, "3 clips")
     published, better = (row for row in rows if row["name"].startswith("object"))
     assert (better["name"], better["shape"]) == ("object spacetime_auc imap, better", "3 clips")
@@ -180,6 +198,6 @@ def test_a_run_adds_rows_of_every_variant(split, tmp_path: Path, capsys) -> None
         for measure in measures.MEASURES
     ]
     assert [row["name"] for row in rows] == expected
-    shape = f"2 clips of {split}, model of seed 0, layers [1, 3], step 45 of 50, k = 5"
+    shape = f"2 {trials.SPLITS[split]} clips, model of seed 0, layers [1, 3], step 45 of 50, k = 5"
     assert {row["shape"] for row in rows} == {shape}
     assert capsys.readouterr().out.startswith(shape)
