@@ -12,7 +12,7 @@ import torch
 from diffusers import CogVideoXPipeline
 
 from benchmarks.trials import __main__ as trials
-from benchmarks.trials import measures
+from benchmarks.trials import measures, table
 from benchmarks.trials.captured import captured
 from benchmarks.trials.heads import head_weights, kurtosis
 from benchmarks.trials.maps import columns, contrast, text_counts, variant_maps
@@ -183,6 +183,29 @@ def test_rows_have_the_interval_of_the_difference() -> None:
     assert better["low"] < better["value"] < better["high"]
     assert [better[f"difference_{end}"] for end in ("low", "mean", "high")] == [0.1] * 3
     assert [published[f"difference_{end}"] for end in ("low", "mean", "high")] == [0] * 3
+
+
+def test_the_table_has_a_line_for_each_variant_of_what_is_held_out(tmp_path: Path) -> None:
+    ends = {"difference_low": -0.0104, "difference_high": 0.2, "low": 0.4, "high": 0.6}
+    rows = [
+        {"name": f"{measure} {name}, {variant}", "shape": shape, "value": 0.5 + 0.1 * (name == "imap")} | ends
+        for shape in ("9 validation clips", "9 held-out clips, one", "9 held-out clips, another")
+        for variant, fields in VARIANTS.items()
+        for name in fields.maps
+        for measure in measures.MEASURES
+    ]
+    (tmp_path / "trials.json").write_text(json.dumps({"date": "2026-01-02", "rows": rows}))
+    text = table.tables(tmp_path)
+    parts = text.split("\n\n")
+    assert [part for part in parts if part.startswith("`")] == [
+        f"`{name}`, means over 9 held-out clips, {model}; 2026-01-02." for model in ("one", "another") for name in MAPS
+    ]
+    lines = parts[0].splitlines()
+    assert len(lines) == 2 + len(VARIANTS)
+    assert lines[2] == f"| {PUBLISHED} |" + " 0.600 (0.400 to 0.600) |" * 4
+    assert lines[3] == "| frame, t = 1 |" + " 0.600 (-0.010 to +0.200) |" * 4
+    assert "1 head" not in parts[2]
+    assert "0.500" in parts[2]
 
 
 @pytest.mark.slow
