@@ -129,6 +129,13 @@ def localization(results: Path = RESULTS) -> str:
     return "\n\n".join(tables)
 
 
+def trials() -> str:
+    """Markdown tables of what was tried, in `benchmarks.trials`."""
+    from benchmarks.trials import table  # imports diffusers
+
+    return table.tables()
+
+
 def estimate(row: dict[str, float | None]) -> str:
     """A mean with its confidence interval, if there are enough clips."""
     if row["value"] is None:
@@ -149,6 +156,7 @@ def figure(value: float, unit: str) -> str:
 
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"measured": costs, "localization": localization},
+    ROOT / "docs/method.md": {"trials": trials},
     ROOT / "docs/performance.md": {"targets": targets, "floor": floor.table, "predicted": predicted},
 }
 

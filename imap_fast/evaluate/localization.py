@@ -68,8 +68,17 @@ def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Examp
 
 def _scores(saliency: np.ndarray, truth: GroundTruth) -> dict[str, float]:
     """The measures of one concept from its map at the annotated frames, fp32 `[n, H, W]`."""
-    mask = truth.mask[: len(saliency)]
-    scores = _in_space(saliency, mask)
+    return _in_space(saliency, truth.mask[: len(saliency)]) | over_time(saliency, truth)
+
+
+def over_time(saliency: np.ndarray, truth: GroundTruth) -> dict[str, float]:
+    """The measures of one concept over all frames together: `IN_SPACE_AND_TIME`, and `IN_TIME` of a motion.
+
+    Args:
+        saliency: the map of the concept at the annotated frames, fp32 `[n, H, W]`.
+        truth: of at least as many frames.
+    """
+    mask, scores = truth.mask[: len(saliency)], {}
     if truth.active is not None:
         active = truth.active[: len(saliency)]
         is_defined = 0 < active.sum() < len(active)

@@ -24,7 +24,11 @@ def demo_world(clips: int = 200) -> DataSet:
 
 
 def _read(seed: int) -> Example:
-    scene = world.sample(seed, SPLIT)
+    return example_of(world.sample(seed, SPLIT))
+
+
+def example_of(scene: world.Scene) -> Example:
+    """A scene as a clip to evaluate: all its objects and motions with their masks, and a caption that names them."""
     movers = [thing for thing in scene.objects if thing.moving.any()]
     truths = [GroundTruth(thing.label, thing.mask) for thing in scene.objects]
     truths += [GroundTruth(thing.motion, thing.motion_mask, thing.moving) for thing in movers]
