@@ -62,7 +62,8 @@ def explain(
             equal.
         noises: how many noises the maps are the mean of. With 2 or more, the maps also tell how sure they are: their
             `agreement` and `spread` (docs/method.md, "How sure a map is"). `settings["runs"]` has the seed of each
-            noise, and a generator with this seed gives its map alone.
+            noise, and a generator with this seed on the same device gives its map alone. That of a used generator is
+            unknown.
         generator: of the first noise, as in diffusers; the others are derived from it. None: seeded with 0, so that a
             video always gives the same maps.
         folder: keeps the maps on disk as they are finished, so that memory does not grow with the video. After any
