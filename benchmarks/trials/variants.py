@@ -63,6 +63,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "2 noises": {"noises": 2},
     "4 noises": {"noises": 4},
     "8 noises": {"noises": 8},
+    "4 noises, steps 40 and 45": {"noises": 4, "steps": (40, 45)},
+    "4 noises, steps 30, 40 and 45": {"noises": 4, "steps": (30, 40, 45)},
     "1 head": {"top_k": 1},
     "2 heads": {"top_k": 2},
     "5 heads": {"top_k": 5},
