@@ -85,14 +85,13 @@ def captured(
     passes: dict[tuple[int, int], list[Layer]] = {}
     with tracer, adapter.stopped_after(tracer.settings.layers[-1]):
         forward.encode_text(example.caption, frames[0])
-        latents = forward.encode(frames, 0, Noise(torch.Generator()))["latents"]
+        window = forward.encode(frames)
         for step, seeds in seeds_of.items():
-            noises = [Noise(torch.Generator().manual_seed(seed)).draw(latents, 0, dim=1) for seed in seeds]
+            noises = [Noise(torch.Generator().manual_seed(seed)) for seed in seeds]
+            rows = [forward.with_noise(window, 0, noise) for noise in noises]
             tracer.reset()
             tracer.layers = {}
-            forward.forward(
-                step, {"latents": latents.expand(len(noises), *latents.shape[1:]), "noise": torch.cat(noises)}
-            )
+            forward.forward(step, {name: torch.cat([row[name] for row in rows]) for name in rows[0]})
             passes |= {(seed, step): tracer.layers[row] for row, seed in enumerate(seeds)}
         grid = tracer.running_maps.grid
     return passes, grid
