@@ -1,9 +1,11 @@
 """What is measured of a clip: right where the truth is plain, and left out where there is none."""
 
+from dataclasses import replace
 from math import isnan
 
 import numpy as np
 import pytest
+import torch
 
 from imap_fast.evaluate.example import GroundTruth
 from imap_fast.evaluate.localization import IN_SPACE, MEASURES, localization
@@ -27,11 +29,23 @@ def test_maps_of_the_truth_score_one_and_their_opposite_zero():
     found = rows_of(maps_of(**truth), shown)
     assert {row["kind"] for row in found.values()} == set(MEASURES)
     for row in found.values():
-        assert [row[measure] for measure in MEASURES[row["kind"]]] == [1] * len(MEASURES[row["kind"]])
+        measured = [measure for measure in MEASURES[row["kind"]] if measure != "agreement"]
+        assert [row[measure] for measure in measured] == [1] * len(measured)
     opposite = rows_of(maps_of(**{label: ~mask for label, mask in truth.items()}), shown)
     for row in opposite.values():
         assert {value for name, value in row.items() if name.endswith("auc")} <= {0}
     assert opposite["square"]["pointing"] == 0
+
+
+def test_agreement_is_that_of_the_map_of_the_concept():
+    shown = example(GroundTruth("square", square()), slides())
+    maps = maps_of(square=square(), slides=shown.truths[1].mask, background=~square())
+    assert all(np.isnan(row["agreement"]) for row in rows_of(maps, shown).values() if row["concept"])
+    sure = {name: torch.tensor([0.75, 0.25, 1.0]) for name in maps.maps}
+    spreads = {name: values.abs() for name, values in maps.maps.items()}
+    found = rows_of(replace(maps, agreements=sure, spreads=spreads), shown)
+    assert [found[name]["agreement"] for name in ("square", "slides")] == [0.75, 0.25]
+    assert "agreement" not in found[None]
 
 
 def test_an_object_is_followed_in_space_and_a_motion_in_time():
