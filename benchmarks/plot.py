@@ -15,6 +15,7 @@ NAMES = {
     "traced_stock_attention": "traced, stock QK norm and RoPE",
     "traced_all_maps": "traced: all four maps",
     "traced_one_pass": "traced: gramcol and head scores from one pass",
+    "traced_clip": "traced: soft surrogates of the clip",
     "explain": "explain's forward",
     "authors": "published code",
 }

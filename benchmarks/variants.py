@@ -27,6 +27,7 @@ TRACES = {
     "traced_stock_attention": {"fast_attention": False},
     "traced_all_maps": {"maps": MAP_NAMES},
     "traced_one_pass": {},
+    "traced_clip": {"surrogates": "clip"},
 }
 VARIANTS = ("stock", *TRACES, "explain", "authors")
 

@@ -9,7 +9,7 @@ from benchmarks.steps import model_rows
 
 MODELS = ("2b", "5b", "1.5-5b")
 TARGETS = ("stock", "traced", "explain")
-OTHERS = ("stock", "traced", "traced_stock_attention", "traced_all_maps", "traced_one_pass")
+OTHERS = ("stock", "traced", "traced_stock_attention", "traced_all_maps", "traced_one_pass", "traced_clip")
 ROUNDS = 3
 
 
