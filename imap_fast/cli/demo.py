@@ -61,7 +61,7 @@ def demo(
 
 def _scores(auc: dict[str, dict[str, float]], agreement: dict[str, float]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, title_justify="left", title=TITLE)
-    table.caption = "soft: --surrogates clip --noises 4; agreement: with maps of other noises"
+    table.caption = "soft: --surrogates clip --noises 4; agreement is of soft imap"
     table.caption_justify = "left"
     maps = list(next(iter(auc.values())))
     for heading in ("concept", *maps, "agree-\nment"):
