@@ -35,12 +35,16 @@ class RepeatVariation:
         """The number of repeats that ended."""
         return len(self._totals)
 
+    def begin_pass(self) -> None:
+        """Keep the sum of the first repeat, before a second one adds to it. A single one costs no memory."""
+        if self.count == 1 and self._before is None:
+            with torch.inference_mode(False):  # it may go on outside of it
+                self._before = self._total.clone()
+
     def end_repeat(self) -> None:
         """Count a repeat, whose maps are in the sum."""
         self._totals.append(self._total.mean(-1))
         if self._before is None:
-            with torch.inference_mode(False):  # it may go on outside of it
-                self._before = self._total.clone()
             return
         # The distance of this repeat from the mean of those before it.
         distance = torch.add(self._total, self._before, alpha=-self.count / (self.count - 1))

@@ -192,6 +192,11 @@ class RunningMaps:
                 backend=self.backend,
             )
 
+    def begin_pass(self) -> None:
+        """Prepare for a forward pass, before its first layer is added."""
+        for variation in self._variations:
+            variation.begin_pass()
+
     def end_pass(self) -> None:
         """Count a forward pass whose layers are all added."""
         self.steps += 1

@@ -285,6 +285,7 @@ class Tracer:
         forward = self.adapter.forward_of(entry, arguments)
         videos = self._guidance.conditional_videos(forward.batch, of_pipeline=run.is_of_pipeline)
         self._prepare_sums(forward, forward.batch - videos.start)
+        self.running_maps.begin_pass()
         run.read_pass(step, text, arguments["timestep"])
         self.tap.begin(videos, forward)
 

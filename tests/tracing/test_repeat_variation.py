@@ -133,6 +133,7 @@ def variation_of(passes: Tensor, weights: Tensor | None = None) -> RepeatVariati
     total = torch.zeros_like(passes[0])
     variation = RepeatVariation(total, weights)
     for each in passes:
+        variation.begin_pass()
         total += each
         variation.end_repeat()
     return variation
@@ -206,8 +207,19 @@ def test_a_pass_costs_a_few_operations(weights: Tensor | None) -> None:
     variation = RepeatVariation(total, weights)
     for most in (2, 7, 6, 6):
         with DeviceOperations() as seen:
+            variation.begin_pass()
             variation.end_repeat()
         assert len(seen.names) <= most, seen.names
+
+
+def test_a_single_pass_keeps_no_copy_of_the_maps() -> None:
+    transformer, inputs = ARCHITECTURES["cogvideox"].transformer(), ARCHITECTURES["cogvideox"].draw()
+    concepts, arguments = ARCHITECTURES["cogvideox"].concepts(), ARCHITECTURES["cogvideox"].arguments
+    with torch.no_grad(), imap_fast.trace(transformer, concepts, **arguments) as tracer:
+        for copies in (0, 4):  # the sum before the pass, and the squares, of the contrasts and of the baselines
+            transformer(**inputs)
+            kept = [vars(each) for each in tracer.running_maps._variations]
+            assert sum(each[name] is not None for each in kept for name in ("_before", "_squares")) == copies
 
 
 def test_what_is_kept_is_on_the_device_in_its_own_dtype() -> None:
