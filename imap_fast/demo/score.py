@@ -7,8 +7,7 @@ import numpy as np
 from imap_fast.demo.world import Scene
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.metrics.ranking import auc
-
-BACKGROUND = "background"
+from imap_fast.text.words import BACKGROUND
 
 
 def concept_masks(scene: Scene) -> dict[str, np.ndarray]:

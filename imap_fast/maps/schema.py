@@ -123,7 +123,7 @@ class Run(_Object):
 
 
 class Repeats(_Object):
-    """The repeats of the maps: noises, or the forward passes of a trace."""
+    """The repeats of the maps: noises, or the steps or runs of a trace."""
 
     of: Literal["noises", "steps", "runs"]
     count: Annotated[Count, Field(ge=2)]

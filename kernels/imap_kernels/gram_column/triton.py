@@ -177,7 +177,7 @@ def _add_maps(
         tl.store(out + out_map, tl.load(out + out_map, mask=mask) + last_map, mask=mask)
 
 
-KEY = ["heads", "frames", "patches", "keys", "MAPS", "SOFTMAX", "BLOCK_D"]
+SHAPES = ["heads", "frames", "patches", "keys", "MAPS", "SOFTMAX", "BLOCK_D"]
 
 # Indices are loaded before their rows, so one tile takes two pipeline stages.
 _add_maps_at_index = tuned(
@@ -186,7 +186,7 @@ _add_maps_at_index = tuned(
         triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=8),
         triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=4),
     ],
-    key=KEY,
+    key=SHAPES,
     restore=["out"],
 )(_add_maps)
 
@@ -196,6 +196,6 @@ _add_maps_of_tokens = tuned(
         triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=4),
         triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=3),
     ],
-    key=KEY,
+    key=SHAPES,
     restore=["out"],
 )(_add_maps)
