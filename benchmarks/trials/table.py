@@ -16,7 +16,7 @@ HEADS = ("objects", "motions", "motions over frames", "agreement")
 
 
 def tables(results: Path = RESULTS) -> str:
-    """Markdown tables, one for each map of each model: a line for each variant, a column for each measure.
+    """Markdown tables with titles, one for each map of each model: a line for each variant, a column for each measure.
 
     A cell has the value, and the interval of its difference to the published method, whose own interval is in the
     first line.
@@ -26,12 +26,13 @@ def tables(results: Path = RESULTS) -> str:
     found = {(row["shape"], row["name"]): row for row in report["rows"]}
     parts = []
     for shape, name in product(shapes, MAPS):
-        lines = [f"| `{name}` | {' | '.join(HEADS)} |", "| --- |" + " --- |" * len(HEADS)]
+        title = f"**`{name}`**, means over {shape}; {report['date']}."
+        lines = [title, "", f"| variant | {' | '.join(HEADS)} |", "| --- |" + " --- |" * len(HEADS)]
         for variant, fields in VARIANTS.items():
             if name in fields.maps:
                 cells = [cell(found[shape, f"{measure} {name}, {variant}"], variant) for measure in MEASURES]
                 lines.append(f"| {variant} | {' | '.join(cells)} |")
-        parts.append("\n".join([*lines, "", f"`{name}`, means over {shape}; {report['date']}."]))
+        parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 

@@ -197,15 +197,17 @@ def test_the_table_has_a_line_for_each_variant_of_what_is_held_out(tmp_path: Pat
     (tmp_path / "trials.json").write_text(json.dumps({"date": "2026-01-02", "rows": rows}))
     text = table.tables(tmp_path)
     parts = text.split("\n\n")
-    assert [part for part in parts if part.startswith("`")] == [
-        f"`{name}`, means over 9 held-out clips, {model}; 2026-01-02." for model in ("one", "another") for name in MAPS
+    assert parts[::2] == [
+        f"**`{name}`**, means over 9 held-out clips, {model}; 2026-01-02."
+        for model in ("one", "another")
+        for name in MAPS
     ]
-    lines = parts[0].splitlines()
+    lines = parts[1].splitlines()
     assert len(lines) == 2 + len(VARIANTS)
     assert lines[2] == f"| {PUBLISHED} |" + " 0.600 (0.400 to 0.600) |" * 4
     assert lines[3] == "| frame, t = 1 |" + " 0.600 (-0.010 to +0.200) |" * 4
-    assert "1 head" not in parts[2]
-    assert "0.500" in parts[2]
+    assert "1 head" not in parts[3]
+    assert "0.500" in parts[3]
 
 
 @pytest.mark.slow
