@@ -1,8 +1,8 @@
-"""How well the maps of the demo model find their concepts in held-out clips of the demo world.
+"""How well the maps of a demo model find their concepts in held-out clips of the demo world.
 
 `python -m benchmarks.localization` writes `benchmarks/results/localization.json`: the means that
 `imap-fast eval demo --model demo` prints, with `--match concepts` and with `--match prompt`, and their 95 % confidence
-intervals.
+intervals. With `--model` and `--output` it measures another model than the one that ships.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ UNITS = {"auc": "AUC", "iou": "IoU", "pointing": "share of frames"}
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=MODEL, help="folder of a trained demo model")
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args(argv)
-    read = best_settings()
-    pipe = CogVideoXPipeline.from_pretrained(str(MODEL))
+    read = best_settings(arguments.model)
+    pipe = CogVideoXPipeline.from_pretrained(str(arguments.model))
     rows = []
     for match, keys in MATCHES.items():
         found = evaluate(pipe, demo_world(arguments.clips), match=match, **read)

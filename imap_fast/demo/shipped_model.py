@@ -8,7 +8,7 @@ MODEL = Path(__file__).parent / "model"
 RECORD = "training.json"
 
 
-def best_settings() -> dict[str, Any]:
-    """`layers`, `steps` and `top_k` whose maps find concepts best, as chosen by `imap_fast.demo.validate`."""
-    record = json.loads((MODEL / RECORD).read_text())["chosen"]
+def best_settings(model: Path = MODEL) -> dict[str, Any]:
+    """`layers`, `steps` and `top_k` whose maps find concepts best, as `imap_fast.demo.validate` chose them."""
+    record = json.loads((model / RECORD).read_text())["chosen"]
     return {name: record[name] for name in ("layers", "steps", "top_k")}

@@ -1,11 +1,13 @@
 """The benchmark of localization writes the results of the evaluation."""
 
 import json
+import shutil
 
 import pytest
 
 from benchmarks.localization import MATCHES, main
 from benchmarks.readme import MEASURED, localization
+from imap_fast.demo.shipped_model import MODEL, RECORD
 
 
 @pytest.mark.slow
@@ -23,3 +25,13 @@ def test_it_writes_every_measure_of_every_method(tmp_path, capsys) -> None:
     units = {row["name"].split()[1]: row["unit"] for row in report["rows"]}
     assert [units[measure] for measure in ("spatial_auc", "mean_iou", "pointing")] == ["AUC", "IoU", "share of frames"]
     assert localization(tmp_path).startswith("| | `imap` |")
+
+
+@pytest.mark.slow
+def test_another_model_is_read_in_its_own_layers(tmp_path) -> None:
+    model, path = shutil.copytree(MODEL, tmp_path / "model"), tmp_path / "localization.json"
+    record = json.loads((model / RECORD).read_text())
+    (model / RECORD).write_text(json.dumps(record | {"chosen": {"layers": [2], "steps": [30], "top_k": 1}}))
+    main(["--model", str(model), "--clips", "1", "--output", str(path)])
+    shapes = {row["shape"] for row in json.loads(path.read_text())["rows"]}
+    assert shapes == {f"1 held-out clips, {keys}, layers [2], step 30 of 50" for keys in MATCHES.values()}

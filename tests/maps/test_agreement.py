@@ -55,6 +55,12 @@ def test_it_is_that_of_the_textbook(seed: int, signal: float, shift: float, shap
         assert value == pytest.approx(of_the_textbook(table), abs=1e-6)
 
 
+def test_rounding_lifts_no_agreement_above_1() -> None:
+    # Their totals differ, so their deviations are not 0 but for rounding.
+    sums = torch.tensor([[10.0], [11.0], [500.0], [0.0]], dtype=torch.float64)
+    assert agreement(sums, 4).item() == 1
+
+
 @given(st.integers(0, 2**32), SHAPES, st.data())
 def test_the_sums_of_parts_add_up(seed: int, shape: tuple, data: st.DataObject) -> None:
     repeats = repeats_of(seed, 1, 1, shape)

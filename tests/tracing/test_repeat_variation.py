@@ -196,6 +196,14 @@ def test_maps_that_are_constant_in_space_agree_on_nothing() -> None:
     assert agreement_of_repeats(mean, squares, variation.levels()[:, 0]).item() == 0
 
 
+def test_what_fp32_rounds_at_a_large_offset_is_no_map_of_a_concept() -> None:
+    rounding = 2.0**-14 * torch.arange(400).remainder(2)  # a digit of fp32 at 1000
+    faint = 1e-4 * torch.randn(400, generator=torch.Generator().manual_seed(0))
+    mean = torch.stack([1000 + rounding, faint]).reshape(1, 2, 2, 10, 20)
+    same = torch.zeros_like(mean), mean.flatten(2).mean(-1, keepdim=True).expand(1, 2, 3)
+    assert agreement_of_repeats(mean, *same).tolist() == [[0, 1]]
+
+
 def test_one_pass_does_not_vary() -> None:
     with pytest.raises(RuntimeError, match="no variation without two repeats, and 1 ended"):
         variation_of(torch.zeros(1, 1, 1, 1, 4)).squares()
