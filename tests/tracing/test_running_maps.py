@@ -10,7 +10,7 @@ import torch
 
 from imap_fast.maps.names import CONTRASTED, MAP_NAMES
 from imap_fast.tracing import running_maps as module
-from imap_fast.tracing.running_maps import RunningMaps, TextRows, most_chosen
+from imap_fast.tracing.running_maps import RunningMaps, TextRows, most_chosen, token_weights
 from imap_kernels import SCORES, frame_separation, motion_heads
 from tests.assertions import assert_close
 from tests.precision import default_dtype
@@ -120,6 +120,13 @@ def test_given_heads_are_known_whatever_the_default_device_is() -> None:
     with torch.device("meta"):
         maps = running_maps(given_heads=((4, 0), (1, 2)))
     assert maps.given_heads.tolist() == [[4, 0], [1, 2]]
+
+
+def test_weights_of_tokens_depend_on_no_default() -> None:
+    with torch.device("meta"), default_dtype(torch.float64):
+        weights = token_weights(((0, 2), (1,)), 3)
+    assert weights.dtype == torch.float32
+    assert weights.tolist() == [[0.5, 0, 0.5], [0, 1, 0]]
 
 
 def test_what_is_kept_is_on_the_device_in_its_own_dtype() -> None:
