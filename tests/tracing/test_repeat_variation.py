@@ -16,6 +16,7 @@ from imap_fast.tracing.running_maps import token_weights
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
 from tests.pipelines import PROMPT, generate
+from tests.precision import default_dtype
 from tests.tracing.test_operations import DeviceOperations
 
 STEPS = 4
@@ -202,6 +203,12 @@ def test_what_fp32_rounds_at_a_large_offset_is_no_map_of_a_concept() -> None:
     mean = torch.stack([1000 + rounding, faint]).reshape(1, 2, 2, 10, 20)
     same = torch.zeros_like(mean), mean.flatten(2).mean(-1, keepdim=True).expand(1, 2, 3)
     assert agreement_of_repeats(mean, *same).tolist() == [[0, 1]]
+
+
+def test_the_variation_is_fp32_whatever_the_default_dtype_is() -> None:
+    with default_dtype(torch.float64):
+        variation = variation_of(torch.ones(2, 1, 1, 1, 4, dtype=torch.float32))
+    assert variation.squares().dtype == torch.float32
 
 
 def test_one_pass_does_not_vary() -> None:
