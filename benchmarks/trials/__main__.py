@@ -14,7 +14,7 @@ from diffusers import CogVideoXPipeline
 from benchmarks.record import RESULTS, Table, row
 from benchmarks.trials.measures import MEASURES, Values, measured
 from benchmarks.trials.variants import PUBLISHED, VARIANTS
-from imap_fast.demo.shipped_model import MODEL, RECORD
+from imap_fast.demo.shipped_model import MODEL, RECORD, best_settings
 from imap_fast.demo.validate import validation_scenes
 from imap_fast.evaluate import demo_world
 from imap_fast.evaluate.datasets.demo_world import example_of
@@ -41,18 +41,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     clips = CLIPS[arguments.split] if arguments.clips is None else arguments.clips
-    record = json.loads((arguments.model / RECORD).read_text())
-    chosen = record["chosen"]
-    (step,) = chosen["steps"]
+    seed = json.loads((arguments.model / RECORD).read_text())["settings"]["seed"]
+    read = best_settings(arguments.model)
+    (step,) = read["steps"]
+    settings: dict[str, Any] = {"step": step, "top_k": read["top_k"], "layers": read["layers"]}
     pipe = CogVideoXPipeline.from_pretrained(str(arguments.model))
     found: Found = {}
     for example in examples(arguments.split, clips):
-        settings: dict[str, Any] = {"step": step, "top_k": chosen["top_k"], "layers": chosen["layers"]}
         for key, values in measured(pipe, example, VARIANTS, **settings).items():
             found.setdefault(key, []).append(values)
     shape = (
-        f"{clips} {SPLITS[arguments.split]} clips, model of seed {record['settings']['seed']}, layers "
-        f"{chosen['layers']}, step {step} of 50, k = {chosen['top_k']}"
+        f"{clips} {SPLITS[arguments.split]} clips, model of seed {seed}, layers {read['layers']}, step {step} of 50, "
+        f"k = {read['top_k']}"
     )
     Table.continued(arguments.output).add(rows(found, shape))
     print(f"{shape}: {len(found)} maps in {arguments.output}")

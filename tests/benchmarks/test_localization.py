@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+import benchmarks.localization
 from benchmarks.localization import MATCHES, main
 from benchmarks.readme import MEASURED, localization
 from imap_fast.demo.shipped_model import MODEL, RECORD
@@ -28,8 +29,9 @@ def test_it_writes_every_measure_of_every_method(tmp_path, capsys) -> None:
 
 
 @pytest.mark.slow
-def test_another_model_is_read_in_its_own_layers(tmp_path) -> None:
+def test_another_model_is_read_in_its_own_layers(tmp_path, monkeypatch) -> None:
     model, path = shutil.copytree(MODEL, tmp_path / "model"), tmp_path / "localization.json"
+    monkeypatch.setattr(benchmarks.localization, "MODEL", tmp_path / "absent")  # not the one that ships
     record = json.loads((model / RECORD).read_text())
     (model / RECORD).write_text(json.dumps(record | {"chosen": {"layers": [2], "steps": [30], "top_k": 1}}))
     main(["--model", str(model), "--clips", "1", "--output", str(path)])
