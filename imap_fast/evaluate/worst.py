@@ -9,7 +9,7 @@ import numpy as np
 
 from imap_fast.evaluate.example import DataSet, Example
 from imap_fast.evaluate.reader import Reader
-from imap_fast.render.grid import grid_figure
+from imap_fast.render.grid import agreement_notes, grid_figure
 from imap_fast.video import Clip
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def worst_figures(
         clip = Clip(example.clip.frames[:num_frames], example.clip.fps)
         labels, values = maps.select(None, "imap")
         source = maps.source_video(clip)
-        agreement = maps.select_agreement(None, "imap")
-        yield name, grid_figure(source, labels, values, maps.frame_times(num_frames), agreement, _outlines(example))
+        notes = agreement_notes(labels, maps.select_agreement(None, "imap"))
+        yield name, grid_figure(source, labels, values, maps.frame_times(num_frames), notes, _outlines(example))
 
 
 def _outlines(example: Example) -> dict[str, np.ndarray]:

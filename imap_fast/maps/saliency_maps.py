@@ -99,12 +99,13 @@ class SaliencyMaps(MapValues):
         Below each label is how sure its map is. Arguments and errors are those of `overlay`. Save the figure with
         `.savefig("grid.png")`.
         """
-        from imap_fast.render.grid import grid_figure, latent_grid_figure
+        from imap_fast.render.grid import agreement_notes, grid_figure, latent_grid_figure
 
-        agreement = self._one_video("grid_figure").select_agreement(concepts, map)
+        labels, values = self._one_video("grid_figure").select(concepts, map)
+        notes = agreement_notes(labels, self.select_agreement(concepts, map))
         if video is None:
-            return latent_grid_figure(*self.select(concepts, map), agreement)
-        return grid_figure(*self._picture("grid_figure", video, concepts, map), agreement)
+            return latent_grid_figure(labels, values, notes)
+        return grid_figure(*self._picture("grid_figure", video, concepts, map), notes)
 
     def heads(self) -> Figure:
         """A figure of the separation score of each head in each layer, with the motion heads marked.

@@ -33,7 +33,7 @@ def grid_figure(
     labels: Sequence[str],
     values: Tensor,
     times: Tensor,
-    agreement: Tensor | None = None,
+    notes: Sequence[str] | None = None,
     outlines: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
     """One row of frames, then one row of heatmaps for each concept.
@@ -43,12 +43,12 @@ def grid_figure(
         labels: of the C concepts.
         values: saliency, fp32 `[C, F, H, W]`.
         times: of the latent frames, in video frames, fp64 `[F]`.
-        agreement: how sure each concept's map is, `[C]`. None: unknown.
+        notes: what is written below each label, such as `agreement_notes`. None: nothing.
         outlines: masks by label, bool `[T, H, W]` at the size of the video, drawn as outlines.
     """
     columns = grid_frames(source.num_frames)
     stills = np.stack([frame for number, (frame, _) in enumerate(source.frames()) if number in columns])
-    return grid_of_stills(stills, source.num_frames, labels, values, times, agreement, outlines)
+    return grid_of_stills(stills, source.num_frames, labels, values, times, notes, outlines)
 
 
 def grid_of_stills(
@@ -57,7 +57,7 @@ def grid_of_stills(
     labels: Sequence[str],
     values: Tensor,
     times: Tensor,
-    agreement: Tensor | None = None,
+    notes: Sequence[str] | None = None,
     outlines: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
     """The grid of a video, made from the frames `grid_frames(num_frames)` alone, uint8 `[n, H, W, 3]`."""
@@ -72,15 +72,15 @@ def grid_of_stills(
     rows = [stills, *(overlay_heat(backdrop, concept) for concept in heat)]
     outlines = outlines or {}
     masks = {row: outlines[label][columns] for row, label in enumerate(labels, 1) if label in outlines}
-    notes = ["", *_notes(labels, agreement)]
+    notes = ["", *(notes or [""] * len(labels))]
     return _draw(rows, ("video", *labels), notes, [f"frame {frame}" for frame in columns], masks)
 
 
-def latent_grid_figure(labels: Sequence[str], values: Tensor, agreement: Tensor | None = None) -> Figure:
+def latent_grid_figure(labels: Sequence[str], values: Tensor, notes: Sequence[str]) -> Figure:
     """One row of heatmaps for each concept, of latent frames without a video."""
     columns = grid_frames(values.shape[1])
     rows = [COLOURS(concept.numpy()) for concept in apply_scales(values[:, columns], heat_scales(values))]
-    return _draw(rows, labels, _notes(labels, agreement), [f"latent frame {frame}" for frame in columns], {})
+    return _draw(rows, labels, notes, [f"latent frame {frame}" for frame in columns], {})
 
 
 def grid_frames(num_frames: int) -> list[int]:
@@ -88,8 +88,8 @@ def grid_frames(num_frames: int) -> list[int]:
     return evenly_spaced(num_frames, COLUMNS)
 
 
-def _notes(labels: Sequence[str], agreement: Tensor | None) -> list[str]:
-    """What is below each label."""
+def agreement_notes(labels: Sequence[str], agreement: Tensor | None) -> list[str]:
+    """How sure the map of each label is, in words. `agreement` is `[C]`, or None if it is unknown."""
     if agreement is None:
         return ["agreement unknown"] * len(labels)
     return [f"agreement {value:.2f}" for value in agreement.tolist()]
@@ -140,5 +140,6 @@ def _draw(
         False
     )
     x, y, _, _ = box(left + 1.3, page_height - FOOTER + 0.19, 0, 0)
-    figure.text(x, y, "low to high, each concept on its own scale", color=GREY, va="center", **style(SMALL_SIZE))
+    legend = "low to high, each concept on its own scale" + ("; outlined: the mask" if masks else "")
+    figure.text(x, y, legend, color=GREY, va="center", **style(SMALL_SIZE))
     return figure

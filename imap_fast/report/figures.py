@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from io import BytesIO
 
-from imap_fast.render.grid import grid_of_stills
+from imap_fast.render.grid import agreement_notes, grid_of_stills
 from imap_fast.render.heads import heads_figure
 from imap_fast.render.timeline import timeline_figure
 from imap_fast.report.data import ReportData
@@ -21,10 +21,11 @@ def figures(data: ReportData, video: EmbeddedVideo) -> Iterator[tuple[str, str, 
     labels, values = data.first_map
     labels, values = labels[:MOST_CONCEPTS], values[:MOST_CONCEPTS]
     agreement = None if data.first_agreement is None else data.first_agreement[:MOST_CONCEPTS]
+    notes = agreement_notes(labels, agreement)
     times = data.frame_times(video.num_frames)
     heads = heads_figure(data.head_scores, data.selected_heads, data.layers, data.head_score)
     drawn = {
-        "grid.jpg": ("image/jpeg", grid_of_stills(video.stills, video.num_frames, labels, values, times, agreement)),
+        "grid.jpg": ("image/jpeg", grid_of_stills(video.stills, video.num_frames, labels, values, times, notes)),
         "timeline.svg": ("image/svg+xml", timeline_figure(labels, values, times, video.num_frames)),
         "heads.svg": ("image/svg+xml", heads),
     }
