@@ -36,7 +36,7 @@ def demo(
     console = Console(stderr=True)
     began = time.perf_counter()
     with results_folder(output, list(DEMO_FILES), overwrite=overwrite) as folder:
-        from imap_fast.demo.run import SOFT, run
+        from imap_fast.demo.run import run
         from imap_fast.loading.libraries import keep_libraries_quiet
         from imap_fast.maps.saliency_maps import SaliencyMaps
 
@@ -49,23 +49,24 @@ def demo(
             "model": "demo",
             "seconds": round(seconds, 2),
             "caption": result.caption,
+            "shown": result.shown,
             "auc": result.auc,
-            "soft": {**SOFT, "agreement": result.agreement},
         }
         record |= facts(SaliencyMaps.load(folder / "maps.npz"))
         record = write_record(folder, record, [name for name in DEMO_FILES if name != RECORD])
     print_results(record, f"“{result.caption}”, explained in {seconds:.1f} s", output, DEMO_FILES, as_json=as_json)
     if not as_json:
-        Console(highlight=False).print(_scores(result.auc, result.agreement))
+        Console(highlight=False).print(_scores(result.shown, result.auc, result.agreement))
 
 
-def _scores(auc: dict[str, dict[str, float]], agreement: dict[str, float]) -> Table:
+def _scores(shown: dict[str, str], auc: dict[str, dict[str, float]], agreement: dict[str, float]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, title_justify="left", title=TITLE)
-    table.caption = "soft: --surrogates clip --noises 4; agreement is of soft imap"
+    table.caption = "* shown in grid.png and overlay.mp4; agreement is of that map"
     table.caption_justify = "left"
     maps = list(next(iter(auc.values())))
     for heading in ("concept", *maps, "agree-\nment"):
         table.add_column(heading.replace("_", "\n"), justify="left" if heading == "concept" else "right")
     for concept, scores in auc.items():
-        table.add_row(Text(concept), *(f"{scores[name]:.2f}" for name in maps), f"{agreement[concept]:.2f}")
+        marked = (f"{'*' if name == shown[concept] else ''}{scores[name]:.2f}" for name in maps)
+        table.add_row(Text(concept), *marked, f"{agreement[concept]:.2f}")
     return table

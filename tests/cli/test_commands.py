@@ -341,6 +341,7 @@ def test_the_demo_is_told_as_a_table(tmp_path, monkeypatch, capsys):
         return demo_module.Demo(
             "a red circle slides",
             {},
+            {"red [b]circle[/b]": "imap"},
             {"red [b]circle[/b]": {"imap": 0.912, "gramcol": 0.5}},
             {"red [b]circle[/b]": 0.7},
         )
@@ -352,7 +353,8 @@ def test_the_demo_is_told_as_a_table(tmp_path, monkeypatch, capsys):
     assert complained == ""
     assert "a red circle slides" in said
     assert "red [b]circle[/b]" in said
-    assert "0.91" in said
+    assert "*0.91" in said, "what the pictures show"
+    assert " 0.50" in said
     assert names(folder) == sorted([*RESULTS, "clip.mp4", "scores.json"])
     assert (folder / "clip.mp4").read_text() == "reference"
     assert main(["demo", "--output", str(folder), "--overwrite", "--json"]) == 0

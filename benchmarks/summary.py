@@ -1,0 +1,75 @@
+"""What README says of cost and of rightness, in short. docs/performance.md and docs/evaluation.md have all figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import RESULTS
+
+COSTS = {
+    "a step with saliency over a stock one": "step_ratio_",
+    "a real video's forward over a stock guided step": "explain_over_stock_step_",
+    "a step of the published code over ours": "authors_over_ours_",
+    "memory of a step with saliency over a stock one's": "memory_delta_mib_",
+    "memory of the published code's step over a stock one's": "authors_memory_delta_mib_",
+}
+"""What each row of the table of costs is, and how its figures' names begin."""
+
+CHECKPOINTS = {"2b": "CogVideoX-2B", "5b": "CogVideoX-5B"}
+
+
+def costs(results: Path = RESULTS) -> str:
+    """A Markdown table of steps and memory, for each GPU that ran full-size models."""
+    from benchmarks.readme import figure
+
+    tables = []
+    for path in sorted(results.glob("pipeline-*.json")):
+        report = json.loads(path.read_text())
+        rows = {row["name"]: row for row in report["rows"] if row["value"] is not None}
+        if not any(f"step_ratio_{name}" in rows for name in CHECKPOINTS):
+            continue
+        lines = [
+            f"| {report['device']}, {report['date']} | {' | '.join(CHECKPOINTS.values())} |",
+            "| --- | --- | --- |",
+        ]
+        for description, prefix in COSTS.items():
+            found = [rows.get(f"{prefix}{name}") for name in CHECKPOINTS]
+            cells = [figure(row["value"], row["unit"]) if row else "not measured" for row in found]
+            if any(found):
+                lines.append(f"| {description} | {' | '.join(cells)} |")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables)
+
+
+def findings(results: Path = RESULTS) -> str:
+    """Three lines: objects, motions, and the settings of the demo. Every figure is a mean AUC in space and time."""
+    published = _means(results / "localization.json")
+    demo = _means(results / "demo.json")
+    alone, caption = "concepts in a stream", "words of a full caption"
+
+    def auc(kind: str, method: str, shape: str) -> str:
+        return f"`{method}` {published(f'{kind} spacetime_auc {method}', shape):.2f}"
+
+    objects = [auc("object", method, alone) for method in ("gramcol", "imap", "cross_attention")]
+    words = [auc("motion", method, caption) for method in ("imap", "gramcol", "cross_attention")]
+    shown = f"objects {demo('objects by gramcol', 'held-out'):.2f}, motions {demo('motions by imap', 'held-out'):.2f}"
+    return "\n".join(
+        [
+            f"- **Objects are found**, as concepts: {', '.join(objects)}, a baseline.",
+            f"- **Motions are not**, as concepts: {auc('motion', 'imap', alone)}. As words of the caption they are, a "
+            f"little: {', '.join(words)}.",
+            f"- **At the demo's settings**, which are not the published ones: {shown}.",
+        ]
+    )
+
+
+def _means(path: Path) -> Any:
+    rows = json.loads(path.read_text())["rows"]
+
+    def mean(name: str, shape: str) -> float:
+        (value,) = (row["value"] for row in rows if row["name"] == name and shape in row["shape"])
+        return value
+
+    return mean

@@ -1,0 +1,61 @@
+"""What README says in short is what the results say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import cards, summary
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("gib", "mode"),
+    [(90, "`full`, 80.0 GiB"), (89, "`full`, 80.0 GiB"), (88, "`offload`, 10.0 GiB"), (11, "does not fit")],
+)
+def test_a_card_gets_the_fastest_mode_that_leaves_it_a_tenth(gib: int, mode: str) -> None:
+    assert cards.fastest({"full": 80 * GIB, "offload": 10 * GIB}, gib) == mode
+
+
+def test_costs_have_a_table_for_each_gpu_that_ran_full_models(tmp_path: Path) -> None:
+    def rows(**values: float | None) -> list[dict[str, object]]:
+        units = {"memory_delta_mib_2b": "MiB"}
+        return [{"name": name, "value": value, "unit": units.get(name, "ratio")} for name, value in values.items()]
+
+    gpu = {"device": "a GPU", "date": "2026-01-02", "rows": rows(step_ratio_2b=0.92, step_ratio_5b=None)}
+    gpu["rows"] += rows(memory_delta_mib_2b=2.0, step_ratio_2b_sweep=3.0)
+    cpu = {"device": "a CPU", "date": "2026-01-02", "rows": rows(step_ratio_cpu_demo=1.1)}
+    (tmp_path / "pipeline-gpu.json").write_text(json.dumps(gpu))
+    (tmp_path / "pipeline-cpu.json").write_text(json.dumps(cpu))
+    assert summary.costs(tmp_path).splitlines() == [
+        "| a GPU, 2026-01-02 | CogVideoX-2B | CogVideoX-5B |",
+        "| --- | --- | --- |",
+        "| a step with saliency over a stock one | 0.92 × | not measured |",
+        "| memory of a step with saliency over a stock one's | 2 MiB | not measured |",
+    ]
+
+
+def test_findings_are_those_of_the_results(tmp_path: Path) -> None:
+    alone, caption = "9 held-out clips, concepts in a stream of their own", "9 held-out clips, words of a full caption"
+    names = [f"{kind} spacetime_auc {name}" for kind in ("object", "motion") for name in ("imap", "gramcol")]
+    names += [f"{name}_clip" for name in names] + [
+        f"{kind} spacetime_auc cross_attention" for kind in ("object", "motion")
+    ]
+    rows = [
+        {"name": name, "shape": shape, "value": (base + i) / 100}
+        for shape, base in ((alone, 10), (caption, 50))
+        for i, name in enumerate(names)
+    ]
+    (tmp_path / "localization.json").write_text(json.dumps({"rows": rows}))
+    demo = [("objects by gramcol", 0.88), ("motions by imap", 0.77)]
+    shapes = [("9 validation clips, layers [1]", 0.1), ("9 held-out clips, layers [1]", 0.0)]
+    chosen = [{"name": name, "shape": s, "value": v - less} for name, v in demo for s, less in shapes]
+    (tmp_path / "demo.json").write_text(json.dumps({"rows": chosen}))
+    objects, motions, settings = summary.findings(tmp_path).splitlines()
+    assert "as concepts: `gramcol` 0.11, `imap` 0.10, `cross_attention` 0.18" in objects
+    assert "as concepts: `imap` 0.12." in motions
+    assert "`imap` 0.52, `gramcol` 0.53, `cross_attention` 0.59." in motions
+    assert "objects 0.88, motions 0.77" in settings
