@@ -28,8 +28,12 @@ LARGEST = 400_000
 PATIENCE = 10 * 60 * 1000
 """Milliseconds that a page may take for anything: a machine can be slow."""
 
+FRAME = 12
+"""The frame that is shown: the middle of the demo's clip."""
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-START = "import sys; from imap_fast.cli import main; sys.exit(main(sys.argv[1:]))"
+APP = [sys.executable, "-c", "import sys; from imap_fast.cli import main; sys.exit(main(['app']))"]
+"""The command that serves the app with the demo model."""
 
 
 @contextmanager
@@ -120,7 +124,7 @@ def _picture(page: Any, width: int) -> bytes:
 @contextmanager
 def running_app() -> Iterator[str]:
     """The address of an app with the demo model, which ends with the `with` block."""
-    app = subprocess.Popen([sys.executable, "-c", START, "app"], stdout=subprocess.PIPE, text=True)
+    app = subprocess.Popen(APP, stdout=subprocess.PIPE, text=True)
     try:
         assert app.stdout is not None
         line = app.stdout.readline()
@@ -130,10 +134,6 @@ def running_app() -> Iterator[str]:
     finally:
         app.terminate()
         app.wait()
-
-
-FRAME = 12
-"""The middle of the demo's clip."""
 
 
 def main() -> None:
