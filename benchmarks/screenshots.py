@@ -19,7 +19,7 @@ from typing import Any
 from imap_fast.files import atomic_write
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-WINDOWS = {1280: (1000, 2200), 390: (844, 1560)}
+WINDOWS = {1280: (960, 2200), 390: (844, 1560)}
 """The height of the window, and the largest height of a picture, at each width in pixels."""
 
 LARGEST = 400_000

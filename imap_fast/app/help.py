@@ -8,7 +8,7 @@ ENTRIES = {
     ),
     "model": (
         "Model",
-        "The video model whose attention is read. One is in memory at a time, so the first job with another takes longer.",
+        "The video model whose attention is read. One is in memory at a time; the first job with another takes longer.",
     ),
     "prompt": (
         "What the video shows",

@@ -31,7 +31,7 @@ def test_an_app_is_taken_at_both_widths(browser, tmp_path, monkeypatch):
     with screenshots.running_app() as address:
         pictures = dict(screenshots.of_app(browser, address, 12))
     assert widths(pictures) == {"app-1280.png": 1280, "app-390.png": 390}
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("imap-fast-app-*")) == []
 
 
 def test_an_app_that_does_not_start_is_no_picture(monkeypatch):

@@ -63,11 +63,17 @@ def on_the_page() -> list[str]:
     return [" ".join(item.split()) for _, item in items]
 
 
+def as_code(message: str) -> str:
+    if "`" not in message:
+        return f"`{message}`"
+    return f"``{message} ``" if message.endswith("`") else f"``{message}``"
+
+
 def test_the_page_has_every_message_and_no_other():
     found, page = messages(), on_the_page()
     left_out = {message for each in LEFT_OUT.values() for message in each}
     missing = [
-        f"- {'``' if '`' in message else '`'}{message}{'``' if '`' in message else '`'}    ({', '.join(sorted(places))})"
+        f"- {as_code(message)}   of {', '.join(sorted(places))}"
         for message, places in found.items()
         if message not in page and message not in left_out
     ]
