@@ -30,7 +30,7 @@ def report(
     """
     folder, file = (run, run / "maps.npz") if run.is_dir() else (run.parent, run)
     if not file.exists():
-        raise ValueError(f"{run} holds no maps.npz; give the folder that imap-fast wrote, or a file of maps")
+        raise ValueError(f"{run} holds no maps.npz; give the folder of a run, or a file of maps")
     output = output or folder / "report.html"
     if output.is_dir():
         raise ValueError(f"--output {output} is a folder; give the path of the page")

@@ -89,7 +89,7 @@ def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Tensor]]:
         if type(version) is not int or version < 1:
             raise ValueError("its record is no object with a format")
     if version > FORMAT:
-        raise ValueError(f"{path} has a newer format than {FORMAT}, which this imap-fast reads; upgrade imap-fast")
+        raise ValueError(f"{path} has a newer format than {FORMAT}, which this version reads; upgrade imap-fast")
     return record, {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
