@@ -12,7 +12,6 @@ from imap_fast.explaining.explain import explain
 from imap_fast.files import sha256_of
 from imap_fast.loading.pipeline import text_to_video_arguments
 from imap_fast.maps.saliency_maps import SaliencyMaps
-from imap_fast.text.model_name import model_name
 from imap_fast.tracing.trace import trace
 from imap_fast.video import Clip
 
@@ -54,7 +53,7 @@ def run_job(
         shown = video
     record = {
         "command": "app",
-        "model": model_name(model.name),
+        "model": model.name,
         "video": None if video is None else video.name,
         "dtype": str(model.pipe.transformer.dtype).removeprefix("torch."),
         "seed": SEED,

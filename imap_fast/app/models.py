@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +11,8 @@ from imap_fast.demo.shipped_model import best_settings
 from imap_fast.loading.pipeline import load_pipeline
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.models.registry import adapter_for
+from imap_fast.text.distinct import distinct
+from imap_fast.text.model_name import model_name
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Model:
     """A loaded pipeline, and the settings to read it with.
 
     Attributes:
-        name: as the user gave it.
+        name: by which people know it, without a folder of this machine.
         pipe: on its device.
         trace_arguments: of `imap_fast.trace`: all maps of the architecture, and the best layers.
         explained_steps: steps to read of a real video. None: the published one.
@@ -33,11 +36,16 @@ class Models:
     """Loads models by name, and keeps the last one.
 
     Args:
-        names: the choices: folders, Hugging Face ids, or `"demo"`.
+        sources: the choices: folders, Hugging Face ids, or `"demo"`.
+
+    Attributes:
+        names: the names of the choices, in their order. They name no folder of this machine.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = tuple(dict.fromkeys(names))
+    def __init__(self, sources: Sequence[str]) -> None:
+        sources = list(dict.fromkeys(sources))
+        self._sources = dict(zip(distinct(map(model_name, sources)), sources, strict=True))
+        self.names = tuple(self._sources)
         self._loaded: Model | None = None
 
     def load(self, name: str) -> Model:
@@ -49,16 +57,25 @@ class Models:
         """
         if self._loaded is None or self._loaded.name != name:
             self._loaded = None  # freed before the next one is loaded
-            self._loaded = _load(name)
+            self._loaded = _load(name, self._sources[name])
         return self._loaded
 
+    def without_folders(self, text: str) -> str:
+        """A text that may name the folder of a model, with its name instead."""
+        for name, source in self._sources.items():
+            text = text.replace(f"--model {source}:", f"--model {name}:")
+            folder = Path(source).expanduser().absolute()
+            if folder.is_dir():
+                text = text.replace(str(folder), name)
+        return text
 
-def _load(name: str) -> Model:
-    pipe = load_pipeline(name, dtype="auto", device="auto", console=Console(stderr=True))
+
+def _load(name: str, source: str) -> Model:
+    pipe = load_pipeline(source, dtype="auto", device="auto", console=Console(stderr=True))
     arguments: dict[str, Any] = {"maps": MAP_NAMES}
     if not adapter_for(pipe).has_concept_stream:
         arguments = {"maps": [name for name in MAP_NAMES if name != "concept_attention"], "match": "prompt"}
-    if name != "demo":
+    if source != "demo":
         return Model(name, pipe, arguments, None)
     reading = best_settings()
     steps = reading.pop("steps")

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import gradio as gr
 
+from imap_fast.app.help import HELP, LINK
 from imap_fast.app.job import run_job
 from imap_fast.app.models import Models
 from imap_fast.app.results import Results
 from imap_fast.text.words import check_concepts
 from imap_fast.video import read_clip
 
-HEADING = """<header><h1>Where and when is a word in this video?</h1>
-<p>Saliency maps of a video diffusion transformer. Upload a clip, or describe one to generate.</p></header>"""
+HEADING = f"""<header><h1>Where and when is a word in this video?</h1>
+<p>Saliency maps of a video diffusion transformer. Upload a clip, or describe one to generate.
+{LINK}</p></header>"""
 
 EMPTY = '<p class="empty">The report appears here.</p>'
 
@@ -41,6 +43,7 @@ def build_page(models: Models, results: Results, examples: Mapping[str, list[str
         if examples:
             labels, rows = zip(*examples.items(), strict=True)
             gr.Examples(list(rows), [video, prompt, concepts], example_labels=list(labels), label="Try")
+        gr.HTML(HELP, apply_default_css=False)
         shown = gr.HTML(EMPTY, elem_id="result", apply_default_css=False)
         gr.on(
             [button.click, concepts.submit],
@@ -63,6 +66,12 @@ def form_handler(models: Models, results: Results) -> Callable[..., str]:
             progress(share, desc=task)
 
         clip = None if video is None else Path(video)
+
+        def told(message: Warning | Exception | str) -> str:
+            """A message as HTML, without the folders of the machine that the app runs on."""
+            text = models.without_folders(str(message))
+            return escape(text if clip is None else text.replace(str(clip), clip.name))
+
         try:
             with warnings.catch_warnings(record=True) as caught, results.new() as folder:
                 if not prompt.strip():
@@ -73,11 +82,8 @@ def form_handler(models: Models, results: Results) -> Callable[..., str]:
                 on_progress("Loading the model", 0)
                 run_job(models.load(model), clip, prompt, words, folder, on_progress)
         except (ValueError, TypeError) as error:
-            reason = str(error)
-            if clip is not None:
-                reason = reason.replace(str(clip), clip.name)  # without the folder of uploads
-            return f'<p class="notice trouble" role="alert">{escape(reason)}</p>'
-        notes = "".join(f'<p class="notice">{escape(str(warning.message))}</p>' for warning in caught)
+            return f'<p class="notice trouble" role="alert">{told(error)}</p>'
+        notes = "".join(f'<p class="notice">{told(warning.message)}</p>' for warning in caught)
         return notes + _report(folder.name)
 
     return handle

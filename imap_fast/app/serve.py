@@ -28,7 +28,7 @@ def serve(
         TypeError: the first model cannot be traced.
     """
     models = Models(names)
-    models.load(names[0])
+    models.load(models.names[0])
     with TemporaryDirectory(prefix="imap-fast-app-") as folder:
         # Gradio reads these two at import.
         os.environ |= {"GRADIO_TEMP_DIR": f"{folder}/uploads", "GRADIO_ANALYTICS_ENABLED": "False"}

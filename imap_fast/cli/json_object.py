@@ -22,11 +22,11 @@ def read_object(path: Path, remedy: str) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"{path} is {'not a regular file' if path.exists() else 'missing'}; {remedy}")
     if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{path} is larger than {MAX_BYTES >> 20} MiB, so imap-fast did not write it; {remedy}")
+        raise ValueError(f"{path} is larger than {MAX_BYTES >> 20} MiB, so no run wrote it; {remedy}")
     try:
         content = json.loads(path.read_bytes())
     except RecursionError as error:
-        raise ValueError(f"{path} is nested too deeply, so imap-fast did not write it; {remedy}") from error
+        raise ValueError(f"{path} is nested too deeply, so no run wrote it; {remedy}") from error
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}); {remedy}") from error
     if not isinstance(content, dict):
@@ -35,7 +35,7 @@ def read_object(path: Path, remedy: str) -> dict[str, Any]:
     for _ in range(MAX_DEPTH):
         level = [child for value in level for child in _children(value)]
     if level:
-        raise ValueError(f"{path} is nested too deeply, so imap-fast did not write it; {remedy}")
+        raise ValueError(f"{path} is nested too deeply, so no run wrote it; {remedy}")
     return content
 
 

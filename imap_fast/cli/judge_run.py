@@ -15,6 +15,7 @@ from imap_fast.cli.streams import complain
 from imap_fast.files import atomic_write
 from imap_fast.judge import CRITERIA, SCALE, Answers, Endpoint, Question, ask, estimate, means, questions
 from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.text.distinct import distinct
 
 
 class Session:
@@ -38,7 +39,7 @@ class Session:
         logging.getLogger("urllib3").setLevel(logging.ERROR)  # it logs every retry
         self.endpoint, self.model, self.output = Endpoint(endpoint, key), model, output
         self.answers = Answers(output / "answers")
-        self.runs = runs
+        self.runs = dict(zip(distinct(run.resolve().name for run in runs), runs, strict=True))
         self.total = sum(len(maps.labels_of(name)) for maps, _ in map(open_run, runs) for name in maps.maps)
 
     def judge(self) -> dict[str, Any]:
@@ -51,7 +52,7 @@ class Session:
         unanswered: list[dict[str, str]] = []
         try:
             for run, question in self._requests("judging"):
-                about = {"run": str(run), "concept": question.concept, "map": question.map}
+                about = {"run": run, "concept": question.concept, "map": question.map}
                 judgement = ask(question, self.endpoint, self.answers)
                 if judgement is None:
                     unanswered.append(about)
@@ -96,12 +97,12 @@ class Session:
     def _head(self) -> dict[str, Any]:
         return {"command": "judge", "endpoint": self.endpoint.url, "model": self.model}
 
-    def _requests(self, task: str) -> Iterator[tuple[Path, Question]]:
-        """Yield each run with each question about it, and show the progress of the task."""
+    def _requests(self, task: str) -> Iterator[tuple[str, Question]]:
+        """Yield the name of each run with each question about it, and show the progress of the task."""
         with progress(Console(stderr=True), task, self.total) as advance:
-            for run in self.runs:
+            for name, run in self.runs.items():
                 for question in questions(*open_run(run), self.model):
-                    yield run, question
+                    yield name, question
                     advance()
 
     def _write(self, question: Question) -> dict[str, str]:

@@ -17,6 +17,7 @@ from imap_fast.cli.progress import progress
 from imap_fast.demo.shipped_model import best_settings
 from imap_fast.files import atomic_write
 from imap_fast.loading.source import model_source
+from imap_fast.text.model_name import model_name
 
 if TYPE_CHECKING:
     from imap_fast.layers.choose import LayerChoice
@@ -48,7 +49,7 @@ def layers(
     On the clips of the demo, whose masks are known: the half that finds its concepts best. Both are rules of thumb.
     """
     if output is not None and output.suffix.lower() != ".png":
-        raise typer.BadParameter(f"{output} does not end in .png", param_hint="--output")
+        raise typer.BadParameter(f"{output} does not end in .png; name it so", param_hint="--output")
     if output is not None and output.exists() and not overwrite:
         raise ValueError(f"{output} already exists; pass --overwrite or another --output")
     if videos and clips is not None:
@@ -92,11 +93,11 @@ def layers(
         with atomic_write(output) as temporary:
             choice.figure().savefig(temporary)
     if as_json:
-        facts = {"command": "layers", "model": loading.model, "videos": count, "seconds": round(seconds, 2)}
+        facts = {"command": "layers", "model": model_name(loading.model), "videos": count, "seconds": round(seconds, 2)}
         files = {} if output is None else {output.name: str(output)}
         typer.echo(json.dumps(facts | _record(choice) | {"files": files}))
         return
-    typer.echo(f"{loading.model} at step {choice.step}, mean over {count} videos, in {seconds:.1f} s")
+    typer.echo(f"{model_name(loading.model)} at step {choice.step}, mean over {count} videos, in {seconds:.1f} s")
     _print(choice)
     if output is not None:
         typer.echo(f"{output}  λ₂ by layer and head" + (", and how well each finds its concepts" if choice.auc else ""))

@@ -169,7 +169,9 @@ def concept_words(concepts: str | None, match: str, file: Path | None = None) ->
         try:
             lines = read_up_to(file, CONCEPTS_BYTES).decode("utf-8-sig").splitlines()  # editors write a mark first
         except UnicodeDecodeError as error:
-            raise typer.BadParameter(f"{file} is no text in UTF-8", param_hint="--concepts-file") from error
+            raise typer.BadParameter(
+                f"{file} is no text in UTF-8; save it as UTF-8", param_hint="--concepts-file"
+            ) from error
         except OSError as error:
             reason = f"{file} cannot be read ({error.strerror}); give a text file"
             raise typer.BadParameter(reason, param_hint="--concepts-file") from error

@@ -12,9 +12,6 @@ from imap_fast.cli.progress import progress
 from imap_fast.cli.record import RECORD, verified_record
 from imap_fast.cli.runs import video_of
 
-BOOKKEEPING = {"options", "sha256", "digest"}
-"""Entries of a record that tell runs and files apart, and say nothing about the maps."""
-
 
 def report(
     run: Annotated[Path, typer.Argument(help="The folder of a run, or a file of maps.", show_default=False)],
@@ -33,7 +30,7 @@ def report(
     """
     folder, file = (run, run / "maps.npz") if run.is_dir() else (run.parent, run)
     if not file.exists():
-        raise ValueError(f"{run} holds no maps.npz; give the folder that imap-fast wrote, or a file of maps")
+        raise ValueError(f"{run} holds no maps.npz; give the folder of a run, or a file of maps")
     output = output or folder / "report.html"
     if output.is_dir():
         raise ValueError(f"--output {output} is a folder; give the path of the page")
@@ -45,9 +42,7 @@ def report(
     if run.is_dir():
         record = verified_record(folder)
         video = video_of(folder, record, "give its path with --video", video)
-    facts = {name: value for name, value in record.items() if name not in BOOKKEEPING}
-    if video is not None:
-        facts["video"] = video.name  # without its folder, because people pass the page on
+    facts = record if video is None else record | {"video": str(video)}
     from imap_fast.maps.saliency_maps import SaliencyMaps
 
     with progress(Console(stderr=True), "writing the report"):

@@ -39,4 +39,4 @@ def video_of(folder: Path, record: dict[str, Any], remedy: str, given: Path | No
 def check_maps(run: Path) -> None:
     """Raise ValueError if the folder of a run holds no maps."""
     if not (run / "maps.npz").exists():
-        raise ValueError(f"{run} holds no maps.npz; give a folder that imap-fast wrote")
+        raise ValueError(f"{run} holds no maps.npz; give the folder of a run")

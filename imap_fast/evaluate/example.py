@@ -146,7 +146,7 @@ class DataSet:
     """Clips by name. Each is read when it is needed.
 
     Attributes:
-        source: where the clips come from, as JSON values.
+        source: where the clips come from, as JSON values, without folders of this machine.
         clips: a function that reads the clip, for each clip. It raises ValueError or OSError if it cannot.
         files: a function that finds the files that a clip is read from, for each clip that is read from files.
     """

@@ -26,7 +26,9 @@ def model_source(model: str) -> str:
         folder = Path(model).expanduser()
         if folder.is_dir():
             if not (folder / INDEX).is_file():
-                raise ValueError(f"--model {model}: the folder has no {INDEX}, so it holds no diffusers pipeline")
+                raise ValueError(
+                    f"--model {model}: the folder has no {INDEX}, so it holds no diffusers pipeline; give another"
+                )
             return str(folder)
         is_file = folder.exists()
     except (OSError, RuntimeError) as error:  # RuntimeError: `~name` of an unknown user

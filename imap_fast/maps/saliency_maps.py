@@ -123,7 +123,7 @@ class SaliencyMaps(MapValues):
     def timeline(
         self, num_frames: int | None = None, concepts: Sequence[str] | None = None, map: str | None = None
     ) -> Figure:
-        """A figure of the saliency of each concept over time, and of the frames in which the concept is active.
+        """A figure of the saliency of each concept over time.
 
         The saliency of a frame is the mean heat of the hottest twentieth of its patches.
 
@@ -207,7 +207,9 @@ class SaliencyMaps(MapValues):
         if isinstance(video, (str, os.PathLike)):
             file, expected = VideoFile(video), read.get("sha256")
             if expected is not None and file.fingerprint() != expected:
-                raise ValueError(f"{video} is not the file that the maps were read from: its content is another one")
+                raise ValueError(
+                    f"{video} is not the file that the maps were read from: its content is another one; give that file"
+                )
             return file
         clip = Clip.of(video)
         if read.get("num_frames") not in (None, len(clip.frames)):

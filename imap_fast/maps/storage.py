@@ -63,7 +63,7 @@ def save(path: str | os.PathLike, record: Mapping[str, Any], tensors: Mapping[st
             try:
                 save_file(arrays, temporary, {RECORD: content, DIGEST: digest_of(content, arrays)})
             except SafetensorError as error:  # the disk is full, for example
-                raise OSError(f"{path} cannot be written ({error})") from error
+                raise OSError(f"{path} cannot be written ({error}); make room, or give another path") from error
 
 
 def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -76,7 +76,7 @@ def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Tensor]]:
     path = Path(path)
     read = _read_npz if _suffix(path) == ".npz" else _read_safetensors
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file")
+        raise FileNotFoundError(f"{path}: no such file; give one that SaliencyMaps.save wrote")
     if not path.is_file():
         raise ValueError(f"{path} is a folder or a device; give the file that SaliencyMaps.save wrote")
     with path.open("rb") as file, damage_told(path):
@@ -89,7 +89,7 @@ def load(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Tensor]]:
         if type(version) is not int or version < 1:
             raise ValueError("its record is no object with a format")
     if version > FORMAT:
-        raise ValueError(f"{path} has a newer format than {FORMAT}, which this imap-fast reads; upgrade imap-fast")
+        raise ValueError(f"{path} has a newer format than {FORMAT}, which this version reads; upgrade imap-fast")
     return record, {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
@@ -106,7 +106,7 @@ def damage_told(path: str | os.PathLike) -> Iterator[None]:
 def _suffix(path: str | os.PathLike) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in (".npz", ".safetensors"):
-        raise ValueError(f"maps are kept as .npz or .safetensors, not {suffix or 'without a suffix'!r}")
+        raise ValueError(f"maps are kept as .npz or .safetensors, not {suffix or 'without a suffix'!r}; name it so")
     return suffix
 
 

@@ -44,6 +44,7 @@ def _sorted_parts(measure: str, scores: np.ndarray, mask: np.ndarray) -> tuple[n
     inside, outside = np.sort(scores[mask]), np.sort(scores[~mask])
     if not len(inside) or not len(outside):
         raise ValueError(
-            f"{measure} compares points inside with points outside, but {len(inside)} of {mask.size} are inside"
+            f"{measure} compares points inside with points outside, but {len(inside)} of {mask.size} are inside; "
+            "give a mask with both"
         )
     return inside, outside

@@ -1,4 +1,4 @@
-"""When a concept occurs: its saliency over time, and the frames in which it is active."""
+"""The saliency of concepts over time."""
 
 from collections.abc import Sequence
 
@@ -15,12 +15,12 @@ from imap_fast.upsampling.interpolate import upsample_time
 HOTTEST = 0.05
 """The share of hottest patches that are averaged. A mean over all patches would hide small objects."""
 
-ACTIVE = 0.5
-"""A concept is active in frames whose saliency is at least this, on its own scale from 0 to 1."""
+WIDTH, CURVES, ROW, MARGINS = 7.5, 2.1, 0.26, (0.6, 0.45, 0.65)
+"""Width of the figure, height of the curves and of a row of the legend, and margins (left and right; above; between the
+curves and the legend), in inches."""
 
-WIDTH, CURVES, TRACK, MARGINS = 7.5, 2.1, 0.26, (2.0, 1.15)
-"""Width of the figure, height of the curves, height of one concept's track, and margins (left; above plus below), in
-inches."""
+COLUMNS = 3
+"""Labels in a row of the legend."""
 
 LABEL_SIZE = 9
 GREY = "#6b6b75"
@@ -44,14 +44,8 @@ def saliency_of_frames(saliency: Tensor, times: Tensor, num_frames: int) -> np.n
     return upsample_time(saliency[..., None, None], times, num_frames)[..., 0, 0].numpy()
 
 
-def active_frames(saliency: np.ndarray) -> list[tuple[int, int]]:
-    """First and last frame of each run of frames in which the saliency of one concept, `[T]`, reaches `ACTIVE`."""
-    edges = np.flatnonzero(np.diff((saliency >= ACTIVE).astype(np.int8), prepend=0, append=0))
-    return [(int(first), int(after) - 1) for first, after in edges.reshape(-1, 2)]
-
-
 def timeline_figure(labels: Sequence[str], values: Tensor, times: Tensor, num_frames: int) -> Figure:
-    """Saliency curves above, the active frames of each concept below.
+    """A curve of the saliency of each concept, and the labels below.
 
     Args:
         labels: of the C concepts.
@@ -60,36 +54,33 @@ def timeline_figure(labels: Sequence[str], values: Tensor, times: Tensor, num_fr
         num_frames: of the video.
     """
     curves = saliency_of_frames(saliency_over_time(values), times, num_frames)
-    frames = np.arange(num_frames)
-
-    tracks = TRACK * len(labels)
-    height = CURVES + tracks + MARGINS[1]
+    colours = [DEEP[place % len(DEEP)] for place in range(len(labels))]
+    columns = min(COLUMNS, len(labels))
+    rows = -(-len(labels) // columns)
+    side, above, between = MARGINS
+    names = ROW * rows
+    height = above + CURVES + between + names
     figure = Figure(figsize=(WIDTH, height), dpi=150, facecolor="white")
-    left, across = MARGINS[0] / WIDTH, (WIDTH - MARGINS[0] - 0.3) / WIDTH
-    upper = figure.add_axes((left, (0.5 + tracks + 0.2) / height, across, CURVES / height))
-    lower = figure.add_axes((left, 0.5 / height, across, tracks / height), sharex=upper)
+    left, across = side / WIDTH, 1 - 2 * side / WIDTH
 
-    for row, curve in enumerate(curves):
-        colour = DEEP[row % len(DEEP)]
-        upper.plot(frames, curve, color=colour, linewidth=1.8, solid_capstyle="round")
-        bars = [(first - 0.5, last - first + 1) for first, last in active_frames(curve)]
-        lower.broken_barh(bars, (row - 0.22, 0.44), color=colour, linewidth=0)
-    upper.axhline(ACTIVE, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
-    upper.set(xlim=(-0.5, num_frames - 0.5), ylim=(0, 1.03), yticks=(0, ACTIVE, 1))
-    upper.set_yticklabels(("low", "active", "high"))
-    upper.set_title("Saliency over time, each concept on its own scale", loc="left", fontsize=11)
-    upper.tick_params(axis="y", labelsize=LABEL_SIZE, labelcolor=GREY, color=GREY)
-    upper.tick_params(axis="x", labelbottom=False, length=0)
-    lower.tick_params(axis="x", labelsize=LABEL_SIZE, labelcolor=GREY, color=GREY)
-    lower.set_ylim(len(labels) - 0.5, -0.5)
-    lower.set_yticks(range(len(labels)))
-    lower.set_yticklabels([fit(label, MARGINS[0] - 0.2, LABEL_SIZE) for label in labels])
-    for label in lower.get_yticklabels():
-        label.update(style(LABEL_SIZE))
-    lower.xaxis.set_major_locator(MaxNLocator(integer=True))
-    lower.set_xlabel("frame")
-    lower.tick_params(axis="y", length=0)
-    lower.xaxis.label.set(size=LABEL_SIZE, color=GREY)
-    for axes, hidden in ((upper, ("top", "right", "bottom")), (lower, ("top", "right", "left"))):
-        axes.spines[list(hidden)].set_visible(False)
+    chart = figure.add_axes((left, (names + between) / height, across, CURVES / height))
+    for curve, colour in zip(curves, colours, strict=True):
+        chart.plot(np.arange(num_frames), curve, color=colour, linewidth=1.8, solid_capstyle="round")
+    chart.set(xlim=(-0.5, num_frames - 0.5), ylim=(0, 1.03), yticks=(0, 1))
+    chart.set_yticklabels(("low", "high"))
+    chart.set_title("Saliency over time, each concept on its own scale", loc="left", fontsize=11)
+    chart.tick_params(labelsize=LABEL_SIZE, labelcolor=GREY, color=GREY)
+    chart.xaxis.set_major_locator(MaxNLocator(integer=True))
+    chart.set_xlabel("frame", size=LABEL_SIZE, color=GREY)
+    chart.spines[["top", "right"]].set_visible(False)
+
+    legend = figure.add_axes((left, 0.1 / height, across, names / height))
+    legend.set(xlim=(0, across * WIDTH), ylim=(rows, 0))
+    legend.set_axis_off()
+    wide = across * WIDTH / columns
+    for place, (label, colour) in enumerate(zip(labels, colours, strict=True)):
+        x, y = wide * (place % columns), place // columns + 0.5
+        legend.plot((x, x + 0.25), (y, y), color=colour, linewidth=2.6, solid_capstyle="round", clip_on=False)
+        name = fit(label, wide - 0.5, LABEL_SIZE)
+        legend.text(x + 0.35, y, name, verticalalignment="center_baseline", **style(LABEL_SIZE))
     return figure

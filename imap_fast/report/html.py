@@ -20,7 +20,10 @@ from imap_fast.report.video import embed_video
 from imap_fast.video.clip import Clip
 from imap_fast.video.decode import VideoFile
 
-SCRIPTS = ("dom", "data", "planes", "paint", "player", "view", "stage", "transport", "timeline", "heads", "run", "main")
+SCRIPTS = (
+    *("dom", "data", "planes", "paint", "player", "view", "stage", "transport", "timeline", "meaning", "heads", "run"),
+    *("help", "main"),
+)
 STYLES = ("page", "player", "controls", "panels")
 """Files of `page/`, in the order in which they are joined to one script and one style sheet."""
 
@@ -66,7 +69,8 @@ def _page() -> tuple[str, str]:
         for kind, names in (("css", STYLES), ("js", SCRIPTS))
     )
     template = Template((folder / "page.html").read_text("utf-8"))
-    page = template.safe_substitute(policy=_policy(style, script), style=style, script=script)
+    explained = (folder / "help.html").read_text("utf-8")
+    page = template.safe_substitute(policy=_policy(style, script), style=style, script=script, help=explained)
     head, tail = page.split("$blocks")
     return head, tail
 

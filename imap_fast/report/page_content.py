@@ -1,6 +1,7 @@
 """The JSON that the page of a report reads: everything except videos, maps and figures."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from torch import Tensor
 from imap_fast.render.heads import colour_scale, score_name
 from imap_fast.render.heatmap import COLOURS
 from imap_fast.render.palette import BRIGHT, DEEP
-from imap_fast.render.timeline import ACTIVE, active_frames, saliency_of_frames, saliency_over_time
+from imap_fast.render.timeline import saliency_over_time
 from imap_fast.report.data import ReportData
+from imap_fast.report.meanings import meaning
 from imap_fast.report.video import EmbeddedVideo
 from imap_fast.text.model_name import model_name
 from imap_fast.version import __version__
@@ -29,8 +31,12 @@ SHOWN_ELSEWHERE = {
     "auc",
     "soft",
     "files",
+    "options",
+    "sha256",
+    "digest",
 }
-"""Entries of the settings and of the run that the table of facts leaves out."""
+"""Entries of the settings and of the run that the table of facts leaves out: they are shown elsewhere, or they tell
+runs and files apart and say nothing about the maps."""
 
 UNKNOWN = "unknown: the maps are of one noise, or of one step"
 """What the table of facts says of the agreement if there are no repeats."""
@@ -55,9 +61,12 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
         "video": {"frames": video.num_frames, "fps": video.fps, "height": video.height, "width": video.width},
         "grid": data.grid,
         "times": times.tolist(),
-        "active": ACTIVE,
         "maps": [
-            _map(name, *data.maps[name], times, video.num_frames) | {"agreement": _agreement(data, name)}
+            {
+                **_map(name, *data.maps[name]),
+                "meaning": meaning(name, data.settings),
+                "agreement": _agreement(data, name),
+            }
             for name in data.maps
         ],
         "colours": {"heat": _table(COLOURS), "bright": BRIGHT, "deep": DEEP},
@@ -66,14 +75,13 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
     }
 
 
-def _map(name: str, labels: Sequence[str], values: Tensor, times: Tensor, num_frames: int) -> dict[str, Any]:
+def _map(name: str, labels: Sequence[str], values: Tensor) -> dict[str, Any]:
     # One concept at a time, so that the heat of only one is in memory.
     saliency = torch.cat([saliency_over_time(concept[None]) for concept in values])
     return {
         "name": name,
         "labels": labels,
         "saliency": [[round(value, 3) for value in curve] for curve in saliency.tolist()],
-        "active": [active_frames(curve) for curve in saliency_of_frames(saliency, times, num_frames)],
     }
 
 
@@ -108,8 +116,10 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
     rows = _rows(settings) | _runs(runs) | _rows(data.run) | _rows({"steps": data.steps})
     if data.agreements is None:
         rows["agreement"] = UNKNOWN
-    if "model" in rows:
-        rows["model"] = model_name(rows["model"])  # without its folder, because people pass the page on
+    # Without the folders of this machine, because people pass the page on.
+    for name, named in {"model": model_name, "video": lambda path: PureWindowsPath(path).name}.items():
+        if name in rows:
+            rows[name] = named(rows[name])
     return sorted(rows.items(), key=lambda row: FIRST.index(row[0]) if row[0] in FIRST else len(FIRST))
 
 

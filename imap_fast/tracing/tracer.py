@@ -125,7 +125,8 @@ class Tracer:
         if self._running is None:
             wanted = "" if self.settings.steps is None else f" of the steps {list(self.settings.steps)}"
             raise ValueError(
-                f"nothing to show: none{wanted} was reached; the model ran {self._run.passes} forward passes"
+                f"nothing to show: none{wanted} was reached in {self._run.passes} forward passes; run the pipeline "
+                "inside the `with`, or name steps that it reaches"
             )
         return self._running
 

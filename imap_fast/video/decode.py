@@ -203,7 +203,7 @@ class VideoFile:
             with container:
                 # The teletype demuxer of FFmpeg accepts any text as ANSI art.
                 if container.format.name == "tty":
-                    raise VideoError(f"{self.path} is a text file, not a video")
+                    raise VideoError(f"{self.path} is a text file, not a video; give an .mp4")
                 if not container.streams.video:
                     content = "sound but no picture" if container.streams.audio else "no video stream"
                     raise VideoError(f"{self.path} has {content}; give a video file")

@@ -111,11 +111,38 @@ def test_a_prompt_alone_is_made_into_a_video_while_the_next_job_waits_in_line(ap
 def test_another_model_can_be_picked(app, open_app, clip):
     page = open_app(app)
     page.get_by_label("Model").click()
-    page.get_by_role("option", name=str(MODEL)).click()
+    assert page.get_by_role("option").all_inner_texts() == ["✓\ndemo", MODEL.name]
+    page.get_by_role("option", name=MODEL.name).click()
     ask(page, clip, "a circle", "circle, square")
     settings = await_report(page).locator("#settings dd").all_inner_texts()
     assert MODEL.name in settings
     assert str(MODEL) not in settings
+
+
+def test_the_page_names_no_folder_of_the_machine(app, open_app):
+    page = open_app(app)
+    config = page.request.get(f"{app.address}config").text()
+    assert f'"{MODEL.name}"' in config
+    assert str(MODEL) not in config
+
+
+def test_what_a_control_does_is_said_when_asked(app, open_app):
+    page = open_app(app)
+    assert not page.locator("#help dt").first.is_visible()
+    page.get_by_role("link", name="What the controls do").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#help dd").first).to_be_in_viewport()
+    assert len(page.context.pages) == 1
+    labels = ["Video", "Model", "What the video shows", "Concepts to look for", "Show where and when"]
+    assert page.locator("#help dt").all_inner_texts() == labels
+
+
+def test_a_model_that_fails_is_named_without_its_folder(tmp_path):
+    models = Models(["demo", str(tmp_path / "x"), str(tmp_path / "y" / "x"), "demo"])
+    (tmp_path / "y" / "x").mkdir(parents=True)
+    assert models.names == ("demo", "x", "x (2)")
+    assert models.without_folders(f"--model {tmp_path}/x: no such folder") == "--model x: no such folder"
+    assert models.without_folders(f"{tmp_path}/y/x/vae is damaged") == "x (2)/vae is damaged"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -123,6 +150,7 @@ def test_contrast_passes_wcag_aa(app, open_app, scheme):
     page = open_app(app, scheme=scheme)
     ask(page, None, " ", "")
     page.get_by_role("alert").wait_for()
+    page.locator("summary").click()
     texts = page.evaluate(MEASURE_TEXT)
     assert len(texts) > 10
     assert [text for text in texts if text["ratio"] < 4.5] == []

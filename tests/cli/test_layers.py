@@ -48,8 +48,10 @@ def test_a_video_is_measured_without_masks(tiny_folder, video, tmp_path, capsys)
     assert (record["videos"], record["step"], record["auc"], record["correlation"]) == (2, 10, {}, None)
     assert record["files"] == {"a.png": str(tmp_path / "a.png")}
     assert list(record["heads"]) == ["lambda_2"]
+    assert record["model"] == tiny_folder.name
     assert main(asked) == 0
     told = capsys.readouterr().out
+    assert told.startswith(f"{tiny_folder.name} at step 10")
     assert "AUC" not in told
     assert f"layers={record['layers']}\n" in told
 

@@ -1,8 +1,10 @@
 """Data sets as they come, and what is refused of them."""
 
+import json
 import os
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -279,6 +281,22 @@ def test_the_files_of_a_clip_are_those_that_it_is_read_from(tmp_path):
         file.write_bytes(content)
     (masks / "00003.png").unlink()
     assert moved.digest("bear") != before["bear"]
+
+
+def test_what_is_written_of_a_data_set_names_no_folder_of_the_machine(tmp_path, monkeypatch):
+    davis(tmp_path / "davis")
+    captions = write_json(tmp_path / "captions.json", CAPTIONS)
+    path = write_json(tmp_path / "list.json", [RECORD])
+    monkeypatch.chdir(tmp_path / "davis")
+    for dataset in (
+        palette_masks(tmp_path / "davis", captions=captions),
+        palette_masks(Path("."), captions=captions),
+        video_list(path, videos=tmp_path / "davis"),
+    ):
+        assert {"data", "videos"} & dataset.source.keys()
+        assert str(tmp_path.parent) not in json.dumps(dataset.source)
+        assert "davis" in dataset.source.values()
+    assert video_list(path).source["data"] == "list.json"
 
 
 def test_the_files_of_a_listed_video_are_itself_and_its_masks(tmp_path):

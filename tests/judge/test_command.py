@@ -51,7 +51,7 @@ def test_every_map_of_every_concept_is_judged(judge, server, run, tmp_path):
         (concept, name) for name in ("imap", "gramcol") for concept in LABELS
     ]
     assert record["judgements"][1] == {
-        "run": str(run),
+        "run": run.name,
         "concept": "slides right",
         "map": "imap",
         "judgement": judgement(2),
@@ -81,13 +81,15 @@ def test_a_second_run_sends_nothing(judge, server, run, tmp_path):
 
 def test_several_runs_are_judged_together_and_one_given_twice_once(judge, server, run, tmp_path):
     other = make_run(tmp_path / "other", prompt="another prompt")
-    code, said, _ = judge(run, other, run, "--json")
+    (tmp_path / "elsewhere").mkdir()
+    namesake = make_run(tmp_path / "elsewhere" / "run", prompt="a third prompt")
+    code, said, _ = judge(run, other, namesake, run, "--json")
     assert code == 0
     record = json.loads(said)
-    assert record["means"]["imap"]["judged"] == 6
+    assert record["means"]["imap"]["judged"] == 9
     assert record["files"] == {"judgements.json": str(tmp_path / "out" / "judgements.json")}
-    assert [each["run"] for each in record["judgements"]] == [str(run)] * 6 + [str(other)] * 6
-    assert len(server.requests) == 12
+    assert [each["run"] for each in record["judgements"]] == ["run"] * 6 + ["other"] * 6 + ["run (2)"] * 6
+    assert len(server.requests) == 18
 
 
 def test_what_was_cut_off_goes_on(judge, server, run, tmp_path):
@@ -118,7 +120,7 @@ def test_an_answer_that_cannot_be_read_is_reported_and_the_others_count(judge, s
     code, said, complained = judge(run)
     assert code == 1
     missing, told = complained.splitlines()
-    about = {"run": str(run), "concept": "square", "map": "imap"}
+    about = {"run": run.name, "concept": "square", "map": "imap"}
     assert missing == f"imap-fast: no readable answer for {json.dumps(about)}"
     assert told == "imap-fast: 1 of 6 not judged; --overwrite tries them again"
     assert "gramcol" in said

@@ -1,4 +1,4 @@
-"""The timeline: saliency over time, active frames, and the figure."""
+"""The timeline: saliency over time, and the figure."""
 
 from io import BytesIO
 
@@ -8,7 +8,7 @@ import torch
 from matplotlib.colors import to_hex
 
 from imap_fast.render.palette import DEEP
-from imap_fast.render.timeline import active_frames, saliency_of_frames, saliency_over_time
+from imap_fast.render.timeline import saliency_of_frames, saliency_over_time
 from tests.render.synthetic import NASTY_LABELS, make_maps
 
 
@@ -20,36 +20,29 @@ def test_a_small_hot_spot_makes_its_frame_salient():
     torch.testing.assert_close(saliency_over_time(values), torch.tensor([[0, 1, 1, 0.4]]))
 
 
-@pytest.mark.parametrize(
-    ("active", "expected"),
-    [
-        ([], []),
-        ([0.2, 0.49], []),
-        ([0.5, 0.9], [(0, 1)]),
-        ([0.9, 0, 0.6, 0.7, 0, 0.5], [(0, 0), (2, 3), (5, 5)]),
-    ],
-)
-def test_active_frames_are_those_that_reach_half_of_the_scale(active, expected):
-    assert active_frames(np.array(active)) == expected
-
-
 def test_latent_frames_have_the_times_of_their_video_frames():
     curve = saliency_of_frames(torch.tensor([[0.0, 1.0]]), torch.tensor([0.0, 2.5]).double(), 5)
     np.testing.assert_allclose(curve, [[0, 0.4, 0.8, 1, 1]])
 
 
-def test_the_figure_has_a_curve_and_a_track_for_each_concept():
+def test_the_figure_has_a_curve_and_a_label_for_each_concept():
     maps = make_maps(grid=(3, 5, 7))
     maps.imap[1, 2] = 9
-    upper, lower = maps.timeline(9, ["running", "grass"]).axes
-    assert len(upper.lines) == 2 + 1  # and the level
-    np.testing.assert_allclose(upper.lines[0].get_xdata(), np.arange(9))
-    assert [label.get_text() for label in lower.get_yticklabels()] == ["running", "grass"]
-    assert [to_hex(line.get_color()) for line in upper.lines[:2]] == list(DEEP[:2])
+    chart, legend = maps.timeline(9, ["running", "grass"]).axes
+    assert [label.get_text() for label in legend.texts] == ["running", "grass"]
+    for axes in (chart, legend):
+        assert [to_hex(line.get_color()) for line in axes.lines] == list(DEEP[:2])
+    np.testing.assert_allclose(chart.lines[0].get_xdata(), np.arange(9))
     saliency = saliency_of_frames(saliency_over_time(maps.imap[1:2]), maps.frame_times(9), 9)[0]
-    np.testing.assert_allclose(upper.lines[0].get_ydata(), saliency)
-    bars = [path.get_extents() for path in lower.collections[0].get_paths()]
-    assert [(bar.x0, bar.x1) for bar in bars] == [(a - 0.5, b + 0.5) for a, b in active_frames(saliency)]
+    np.testing.assert_allclose(chart.lines[0].get_ydata(), saliency)
+
+
+def test_many_labels_are_below_each_other():
+    labels = [f"concept {i}" for i in range(7)]
+    _, legend = make_maps(labels, grid=(3, 2, 2)).timeline().axes
+    places = [label.get_position() for label in legend.texts]
+    assert len(set(places)) == 7
+    assert [y for _, y in places] == [0.5] * 3 + [1.5] * 3 + [2.5]
 
 
 def test_without_a_length_the_figure_is_as_long_as_can_be():

@@ -47,8 +47,7 @@ MEASURE_LINES = f"""(wanted) => {{ {_RATIO}
 
 FIELDS_AND_LINES = [
     ("#timeline polyline", "stroke"),
-    ("#timeline rect", "fill"),
-    ("#timeline .level", "stroke"),
+    (".help", "borderTopColor"),
     (".playhead", "borderLeftColor"),
     (".swatch", "borderTopColor"),
     (".segments", "borderTopColor"),

@@ -39,21 +39,49 @@ def test_maps_are_side_by_side_and_one_is_always_displayed(open_page, report):
     assert page.locator("#stage canvas").count() == 1
 
 
-def test_the_frames_where_a_concept_is_active_are_marked(open_page, report):
+def test_a_curve_is_the_saliency_of_its_concept(open_page, report):
     page = open_page(report)
-    assert page.locator("#timeline li .frames").all_inner_texts() == ["active 0–16", "active 9–16"]
-    bar, track = (page.locator(place).last.bounding_box() for place in ("#timeline rect", ".tracks svg"))
-    assert bar["x"] - track["x"] == pytest.approx(track["width"] * 8.5 / 16, abs=1)
-    assert bar["width"] == pytest.approx(track["width"] * 7.5 / 16, abs=1)
+    assert page.locator("#timeline li").all_inner_texts() == ["below", "late"]
+    late = page.locator("#timeline polyline").last.get_attribute("points").split()
+    points = np.array([point.split(",") for point in late], float)[1:-1]  # its ends reach to those of the chart
+    np.testing.assert_allclose(points[:, 0], np.arange(17) * 1000 / 16, atol=0.01)
+    np.testing.assert_allclose(points[:, 1], [100] * 9 + [0] * 8)
 
 
-def test_the_agreement_of_a_concept_is_beside_its_activity(open_page, tmp_path):
+def test_the_page_says_what_the_numbers_of_the_shown_maps_mean(open_page, report):
+    page = open_page(report)
+    meaning = page.locator("#meaning")
+    assert meaning.inner_text().startswith("Shown is imap: how far a patch is above or below the other text")
+    assert meaning.inner_text().count("Shown is") == 1
+    page.get_by_role("checkbox", name="gramcol").check()
+    assert "Shown is gramcol:" in meaning.inner_text()
+    page.get_by_role("checkbox", name="imap").uncheck()
+    assert "imap" not in meaning.inner_text()
+
+
+def test_what_a_control_does_is_said_when_asked(open_page, report):
+    page = open_page(report)
+    entries = page.locator("#help dt")
+    assert not entries.first.is_visible()
+    links = page.locator("a.help")
+    asked = links.evaluate_all("links => links.map((link) => link.hash.slice(1))")
+    assert sorted(asked) == sorted(entries.evaluate_all("entries => entries.map(({ id }) => id)"))
+    for number, entry in enumerate(asked):
+        page.evaluate("document.getElementById('help').open = false")
+        links.nth(number).focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == entry
+        assert page.locator(f"#{entry} + dd").is_visible()
+    assert page.url.endswith("report.html")
+
+
+def test_the_agreement_of_a_concept_is_beside_its_label(open_page, tmp_path):
     maps = moving.make_maps()
     sure = {name: torch.linspace(0.25, 1, len(maps.labels_of(name))) for name in maps.maps}
     spreads = {name: values.abs() for name, values in maps.maps.items()}
     replace(maps, agreements=sure, spreads=spreads).report(tmp_path / "sure.html", moving.make_clip())
-    first = open_page(tmp_path / "sure.html").locator("#timeline li .frames").first
-    assert first.inner_text() == "active 0–16 · agreement 0.25"
+    first = open_page(tmp_path / "sure.html").locator("#timeline li .sure").first
+    assert first.inner_text() == "agreement 0.25"
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -92,7 +120,9 @@ def test_the_keyboard_reaches_and_operates_everything(open_page, report):
     wanted = ["stage", "play", "scrubber", "mode", "concept", "map-0", "map-1", "opacity", "threshold", "upsampling"]
     assert [name for name in dict.fromkeys(reached) if name in wanted] == wanted
     assert "gridcell" in reached
-    assert reached[reached.index("gridcell") + 1 :] == page.locator("#downloads button").all_inner_texts()
+    assert reached.count("?") == page.locator("a.help").count()
+    assert "What the controls do" in reached
+    assert reached[reached.index("gridcell") + 1 :] == ["?", *page.locator("#downloads button").all_inner_texts()]
 
     clock = page.locator("#clock")
     page.locator("#stage").focus()
@@ -114,6 +144,7 @@ def test_contrast_passes_wcag_aa(open_page, report, scheme):
     page = open_page(report, scheme=scheme)
     page.get_by_role("checkbox", name="background").check()
     page.get_by_role("checkbox", name="gramcol").check()
+    page.get_by_text("What the controls do").click()
     texts = page.evaluate(MEASURE_TEXT)
     assert len(texts) > 50
     assert [text for text in texts if text["ratio"] < 4.5] == []
@@ -175,4 +206,4 @@ def test_a_concept_of_one_map_is_displayed_there(open_page, tmp_path):
     page.get_by_role("checkbox", name="cross_attention").check()
     page.get_by_role("checkbox", name="cat").uncheck()
     assert page.locator("#timeline li .name").all_inner_texts() == ["dog", "grass"]
-    assert page.locator("#timeline li .frames").last.inner_text() == "cross_attention: active 5–8"
+    assert page.locator("#timeline li .sure").last.inner_text() == "cross_attention"

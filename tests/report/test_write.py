@@ -14,6 +14,7 @@ import torch
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.render.heatmap import heat
+from imap_fast.report.meanings import MEANINGS, meaning
 from tests.render.synthetic import NASTY_LABELS, make_maps
 from tests.report import moving
 from tests.video.media import draw_frames
@@ -46,7 +47,7 @@ def test_the_policy_names_the_style_and_the_script_that_are_there_and_nothing_el
         assert f"{directive} 'sha256-{digest}';" in policy
     assert policy.startswith("default-src 'none';")
     assert "unsafe" not in policy
-    assert not re.search(r'(src|href|action)="', page)
+    assert not re.search(r'(src|action)="|href="(?!#)', page)
     assert set(re.findall(r"https?://[^\"' ]+", page)) == {"http://www.w3.org/2000/svg"}  # a namespace, not an address
 
 
@@ -163,13 +164,33 @@ def test_a_run_without_one_prompt_has_a_title(tmp_path, labels, prompt, title):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", [{}, {"model": "/home/jane/models/CogVideoX-2b"}])
-def test_a_page_names_the_model_without_the_folder_that_it_was_in(tmp_path, run):
+@pytest.mark.parametrize(
+    "run",
+    [
+        {},
+        {"model": "/home/jane/models/CogVideoX-2b"},
+        {"video": "../../home/jane/cat.mp4", "options": {"video": "/home/jane"}, "sha256": {}, "digest": "0"},
+        {"video": "C:\\Users\\jane\\cat.mp4"},
+    ],
+)
+def test_a_page_names_no_folder_of_the_machine_that_it_was_made_on(tmp_path, run):
     maps = make_maps(grid=(1, 2, 3), model="/home/jane/models/CogVideoX-2b")
     maps.report(tmp_path / "report.html", run=run)
     page = (tmp_path / "report.html").read_text("utf-8")
-    assert ["model", "CogVideoX-2b"] in json.loads(block(page, "content"))["run"]
+    told = dict(json.loads(block(page, "content"))["run"])
+    assert told["model"] == "CogVideoX-2b"
+    assert told.get("video") == ("cat.mp4" if "video" in run else None)
     assert "jane" not in page
+    assert not told.keys() & {"options", "options video", "digest"}
+
+
+def test_every_map_has_a_meaning_that_says_how_it_is_drawn():
+    assert tuple(MEANINGS) == MAP_NAMES
+    for name in MAP_NAMES:
+        assert meaning(name, {}).startswith(f"Shown is {name}: ")
+        assert meaning(name, {}).endswith("from the 5th to the 99.5th percentile of its values in this clip.")
+    assert "softmax" in meaning("imap", {"normalize": "softmax"})
+    assert "softmax" not in meaning("imap", {"normalize": "none"})
 
 
 def test_the_seed_of_one_run_and_all_of_several_are_shown(tmp_path) -> None:

@@ -59,7 +59,7 @@ def test_steps_that_a_bare_transformer_never_reached() -> None:
     transformer = tiny_transformer()
     with torch.no_grad(), imap_fast.trace(transformer, torch.randn(2, 32), steps=[4], top_k=2) as tracer:
         transformer(torch.randn(1, 3, 4, 4, 6), torch.randn(1, 24, 32), torch.tensor([5]))
-    with pytest.raises(ValueError, match=r"none of the steps \[4\] was reached; the model ran 1 forward passes"):
+    with pytest.raises(ValueError, match=r"none of the steps \[4\] was reached in 1 forward passes; run the pipeline"):
         tracer.maps  # noqa: B018
 
 

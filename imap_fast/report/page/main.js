@@ -25,5 +25,7 @@ const player = new Player(report.video, takeBytes("video"));
 const stage = new Stage(report, player, planes, view);
 new Timeline(report, player, view);
 connectTransport(player);
+showMeaning(report, view);
 showHeads(report.heads);
 showRun(report, player, planes, stage);
+connectHelp();

@@ -51,7 +51,7 @@ def gram_column(
         raise ValueError(f"head_weights has rows for {len(head_weights)} maps; pass one row or two")
     check_float32("out", out, (len(head_weights), None, features.shape[1]), features)
     if out.shape[1] > keys:
-        raise ValueError(f"out has room for {out.shape[1]} concepts but there are {keys} text keys")
+        raise ValueError(f"out has room for {out.shape[1]} concepts but there are {keys} text keys; make it smaller")
     check_normalize(normalize)
     _gram_column(features, surrogates, multiplicity, head_weights, out, normalize, backend)
 

@@ -50,7 +50,7 @@ def gram_separation(
     check_float32("multiplicity", multiplicity, (keys,), features)
     check_float32("out", out, (None, features.shape[1]), features)
     if len(out) > keys:
-        raise ValueError(f"out has room for {len(out)} concepts but there are {keys} text keys")
+        raise ValueError(f"out has room for {len(out)} concepts but there are {keys} text keys; make it smaller")
     check_score(score)
     check_normalize(normalize)
     check_flag(not_finite, features)

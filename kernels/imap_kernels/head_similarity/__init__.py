@@ -45,7 +45,7 @@ def head_similarity(
     check_float32("multiplicity", multiplicity, (keys,), features)
     check_float32("out", out, (None, features.shape[1]), features)
     if len(out) > keys:
-        raise ValueError(f"out has room for {len(out)} concepts but there are {keys} text keys")
+        raise ValueError(f"out has room for {len(out)} concepts but there are {keys} text keys; make it smaller")
     check_normalize(normalize)
     check_flag(not_finite, features)
     _head_similarity(rows, features, multiplicity, out, scale, normalize, not_finite, backend)
