@@ -1,8 +1,8 @@
 """The commands of a bash block, and how each kind of them is checked.
 
 `imap-fast` runs, in this process. Of `make`, `python` and `pip` it is checked that what they name exists: a target of
-the Makefile, a module or script with its options, an extra of the package. A block with any other command, or with pipes,
-redirections, variables or loops, is not run, and must say why not.
+the Makefile, a module or script with its options, an extra of the package. A block with any other command, or with
+pipes, redirections, variables or loops, is not run, and must say why not.
 """
 
 from __future__ import annotations
