@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,14 +42,16 @@ OFFLOADING = ("to", "enable_model_cpu_offload", "enable_sequential_cpu_offload",
 
 
 @contextmanager
-def stage(folder: Path, hub: Path, text: str) -> Iterator[None]:
+def stage(folder: Path, files: Path, hub: Path, text: str) -> Iterator[None]:
     """Go to a folder, where the code of a page runs until the end of the `with` block.
 
     Args:
-        folder: holds what `write_files` wrote.
+        folder: gets a copy of `files`.
+        files: what `write_files` wrote.
         hub: the cache of the hub. It gets the checkpoints that the page names.
         text: of the page.
     """
+    shutil.copytree(files, folder, dirs_exist_ok=True)
     write(hub, [name for name in CHECKPOINTS if name in text])
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -66,7 +69,7 @@ def write_files(folder: Path) -> None:
     (folder / "videos").mkdir()
     for seed, name in enumerate(("cat", "a", "b", "videos/c", "videos/d")):
         Clip(world.sample(seed, num_frames=VIDEO).frames).save(folder / f"{name}.mp4")
-    film = np.concatenate([world.sample(seed, num_frames=VIDEO).frames for seed in range(3)])
+    film = np.concatenate([world.sample(seed, num_frames=VIDEO).frames for seed in range(2)])
     Clip(film).save(folder / "film.mp4")
     (folder / "words.txt").write_text("cat\njumping\ntable\n")
 

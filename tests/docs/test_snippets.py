@@ -6,7 +6,6 @@ the page: Python in one namespace, bash as `tests/docs/shell.py` says, both in t
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,10 @@ import pytest
 from tests.docs.markdown import read_page
 from tests.docs.options import ROOT
 from tests.docs.running import failures, unknown_names
-from tests.docs.stage import stage, write_files
+from tests.docs.stage import stage
 
 PATTERNS = ("*.md", "docs/**/*.md", "benchmarks/*.md", "kernels/*.md", "examples/*.md", ".github/**/*.md")
 PAGES = sorted({page for pattern in PATTERNS for page in ROOT.glob(pattern)})
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("files")
-    write_files(folder)
-    return folder
 
 
 @pytest.mark.slow
@@ -34,8 +26,7 @@ def test_the_code_of_a_page_runs(path: Path, files: Path, hub: Path, tmp_path: P
     page = read_page(text)
     wrong = [*page.faults, *unknown_names(page)]
     if any(block.runs for block in page.blocks):
-        shutil.copytree(files, tmp_path, dirs_exist_ok=True)
-        with stage(tmp_path, hub, text):
+        with stage(tmp_path, files, hub, text):
             wrong += failures(page, name)
     if wrong:
         pytest.fail("\n".join(f"{name}:{fault}" for fault in wrong), pytrace=False)

@@ -9,7 +9,7 @@ import pytest
 from tests.docs.hub import CHECKPOINTS, SMALL
 from tests.docs.markdown import read_page
 from tests.docs.running import failures
-from tests.docs.stage import stage, write_files
+from tests.docs.stage import stage
 
 TEXT = """
 ```python
@@ -18,6 +18,7 @@ from diffusers import {kind}
 
 pipe = {kind}.from_pretrained("{name}", torch_dtype=torch.bfloat16).to("cuda")
 pipe.enable_model_cpu_offload()
+pipe.vae.enable_tiling()
 assert pipe.device.type == "cpu"
 
 import imap_fast
@@ -25,11 +26,6 @@ import imap_fast
 size = {{"height": 480, "width": 720, "num_frames": 17}}
 maps = imap_fast.explain(pipe, "cat.mp4", "A cat jumps", ["Cat", "jumps"], match="prompt", **size)
 assert maps.grid[1:] == (6, 6)
-```
-
-```bash
-imap-fast explain a.mp4 --model {name} --prompt "A cat on a table, jumping" --concepts-file words.txt \\
-  --match prompt --memory group-offload --quantize int8 --device cuda --num-frames 17
 ```
 """
 EACH = {small: name for name, small in reversed(CHECKPOINTS.items())}
@@ -52,16 +48,27 @@ def test_there_is_a_checkpoint_of_each_small_model() -> None:
         ("wan-2.2", "DiffusionPipeline"),
     ],
 )
-def test_a_checkpoint_is_loaded_and_read(small: str, kind: str, hub: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_is_loaded_and_read(small: str, kind: str, files: Path, hub: Path, tmp_path: Path) -> None:
     text = TEXT.format(kind=kind, name=EACH[small])
-    write_files(tmp_path)
-    with stage(tmp_path, hub, text):
+    with stage(tmp_path, files, hub, text):
+        assert list(failures(read_page(text), "page.md")) == []
+
+
+@pytest.mark.slow
+def test_the_shell_takes_a_checkpoint_too(files: Path, hub: Path, tmp_path: Path) -> None:
+    text = """
+```bash
+imap-fast explain a.mp4 --model THUDM/CogVideoX-2b --prompt "A cat on a table, jumping" --concepts-file words.txt \\
+  --match prompt --memory group-offload --quantize int8 --device cuda --num-frames 17
+```
+"""
+    with stage(tmp_path, files, hub, text):
         assert list(failures(read_page(text), "page.md")) == []
     assert (tmp_path / "imap-explain" / "maps.npz").exists()
 
 
 @pytest.mark.slow
-def test_a_part_of_a_checkpoint_is_loaded_and_a_clip_generated(hub: Path, tmp_path: Path) -> None:
+def test_a_part_of_a_checkpoint_is_loaded_and_a_clip_generated(files: Path, hub: Path, tmp_path: Path) -> None:
     text = """
 ```python
 import torch
@@ -84,6 +91,6 @@ import urllib.request
 urllib.request.urlopen("http://127.0.0.1:9")
 ```
 """
-    with stage(tmp_path, hub, text):
+    with stage(tmp_path, files, hub, text):
         (fault,) = failures(read_page(text), "page.md")
     assert "the tests have no network; mark the block" in fault
