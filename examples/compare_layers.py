@@ -1,4 +1,4 @@
-"""Maps of one video by several sets of layers, in one picture: a row for each set, a panel for each concept.
+"""Maps of one video by several sets of layers, in one picture of its middle frame.
 
 python examples/compare_layers.py cat.mp4 --prompt "A cat jumps onto a table" --concepts cat jumping table
 """
@@ -27,11 +27,11 @@ chosen = imap_fast.choose_layers(pipe, [args.video], [args.prompt]).layers
 half = pipe.transformer.config.num_layers // 2
 sets = {"default": None, "largest λ₂": chosen, "first half": range(half), "second half": range(half, 2 * half)}
 
-figure, axes = plt.subplots(len(sets), squeeze=False, figsize=(3 * len(args.concepts) + 3, 2.3 * len(sets)))
+figure, axes = plt.subplots(2, 2, figsize=(12, 9), layout="constrained")
 for axis, (name, layers) in zip(axes.flat, sets.items(), strict=True):
     maps = imap_fast.explain(pipe, args.video, args.prompt, args.concepts, layers=layers)
     frames = maps.overlay(args.video).frames
     axis.imshow(frames[len(frames) // 2])
-    axis.set_title(f"{name}: {', '.join(map(str, maps.layers))}", fontsize=8)
+    axis.set_title(f"{name}: {', '.join(map(str, maps.layers))}", fontsize=9, wrap=True)
     axis.axis("off")
-figure.savefig(args.output, dpi=150, bbox_inches="tight")
+figure.savefig(args.output, dpi=150)
