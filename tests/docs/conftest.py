@@ -1,0 +1,3 @@
+from tests.docs.fixtures import files, hub
+
+__all__ = ["files", "hub"]

@@ -1,0 +1,96 @@
+"""Each example runs as it is, with the checkpoint that it names, for which a small model stands in."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from imap_fast import SaliencyMaps
+from imap_fast.video import read_clip
+from tests.docs.options import ROOT
+from tests.docs.stage import stage
+from tests.evaluate.folders import CAPTIONS, davis, write_json
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+LINES = 40
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, files: Path, hub: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Run]:
+    """Runs an example with options in a folder with videos, and returns what it prints."""
+
+    def run_it(name: str, *options: str) -> str:
+        path = ROOT / "examples" / name
+        with stage(tmp_path, files, hub, path.read_text()):
+            monkeypatch.setattr(sys, "argv", [str(path), *options])
+            capsys.readouterr()
+            runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
+
+    yield run_it
+    plt.close("all")
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_short_and_says_how_it_is_called(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) < LINES
+    assert f"\npython examples/{path.name}" in text
+
+
+def test_every_example_is_named_in_their_list() -> None:
+    page = (ROOT / "examples" / "README.md").read_text()
+    assert all(f"]({path.name})" in page for path in [*EXAMPLES, ROOT / "examples" / "quickstart.ipynb"])
+
+
+@pytest.mark.slow
+def test_a_long_video_is_explained_into_a_folder_and_resumed(run: Run, tmp_path: Path, monkeypatch) -> None:
+    said = run("long_video.py")
+    assert [line.partition(":")[0] for line in said.splitlines()] == ["cat", "jumping", "table"]
+    assert len(read_clip(tmp_path / "film-overlay.mp4").frames) == 97
+    maps = SaliencyMaps.load(tmp_path / "film-maps")
+    assert maps.settings["video"]["windows"] > 2
+    before = (tmp_path / "film-overlay.mp4").read_bytes()
+    monkeypatch.setattr("imap_fast.explaining.windows.Windows.split", lambda *_: pytest.fail("it began again"))
+    assert run("long_video.py") == said
+    assert (tmp_path / "film-overlay.mp4").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_layers_are_compared_in_one_picture(run: Run, tmp_path: Path) -> None:
+    run("compare_layers.py", "--concepts", "cat", "table")
+    picture = plt.imread(tmp_path / "layers.png")[..., :3]
+    quarters = [part for half in np.array_split(picture, 2) for part in np.array_split(half, 2, axis=1)]
+    assert len({part.tobytes() for part in quarters}) == len(quarters)
+    assert all(np.ptp(part) > 0.5 for part in quarters)
+
+
+@pytest.mark.slow
+def test_a_folder_of_davis_is_measured_and_resumed(run: Run, tmp_path: Path, monkeypatch) -> None:
+    davis(tmp_path / "DAVIS")
+    write_json(tmp_path / "captions.json", CAPTIONS)
+    said = run("evaluate_davis.py")
+    assert "2 clips measured" in said
+    assert "failed" not in said
+    assert [line for line in said.splitlines() if line.startswith("spacetime_auc") and " imap " in line]
+    monkeypatch.setattr("imap_fast.evaluate.reader.Reader.maps", lambda *_: pytest.fail("it began again"))
+    assert run("evaluate_davis.py") == said
+
+
+@pytest.mark.slow
+def test_a_video_is_generated_in_little_memory(run: Run, tmp_path: Path) -> None:
+    said = run("low_memory.py", "--steps", "2")
+    assert "peak of GPU memory" in said
+    maps = SaliencyMaps.load(tmp_path / "alpaca-maps.npz")
+    assert maps.labels == ("alpaca", "running", "lightning")
+    assert maps.steps == (0, 1)
+    assert len(read_clip(tmp_path / "alpaca-overlay.mp4").frames) == maps.time.longest_video(maps.grid[0])
