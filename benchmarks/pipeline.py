@@ -2,7 +2,7 @@
 
 `python -m benchmarks.pipeline --authors PATH` on a machine with a GPU measures full-size CogVideoX-2B, -5B and 1.5-5B
 with random weights; without a GPU, the demo model and one full-size block. PATH is a checkout of the method's published
-code. Writes `benchmarks/results/pipeline-<device>.json` and a plot beside it.
+code. Writes `benchmarks/results/pipeline-<device>.json`, which `benchmarks.plot` draws.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from diffusers import CogVideoXPipeline
 import imap_fast
 from benchmarks.flops import step_flops
 from benchmarks.models import MODELS
-from benchmarks.plot import plot
-from benchmarks.record import Table, device_name, result_path, row
+from benchmarks.record import Table, result_path, row
 from benchmarks.steps import CONCEPTS, Measured, interleaved, measure, model_rows, rows_of, sweep_rows
 from benchmarks.variants import VARIANTS, Steps
 from imap_fast.demo.build import LATENT_FRAMES
@@ -154,7 +153,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.authors is None:
         rows.append(row("authors_over_ours_2b", "not measured: no --authors", None, "ratio"))
     table.add(rows)
-    plot(table.rows, path.with_suffix(".png"), device_name())
     print(f"{len(table.rows)} rows in {path}")
 
 

@@ -1,4 +1,4 @@
-"""The plot of the pipeline benchmark. `python -m benchmarks.plot FILE…` draws a picture beside each file of results."""
+"""The plot of the pipeline benchmark. `python -m benchmarks.plot FILE…` draws each file into `docs/images`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+
+from benchmarks.record import PICTURES
 
 NAMES = {
     "stock": "stock",
@@ -66,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("files", type=Path, nargs="+", help="JSON, from benchmarks.pipeline or benchmarks.gpu")
     for path in parser.parse_args(argv).files:
         report = json.loads(path.read_text())
-        plot(report["rows"], path.with_suffix(".png"), report["device"])
+        plot(report["rows"], PICTURES / f"{path.stem}.png", report["device"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The figures of README and docs. `python -m benchmarks.readme` writes them: measured ones from `benchmarks/results`.
+"""The figures of the docs. `python -m benchmarks.readme` writes them: measured ones from `benchmarks/results`.
 
 Figures are never typed: a test fails if a page and the results differ.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks.record import RESULTS
+from benchmarks.record import PICTURES, RESULTS
 from benchmarks.resources import floor
 
 ROOT = Path(__file__).parents[1]
@@ -42,14 +42,19 @@ DESCRIPTIONS = {
     r"extra_memory_2b": "memory that a layer's saliency allocates",
 }
 
+# The tables of localization, each with its measures and what they are called.
 MEASURED = {
-    "object spatial_auc": "objects: AUC in a frame",
-    "object pointing": "objects: highest point inside",
-    "object spacetime_auc": "objects: AUC in space-time",
-    "motion spatial_auc": "motions: AUC in a frame, while they last",
-    "motion temporal_auc": "motions: AUC over frames",
-    "motion spacetime_auc": "motions: AUC in space-time",
-    "segmentation mean_iou": "all at once: mean IoU",
+    "Objects": {
+        "object spatial_auc": "AUC in a frame",
+        "object pointing": "highest point inside",
+        "object spacetime_auc": "AUC in space-time",
+    },
+    "Motions": {
+        "motion spatial_auc": "AUC in a frame, while they last",
+        "motion temporal_auc": "AUC over frames",
+        "motion spacetime_auc": "AUC in space-time",
+    },
+    "All objects at once": {"segmentation mean_iou": "mean IoU"},
 }
 
 # The rows that have a target, each with the least or the largest value.
@@ -65,8 +70,8 @@ TARGETS = {
 }
 
 
-def costs(results: Path = RESULTS) -> str:
-    """Markdown tables of the rows in `DESCRIPTIONS`, one for each result file that has some."""
+def costs(results: Path = RESULTS, pictures: Path = PICTURES) -> str:
+    """Markdown tables of the rows in `DESCRIPTIONS`, one for each result file that has some, with its picture."""
     tables = []
     for path in sorted(results.glob("*.json")):
         report = json.loads(path.read_text())
@@ -80,11 +85,10 @@ def costs(results: Path = RESULTS) -> str:
                     )
         if lines:
             versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-            picture = path.with_suffix(".png")
             tables += [f"**{report['device']}**, {report['date']} ({versions})", ""]
             tables += ["| what | figure | of |", "| --- | --- | --- |", *lines, ""]
-            if picture.exists():
-                tables += [f"![{path.stem}](benchmarks/results/{picture.name})", ""]
+            if (pictures / f"{path.stem}.png").exists():
+                tables += [f"![Seconds of each variant, {report['device']}](images/{path.stem}.png)", ""]
     return "\n".join(tables).strip()
 
 
@@ -112,20 +116,22 @@ def predicted() -> str:
 
 
 def localization(results: Path = RESULTS) -> str:
-    """Markdown tables of localization, one for each shape: a row for each measure, a column for each method."""
+    """Markdown tables of localization for each shape: a row for each method, a column for each measure."""
     report = json.loads((results / "localization.json").read_text())
     tables = []
     for shape, rows in groupby(report["rows"], key=lambda row: row["shape"]):
         found = {tuple(row["name"].rsplit(" ", 1)): row for row in rows}
         methods = list(dict.fromkeys(method for _, method in found))
-        lines = [f"| | {' | '.join(f'`{method}`' for method in methods)} |", "| --- |" + " --- |" * len(methods)]
-        for measure, description in MEASURED.items():
-            of_methods = [found[measure, method] for method in methods]
+        tables.append(f"Means over {shape}, each with its 95 % confidence interval; {report['date']}.")
+        for title, measures in MEASURED.items():
             # Without a background, there is no segmentation.
-            if any(row["value"] is not None for row in of_methods):
-                lines.append(f"| {description} | {' | '.join(map(estimate, of_methods))} |")
-        ending = f"Means over {shape}, with their 95 % confidence intervals; {report['date']}."
-        tables.append("\n".join([*lines, "", ending]))
+            if all(found[measure, method]["value"] is None for measure in measures for method in methods):
+                continue
+            lines = [f"| {title} | {' | '.join(measures.values())} |", "| --- |" + " --- |" * len(measures)]
+            for method in methods:
+                cells = [estimate(found[measure, method]) for measure in measures]
+                lines.append(f"| `{method}` | {' | '.join(cells)} |")
+            tables.append("\n".join(lines))
     return "\n\n".join(tables)
 
 
@@ -140,7 +146,7 @@ def estimate(row: dict[str, float | None]) -> str:
     """A mean with its confidence interval, if there are enough clips."""
     if row["value"] is None:
         return "–"
-    interval = "" if row["low"] is None else f" ({row['low']:.2f}–{row['high']:.2f})"
+    interval = "" if row["low"] is None else f" <small>{row['low']:.2f}–{row['high']:.2f}</small>"
     return f"{row['value']:.2f}{interval}"
 
 
@@ -155,9 +161,14 @@ def figure(value: float, unit: str) -> str:
 
 
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
-    ROOT / "README.md": {"measured": costs, "localization": localization},
-    ROOT / "docs/method.md": {"trials": trials},
-    ROOT / "docs/performance.md": {"targets": targets, "floor": floor.table, "predicted": predicted},
+    ROOT / "docs/evaluation.md": {"localization": localization},
+    ROOT / "docs/trials.md": {"trials": trials},
+    ROOT / "docs/performance.md": {
+        "measured": costs,
+        "targets": targets,
+        "floor": floor.table,
+        "predicted": predicted,
+    },
 }
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 
 RESULTS = Path(__file__).parent / "results"
+PICTURES = Path(__file__).parents[1] / "docs/images"
+"""The pictures of results, where the site of the docs finds them."""
 
 
 def row(name: str, shape: str, value: float | None, unit: str) -> dict[str, object]:

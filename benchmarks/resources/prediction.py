@@ -114,13 +114,14 @@ def of_launch(launch: Launch, model: str, variant: str) -> Prediction:
 
 
 def table(predictions: list[Prediction]) -> str:
-    """A Markdown table of the launches of each model, with the sum of its saliency."""
-    lines = [f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|"]
+    """Markdown tables of the launches of each model in each variant, each with the sum of its saliency."""
+    lines = []
     for (model, variant), of_model in groupby(predictions, key=lambda p: (p.model, p.variant)):
-        name, launches = model if variant == TWO_PASSES else f"{model}, {variant},", list(of_model)
+        launches = list(of_model)
+        lines += [f"**{model}, {variant}**", "", f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|"]
         for p in launches:
             cells = [
-                f"{name} `{p.kernel}`",
+                f"`{p.kernel}`",
                 f"{p.bytes / 1e6:.1f} MB",
                 f"{p.programs:.1f}, {p.resident} at once",
                 f"{p.occupancy:.0%}",
@@ -136,5 +137,5 @@ def table(predictions: list[Prediction]) -> str:
         saliency = [p for p in launches if p.operation != "qk_norm_rope"]
         times = [f"{sum(p.microseconds[gpu] for p in saliency):.1f} µs" for gpu in BANDWIDTH]
         moved, share = sum(p.bytes for p in saliency) / 1e6, sum(p.share for p in saliency)
-        lines.append(f"| **{name} saliency** | {moved:.1f} MB |{' |' * 6} {' | '.join(times)} | {share:.4f} |")
-    return "\n".join([*lines, "", f"Compiled for sm_{ARCH} by Triton {triton.__version__}."])
+        lines += [f"| **saliency** | {moved:.1f} MB |{' |' * 6} {' | '.join(times)} | {share:.4f} |", ""]
+    return "\n".join([*lines, f"Compiled for sm_{ARCH} by Triton {triton.__version__}."])

@@ -1,4 +1,4 @@
-"""The tables of the held-out results in docs/method.md."""
+"""The tables of the held-out results in docs/trials.md."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def tables(results: Path = RESULTS) -> str:
 def cell(row: dict[str, Any], variant: str) -> str:
     """A value with an interval: its own in the published method, else that of the difference to it."""
     if variant == PUBLISHED:
-        return f"{row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
-    return f"{row['value']:.3f} ({row['difference_low']:+.3f} to {row['difference_high']:+.3f})"
+        return f"{row['value']:.3f} <small>{row['low']:.3f} to {row['high']:.3f}</small>"
+    return f"{row['value']:.3f} <small>{row['difference_low']:+.3f} to {row['difference_high']:+.3f}</small>"

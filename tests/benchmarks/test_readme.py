@@ -1,4 +1,4 @@
-"""The figures of README and docs are those of the results."""
+"""The figures of the docs are those of the results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_rows_with_a_description_are_written_with_device_date_and_picture(tmp_pa
     (tmp_path / "pipeline-a.json").write_text(json.dumps(report))
     (tmp_path / "pipeline-a.png").touch()
     (tmp_path / "other.json").write_text(json.dumps(report | {"rows": rows[:1]}))
-    assert costs(tmp_path).splitlines() == [
+    assert costs(tmp_path, tmp_path).splitlines() == [
         "**a GPU**, 2026-01-02 (torch 2.11)",
         "",
         "| what | figure | of |",
@@ -44,7 +44,7 @@ def test_rows_with_a_description_are_written_with_device_date_and_picture(tmp_pa
         "| a step of the published code over ours | 21.34 × | 2b |",
         "| bandwidth of `gram_column` over a copy's | 0.70 × | 2b |",
         "",
-        "![pipeline-a](benchmarks/results/pipeline-a.png)",
+        "![Seconds of each variant, a GPU](images/pipeline-a.png)",
     ]
 
 
@@ -68,7 +68,7 @@ def test_a_target_is_met_or_missed_on_every_device_that_was_measured(tmp_path: P
     ]
 
 
-def test_localization_has_a_table_for_each_shape_and_a_column_for_each_method(tmp_path: Path) -> None:
+def test_localization_has_tables_for_each_shape_with_a_row_for_each_method(tmp_path: Path) -> None:
     rows = [
         {
             "name": f"{measure} {method}",
@@ -79,20 +79,26 @@ def test_localization_has_a_table_for_each_shape_and_a_column_for_each_method(tm
             "unit": "AUC",
         }
         for shape, all_at_once in (("9 clips, concepts", 0.5), ("9 clips, words", None))
-        for measure in MEASURED
+        for measures in MEASURED.values()
+        for measure in measures
         for method, value in (("imap", 0.75), ("random_heads", 0.5))
         for value in [all_at_once if measure == "segmentation mean_iou" else value]
     ]
     (tmp_path / "localization.json").write_text(json.dumps({"date": "2026-01-02", "rows": rows}))
-    concepts, words = localization(tmp_path).split("\n\n| | ")
-    lines = concepts.splitlines()
-    assert lines[0] == "| | `imap` | `random_heads` |"
-    assert lines[2] == "| objects: AUC in a frame | 0.75 (0.65–1.00) | 0.50 (0.40–1.00) |"
-    assert lines[-3] == "| all at once: mean IoU | 0.50 (0.40–1.00) | 0.50 (0.40–1.00) |"
-    assert lines[-1] == "Means over 9 clips, concepts, with their 95 % confidence intervals; 2026-01-02."
-    assert len(lines) == 2 + len(MEASURED) + 2
-    assert len(words.splitlines()) == len(lines) - 1
-    assert "all at once" not in words
+    parts = localization(tmp_path).split("\n\n")
+    assert parts[0] == "Means over 9 clips, concepts, each with its 95 % confidence interval; 2026-01-02."
+    assert parts[1].splitlines() == [
+        "| Objects | AUC in a frame | highest point inside | AUC in space-time |",
+        "| --- | --- | --- | --- |",
+        "| `imap` |" + " 0.75 <small>0.65–1.00</small> |" * 3,
+        "| `random_heads` |" + " 0.50 <small>0.40–1.00</small> |" * 3,
+    ]
+    assert parts[3].splitlines()[2] == "| `imap` | 0.50 <small>0.40–1.00</small> |"
+    assert parts[4].startswith("Means over 9 clips, words,")
+    assert [part.splitlines()[0].split(" | ")[0] for part in parts if part.startswith("|")] == [
+        *("| Objects", "| Motions", "| All objects at once"),
+        *("| Objects", "| Motions"),
+    ]
 
 
 def test_every_section_is_written_where_it_belongs(tmp_path: Path, monkeypatch) -> None:

@@ -204,8 +204,8 @@ def test_the_table_has_a_line_for_each_variant_of_what_is_held_out(tmp_path: Pat
     ]
     lines = parts[1].splitlines()
     assert len(lines) == 2 + len(VARIANTS)
-    assert lines[2] == f"| {PUBLISHED} |" + " 0.600 (0.400 to 0.600) |" * 4
-    assert lines[3] == "| frame, t = 1 |" + " 0.600 (-0.010 to +0.200) |" * 4
+    assert lines[2] == f"| {PUBLISHED} |" + " 0.600 <small>0.400 to 0.600</small> |" * 4
+    assert lines[3] == "| frame, t = 1 |" + " 0.600 <small>-0.010 to +0.200</small> |" * 4
     assert "1 head" not in parts[3]
     assert "0.500" in parts[3]
 
