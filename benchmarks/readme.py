@@ -1,4 +1,5 @@
-"""The figures of the docs. `python -m benchmarks.readme` writes them: measured ones from `benchmarks/results`.
+"""The figures of README and the docs. `python -m benchmarks.readme` writes them, measured ones from
+`benchmarks/results`.
 
 Figures are never typed: a test fails if a page and the results differ.
 """
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 
+from benchmarks import cards, summary
+from benchmarks.figure import figure
 from benchmarks.record import PICTURES, RESULTS
 from benchmarks.resources import floor
 
@@ -150,18 +153,9 @@ def estimate(row: dict[str, float | None]) -> str:
     return f"{row['value']:.2f}{interval}"
 
 
-def figure(value: float, unit: str) -> str:
-    """A value with its unit, rounded for reading."""
-    if unit == "ratio":
-        digits = 4 if abs(value - 1) < 0.005 else 3 if value < 0.1 else 2
-        return f"{value:.{digits}f} ×"
-    if unit == "B":
-        value, unit = value / 2**20, "MiB"
-    return f"{value:.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
-
-
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
-    ROOT / "docs/evaluation.md": {"localization": localization},
+    ROOT / "README.md": {"cards": cards.table, "costs": summary.costs, "findings": summary.findings},
+    ROOT / "docs/evaluation.md": {"localization": localization, "demo": summary.demo},
     ROOT / "docs/trials.md": {"trials": trials},
     ROOT / "docs/performance.md": {
         "measured": costs,

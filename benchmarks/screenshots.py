@@ -1,6 +1,6 @@
-"""Pictures of the report and of the app for the docs: `python -m benchmarks.screenshots` takes them in Chromium.
+"""Pictures of the demo, of the report and of the app for the docs: `python -m benchmarks.screenshots` makes them.
 
-Both show the demo, at the width of a desktop and of a phone. It needs playwright and Chromium.
+Report and app show the demo, at the width of a desktop and of a phone. It needs playwright and Chromium.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from PIL import Image
 
 from imap_fast.files import atomic_write
 
@@ -81,6 +84,14 @@ def of_app(browser: Any, address: str, frame: int) -> Iterator[tuple[str, bytes]
         yield f"app-{width}.png", _picture(page, width)
 
 
+def of_demo(grid: Path) -> bytes:
+    """The grid of the demo as a JPEG, which is a fifth of the size."""
+    content = BytesIO()
+    with Image.open(grid) as picture:
+        picture.convert("RGB").save(content, "jpeg", quality=90, subsampling=0, optimize=True)
+    return content.getvalue()
+
+
 def write(pictures: dict[str, bytes], folder: Path) -> None:
     """Write pictures by their names, each atomically, and none if one is too large.
 
@@ -105,7 +116,7 @@ def _pages(browser: Any) -> Iterator[tuple[Any, int]]:
 
 
 def _show(report: Any, frame: int) -> None:
-    """Go to a frame of a report, and wait until it is drawn."""
+    """Go to a frame of a report under the heat of its first concept in two maps, and wait until it is drawn."""
     from playwright.sync_api import expect
 
     clock = report.locator("#clock")
@@ -113,6 +124,8 @@ def _show(report: Any, frame: int) -> None:
     report.locator("#scrubber").fill(str(frame))
     expect(clock).to_have_text(re.compile(f"^{frame} /"), timeout=PATIENCE)
     report.locator("#scrubber").blur()
+    report.get_by_role("radio", name="Heat map").check()
+    report.get_by_label("gramcol", exact=True).check()
 
 
 def _picture(page: Any, width: int) -> bytes:
@@ -137,7 +150,7 @@ def running_app() -> Iterator[str]:
 
 
 def main() -> None:
-    """Run the demo, and write the pictures of its report and of the app."""
+    """Run the demo, and write its picture and those of its report and of the app."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=IMAGES, help="the folder of the pictures (docs/images)")
     arguments = parser.parse_args()
@@ -149,7 +162,8 @@ def main() -> None:
         report = Path(folder) / "report.html"
         maps = SaliencyMaps.load(demo.files["maps"])
         maps.report(report, demo.files["clip"], {"command": "demo", "model": "demo"})
-        pictures = dict(of_report(browser, report, FRAME)) | dict(of_app(browser, address, FRAME))
+        pictures = {"demo.jpg": of_demo(demo.files["grid"])}
+        pictures |= dict(of_report(browser, report, FRAME)) | dict(of_app(browser, address, FRAME))
     write(pictures, arguments.out)
     for name, content in pictures.items():
         print(f"{arguments.out / name}  {len(content) / 1000:.0f} KB")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figure import figure
 from benchmarks.record import RESULTS
 
 COSTS = {
@@ -22,8 +23,6 @@ CHECKPOINTS = {"2b": "CogVideoX-2B", "5b": "CogVideoX-5B"}
 
 def costs(results: Path = RESULTS) -> str:
     """A Markdown table of steps and memory, for each GPU that ran full-size models."""
-    from benchmarks.readme import figure
-
     tables = []
     for path in sorted(results.glob("pipeline-*.json")):
         report = json.loads(path.read_text())
@@ -63,6 +62,14 @@ def findings(results: Path = RESULTS) -> str:
             f"- **At the demo's settings**, which are not the published ones: {shown}.",
         ]
     )
+
+
+def demo(results: Path = RESULTS) -> str:
+    """What the settings of the demo find, one line for each kind of concept, with their 95 % confidence intervals."""
+    rows = json.loads((results / "demo.json").read_text())["rows"]
+    found = [row for row in rows if "held-out clips" in row["shape"]]
+    lines = [f"- {row['name']}: {row['value']:.2f} <small>{row['low']:.2f}–{row['high']:.2f}</small>" for row in found]
+    return "\n".join([*lines, "", f"Mean AUC in space and time over {found[0]['shape']}."])
 
 
 def _means(path: Path) -> Any:

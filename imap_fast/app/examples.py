@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from imap_fast.demo import world
-from imap_fast.demo.run import SEED
-from imap_fast.demo.score import concept_masks
+from imap_fast.demo.run import SEED, scene_caption, shown_maps
 from imap_fast.video import Clip
 
 
@@ -19,6 +18,6 @@ def demo_examples(folder: Path) -> dict[str, list[str | None]]:
     Clip(scene.frames, scene.fps).save(clip)
     prompt = "a red circle slides right while a blue square rests"
     return {
-        "a clip that the model was not trained on": [str(clip), scene.caption, ", ".join(concept_masks(scene))],
+        "a clip that the model was not trained on": [str(clip), scene_caption(scene), ", ".join(shown_maps(scene))],
         "a clip that the model generates": [None, prompt, "red circle, blue square, slides right"],
     }

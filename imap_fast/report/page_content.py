@@ -29,7 +29,7 @@ SHOWN_ELSEWHERE = {
     "agreement",
     "settings",
     "auc",
-    "soft",
+    "shown",
     "files",
     "options",
     "sha256",

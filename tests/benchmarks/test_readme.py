@@ -1,4 +1,4 @@
-"""The figures of the docs are those of the results."""
+"""The figures of README and the docs are those of the results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import readme
-from benchmarks.readme import BEGIN, END, MEASURED, PAGES, costs, figure, localization, predicted, targets
+from benchmarks.figure import figure
+from benchmarks.readme import BEGIN, END, MEASURED, PAGES, costs, localization, predicted, targets
 
 SECTIONS = {(page, name): section for page, sections in PAGES.items() for name, section in sections.items()}
 

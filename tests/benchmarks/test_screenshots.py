@@ -3,6 +3,7 @@
 import io
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -32,6 +33,15 @@ def test_an_app_is_taken_at_both_widths(browser, tmp_path, monkeypatch):
         pictures = dict(screenshots.of_app(browser, address, 12))
     assert widths(pictures) == {"app-1280.png": 1280, "app-390.png": 390}
     assert list(tmp_path.glob("imap-fast-app-*")) == []
+
+
+def test_the_grid_of_the_demo_keeps_its_look(tmp_path):
+    ramp, grey = np.broadcast_to(np.linspace(0, 255, 300), (40, 300)), np.full((40, 300), 90)
+    picture = np.stack([ramp, grey, ramp[:, ::-1]], 2).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "grid.png")
+    small = Image.open(io.BytesIO(screenshots.of_demo(tmp_path / "grid.png")))
+    assert small.format == "JPEG"
+    assert np.abs(np.asarray(small).astype(int) - picture).mean() < 3
 
 
 def test_an_app_that_does_not_start_is_no_picture(monkeypatch):

@@ -28,3 +28,4 @@ def test_the_screenshots_are_in_the_pages_small_and_as_wide_as_they_say():
             with Image.open(picture) as opened:
                 assert opened.width == width
                 assert opened.height <= tallest
+    assert (IMAGES / "demo.jpg").stat().st_size < LARGEST
