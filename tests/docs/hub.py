@@ -6,12 +6,14 @@ small model has random weights, few and narrow heads, and as many layers as the 
 
 from __future__ import annotations
 
+import json
+import string
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 from diffusers import CogVideoXImageToVideoPipeline, CogVideoXPipeline, DiffusionPipeline, WanPipeline
-from tokenizers import normalizers
+from transformers import T5Tokenizer
 
 from tests import tiny, tiny_hunyuan_video, tiny_wan
 
@@ -46,10 +48,12 @@ def hunyuan_video() -> DiffusionPipeline:
 
 
 def with_any_letters(pipeline: DiffusionPipeline) -> DiffusionPipeline:
-    """The pipeline, whose tokenizer knows small letters only, with one that takes capitals for small letters."""
-    tokenizer = pipeline.tokenizer.backend_tokenizer
-    stock = [] if tokenizer.normalizer is None else [tokenizer.normalizer]
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Lowercase(), *stock])
+    """The pipeline with a tokenizer that knows capitals and signs, too: pages have sentences."""
+    pieces = json.loads(pipeline.tokenizer.backend_tokenizer.to_str())["model"]["vocab"]
+    known = {piece for piece, _ in pieces}
+    pieces += [(letter, -9.0) for letter in string.printable if not (letter.isspace() or letter in known)]
+    pipeline.tokenizer = T5Tokenizer(vocab=[tuple(piece) for piece in pieces], extra_ids=0)
+    pipeline.text_encoder.resize_token_embeddings(len(pipeline.tokenizer))
     return pipeline
 
 

@@ -34,6 +34,9 @@ VIDEO = 49
 LARGEST = {"height": SIDE, "width": SIDE, "num_frames": VIDEO}
 """The largest clip that is made or read. Larger sizes are cut to it."""
 
+STEPS = 5
+"""Denoising steps of a run whose call names no number of them."""
+
 CLIPS = 2
 """The most clips of the demo world that are measured."""
 
@@ -87,7 +90,7 @@ def with_small_clips(patch: pytest.MonkeyPatch) -> None:
     """Cut what is generated, read and measured to what small models do in seconds."""
     for name in filter(lambda name: name.endswith("Pipeline"), SUPPORTED):
         kind = getattr(diffusers, name)
-        patch.setattr(kind, "__call__", _of_small_clips(kind.__call__))
+        patch.setattr(kind, "__call__", _of_small_clips(kind.__call__, num_inference_steps=STEPS))
     for forward in (WanForward, HunyuanVideoForward):  # whose default is not in the configuration of the model
         patch.setattr(forward, "clip", property(lambda self: (FRAMES, SIDE, SIDE)))
     patch.setattr(VideoForward, "__init__", _of_small_clips(VideoForward.__init__))
@@ -95,12 +98,14 @@ def with_small_clips(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(datasets, "demo_world", lambda clips=CLIPS: demo_world(min(clips, CLIPS)))
 
 
-def _of_small_clips(function: Callable[..., Any]) -> Callable[..., Any]:
+def _of_small_clips(function: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:
+    """The function with other defaults, and with sizes that are cut to `LARGEST`."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
     def small(*args: Any, **kwargs: Any) -> Any:
         call = signature.bind(*args, **kwargs)
+        call.arguments |= {name: value for name, value in defaults.items() if name not in call.arguments}
         call.apply_defaults()
         for name, largest in LARGEST.items():
             if call.arguments.get(name) is not None:
