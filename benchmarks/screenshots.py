@@ -25,7 +25,7 @@ IMAGES = Path(__file__).parents[1] / "docs" / "images"
 WINDOWS = {1280: (960, 2200), 390: (844, 1560)}
 """The height of the window, and the largest height of a picture, at each width in pixels."""
 
-LARGEST = 400_000
+LARGEST = 500_000
 """Bytes of a picture. A page of the docs has several."""
 
 PATIENCE = 10 * 60 * 1000

@@ -44,7 +44,7 @@ UNKNOWN = "unknown: the maps are of one noise, or of one step"
 NO_SCORE = 0.55
 """Grey level of a head whose score is not a number."""
 
-FIRST = ("command", "model", "seed", "steps")
+FIRST = ("command", "model", "seed", "seeds", "steps")
 """The rows at the top of the table of facts. The others keep their order."""
 
 
@@ -124,9 +124,10 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
 
 
 def _runs(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The seed of a single run, whose prompt is the title. Prompt and seed of each of several."""
-    if len(runs) == 1:
-        return _rows({"seed": runs[0].get("seed")})
+    """The seeds of runs that share a prompt, which is the title. Otherwise the prompt and the seed of each."""
+    if len({repr(run.get("prompt")) for run in runs}) == 1:
+        seeds = [run.get("seed") for run in runs]
+        return _rows({"seed": seeds[0]} if len(seeds) == 1 else {"seeds": seeds})
     # Under another name, because a table of one run shows its prompt elsewhere.
     rows = [_rows({"of": run.get("prompt"), "with seed": run.get("seed")}) for run in runs]
     return {f"run {i}": " ".join(f"{name} {value}" for name, value in row.items()) for i, row in enumerate(rows, 1)}

@@ -52,7 +52,7 @@ def test_an_app_that_does_not_start_is_no_picture(monkeypatch):
 
 def test_a_picture_that_is_too_large_is_refused_and_none_is_written(tmp_path):
     pictures = {"a.png": b"small", "b.png": bytes(screenshots.LARGEST + 1)}
-    with pytest.raises(ValueError, match=r"b\.png has 400,001 bytes, and a page of the docs takes 400,000; show less"):
+    with pytest.raises(ValueError, match=r"b\.png has 500,001 bytes, and a page of the docs takes 500,000; show less"):
         screenshots.write(pictures, tmp_path)
     assert list(tmp_path.iterdir()) == []
     screenshots.write({"a.png": b"small"}, tmp_path / "images")

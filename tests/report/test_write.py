@@ -202,6 +202,7 @@ def test_the_seed_of_one_run_and_all_of_several_are_shown(tmp_path) -> None:
 
     one, other = {"prompt": "a cat", "seed": 7}, {"prompt": "a dog", "seed": None}
     assert ["seed", "7"] in facts(one)
+    assert ["seeds", "7, 8"] in facts(one, one | {"seed": 8}), "noises of one prompt, which is the title"
     both = facts(one, other)
     assert ["run 1", "of a cat with seed 7"] in both
     assert ["run 2", "of a dog"] in both
