@@ -13,7 +13,7 @@ demo: $(INSTALLED)  ## render a clip, explain it with the model of this package,
 test: lint  ## every test, on the CPU: Triton's kernels are interpreted
 	$(BIN)/python -m pytest $(WORKERS)
 
-check: lint  ## the quick tests: about a minute
+check: lint  ## the quick tests
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 lint: $(INSTALLED)  ## style, import contracts, types, docs
@@ -33,7 +33,7 @@ mutants: $(INSTALLED)  ## does a test fail if the code is wrong? It changes the 
 	cd $(MUTANTS) && $(CURDIR)/$(BIN)/python $(CURDIR)/tests/mutants/survivors.py
 
 $(INSTALLED): pyproject.toml setup.py constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; make PYTHON=python3.12")'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5) and "Python 3.11.5 or newer is needed; make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip --constraint constraints.txt
 	$(BIN)/pip install --quiet --editable '.[test,lint]' --constraint constraints.txt

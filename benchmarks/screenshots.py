@@ -19,9 +19,9 @@ from typing import Any
 
 from PIL import Image
 
+from benchmarks.record import PICTURES
 from imap_fast.files import atomic_write
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
 WINDOWS = {1280: (960, 2200), 390: (844, 1560)}
 """The height of the window, and the largest height of a picture, at each width in pixels."""
 
@@ -152,7 +152,7 @@ def running_app() -> Iterator[str]:
 def main() -> None:
     """Run the demo, and write its picture and those of its report and of the app."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=IMAGES, help="the folder of the pictures (docs/images)")
+    parser.add_argument("--out", type=Path, default=PICTURES, help="the folder of the pictures (docs/images)")
     arguments = parser.parse_args()
     from imap_fast.demo import run
     from imap_fast.maps.saliency_maps import SaliencyMaps

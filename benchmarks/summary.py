@@ -18,6 +18,9 @@ COSTS = {
 }
 """What each row of the table of costs is, and how its figures' names begin."""
 
+SHOWN = ("objects by gramcol", "motions by imap")
+"""The rows of the demo's results."""
+
 CHECKPOINTS = {"2b": "CogVideoX-2B", "5b": "CogVideoX-5B"}
 
 
@@ -48,18 +51,16 @@ def findings(results: Path = RESULTS) -> str:
     demo = _means(results / "demo.json")
     alone, caption = "concepts in a stream", "words of a full caption"
 
-    def auc(kind: str, method: str, shape: str) -> str:
-        return f"`{method}` {published(f'{kind} spacetime_auc {method}', shape):.2f}"
+    def auc(kind: str, shape: str) -> str:
+        methods = ("gramcol", "imap", "cross_attention")
+        return ", ".join(f"`{each}` {published(f'{kind} spacetime_auc {each}', shape):.2f}" for each in methods)
 
-    objects = [auc("object", method, alone) for method in ("gramcol", "imap", "cross_attention")]
-    words = [auc("motion", method, caption) for method in ("imap", "gramcol", "cross_attention")]
-    shown = f"objects {demo('objects by gramcol', 'held-out'):.2f}, motions {demo('motions by imap', 'held-out'):.2f}"
+    shown = ", ".join(f"{name.replace('by ', 'by `')}` {demo(name, 'held-out'):.2f}" for name in SHOWN)
     return "\n".join(
         [
-            f"- **Objects are found**, as concepts: {', '.join(objects)}, a baseline.",
-            f"- **Motions are not**, as concepts: {auc('motion', 'imap', alone)}. As words of the caption they are, a "
-            f"little: {', '.join(words)}.",
-            f"- **At the demo's settings**, which are not the published ones: {shown}.",
+            f"- Objects, as concepts: {auc('object', alone)}",
+            f"- Motions, as concepts: {auc('motion', alone)}; as words of the caption: {auc('motion', caption)}",
+            f"- At the demo's settings, which are not the published ones: {shown}",
         ]
     )
 

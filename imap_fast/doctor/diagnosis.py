@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from imap_fast.demo.shipped_model import MODEL
-from imap_fast.loading.memory_modes import WEIGHTS_SHARE
+from imap_fast.loading.memory_modes import fitting_mode
 from imap_kernels.backend import resolve, triton_is_installed
 
 PACKAGES = ("imap-fast", "torch", "triton", "diffusers", "transformers", "av")
@@ -21,6 +21,9 @@ CHECKPOINTS = {
 }
 """Parameters of the transformers. All share one T5-XXL encoder and one VAE. Counted from the published configurations,
 built on the meta device."""
+
+FITS = {"full": "whole", "model-offload": "offloaded", "group-offload": "no"}
+"""Whether a checkpoint fits, by the memory mode that it takes: one part is larger than the GPU if layers are moved."""
 
 HALF = 2
 """Bytes of a parameter in float16 or bfloat16."""
@@ -80,8 +83,5 @@ def _checkpoint(name: str, transformer: int, gpu: dict[str, Any] | None) -> dict
     `fits` is `"whole"`, `"offloaded"` (one part at a time on the GPU), `"no"`, or None without a GPU.
     """
     parts = [HALF * parameters for parameters in (transformer, TEXT_ENCODER, VAE)]
-    fits = None
-    if gpu is not None:
-        room = WEIGHTS_SHARE * gpu["memory"]
-        fits = "whole" if sum(parts) <= room else "offloaded" if max(parts) <= room else "no"
+    fits = None if gpu is None else FITS[fitting_mode(parts, gpu["memory"])]
     return {"name": name, "weights": sum(parts), "largest_part": max(parts), "fits": fits}

@@ -9,7 +9,7 @@ from diffusers import AutoModel, DiffusionPipeline
 from rich.console import Console
 
 from imap_fast.loading.libraries import keep_libraries_quiet
-from imap_fast.loading.memory_modes import WEIGHTS_SHARE
+from imap_fast.loading.memory_modes import fitting_mode
 from imap_fast.loading.placement import place
 from imap_fast.loading.quantization import quantize as quantize_weights
 from imap_fast.loading.source import model_source, reading_model
@@ -97,8 +97,7 @@ def _choose_mode(pipe: Any, device: torch.device, console: Console) -> str:
     modules = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
     parts = [sum(parameter.nbytes for parameter in module.parameters()) for module in modules]
     free, _ = torch.cuda.mem_get_info(device)
-    room = WEIGHTS_SHARE * free
-    mode = "full" if sum(parts) <= room else "model-offload" if max(parts) <= room else "group-offload"
+    mode = fitting_mode(parts, free)
     console.print(
         f"{sum(parts) / 2**30:.1f} GiB of weights, the largest part {max(parts) / 2**30:.1f}, and "
         f"{free / 2**30:.1f} GiB free: --memory {mode}",

@@ -5,7 +5,7 @@ from typing import Any
 
 from imap_fast.render.heatmap import HIGH, LOW
 
-CONTRAST = "how far a patch is above or below the other text for a concept, in standard deviations over the text keys"
+CONTRAST = "how much more a patch has to do with a concept than with the average text key, in standard deviations"
 PRODUCT = "the inner product of"
 
 MEANINGS = {

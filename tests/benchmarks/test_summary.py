@@ -14,10 +14,16 @@ GIB = 2**30
 
 @pytest.mark.parametrize(
     ("gib", "mode"),
-    [(90, "`full`, 80.0 GiB"), (89, "`full`, 80.0 GiB"), (88, "`offload`, 10.0 GiB"), (11, "does not fit")],
+    [
+        (80, "`full`, 70.0 GiB"),
+        (79, "`model-offload`, 50.0 GiB"),
+        (50, "`model-offload`, 50.0 GiB"),
+        (49, "`group-offload`, 1.5 GiB"),
+    ],
 )
-def test_a_card_gets_the_fastest_mode_that_leaves_it_a_tenth(gib: int, mode: str) -> None:
-    assert cards.fastest({"full": 80 * GIB, "offload": 10 * GIB}, gib) == mode
+def test_a_card_takes_the_mode_whose_weights_leave_it_a_fifth(gib: int, mode: str) -> None:
+    peaks = {"full": 70 * GIB, "model-offload": 50 * GIB, "group-offload": 3 * GIB // 2}
+    assert cards.cell([40 * GIB, 24 * GIB], peaks, gib) == mode
 
 
 def test_costs_have_a_table_for_each_gpu_that_ran_full_models(tmp_path: Path) -> None:
@@ -55,7 +61,7 @@ def test_findings_are_those_of_the_results(tmp_path: Path) -> None:
     chosen = [{"name": name, "shape": s, "value": v - less} for name, v in demo for s, less in shapes]
     (tmp_path / "demo.json").write_text(json.dumps({"rows": chosen}))
     objects, motions, settings = summary.findings(tmp_path).splitlines()
-    assert "as concepts: `gramcol` 0.11, `imap` 0.10, `cross_attention` 0.18" in objects
-    assert "as concepts: `imap` 0.12." in motions
-    assert "`imap` 0.52, `gramcol` 0.53, `cross_attention` 0.59." in motions
-    assert "objects 0.88, motions 0.77" in settings
+    assert objects == "- Objects, as concepts: `gramcol` 0.11, `imap` 0.10, `cross_attention` 0.18"
+    assert motions.startswith("- Motions, as concepts: `gramcol` 0.13, `imap` 0.12, `cross_attention` 0.19; ")
+    assert motions.endswith("as words of the caption: `gramcol` 0.53, `imap` 0.52, `cross_attention` 0.59")
+    assert settings.endswith(": objects by `gramcol` 0.88, motions by `imap` 0.77")

@@ -5,7 +5,8 @@ import re
 import pytest
 from PIL import Image
 
-from benchmarks.screenshots import IMAGES, LARGEST, WINDOWS
+from benchmarks.record import PICTURES
+from benchmarks.screenshots import LARGEST, WINDOWS
 from tests.docs.messages import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -22,10 +23,10 @@ def test_the_screenshots_are_in_the_pages_small_and_as_wide_as_they_say():
     for name in ("report", "app"):
         text = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
         for width, (_, tallest) in WINDOWS.items():
-            picture = IMAGES / f"{name}-{width}.png"
+            picture = PICTURES / f"{name}-{width}.png"
             assert f"(images/{picture.name})" in text
             assert picture.stat().st_size < LARGEST
             with Image.open(picture) as opened:
                 assert opened.width == width
                 assert opened.height <= tallest
-    assert (IMAGES / "demo.jpg").stat().st_size < LARGEST
+    assert (PICTURES / "demo.jpg").stat().st_size < LARGEST

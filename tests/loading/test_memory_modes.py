@@ -18,6 +18,7 @@ from imap_fast.doctor import peak_memory
 from imap_fast.explaining import gpu_memory
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.loading import memory_modes, pipeline, placement, quantization
+from imap_fast.loading.memory_modes import WEIGHTS_SHARE
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
@@ -101,7 +102,7 @@ def test_auto_picks_by_the_free_memory_and_says_so(free: float, mode: str, monke
     pipe = tiny_pipeline()
     models = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
     largest = max(sum(weight.nbytes for weight in part.parameters()) for part in models)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (int(free * largest / pipeline.WEIGHTS_SHARE), 0))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (int(free * largest / WEIGHTS_SHARE), 0))
     assert pipeline._choose_mode(pipe, torch.device("cuda"), Console(stderr=True)) == mode
     assert f"--memory {mode}" in capsys.readouterr().err
     assert pipeline._choose_mode(pipe, CPU, Console(stderr=True)) == "full"

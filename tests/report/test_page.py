@@ -51,7 +51,7 @@ def test_a_curve_is_the_saliency_of_its_concept(open_page, report):
 def test_the_page_says_what_the_numbers_of_the_shown_maps_mean(open_page, report):
     page = open_page(report)
     meaning = page.locator("#meaning")
-    assert meaning.inner_text().startswith("Shown is imap: how far a patch is above or below the other text")
+    assert meaning.inner_text().startswith("Shown is imap: how much more a patch has to do with a concept than")
     assert meaning.inner_text().count("Shown is") == 1
     page.get_by_role("checkbox", name="gramcol").check()
     assert "Shown is gramcol:" in meaning.inner_text()
