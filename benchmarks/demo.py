@@ -25,6 +25,7 @@ from imap_fast.demo.score import concept_masks, score
 from imap_fast.demo.shipped_model import MODEL
 from imap_fast.demo.validate import STEPS, TOP_K
 from imap_fast.explaining.explain import explain
+from imap_fast.maps.names import MAP_NAMES
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.metrics.bootstrap import estimate
 from imap_fast.video import Clip
@@ -32,7 +33,7 @@ from imap_fast.video import Clip
 OUTPUT = RESULTS / "demo.json"
 KINDS = {OBJECT_MAP: "objects", MOTION_MAP: "motions"}
 MAPS = tuple(KINDS)
-Auc = dict[str, dict[str, float]]
+Auc = dict[str, dict[str, list[float]]]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -53,11 +54,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name, kind in KINDS.items()
     ]
     shape = f"{arguments.held_out} held-out clips, {describe(*best)}"
-    for name, kind in KINDS.items():
-        mean = estimate([list(each[name].values()) for each in found])
+    for name, kind in product(MAP_NAMES, KINDS.values()):
+        mean = estimate([each[kind][name] for each in found])
         interval = {"low": mean.low, "high": mean.high, "values": mean.values}
         rows.append(row(f"{kind} by {name}", shape, mean.mean, "AUC") | interval)
-    clips = {kind: [fmean(each[name].values()) for each in found] for name, kind in KINDS.items()}
+    clips = {kind: [fmean(each[kind][name]) for each in found] for name, kind in KINDS.items()}
     rows += [
         row(f"{kind} of held-out clip {seed}", describe(*best), value, "AUC")
         for kind, values in clips.items()
@@ -90,17 +91,17 @@ def validation(pipe: Any, scenes: int) -> dict[tuple[tuple[int, ...], tuple[int,
     """
     depth = range(pipe.transformer.config.num_layers)
     sets = [layers for count in depth for layers in combinations(depth, count + 1)]
-    found: dict[Any, list[dict[str, dict[str, float]]]] = {}
+    found: dict[Any, list[Auc]] = {}
     for seed in range(scenes):
         scene = world.sample(seed, "validation")
         for step, top_k in product(STEPS, TOP_K):
-            read = {"steps": (step,), "top_k": top_k, "noises": 1}
+            read = {"steps": (step,), "top_k": top_k, "noises": 1, "maps": MAPS}
             single = [maps_of(pipe, scene, {**read, "layers": (layer,)}) for layer in depth]
             for layers in sets:
                 mean = mean_of([single[layer] for layer in layers])
-                found.setdefault((layers, (step,), top_k), []).append(shown_auc(mean, scene))
+                found.setdefault((layers, (step,), top_k), []).append(auc_of(mean, scene))
     return {
-        candidate: {name: fmean(value for each in clips for value in each[name].values()) for name in MAPS}
+        candidate: {name: fmean(value for each in clips for value in each[kind][name]) for name, kind in KINDS.items()}
         for candidate, clips in found.items()
     }
 
@@ -112,22 +113,25 @@ def mean_of(maps: Sequence[SaliencyMaps]) -> SaliencyMaps:
 
 
 def clip_auc(pipe: Any, seed: int, read: dict[str, Any]) -> Auc:
-    """What the maps that the demo would show find of a held-out scene, `{map: {concept: AUC}}`."""
+    """What every map finds of a held-out scene with the settings of the demo, except those in `read`."""
     scene = world.sample(seed, "held_out")
-    return shown_auc(maps_of(pipe, scene, read), scene)
+    return auc_of(maps_of(pipe, scene, read), scene)
 
 
 def maps_of(pipe: Any, scene: world.Scene, read: dict[str, Any]) -> SaliencyMaps:
     """The maps of a scene with the settings of the demo, except those in `read`."""
-    arguments = {**SETTINGS, **read, "maps": MAPS}
+    arguments = {**SETTINGS, "maps": MAP_NAMES, **read}
     return explain(pipe, Clip(scene.frames, scene.fps), scene_caption(scene), list(shown_maps(scene)), **arguments)
 
 
-def shown_auc(maps: SaliencyMaps, scene: world.Scene) -> Auc:
-    """The AUC of each concept in the map that the demo shows of it, `{map: {concept: AUC}}`."""
+def auc_of(maps: SaliencyMaps, scene: world.Scene) -> Auc:
+    """The AUC of each concept of a kind in each map, `{kind: {map: AUCs}}`."""
     shown, masks = shown_maps(scene), concept_masks(scene)
     auc = score(maps, {concept: masks[concept] for concept in shown})
-    return {name: {concept: each[name] for concept, each in auc.items() if shown[concept] == name} for name in MAPS}
+    return {
+        kind: {name: [auc[concept][name] for concept in auc if shown[concept] == of_kind] for name in maps.maps}
+        for of_kind, kind in KINDS.items()
+    }
 
 
 if __name__ == "__main__":

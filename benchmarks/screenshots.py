@@ -126,6 +126,7 @@ def _show(report: Any, frame: int) -> None:
     report.locator("#scrubber").blur()
     report.get_by_role("radio", name="Heat map").check()
     report.get_by_label("gramcol", exact=True).check()
+    report.locator("html").evaluate("page => page.ownerDocument.defaultView.scrollTo(0, 0)")
 
 
 def _picture(page: Any, width: int) -> bytes:

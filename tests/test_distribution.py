@@ -20,8 +20,8 @@ from imap_fast.version import __version__
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "outputs", "site")
-PACKAGES = {"imap_fast", "imap_kernels"}
+SOURCES = ("imap_fast", "kernels", "tests", "benchmarks", "docs", "examples")
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
 DATA = {
     "imap_fast/py.typed",
     "imap_fast/__init__.pyi",
@@ -45,7 +45,10 @@ def run(*command: object, cwd: Path) -> str:
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the source distribution, and the wheel that is built from it."""
     source = tmp_path_factory.mktemp("source") / "imap-fast"
-    shutil.copytree(ROOT, source, ignore=NOT_COPIED)
+    for name in SOURCES:
+        shutil.copytree(ROOT / name, source / name, ignore=NOT_COPIED)
+    for file in filter(Path.is_file, ROOT.iterdir()):
+        shutil.copy(file, source)
     for left_over in ("outputs/demo/maps.npz", "imap_fast/demo/__pycache__/run.cpython-311.pyc"):
         (source / left_over).parent.mkdir(parents=True)
         (source / left_over).touch()

@@ -1,5 +1,6 @@
 """The models that the app offers. One of them is in memory at a time."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +62,14 @@ class Models:
         return self._loaded
 
     def without_folders(self, text: str) -> str:
-        """A text that may name the folder of a model, with its name instead."""
+        """A text that may name the folder of a model, with its name instead.
+
+        What a library says of a model is in parentheses. They are left out, because it can name other folders.
+        """
         for name, source in self._sources.items():
-            text = text.replace(f"--model {source}:", f"--model {name}:")
+            prefix = f"--model {source}:"
+            if text.startswith(prefix):
+                text = f"--model {name}:{re.sub(r' [(].*[)]', '', text.removeprefix(prefix), flags=re.DOTALL)}"
             folder = Path(source).expanduser().absolute()
             if folder.is_dir():
                 text = text.replace(str(folder), name)

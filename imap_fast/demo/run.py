@@ -69,9 +69,10 @@ def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
         backend: of the kernels, as in `imap_fast.trace`.
 
     Raises:
+        ValueError: a negative seed.
         OSError: the folder cannot be written.
     """
-    output = Path(output)
+    scene, output = world.sample(seed, "held_out"), Path(output)
     output.mkdir(parents=True, exist_ok=True)
     files = {
         "clip": output / "clip.mp4",
@@ -80,7 +81,6 @@ def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
         "grid": output / "grid.png",
         "scores": output / "scores.json",
     }
-    scene = world.sample(seed, "held_out")
     clip = Clip(scene.frames, scene.fps)
     clip.save(files["clip"])
 

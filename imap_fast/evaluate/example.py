@@ -149,11 +149,13 @@ class DataSet:
         source: where the clips come from, as JSON values, without folders of this machine.
         clips: a function that reads the clip, for each clip. It raises ValueError or OSError if it cannot.
         files: a function that finds the files that a clip is read from, for each clip that is read from files.
+        folder: that all files are in, so that what is said of a clip need not name it. None: there are no files.
     """
 
     source: Mapping[str, Any]
     clips: Mapping[str, Callable[[], Example]]
     files: Mapping[str, Callable[[], Sequence[Path]]] = field(default_factory=dict)
+    folder: Path | None = None
 
     def digest(self, clip: str) -> str:
         """SHA-256 of the names and contents of the files of a clip, wherever they are. A file may be missing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -77,7 +78,7 @@ def evaluate(
             if dataset.digest(name) != files:
                 raise ValueError("its files changed while they were read; run again")
         except UNREADABLE as error:
-            failed[name] = str(error)
+            failed[name] = str(error) if dataset.folder is None else str(error).replace(f"{dataset.folder}{os.sep}", "")
         else:
             if not example.truths:
                 on_unmasked(name, example, maps)

@@ -3,7 +3,6 @@
 A file is never in memory as a whole: its frames are decoded, cropped and encoded one after another.
 """
 
-import shutil
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -76,7 +75,7 @@ def _embed_file(video: VideoFile, read: Mapping[str, Any], target: Path) -> Embe
             seen += 1
 
     if _plays_everywhere(video.path, count, height, width, video.fps):
-        shutil.copyfile(video.path, target)
+        _copy_packets(video.path, target)
         deque(frames(), maxlen=0)
     else:
         write_timed_mp4(target, frames(), video.fps)
@@ -85,6 +84,20 @@ def _embed_file(video: VideoFile, read: Mapping[str, Any], target: Path) -> Embe
             f"{video.path} has {seen} frames, but the maps were read from {count}; give the video that was read"
         )
     return EmbeddedVideo(target, count, height, width, video.fps, np.stack(stills))
+
+
+def _copy_packets(path: Path, target: Path) -> None:
+    """Write the packets of a video to a new file, without what its own file says of places, devices and folders."""
+    import av
+
+    with path.open("rb") as file, av.open(file) as source, av.open(str(target), "w", format="mp4") as container:
+        stream = source.streams.video[0]
+        copy = container.add_stream_from_template(stream)
+        copy.metadata.clear()
+        for packet in source.demux(stream):
+            if packet.size:  # the last one only ends the stream
+                packet.stream = copy
+                container.mux(packet)
 
 
 def _count(path: Path) -> int:

@@ -145,6 +145,18 @@ def test_a_model_that_fails_is_named_without_its_folder(tmp_path):
     assert models.without_folders(f"{tmp_path}/y/x/vae is damaged") == "x (2)/vae is damaged"
 
 
+def test_what_a_library_says_of_a_model_names_no_folder(tmp_path, monkeypatch):
+    (tmp_path / "secret" / "model").mkdir(parents=True)
+    (tmp_path / "secret" / "model" / "model_index.json").write_text('{"_class_name": "CogVideoXPipeline", "vae": 1}')
+    monkeypatch.chdir(tmp_path)
+    for source in ("secret/model", "./secret/model", str(tmp_path / "secret" / "model")):
+        models = Models([source])
+        with pytest.raises((ValueError, TypeError)) as error:
+            models.load("model")
+        assert "secret" not in models.without_folders(str(error.value))
+        assert models.without_folders(str(error.value)).startswith("--model model: ")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast_passes_wcag_aa(app, open_app, scheme):
     page = open_app(app, scheme=scheme)

@@ -18,6 +18,9 @@ FIELD = "…"
 SAYING = re.compile(r"complain|warn|warning|_end|\w*(Error|Exception|Failed|BadParameter)")
 """Functions and classes whose first argument is a message: errors, warnings, and what the command line says."""
 
+PAGE_SAYING = re.compile(r'(?:(?<=trouble[.]textContent = ")|(?<=<p class="notice">))[^"<$]+')
+"""What the page of a report complains of."""
+
 WORDED = ("doubts", "_error")
 """Functions that return a message, which another function says."""
 
@@ -36,6 +39,9 @@ def messages(root: Path = ROOT) -> dict[str, set[str]]:
         place = path.relative_to(root).as_posix()
         for message in _Module(path.read_text("utf-8")).messages():
             found.setdefault(message, set()).add(place)
+    for path in sorted(root.glob("imap_fast/report/page/*")):
+        for message in PAGE_SAYING.findall(path.read_text("utf-8")):
+            found.setdefault(message, set()).add(path.relative_to(root).as_posix())
     return found
 
 

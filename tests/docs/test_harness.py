@@ -122,7 +122,7 @@ RIGHT = [
     "make PYTHON=python3.12 lint",
     "python -m benchmarks.gpu --minutes 8 --out DIR",
     "python -m imap_fast.demo.train --model x",
-    "pip install imap-fast",
+    "pip install .",
     "pip install -e '.[test,lint]'",
     "wait",
 ]
@@ -131,7 +131,7 @@ WRONG = [
     "python -m benchmarks.paint",
     "python -m benchmarks.gpu --hours 8",
     "python paint.py",
-    "pip install 'imap-fast[paint]'",
+    "pip install '.[paint]'",
 ]
 UNKNOWN = [
     "cd x",

@@ -30,3 +30,8 @@ def test_the_screenshots_are_in_the_pages_small_and_as_wide_as_they_say():
                 assert opened.width == width
                 assert opened.height <= tallest
     assert (PICTURES / "demo.jpg").stat().st_size < LARGEST
+
+
+def test_every_picture_is_referred_to():
+    named = "\n".join(page.read_text("utf-8") for page in PAGES)
+    assert [picture.name for picture in sorted(PICTURES.iterdir()) if f"images/{picture.name})" not in named] == []

@@ -15,7 +15,10 @@ from tests.docs.options import ROOT
 from tests.docs.running import failures, unknown_names
 from tests.docs.stage import stage
 
-PATTERNS = ("*.md", "docs/**/*.md", "benchmarks/*.md", "kernels/*.md", "examples/*.md", ".github/**/*.md")
+PATTERNS = (
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+    *("docs/**/*.md", "benchmarks/*.md", "kernels/*.md", "examples/*.md", ".github/**/*.md"),
+)
 PAGES = sorted({page for pattern in PATTERNS for page in ROOT.glob(pattern)})
 
 

@@ -7,6 +7,7 @@ import re
 import zlib
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -15,6 +16,8 @@ from imap_fast.maps.names import MAP_NAMES
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.render.heatmap import heat
 from imap_fast.report.meanings import MEANINGS, meaning
+from imap_fast.report.video import embed_video
+from imap_fast.video import VideoFile
 from tests.render.synthetic import NASTY_LABELS, make_maps
 from tests.report import moving
 from tests.video.media import draw_frames
@@ -182,6 +185,27 @@ def test_a_page_names_no_folder_of_the_machine_that_it_was_made_on(tmp_path, run
     assert told.get("video") == ("cat.mp4" if "video" in run else None)
     assert "jane" not in page
     assert not told.keys() & {"options", "options video", "digest"}
+
+
+def test_the_video_in_a_page_keeps_its_frames_and_says_nothing_of_its_file(tmp_path):
+    path = tmp_path / "clip.mp4"
+    moving.make_clip().save(tmp_path / "plain.mp4")
+    with av.open(str(tmp_path / "plain.mp4")) as source, av.open(str(path), "w") as container:
+        container.metadata.update({"title": "/home/jane/x", "location": "+47.1+008.5/"})
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                container.mux(packet)
+    assert b"jane" in path.read_bytes()
+    embedded = embed_video(VideoFile(path), {}, tmp_path)
+    written = embedded.file.read_bytes()
+    assert b"jane" not in written
+    assert b"+47.1" not in written
+    with av.open(str(embedded.file)) as container, av.open(str(path)) as source:
+        assert len(container.streams) == 1
+        pairs = zip(container.decode(video=0), source.decode(video=0), strict=True)
+        assert all((a.to_ndarray() == b.to_ndarray()).all() and a.time == b.time for a, b in pairs)
 
 
 def test_every_map_has_a_meaning_that_says_how_it_is_drawn():

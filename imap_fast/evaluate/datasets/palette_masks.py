@@ -62,7 +62,7 @@ def palette_masks(folder: Path, *, captions: Path | None = None) -> DataSet:
         raise ValueError(f"{captions or folder / 'meta.json'} names no clip of {frames}; name at least one")
     digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
     files = {name: partial(_files, frames / name, masks / name) for name in names}
-    return DataSet({"data": folder.resolve().name, "captions": digest}, clips, files)
+    return DataSet({"data": folder.resolve().name, "captions": digest}, clips, files, folder)
 
 
 def _clip_folders(folder: Path) -> tuple[Path, Path]:

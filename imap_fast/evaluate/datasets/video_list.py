@@ -58,7 +58,7 @@ def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
         name = f"{number:04d}-{Path(record['video_path']).name}"
         clips[name], files[name] = partial(_read, root, record), partial(_files, root, record)
     digest = hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
-    return DataSet({"data": path.name, "records": digest, "videos": root.resolve().name}, clips, files)
+    return DataSet({"data": path.name, "records": digest, "videos": root.resolve().name}, clips, files, root)
 
 
 _LIKE = '[{"video_path": "cat.mp4", "caption": "a cat jumps", "concepts": ["cat", "jumps"], "object": "cat"}]'
