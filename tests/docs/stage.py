@@ -18,6 +18,7 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 
+from imap_fast import evaluate
 from imap_fast.demo import world
 from imap_fast.evaluate import datasets
 from imap_fast.loading import pipeline as loading
@@ -95,7 +96,8 @@ def with_small_clips(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(forward, "clip", property(lambda self: (FRAMES, SIDE, SIDE)))
     patch.setattr(VideoForward, "__init__", _of_small_clips(VideoForward.__init__))
     demo_world = datasets.demo_world
-    patch.setattr(datasets, "demo_world", lambda clips=CLIPS: demo_world(min(clips, CLIPS)))
+    for module in (datasets, evaluate):  # a lazy package keeps what was imported from it before
+        patch.setattr(module, "demo_world", lambda clips=CLIPS: demo_world(min(clips, CLIPS)))
 
 
 def _of_small_clips(function: Callable[..., Any], **defaults: Any) -> Callable[..., Any]:

@@ -36,6 +36,6 @@ def test_it_runs(notebook: NotebookNode, tmp_path: Path) -> None:
     assert sum("image/png" in output.get("data", {}) for output in shown) == 2
     assert any("<video" in output.get("data", {}).get("text/html", "") for output in shown)
     said = "".join(output.text for output in shown if output.output_type == "stream" and output.name == "stdout")
-    assert "blue diamond: [" in said
+    assert "white square: [" in said
     assert "3 clips" in said
     assert sorted(path.name for path in tmp_path.glob("*.*")) == ["maps.npz", "overlay.mp4", "report.html"]
