@@ -23,7 +23,7 @@ CHECKPOINTS = {
 built on the meta device."""
 
 FITS = {"full": "whole", "model-offload": "offloaded", "group-offload": "no"}
-"""Whether a checkpoint fits, by the memory mode that it takes: one part is larger than the GPU if layers are moved."""
+"""Whether a checkpoint fits, by the memory mode that it takes. Single layers are moved if the largest part does not."""
 
 HALF = 2
 """Bytes of a parameter in float16 or bfloat16."""
