@@ -26,7 +26,6 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 NAMES = ("cogvideox", "hunyuan_video", "wan")  # of the architectures
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 10 * 60 * 1000  # milliseconds that a page may take for anything: a machine can be slow
 OFFLINE = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
@@ -95,6 +94,8 @@ def unwrapped_operations() -> Iterator[None]:
 def browser() -> Iterator[object]:
     """Headless Chromium, Debian's or playwright's own."""
     driver = pytest.importorskip("playwright.sync_api", reason="pip install playwright to test pages in a browser")
+    from benchmarks.screenshots import BROWSERS
+
     installed = next(filter(None, map(shutil.which, BROWSERS)), None)
     with driver.sync_playwright() as playwright:
         try:

@@ -101,11 +101,12 @@ class SaliencyMaps(MapValues):
         """
         from imap_fast.render.grid import agreement_notes, grid_figure, latent_grid_figure
 
-        labels, values = self._one_video("grid_figure").select(concepts, map)
-        notes = agreement_notes(labels, self.select_agreement(concepts, map))
+        agreement = self._one_video("grid_figure").select_agreement(concepts, map)
         if video is None:
-            return latent_grid_figure(labels, values, notes)
-        return grid_figure(*self._picture("grid_figure", video, concepts, map), notes)
+            labels, values = self.select(concepts, map)
+            return latent_grid_figure(labels, values, agreement_notes(labels, agreement))
+        source, labels, values, times = self._picture("grid_figure", video, concepts, map)
+        return grid_figure(source, labels, values, times, agreement_notes(labels, agreement))
 
     def heads(self) -> Figure:
         """A figure of the separation score of each head in each layer, with the motion heads marked.
