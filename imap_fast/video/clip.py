@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
+from imap_fast.video.stretch import check_stretch, is_after, is_before
 from imap_fast.video.write import write_mp4
 
 PIPELINE_FPS = 8.0
@@ -23,14 +24,16 @@ class Clip:
     Args:
         frames: uint8 `[T, H, W, 3]`, RGB.
         fps: frames per second.
+        start: the time of the first frame in its file, in seconds.
 
     Raises:
         TypeError: frames are not a uint8 numpy array.
-        ValueError: frames have another shape, or none; `fps` is not a positive number.
+        ValueError: frames have another shape, or none; `fps` is not a positive number, or `start` is negative.
     """
 
     frames: np.ndarray
     fps: float = PIPELINE_FPS
+    start: float = 0.0
     gaps: ClassVar[tuple[()]] = ()
     name: ClassVar[str] = "the video"
 
@@ -41,6 +44,8 @@ class Clip:
         _check_shape(self.frames.shape)
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise ValueError(f"fps must be a positive number, not {self.fps}")
+        if not (math.isfinite(self.start) and self.start >= 0):
+            raise ValueError(f"start must be a time from 0 s on, not {self.start}")
 
     @classmethod
     def of(cls, video: Any, fps: float = PIPELINE_FPS) -> "Clip":
@@ -76,10 +81,26 @@ class Clip:
         _check_shape(frames.shape)
         return cls(_as_uint8(frames), fps)
 
-    def timed_frames(self, start: int = 0) -> Iterator[tuple[np.ndarray, float]]:
-        """Yield the frames from number `start` on, uint8 `[H, W, 3]`, and their times; see `VideoFile.timed_frames`."""
-        for number in range(start, len(self.frames)):
-            yield self.frames[number], number / self.fps
+    def timed_frames(self, number: int = 0) -> Iterator[tuple[np.ndarray, float]]:
+        """Yield the frames from `number` on, uint8 `[H, W, 3]`, and their times; see `VideoFile.timed_frames`."""
+        for place in range(number, len(self.frames)):
+            yield self.frames[place], self.start + place / self.fps
+
+    def stretch(self, start: float | str | None, end: float | str | None) -> "Clip":
+        """The frames from `start` on and before `end`, in seconds as those of the clip. They are not copied.
+
+        Raises:
+            TypeError, ValueError: not a time, or the stretch has no frame.
+        """
+        first, last = check_stretch(start, end)
+        seconds = self.start + np.arange(len(self.frames)) / self.fps
+        numbers = [number for number, at in enumerate(seconds) if not is_before(at, first) and not is_after(at, last)]
+        if not numbers:
+            raise ValueError(
+                f"the clip has no frame from {first or 0:g} s to {'its end' if last is None else f'{last:g} s'}; it is "
+                f"from {seconds[0]:g} s to {seconds[-1]:g} s"
+            )
+        return Clip(self.frames[numbers[0] : numbers[-1] + 1], self.fps, float(seconds[numbers[0]]))
 
     @property
     def expected_frames(self) -> int:
@@ -87,8 +108,9 @@ class Clip:
         return len(self.frames)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the shape, the frame rate and the frames."""
-        digest = hashlib.sha256(f"{self.frames.shape} {float(self.fps)!r}\n".encode())
+        """SHA-256 of the shape, the frame rate, the start and the frames."""
+        start = f" from {float(self.start)!r}" if self.start else ""
+        digest = hashlib.sha256(f"{self.frames.shape} {float(self.fps)!r}{start}\n".encode())
         digest.update(np.ascontiguousarray(self.frames).data)
         return digest.hexdigest()
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imap_fast.files import sha256_of
+from imap_fast.video.clock import Shown
+from imap_fast.video.packets import Packets
+from imap_fast.video.shown import shown_frames, stamps_of, stated_end
+from imap_fast.video.stretch import check_stretch, is_after, is_before
 
 if TYPE_CHECKING:
     import av
-
-MAX_PIXELS = 2**26
-"""The largest frame, in pixels: twice 8K. A damaged header that claims more would exhaust the memory."""
 
 UPRIGHT = (1, 0), (0, 1)
 """`display_axes` of a frame that is shown as it is."""
@@ -37,21 +38,29 @@ class VideoFile:
 
     Args:
         path: of the file.
+        start: the time of the file at which the stretch that is read begins, in seconds or as `"1:20.5"`. None: its
+            first frame.
+        end: the time before which it ends. None: its last frame.
 
     Attributes:
         name: of the file.
+        start: in seconds, like `end`. None: the first frame.
         fps: frames per second, on average.
-        expected_frames: the approximate number of frames according to the file. None if unknown.
         gaps: `(from, to)` in seconds, where `timed_frames` could not read frames. `to` is None if no frame follows.
 
     Raises:
         FileNotFoundError: the file does not exist.
         VideoError: a folder, or a file that is empty, damaged, no video, or only sound.
+        TypeError: `start` or `end` is neither a number nor a text.
+        ValueError: `start` or `end` is no time of a video, or not in this order.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(
+        self, path: str | os.PathLike, start: float | str | None = None, end: float | str | None = None
+    ) -> None:
         self.path = Path(path)
         self.name = self.path.name
+        self.start, self.end = check_stretch(start, end)
         self.gaps: list[tuple[float, float | None]] = []
         if not self.path.exists():
             raise FileNotFoundError(f"{path}: no such file; give the path of a video file")
@@ -59,56 +68,64 @@ class VideoFile:
             raise VideoError(f"{path} is a folder; give the path of one video file in it")
         if self.path.stat().st_size == 0:
             raise VideoError(f"{path} is empty; copy or download it again")
-        import av
-
         with self._open_container() as container:
             stream = container.streams.video[0]
             rate = stream.average_rate or stream.guessed_rate
             if not rate:
                 raise VideoError(f"{path} does not say how many frames a second has; convert it to .mp4")
             self.fps = float(rate)
-            self._duration: float | None = None
-            if stream.duration and stream.time_base:
-                self._duration = float(stream.duration * stream.time_base)
-            elif container.duration and len(container.streams) == 1:  # sound can be longer than the video
-                # It is the time of the end, and the first frame may have a later time than 0.
-                self._duration = (container.duration - max(0, container.start_time or 0)) / av.time_base
-            frames = stream.frames or round((self._duration or 0) * self.fps)
-            self.expected_frames: int | None = frames or None
-        self._earliest: int | None = None
+            self._ends = stated_end(container)
 
     def fingerprint(self) -> str:
         """SHA-256 of the content of the file."""
         return sha256_of(self.path)
 
-    def timed_frames(self, start: int = 0) -> Iterator[tuple[np.ndarray, float]]:
-        """Yield the frames from number `start` on, uint8 RGB `[H, W, 3]`, and their times in seconds from the first
-        frame.
+    @cached_property
+    def _packets(self) -> Packets:
+        with self._open_container() as container:
+            return Packets.of(container, stamps_of(container, self.fps))
 
-        Frames are turned and mirrored as the file specifies. Earlier frames are decoded, too, because only decoding
-        shows which frame has the number `start`. They are not converted to pictures.
+    @property
+    def expected_frames(self) -> int | None:
+        """The number of packets in the stretch: nearly the number of frames. None if there is none."""
+        return self._packets.count(self.start, self.end) or None
+
+    def timed_frames(self, number: int = 0) -> Iterator[tuple[np.ndarray, float]]:
+        """Yield the frames of the stretch from `number` on, uint8 RGB `[H, W, 3]`, and their times in seconds from the
+        first frame of the file.
+
+        Frames are turned and mirrored as the file specifies. Earlier frames of the stretch are decoded, too, because
+        only decoding shows which frame has a number. They are not converted to pictures.
 
         Raises:
-            VideoError: no frame can be decoded, or frames are turned by other than quarter turns.
+            VideoError: no frame can be decoded, the stretch has none, or frames are turned by other than quarter turns.
         """
         self.gaps = []
         before: float | None = None
-        is_broken, number = False, 0
-        for frame, time in self._frames_with_times():
-            if frame is None or time is None:
-                is_broken = True
-                continue
-            # A damaged packet does not always lose a frame.
-            if is_broken and time > (-1 / self.fps if before is None else before) + 1.5 / self.fps:
-                self.gaps.append((before or 0.0, time))
-            before, is_broken = time, False
-            if number >= start:
-                yield self._upright(frame), time
-            number += 1
+        count = 0
+        for shown in self._shown():
+            if shown is None:
+                self.gaps.append((before or 0.0, None))
+                break
+            frame, seconds, is_after_loss = shown
+            is_over = is_after(seconds, self.end)
+            if not is_before(seconds, self.start):
+                if is_after_loss:
+                    self.gaps.append((before or 0.0, seconds))
+                if count >= number and not is_over:
+                    yield self._upright(frame), seconds
+                count += not is_over
+            before = seconds
+            if is_over:
+                break
         if before is None:
             raise VideoError(f"{self.path} holds no frame that can be decoded; copy or download it again")
-        if is_broken:
-            self.gaps.append((before, None))
+        if count == 0:
+            end = "its end" if self.end is None else f"{self.end:g} s"
+            raise VideoError(
+                f"{self.path} has no frame from {self.start or 0:g} s to {end}, but has one at {before:.2f} s; give "
+                "times of the video"
+            )
 
     def _upright(self, frame: av.VideoFrame) -> np.ndarray:
         """A frame as RGB `[H, W, 3]`, as a player shows it: turned, and mirrored if the file says so."""
@@ -124,63 +141,23 @@ class VideoFile:
             picture, right, down = picture.transpose(1, 0, 2), down, right
         return picture[:: down[1], :: right[0]]
 
-    def _frames_with_times(self) -> Iterator[tuple[av.VideoFrame | None, float | None]]:
-        """Yield frames and their times in seconds from the first one. A frame is None for damage or a missing end."""
-        first: float | None = None
-        time: float | None = None
-        end: float | None = None
-        for frame in self._decoded_frames():
-            if frame is None:
-                yield None, time
-                continue
-            tick = frame.time_base or Fraction(0)
-            if first is None and frame.time is not None:
-                earliest = frame.pts if self._earliest is None else self._earliest
-                first = min(frame.time, float((earliest or 0) * tick))
-            # Without a timestamp, or with one that does not increase, a frame follows the previous one.
-            timestamp = 0.0 if frame.time is None else frame.time - (first or 0.0)
-            time = timestamp if time is None or timestamp > time else time + 1 / self.fps
-            end = time + max(1 / self.fps, float((frame.duration or 0) * tick))
-            yield frame, time
-        if end is not None and self._duration is not None and end + 0.5 / self.fps < self._duration:
-            yield None, time
-
-    def _decoded_frames(self) -> Iterator[av.VideoFrame | None]:
-        """Yield frames in display order, and None for damage."""
-        import av
-
-        with self._open_container() as container:
-            stream = container.streams.video[0]
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-            packets = container.demux(stream)
-            due: set[int] = set()  # timestamps of packets whose frame has not come yet
-            last: int | None = None
-            self._earliest = None
-            while True:
-                try:
-                    packet = next(packets, None)
-                    if packet is None:
+    def _shown(self) -> Iterator[Shown[av.VideoFrame] | None]:
+        """Yield frames with their times, at least those of the stretch. None at the end: further frames are lost."""
+        if self.start is not None and (key := self._packets.key_before(self.start)) is not None:
+            with self._open_container() as container:
+                frames = shown_frames(container, self.fps, begin=key, earliest=self._packets.earliest)
+                for first in frames:
+                    # Then the file must be read from its beginning to know what is lost, and when.
+                    if first is None or first.is_after_loss:
                         break
-                    if packet.size and packet.pts is not None and not packet.is_discard:
-                        due.add(packet.pts)
-                        self._earliest = packet.pts if self._earliest is None else min(self._earliest, packet.pts)
-                    frames = packet.decode()
-                except (av.FFmpegError, OSError):
-                    yield None
-                    continue
-                for frame in frames:
-                    if frame.pts is not None:
-                        # Decoders drop some damaged frames silently.
-                        if min(due, default=frame.pts) < frame.pts:
-                            yield None
-                        due, last = {pts for pts in due if pts > frame.pts}, frame.pts
-                    yield None if frame.is_corrupt else frame
+                    if not is_before(first.seconds, self.start):
+                        yield first
+                        yield from frames
+                        return
+        with self._open_container() as container:
+            yield from shown_frames(container, self.fps, ends=self._ends)
             # A complete GIF ends with this byte. FFmpeg does not check it.
             if container.format.name == "gif" and not self._ends_with(b"\x3b"):
-                yield None
-            # The second field of an interlaced frame has a timestamp half a frame later, and is no frame of its own.
-            tick = float(stream.time_base or 1)
-            if last is not None and max(due, default=last) > last + 0.75 / (self.fps * tick):
                 yield None
 
     def _ends_with(self, last: bytes) -> bool:

@@ -8,29 +8,41 @@ from imap_fast.video.clip import Clip
 from imap_fast.video.decode import VideoFile
 
 
-def read_clip(path: str | os.PathLike, *, num_frames: int | None = None) -> Clip:
-    """Read the first frames of a video file, or all of them. Later frames are not decoded.
+def read_clip(
+    path: str | os.PathLike,
+    *,
+    num_frames: int | None = None,
+    start: float | str | None = None,
+    end: float | str | None = None,
+) -> Clip:
+    """Read a video file, or a stretch of it. Later frames are not decoded, and earlier ones only if they must be.
 
     Frames are turned and mirrored as the file specifies. If the file has fewer frames, all of them are returned.
 
     Args:
         path: a local video file of any format that FFmpeg supports.
         num_frames: the largest number of frames to read. None: all.
+        start: the time of the file at which to begin, in seconds or as `"1:20.5"`. None: the first frame.
+        end: the time before which to end. None: the last frame.
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: `num_frames` below 1; a folder; a file that is empty, no video, only sound, or damaged or incomplete
+        TypeError: `start` or `end` is neither a number nor a text.
+        ValueError: `num_frames` below 1; a stretch without a frame, or a time that is none; a folder; a file that is empty, no video, only sound, or damaged or incomplete
             before the last of these frames; frames of different sizes.
     """
     if num_frames is not None and num_frames < 1:
         raise ValueError(f"num_frames must be at least 1, not {num_frames}")
-    file = VideoFile(path)
+    file = VideoFile(path, start, end)
     frames: list[np.ndarray] = []
-    for frame, _ in file.timed_frames():
+    begin = 0.0
+    for frame, seconds in file.timed_frames():
         if file.gaps:
             break
         if frames and frame.shape != frames[0].shape:
             raise ValueError(f"{path} changes its size after {len(frames)} frames; read at most {len(frames)} frames")
+        if start is not None and not frames:
+            begin = seconds
         frames.append(frame)
         if len(frames) == num_frames:
             break
@@ -38,4 +50,4 @@ def read_clip(path: str | os.PathLike, *, num_frames: int | None = None) -> Clip
         raise ValueError(
             f"{path} is damaged after {len(frames)} frames; copy it again, or read at most {len(frames)} frames"
         )
-    return Clip(np.stack(frames), file.fps)
+    return Clip(np.stack(frames), file.fps, begin)

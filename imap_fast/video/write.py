@@ -23,8 +23,9 @@ ENCODER_OPTIONS = {"crf": "18", "preset": "veryfast", "g": "48"}
 """Options of x264: a quality without visible artefacts, speed before file size, and frequent key frames, so that
 seeking is fast."""
 
-TIME_BASE = Fraction(1, 90_000)
-"""The unit of timestamps, as in MPEG."""
+TIME_BASE = Fraction(1, 18_000)
+"""The unit of timestamps. Frames of all usual rates last a whole number, and the longest pause that a clock has
+(`imap_fast.video.clock.LARGEST_STEP`) is less than the 2³¹ that FFmpeg can write."""
 
 
 def write_mp4(path: str | os.PathLike, frames: np.ndarray, fps: float) -> None:
@@ -45,7 +46,7 @@ def write_mp4(path: str | os.PathLike, frames: np.ndarray, fps: float) -> None:
 
 
 def write_timed_mp4(path: str | os.PathLike, frames: Iterable[tuple[np.ndarray, float]], fps: float) -> None:
-    """Write a stream of frames with their times, like `write_mp4`.
+    """Write a stream of frames with their times, like `write_mp4`. The file begins with its first frame.
 
     Args:
         path: of the file, which is written atomically.
@@ -60,9 +61,12 @@ def write_timed_mp4(path: str | os.PathLike, frames: Iterable[tuple[np.ndarray, 
     first = next(frames)
     with _open_stream(path, first[0].shape[:2], fps) as (container, stream):
         stream.codec_context.time_base = TIME_BASE
+        before = -1
         for frame, seconds in chain([first], frames):
             picture = _to_video_frame(frame)
-            picture.pts, picture.time_base = round(seconds / TIME_BASE), TIME_BASE
+            # Two frames that are closer than a unit are one unit apart: encoders need ascending times.
+            before = max(before + 1, round((seconds - first[1]) / TIME_BASE))
+            picture.pts, picture.time_base = before, TIME_BASE
             container.mux(stream.encode(picture))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from imap_fast.video.decode import MAX_PIXELS
+from imap_fast.video.shown import MAX_PIXELS
 
 FRAME_SUFFIXES = (".jpg", ".jpeg")
 MASK_SUFFIXES = (".png",)

@@ -1,0 +1,198 @@
+"""`Clock`: the times of frames, from the time stamps of their packets. Many files have broken ones.
+
+The rule, as players have it:
+
+1. A decoder gives frames in the order of showing. They get the stamps of their packets in ascending order. Some files
+   are stamped in the order of decoding, and this puts them right.
+2. Frames with equal stamps share the time until the next stamp, and have at most the duration of a frame each.
+3. A clock begins anew where it goes back by more than a second and the frames that a decoder reorders, where it goes
+   on by more than 30 hours, and in a stream that may be spliced by more than 10 seconds (both as in ffmpeg). The first
+   frame after that follows the last one by the duration of a frame.
+4. A packet without a stamp of showing has that of decoding. Without both, it follows the previous packet.
+
+A packet is lost if its frame never comes. Stamps alone are never a loss.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import insort
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Generic, NamedTuple, TypeVar
+
+Frame = TypeVar("Frame")
+
+MAX_REORDERED = 16
+"""The most frames that a decoder reorders, as in H.264 and HEVC. So many frames are held at most, where stamps are odd."""
+
+LARGEST_STEP_BACK = 1.0
+"""A clock that goes back by more seconds begins anew."""
+
+NO_FRAME = 0.75
+"""The second field of an interlaced frame has a stamp half a frame later. A packet is no frame of its own up to this
+part of a frame after the last one."""
+
+LARGEST_STEP, LARGEST_STEP_OF_SPLICED = 30 * 3600, 10
+"""Seconds. A clock that goes on by more begins anew; the second value is for formats that may be spliced."""
+
+
+class Shown(NamedTuple, Generic[Frame]):
+    """A frame with its time.
+
+    Attributes:
+        frame: as the decoder gave it.
+        seconds: from the first frame of the file.
+        is_after_loss: whether a packet is lost between the previous frame and this one.
+    """
+
+    frame: Frame
+    seconds: float
+    is_after_loss: bool
+
+
+class Stamps:
+    """The stamps of packets on one clock that never jumps.
+
+    Args:
+        tick: seconds in a unit of the stamps.
+        fps: frames per second, on average.
+        may_be_spliced: whether the format allows that its clock jumps.
+
+    Attributes:
+        newest: the latest stamp that was read. None: none was read.
+        restarts: how often the clock began anew.
+    """
+
+    def __init__(self, tick: Fraction, fps: float, *, may_be_spliced: bool) -> None:
+        self.newest: int | None = None
+        self.restarts = 0
+        self.tick = tick
+        self._step = max(1, round(1 / fps / tick))
+        self._largest_step = round((LARGEST_STEP_OF_SPLICED if may_be_spliced else LARGEST_STEP) / tick)
+        self._largest_step_back = round(max(LARGEST_STEP_BACK, MAX_REORDERED / fps) / tick)
+        self._offset = 0
+
+    def read(self, stamp: int | None) -> tuple[int, int]:
+        """The stamp of a packet, also if it has none, and the same on the clock that never jumps."""
+        newest = self.newest
+        if stamp is None:
+            stamp = 0 if newest is None else newest + self._step - self._offset
+        elif newest is not None:
+            ahead = stamp + self._offset - newest
+            if ahead > self._largest_step or ahead < -self._largest_step_back:
+                self._offset += self._step - ahead
+                self.restarts += 1
+        on_clock = stamp + self._offset
+        self.newest = on_clock if newest is None else max(newest, on_clock)
+        return stamp, on_clock
+
+
+class Clock(Generic[Frame]):
+    """Gives frames their times. Call `read` for each packet before it is decoded, and `show` for each frame.
+
+    Args:
+        stamps: reads those of the packets.
+        fps: frames per second, on average.
+        earliest: the stamp of the first frame of the file. None: the earliest of the packets that were read when the
+            first frame comes.
+        begin: the stamp of the first frame that is shown. None: `earliest`.
+    """
+
+    def __init__(
+        self, stamps: Stamps, fps: float, *, earliest: int | None = None, begin: int | None = None
+    ) -> None:
+        self.duration, self.earliest = 1 / fps, earliest
+        self._read = stamps
+        self._last = None if begin is None else self._seconds(begin) - self.duration / 2
+        self._waiting: list[tuple[int, int]] = []  # of packets without a frame: on the clock, and their own
+        self._held: deque[Frame] = deque()
+        self._stamps: list[int] = []  # of the frames held: a heap
+        self._previous = 0  # that of the last frame that came
+        self._breaks: list[int] = []  # the newest stamps where the demuxer lost its place
+
+    def read(self, stamp: int | None) -> int:
+        """Count a packet, and return its stamp, also if it has none."""
+        stamp, on_clock = self._read.read(stamp)
+        insort(self._waiting, (on_clock, stamp))
+        return stamp
+
+    def lose_place(self) -> None:
+        """Note that the demuxer could not read what follows the last packet."""
+        if self._read.newest is not None:
+            self._breaks.append(self._read.newest)
+
+    def show(self, frame: Frame, stamp: int | None) -> Iterator[Shown[Frame]]:
+        """Take the next frame of the decoder and the stamp of its packet, and yield those whose time is now known."""
+        self._previous = self._continuous(stamp)
+        self._held.append(frame)
+        heapq.heappush(self._stamps, self._previous)
+        if self.earliest is None:
+            self.earliest = min([self._previous, *(waiting for waiting, _ in self._waiting)])
+        yield from self._release(is_end=False)
+
+    def end(self) -> Iterator[Shown[Frame]]:
+        """Yield the frames that are still held."""
+        yield from self._release(is_end=True)
+
+    @property
+    def first_seconds(self) -> float:
+        """The time of the first frame by the stamps themselves."""
+        return float((self.earliest or 0) * self._read.tick)
+
+    @property
+    def misses_end(self) -> bool:
+        """Whether packets after the last frame are lost, once all frames have come."""
+        if self._last is None:
+            return False
+        is_lost = any(self._seconds(stamp) > self._last + NO_FRAME * self.duration for stamp, _ in self._waiting)
+        return is_lost or bool(self._breaks)
+
+    def _continuous(self, stamp: int | None) -> int:
+        """The stamp of a frame on the clock without jumps. One of no packet, or of several, is that of the last."""
+        for place, (continuous, own) in enumerate(self._waiting):
+            if own == stamp:
+                del self._waiting[place]
+                return continuous
+        return self._previous
+
+    def _seconds(self, stamp: int) -> float:
+        return float((stamp - (self.earliest or 0)) * self._read.tick)
+
+    def _release(self, *, is_end: bool) -> Iterator[Shown[Frame]]:
+        """Yield the frames held whose time no later one can change."""
+        while self._held:
+            is_known = is_end or len(self._held) > MAX_REORDERED
+            stamp, last = self._stamps[0], self._last
+            seconds, is_after_loss = self._seconds(stamp), False
+            if last is not None and seconds <= last:
+                held = [self._seconds(held) for held in self._stamps]
+                following = min((ahead for ahead in held if ahead > last), default=None)
+                if following is None and not is_known:
+                    return
+                share = self.duration
+                if following is not None:
+                    share = min(share, (following - last) / (1 + sum(behind <= last for behind in held)))
+                seconds = last + share
+            else:
+                missing = [waiting for waiting, _ in self._waiting if waiting < stamp and self._is_due(waiting)]
+                if missing and not is_known:
+                    return
+                is_after_loss = self._is_loss(missing, seconds)
+            heapq.heappop(self._stamps)
+            self._last = seconds
+            self._waiting = [entry for entry in self._waiting if self._is_due(entry[0])]
+            yield Shown(self._held.popleft(), seconds, is_after_loss)
+
+    def _is_due(self, stamp: int) -> bool:
+        """Whether the frame of a stamp can still come, because no later one is shown."""
+        return self._last is None or self._seconds(stamp) > self._last
+
+    def _is_loss(self, missing: list[int], seconds: float) -> bool:
+        """Whether frames are lost before a frame. A damaged packet, or a break, does not always lose one."""
+        passed = [mark for mark in self._breaks if self._seconds(mark) < seconds]
+        self._breaks = self._breaks[len(passed) :]
+        last = -self.duration if self._last is None else self._last
+        is_lost = any(self._seconds(stamp) > last + NO_FRAME * self.duration for stamp in missing)
+        return (is_lost or bool(passed)) and seconds > last + 1.5 * self.duration
