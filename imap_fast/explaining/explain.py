@@ -27,6 +27,9 @@ def explain(
     height: int | None = None,
     width: int | None = None,
     num_frames: int | None = None,
+    start: float | str | None = None,
+    end: float | str | None = None,
+    shots: str | Sequence[float | str] = "auto",
     window: int | None = None,
     overlap: int | None = None,
     windows_per_batch: int | str = 1,
@@ -52,8 +55,14 @@ def explain(
         num_inference_steps: length of the schedule. None: the published one, 30 for HunyuanVideo and 50 for the others.
         height: in pixels. The video is resized to cover the size, and cropped. None: the default size of the model.
         width: in pixels.
-        num_frames: the largest number of frames to read, from the start. None: all. Frames at the end that do not fill
-            a latent frame are dropped.
+        num_frames: the largest number of frames to read. None: all. Frames at the end of a shot that do not fill a
+            latent frame are not read; pictures show them with the latent frame before.
+        start: the time at which to begin, in seconds of the file or as `"1:20.5"`. Files with sound time stamps are not
+            decoded up to it. None: the first frame.
+        end: the time before which to end. None: the last frame.
+        shots: `"auto"` finds cuts, fades and dissolves while the video is read (docs/real-video.md, "Shots"), and no
+            window passes one: each shot begins as a clip of its own. `"off"`: the video is one shot. Or the times at
+            which shots begin; those outside of the video do not matter.
         window: frames that the model sees at once. None: the clip length of the model.
         overlap: latent frames that neighbouring windows share. None: a third of a window.
         windows_per_batch: the number of windows that pass the transformer together, or `"auto"`: as many as fit into
@@ -74,17 +83,18 @@ def explain(
         trace_arguments: any other argument of `imap_fast.trace`.
 
     Returns:
-        The maps. `seconds` holds the time of each latent frame. `settings["video"]` holds `fps`, `num_frames`, `height`
-        and `width` of what was read, the number of `windows`, their length `window`, their `overlap`, and the `gaps`:
-        `[from, to]` in seconds, where frames could not be read. `to` is None if no frame follows. `sha256` is that of
-        the content of a file, and None for frames. With several noises, a warning names the concepts of which another
-        noise would give another default map: their agreement is below 0.5.
+        The maps. `seconds` holds the time of each latent frame, and `shots` the shots. `settings["video"]` holds `fps`,
+        `num_frames`, `height` and `width` of what was read, `start` and `end`, the number of `windows`, their length
+        `window`, their `overlap`, the `shots`, and the `gaps`: `[from, to]` in seconds, where frames could not be read.
+        `to` is None if no frame follows. `sha256` is that of the content of a file, and None for frames. With several
+        noises, a warning names the concepts of which another noise would give another default map: their agreement is
+        below 0.5.
 
     Raises:
         TypeError: an unsupported pipeline, or a prompt, concepts or frames of the wrong type.
-        ValueError: a video that cannot be read, an impossible size or step, dropout in training mode, a `folder` that
-            holds a run with other settings or weights or a damaged run, or to which another process is writing, or as
-            in `imap_fast.trace`.
+        ValueError: a video that cannot be read, an impossible size, stretch or step, dropout in training mode, a
+            `folder` that holds a run with other settings or weights or a damaged run, or to which another process is
+            writing, or as in `imap_fast.trace`.
         OSError: the `folder` can no longer be written. What is finished stays, and the same call resumes.
     """
     explainer = Explainer(
@@ -103,7 +113,7 @@ def explain(
         **trace_arguments,
     )
     with explainer:
-        maps = explainer.explain(video, num_frames=num_frames, folder=folder)
+        maps = explainer.explain(video, num_frames=num_frames, start=start, end=end, shots=shots, folder=folder)
     if (warning := doubts(maps, "noises=")) is not None:
         warnings.warn(warning, stacklevel=2)
     return maps

@@ -20,9 +20,10 @@ from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.fingerprint import fingerprint_of, schedule_of
 from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
 from imap_fast.explaining.repeats import agreements, mean_and_spread, stacked
+from imap_fast.explaining.shot_windows import Shots, TimedFrame, Window, check_shots, first_needed, shot_windows
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_folder import result_of
-from imap_fast.maps.run_state import RunState
+from imap_fast.maps.run_state import RunState, ShotState
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.attention_backend import active_backend
 from imap_fast.models.real_video.noise import Noise
@@ -34,9 +35,7 @@ from imap_fast.tracing.trace import trace
 from imap_fast.tracing.tracer import NotFiniteError
 from imap_fast.version import versions
 from imap_fast.video import Clip, VideoFile, resize_and_crop
-
-Window = tuple[int, list[tuple[np.ndarray, float]]]
-"""The latent frame at which a window begins; its frames, uint8 `[H, W, 3]`, with their times in seconds."""
+from imap_fast.video.stretch import check_stretch
 
 
 class Explainer:
@@ -115,37 +114,54 @@ class Explainer:
         video: str | os.PathLike | Clip | Any,
         *,
         num_frames: int | None = None,
+        start: float | str | None = None,
+        end: float | str | None = None,
+        shots: str | Sequence[float | str] = "auto",
         folder: str | os.PathLike | None = None,
         on_progress: Callable[[int, int | None], None] = lambda done, expected: None,
     ) -> SaliencyMaps:
         """The maps of one video.
 
         Args:
-            video: as in `imap_fast.explain`, like `num_frames` and `folder`.
+            video: as in `imap_fast.explain`, like the arguments up to `folder`.
             num_frames: the largest number of frames to read.
+            start: of the stretch that is read.
+            end: of the stretch.
+            shots: how cuts are found.
             folder: of the checkpoint.
-            on_progress: called with the number of finished windows, and of all windows (None if unknown).
+            on_progress: called with the number of frames whose windows are finished, and of all frames (None if
+                unknown).
         """
         if num_frames is not None and num_frames < 1:
             raise ValueError(f"num_frames={num_frames} is not possible; read at least 1 frame")
-        video = VideoFile(video) if isinstance(video, (str, os.PathLike)) else Clip.of(video)
-        expected = video.expected_frames and self.windows.count(min(video.expected_frames, num_frames or 2**62))
+        start, end = check_stretch(start, end)
+        shots = check_shots(shots)
+        if isinstance(video, (str, os.PathLike)):
+            video = VideoFile(video, start, end)
+        else:
+            video = Clip.of(video).stretch(start, end)
+        expected = video.expected_frames and min(video.expected_frames, num_frames or video.expected_frames)
         digest = video.fingerprint()
         if folder is not None and not self._fingerprint:
             self._fingerprint = fingerprint_of(self.pipe)  # before text encoders are released
-        with Checkpoint(folder, self._options(digest, num_frames) if folder is not None else {}) as checkpoint:
+        with Checkpoint(
+            folder, self._options(digest, num_frames, start, end, shots) if folder is not None else {}
+        ) as checkpoint:
             state = checkpoint.state
-            on_progress(state.windows, expected)
+            on_progress(state.num_frames, expected)
             if not state.finished:
                 self._encode_text(video)
-                frames = self._frames(video, num_frames, state.windows)
-                for batch in self._batches(self.windows.split(frames, state.windows), state):
+                current = state.shots[-1] if state.shots else None
+                frames = self._frames(video, num_frames, first_needed(shots, self.windows, current))
+                for batch in self._batches(shot_windows(frames, shots, self.windows, current), state):
                     self._pass(batch, checkpoint)
-                    on_progress(state.windows, expected)
-                self._finish(video, digest, checkpoint)
+                    on_progress(state.num_frames, expected)
+                self._finish(video, (start, end), digest, checkpoint)
             return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
 
-    def _options(self, digest: str, num_frames: int | None) -> dict[str, Any]:
+    def _options(
+        self, digest: str, num_frames: int | None, start: float | None, end: float | None, shots: Shots
+    ) -> dict[str, Any]:
         """Everything that determines the result, as JSON values."""
         concepts, device = self.tracer.concepts, self.pipe._execution_device.type
         wanted: Any = concepts.words
@@ -154,6 +170,9 @@ class Explainer:
         return {
             "video": digest,
             "num_frames": num_frames,
+            "start": start,
+            "end": end,
+            "shots": shots,
             "prompt": self.prompt,
             "concepts": wanted,
             "labels": self.labels,
@@ -196,46 +215,73 @@ class Explainer:
     def _resized(self, frame: np.ndarray) -> np.ndarray:
         return resize_and_crop(frame[None], self.forward.height, self.forward.width)[0]
 
-    def _frames(self, video: VideoFile | Clip, num_frames: int | None, done: int) -> Iterator[tuple[np.ndarray, float]]:
-        """The frames of the video at the size of the model and their times, for `Windows.split`."""
-        start = self.windows.resume_frame(done)
-        frames = islice(video.timed_frames(start), None if num_frames is None else num_frames - start)
+    def _frames(self, video: VideoFile | Clip, num_frames: int | None, first: int) -> Iterator[TimedFrame]:
+        """The frames of the video from number `first` on, at the size of the model, and their times."""
+        frames = islice(video.timed_frames(first), None if num_frames is None else num_frames - first)
         return ((self._resized(frame), seconds) for frame, seconds in frames)
 
     def _batches(self, windows: Iterator[Window], state: RunState) -> Iterator[list[Window]]:
-        """Group windows into batches. A resumed run has the same batches as one without interruption: same bits."""
+        """Group windows of the same length into batches. A resumed run has the same batches as one without
+        interruption: same bits.
+        """
         if isinstance(self.windows_per_batch, int):
             state.windows_per_batch = self.windows_per_batch
-        # One row until the number that fits is known.
-        while batch := list(islice(windows, max(1, (state.windows_per_batch or 1) // len(self.noises)))):
+        batch: list[Window] = []
+        for window in windows:
+            if batch and len(window.frames) != len(batch[0].frames):
+                yield batch
+                batch = []
+            batch.append(window)
+            # One row until the number that fits is known.
+            if len(batch) == max(1, (state.windows_per_batch or 1) // len(self.noises)):
+                yield batch
+                batch = []
+        if batch:
             yield batch
 
     def _pass(self, batch: list[Window], checkpoint: Checkpoint) -> None:
         """Pass a batch of windows through the model, and commit the latent frames that are now final."""
         meter, state = PeakMeter(self.pipe._execution_device), checkpoint.state
-        rows = [row for begin, frames in batch for row in self._encoded(begin, frames)]
+        rows = [row for window in batch for row in self._encoded(window)]
         together = state.windows_per_batch or 1
         read = [maps for first in range(0, len(rows), together) for maps in self._read(rows[first : first + together])]
-        if state.windows_per_batch is None:
+        # A window of a short shot needs less memory than another.
+        if state.windows_per_batch is None and len(batch[0].frames) == self.windows.length:
             state.windows_per_batch = meter.windows_that_fit()
-        blender, count = Blender(state.latent_frames, state.pending), len(self.noises)
-        for number, (begin, frames) in enumerate(batch):
+        count = len(self.noises)
+        for number, window in enumerate(batch):
             repeats = read[number * count :][:count]
             values = stacked([maps.maps for maps in repeats])
-            values["seconds"] = self.windows.latent_seconds([seconds for _, seconds in frames])
-            self._append(blender.add(begin, values), checkpoint)
+            values["seconds"] = self.windows.latent_seconds([seconds for _, seconds in window.frames])
+            shot = self._shot_of(window, checkpoint)
+            blender = Blender(state.latent_frames - shot.first_latent, state.pending)
+            self._append(blender.add(window.begin, values), checkpoint)
+            state.pending = blender.pending
             for maps in repeats:
                 self._count_heads(maps, state)
             state.windows += 1
-            state.num_frames = begin * self.windows.span + len(frames)
-        state.pending = blender.pending
+            shot.windows += 1
+            shot.num_frames = window.begin * self.windows.span + len(window.frames)
+            state.num_frames = shot.first_frame + shot.num_frames
         state.record = self._record(read[-1])
         checkpoint.commit()
 
-    def _encoded(self, begin: int, frames: list[tuple[np.ndarray, float]]) -> list[dict[str, Tensor]]:
+    def _shot_of(self, window: Window, checkpoint: Checkpoint) -> ShotState:
+        """The shot of the next window. If it begins one, the latent frames of the shot before are final."""
+        state = checkpoint.state
+        if not state.shots or state.shots[-1].first_frame != window.first_frame:
+            if state.pending:
+                self._append(state.pending, checkpoint)
+                state.pending = {}
+            shot = ShotState(first_frame=window.first_frame, first_latent=state.latent_frames, seconds=window.seconds)
+            state.shots.append(shot)
+        return state.shots[-1]
+
+    def _encoded(self, window: Window) -> list[dict[str, Tensor]]:
         """What the forward passes of a window need: a row for each noise. It is encoded once."""
-        window = self.forward.encode(np.stack([frame for frame, _ in frames]))
-        return [self.forward.with_noise(window, begin * self.windows.patch_size_t, noise) for noise in self.noises]
+        encoded = self.forward.encode(np.stack([frame for frame, _ in window.frames]))
+        begin = window.begin * self.windows.patch_size_t
+        return [self.forward.with_noise(encoded, begin, noise) for noise in self.noises]
 
     def _read(self, rows: list[dict[str, Tensor]]) -> list[SaliencyMaps]:
         """The maps of rows that pass the transformer together."""
@@ -274,7 +320,13 @@ class Explainer:
             settings["repeats"] = {"of": "noises", "count": len(self.noises)}
         return maps.record() | {"steps": self.steps, "settings": settings}
 
-    def _finish(self, video: VideoFile | Clip, digest: str, checkpoint: Checkpoint) -> None:
+    def _finish(
+        self,
+        video: VideoFile | Clip,
+        stretch: tuple[float | None, float | None],
+        digest: str,
+        checkpoint: Checkpoint,
+    ) -> None:
         """Commit the remaining latent frames, and complete the record."""
         state, settings = checkpoint.state, self.tracer.settings
         self._append(state.pending, checkpoint)
@@ -293,6 +345,9 @@ class Explainer:
             "windows": state.windows,
             "window": self.windows.length,
             "overlap": self.windows.overlap,
+            "start": stretch[0],
+            "end": stretch[1],
+            "shots": [shot.model_dump(include={"first_frame", "num_frames", "seconds"}) for shot in state.shots],
             "gaps": [list(gap) for gap in video.gaps],
             "sha256": digest if isinstance(video, VideoFile) else None,
         }

@@ -54,7 +54,7 @@ class ContactSheets:
         height, width = (max(1, round(side * scale)) for side in (source.height, source.width))
         self.maps, self.frames = maps, evenly_spaced(source.num_frames, FRAMES)
         times = maps.frame_times(source.num_frames)
-        self._neighbours = neighbours(times, source.num_frames).select(self.frames)
+        self._neighbours = neighbours(times, source.num_frames, source.cuts).select(self.frames)
         stills = [
             resize_and_crop(frame[None], height, width)[0]
             for number, (frame, _) in enumerate(source.frames())

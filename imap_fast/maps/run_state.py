@@ -48,6 +48,26 @@ class StoredArray(BaseModel):
     sha256: str
 
 
+class ShotState(BaseModel):
+    """How far a shot has come.
+
+    Attributes:
+        first_frame: its first video frame, among those that are read.
+        first_latent: its first latent frame.
+        seconds: the time of this frame.
+        num_frames: the video frames that its finished windows cover.
+        windows: the number of finished windows.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    first_frame: NonNegativeInt
+    first_latent: NonNegativeInt
+    seconds: float
+    num_frames: NonNegativeInt = 0
+    windows: NonNegativeInt = 0
+
+
 class RunState(BaseModel):
     """How far a run has come.
 
@@ -55,7 +75,8 @@ class RunState(BaseModel):
         options: what determines the result, as JSON values.
         windows: the number of finished windows.
         latent_frames: the number of final latent frames on disk.
-        num_frames: the video frames that the finished windows cover.
+        num_frames: the video frames up to the last one that a finished window covers.
+        shots: those with a finished window. Runs of versions that knew no shots have none.
         windows_per_batch: None until it is decided.
         finished: whether the run is complete.
         record: everything of the result except its tensors; see `SaliencyMaps.record`.
@@ -72,6 +93,7 @@ class RunState(BaseModel):
     windows: NonNegativeInt = 0
     latent_frames: NonNegativeInt = 0
     num_frames: NonNegativeInt = 0
+    shots: list[ShotState] = Field(default_factory=list)
     windows_per_batch: PositiveInt | None = None
     finished: bool = False
     record: dict[str, Any] = Field(default_factory=dict)
@@ -82,7 +104,15 @@ class RunState(BaseModel):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> RunState:
         if self.windows == 0:
-            if self.latent_frames or self.num_frames or self.finished or self.record or self.tensors or self.pending:
+            if (
+                self.latent_frames
+                or self.num_frames
+                or self.shots
+                or self.finished
+                or self.record
+                or self.tensors
+                or self.pending
+            ):
                 raise ValueError("it has results of no window")
             return self
         maps = self.record["maps"]

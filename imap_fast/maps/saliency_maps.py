@@ -137,7 +137,7 @@ class SaliencyMaps(MapValues):
 
         labels, values = self._one_video("timeline").select(concepts, map)
         num_frames = num_frames or self.time.longest_video(self.grid[0])
-        return timeline_figure(labels, values, self.frame_times(num_frames), num_frames)
+        return timeline_figure(labels, values, self.frame_times(num_frames), num_frames, self.time.cuts)
 
     def report(self, path: str | os.PathLike, video: Any = None, run: Mapping[str, Any] | None = None) -> None:
         """Write one HTML page that needs no network: the video under its maps, timelines, heads and settings.
@@ -190,29 +190,33 @@ class SaliencyMaps(MapValues):
         from imap_fast.render.source_video import SourceVideo
         from imap_fast.video.clip import Clip
 
+        cuts = self.time.cuts
         if video is None:
-            return SourceVideo.of_clip(self._blank_clip(), is_blank=True)
-        opened, read = self._opened(video), self.settings.get("video")
+            return SourceVideo.of_clip(self._blank_clip(), cuts, is_blank=True)
+        opened, read = self._opened(video), self._read
         if isinstance(opened, Clip):
-            return SourceVideo.of_clip(opened)
-        if read is None:
+            return SourceVideo.of_clip(opened, cuts)
+        if not read:
             raise ValueError(f"these maps were not read from a file, so not from {video}; give the frames of the clip")
-        return SourceVideo(opened, read["num_frames"], read["height"], read["width"])
+        return SourceVideo(opened, read["num_frames"], read["height"], read["width"], cuts)
 
     def _opened(self, video: Any) -> Clip | VideoFile:
         """The video that the maps were read from, as far as they know it."""
         from imap_fast.video.clip import Clip
         from imap_fast.video.decode import VideoFile
 
-        read = self.settings.get("video") or {}
+        read = self._read
         if isinstance(video, (str, os.PathLike)):
-            file, expected = VideoFile(video), read.get("sha256")
+            file, expected = VideoFile(video, read.get("start"), read.get("end")), read.get("sha256")
             if expected is not None and file.fingerprint() != expected:
                 raise ValueError(
                     f"{video} is not the file that the maps were read from: its content is another one; give that file"
                 )
             return file
         clip = Clip.of(video)
+        if (read.get("start"), read.get("end")) != (None, None) and len(clip.frames) != read["num_frames"]:
+            clip = clip.stretch(read.get("start"), read.get("end"))
+            clip = Clip(clip.frames[: read["num_frames"]], clip.fps, clip.start)
         if read.get("num_frames") not in (None, len(clip.frames)):
             raise ValueError(
                 f"the maps were read from {read['num_frames']} frames, and this clip has {len(clip.frames)}; give the "
@@ -225,7 +229,7 @@ class SaliencyMaps(MapValues):
         from imap_fast.render.blank import blank_clip
 
         frames, height, width = self.grid
-        read = self.settings.get("video") or {}
+        read = self._read
         patch = min(PATCH_PIXELS, BLANK_PIXELS // max(height, width))
         return blank_clip(
             read.get("num_frames") or self.time.longest_video(frames),

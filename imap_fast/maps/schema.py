@@ -17,6 +17,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
@@ -101,6 +102,14 @@ class _Object(BaseModel):
     __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_plain)]] = Field(init=False)
 
 
+class ShotRecord(_Object):
+    """A shot of a video: its first frame, the number of frames that the maps cover, and the time of the first one."""
+
+    first_frame: Index
+    num_frames: Count
+    seconds: Seconds
+
+
 class Video(_Object):
     """What `explain` read."""
 
@@ -112,7 +121,21 @@ class Video(_Object):
     window: Count | None = None
     overlap: Index | None = None
     gaps: list[tuple[Seconds, Seconds | None]] = []
+    start: Seconds | None = None
+    end: Seconds | None = None
+    shots: list[ShotRecord] | None = None
     sha256: Digest | None = None
+
+    @model_validator(mode="after")
+    def _has_possible_shots(self) -> "Video":
+        """The shots follow each other from frame 0 on, and end with the last frame."""
+        if self.shots is not None:
+            begins = [shot.first_frame for shot in self.shots] + [self.num_frames]
+            ends = [shot.first_frame + shot.num_frames for shot in self.shots]
+            follow = all(end <= begin for end, begin in zip(ends, begins[1:], strict=True))
+            if begins[0] != 0 or not follow or ends[-1] != self.num_frames:
+                raise ValueError(f"shots must follow each other from frame 0 to {self.num_frames}")
+        return self
 
 
 class Run(_Object):

@@ -13,6 +13,7 @@ from torch import Tensor
 from imap_fast.maps.checks import check_repeats, check_tensor
 from imap_fast.maps.names import AGREEMENT, CONTRASTED, MAP_NAMES, SPREAD
 from imap_fast.maps.schema import MOST_HEADS, check_record, one_line
+from imap_fast.maps.shots import Shot, shots_of
 from imap_fast.upsampling.interpolate import upsample_space, upsample_time
 from imap_fast.upsampling.latent_time import LatentTime
 
@@ -124,8 +125,8 @@ class MapValues:
                 raise ValueError("seconds must be finite numbers that never decrease")
 
     def _check_video(self) -> None:
-        read = self.settings.get("video")
-        if read is None:
+        read = self._read
+        if not read:
             return
         try:
             self.frame_times(read["num_frames"])
@@ -284,7 +285,8 @@ class MapValues:
             ValueError: a video of `num_frames` does not have these latent frames.
         """
         values = self._map(map or self.default)
-        return upsample_space(upsample_time(values, self.frame_times(num_frames), num_frames), height, width)
+        times = self.frame_times(num_frames)
+        return upsample_space(upsample_time(values, times, num_frames, self.time.cuts), height, width)
 
     @property
     def time(self) -> LatentTime:
@@ -293,7 +295,20 @@ class MapValues:
             self.settings.get("temporal_compression") or 4,
             self.settings.get("patch_size_t") or 1,
             self.settings.get("rest_in_first_latent") or False,
+            tuple((shot["first_frame"], shot["num_frames"]) for shot in self._read.get("shots") or ()),
         )
+
+    @property
+    def shots(self) -> tuple[Shot, ...]:
+        """The shots of the video, in order. A video that was not cut is one."""
+        seconds = [shot["seconds"] for shot in self._read.get("shots") or ()] or [None]
+        num_frames = self._read.get("num_frames") or self.time.longest_video(self.grid[0])
+        return shots_of(self.time, seconds, self.grid[0], num_frames)
+
+    @property
+    def _read(self) -> dict[str, Any]:
+        """What `explain` read; empty for a generated video."""
+        return self.settings.get("video") or {}
 
     def frame_times(self, num_frames: int) -> Tensor:
         """The time of each latent frame in a video of `num_frames`, in video frames, fp64 `[F]`.

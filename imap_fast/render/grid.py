@@ -48,7 +48,7 @@ def grid_figure(
     """
     columns = grid_frames(source.num_frames)
     stills = np.stack([frame for number, (frame, _) in enumerate(source.frames()) if number in columns])
-    return grid_of_stills(stills, source.num_frames, labels, values, times, notes, outlines)
+    return grid_of_stills(stills, source.num_frames, labels, values, times, source.cuts, notes, outlines)
 
 
 def grid_of_stills(
@@ -57,12 +57,16 @@ def grid_of_stills(
     labels: Sequence[str],
     values: Tensor,
     times: Tensor,
+    cuts: Sequence[int] = (),
     notes: Sequence[str] | None = None,
     outlines: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
-    """The grid of a video, made from the frames `grid_frames(num_frames)` alone, uint8 `[n, H, W, 3]`."""
+    """The grid of a video, made from the frames `grid_frames(num_frames)` alone, uint8 `[n, H, W, 3]`.
+
+    `cuts` are the frames at which a shot begins; the other arguments are those of `grid_figure`.
+    """
     columns = grid_frames(num_frames)
-    shown = neighbours(times, num_frames).select(columns)
+    shown = neighbours(times, num_frames, cuts).select(columns)
     # Only the latent frames next to those shown are read: values may be on disk.
     needed = torch.cat([shown.before, shown.after]).unique()
     heat = apply_scales(values[:, needed], heat_scales(values))

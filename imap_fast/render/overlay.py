@@ -66,7 +66,7 @@ def panel_frames(
         )
         panels.append((slice(top + LABEL_HEIGHT, top + LABEL_HEIGHT + height), slice(left, left + width)))
 
-    positions = zip(*neighbours(times, source.num_frames), strict=True)
+    positions = zip(*neighbours(times, source.num_frames, source.cuts), strict=True)
     for (frame, seconds), (before, after, weight) in zip(source.frames(), positions, strict=True):
         # Only two latent frames are read: values may be on disk.
         near = apply_scales(values[:, before : after + 1], scales)

@@ -19,9 +19,10 @@ class SourceVideo:
 
     Attributes:
         video: where the frames come from.
-        num_frames: the number of frames, from the first one on.
+        num_frames: the number of frames, from the first one of the video, or of its stretch, on.
         height: in pixels. Frames of another size are resized and cropped, as `explain` does.
         width: in pixels.
+        cuts: the frames at which a shot begins, without the first one.
         is_blank: whether the frames are plain grey, with nothing to see on them.
     """
 
@@ -29,13 +30,14 @@ class SourceVideo:
     num_frames: int
     height: int
     width: int
+    cuts: tuple[int, ...] = ()
     is_blank: bool = False
 
     @classmethod
-    def of_clip(cls, clip: Clip, *, is_blank: bool = False) -> SourceVideo:
+    def of_clip(cls, clip: Clip, cuts: tuple[int, ...] = (), *, is_blank: bool = False) -> SourceVideo:
         """A whole clip at its own size."""
         num_frames, height, width = clip.frames.shape[:3]
-        return cls(clip, num_frames, height, width, is_blank)
+        return cls(clip, num_frames, height, width, cuts, is_blank)
 
     @property
     def fps(self) -> float:

@@ -1,6 +1,7 @@
 """The saliency of concepts over time."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -39,21 +40,24 @@ def saliency_over_time(values: Tensor) -> Tensor:
     return patches.topk(max(1, round(HOTTEST * patches.shape[-1]))).values.mean(-1)
 
 
-def saliency_of_frames(saliency: Tensor, times: Tensor, num_frames: int) -> np.ndarray:
+def saliency_of_frames(saliency: Tensor, times: Tensor, num_frames: int, cuts: Sequence[int] = ()) -> np.ndarray:
     """The saliency of latent frames, `[C, F]`, at every frame of the video, `[C, num_frames]`; see `upsample_time`."""
-    return upsample_time(saliency[..., None, None], times, num_frames)[..., 0, 0].numpy()
+    return upsample_time(saliency[..., None, None], times, num_frames, cuts)[..., 0, 0].numpy()
 
 
-def timeline_figure(labels: Sequence[str], values: Tensor, times: Tensor, num_frames: int) -> Figure:
-    """A curve of the saliency of each concept, and the labels below.
+def timeline_figure(
+    labels: Sequence[str], values: Tensor, times: Tensor, num_frames: int, cuts: Sequence[int] = ()
+) -> Figure:
+    """A curve of the saliency of each concept, a vertical line at each cut, and the labels below.
 
     Args:
         labels: of the C concepts.
         values: saliency, fp32 `[C, F, H, W]`.
         times: of the latent frames, in video frames, fp64 `[F]`.
         num_frames: of the video.
+        cuts: the frames at which a shot begins, without the first one. No curve passes one.
     """
-    curves = saliency_of_frames(saliency_over_time(values), times, num_frames)
+    curves = saliency_of_frames(saliency_over_time(values), times, num_frames, cuts)
     colours = [DEEP[place % len(DEEP)] for place in range(len(labels))]
     columns = min(COLUMNS, len(labels))
     rows = -(-len(labels) // columns)
@@ -65,7 +69,11 @@ def timeline_figure(labels: Sequence[str], values: Tensor, times: Tensor, num_fr
 
     chart = figure.add_axes((left, (names + between) / height, across, CURVES / height))
     for curve, colour in zip(curves, colours, strict=True):
-        chart.plot(np.arange(num_frames), curve, color=colour, linewidth=1.8, solid_capstyle="round")
+        for begin, end in pairwise((0, *cuts, num_frames)):
+            shot = np.arange(begin, end)
+            chart.plot(shot, curve[shot], color=colour, linewidth=1.8, solid_capstyle="round")
+    for cut in cuts:
+        chart.axvline(cut - 0.5, color=GREY, linewidth=0.6, alpha=0.7)
     chart.set(xlim=(-0.5, num_frames - 0.5), ylim=(0, 1.03), yticks=(0, 1))
     chart.set_yticklabels(("low", "high"))
     chart.set_title("Saliency over time, each concept on its own scale", loc="left", fontsize=11)

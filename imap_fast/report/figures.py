@@ -22,11 +22,11 @@ def figures(data: ReportData, video: EmbeddedVideo) -> Iterator[tuple[str, str, 
     labels, values = labels[:MOST_CONCEPTS], values[:MOST_CONCEPTS]
     agreement = None if data.first_agreement is None else data.first_agreement[:MOST_CONCEPTS]
     notes = agreement_notes(labels, agreement)
-    times = data.frame_times(video.num_frames)
+    times, cuts = data.frame_times(video.num_frames), data.time.cuts
     heads = heads_figure(data.head_scores, data.selected_heads, data.layers, data.head_score)
     drawn = {
-        "grid.jpg": ("image/jpeg", grid_of_stills(video.stills, video.num_frames, labels, values, times, notes)),
-        "timeline.svg": ("image/svg+xml", timeline_figure(labels, values, times, video.num_frames)),
+        "grid.jpg": ("image/jpeg", grid_of_stills(video.stills, video.num_frames, labels, values, times, cuts, notes)),
+        "timeline.svg": ("image/svg+xml", timeline_figure(labels, values, times, video.num_frames, cuts)),
         "heads.svg": ("image/svg+xml", heads),
     }
     for name, (media_type, figure) in drawn.items():

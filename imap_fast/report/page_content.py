@@ -61,6 +61,7 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
         "video": {"frames": video.num_frames, "fps": video.fps, "height": video.height, "width": video.width},
         "grid": data.grid,
         "times": times.tolist(),
+        "cuts": data.time.cuts,
         "maps": [
             {
                 **_map(name, *data.maps[name]),

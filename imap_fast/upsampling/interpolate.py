@@ -27,34 +27,41 @@ class Neighbours(NamedTuple):
         return Neighbours(self.before[frames], self.after[frames], self.weight[frames])
 
 
-def neighbours(times: Tensor, num_frames: int) -> Neighbours:
-    """The neighbours of each video frame among latent frames at `times`.
+def neighbours(times: Tensor, num_frames: int, cuts: Sequence[int] = ()) -> Neighbours:
+    """The neighbours of each video frame among the latent frames of its shot, at `times`.
 
-    Before the first latent frame and after the last one, both neighbours have its value.
+    Before the first latent frame of a shot and after its last one, both neighbours have its value.
 
     Args:
         times: `LatentTime.frame_times`, fp64 `[F]`.
         num_frames: T, the frames of the video.
+        cuts: `LatentTime.cuts`, the frames at which a shot begins.
     """
     frame = torch.arange(num_frames, dtype=torch.float64)
-    after = torch.searchsorted(times, frame).clamp(max=len(times) - 1)
-    before = (after - 1).clamp(min=0)
+    shot = torch.searchsorted(torch.tensor(cuts, dtype=torch.float64), frame, right=True)
+    edges = torch.searchsorted(times, torch.tensor([0, *cuts, times[-1] + 1], dtype=torch.float64))
+    first, last = edges[shot], edges[shot + 1] - 1
+    after = torch.minimum(torch.searchsorted(times, frame), last)
+    before = torch.maximum(after - 1, first)
+    after = torch.maximum(after, first)
     gap = (times[after] - times[before]).clamp(min=1)
     return Neighbours(before, after, ((frame - times[before]) / gap).clamp(0, 1).float())
 
 
-def upsample_time(values: Tensor, times: Tensor, num_frames: int) -> Tensor:
-    """Values at every video frame: linear between latent frames, constant before the first and after the last.
+def upsample_time(values: Tensor, times: Tensor, num_frames: int, cuts: Sequence[int] = ()) -> Tensor:
+    """Values at every video frame: linear between the latent frames of a shot, constant before its first and after
+    its last one.
 
     Args:
         values: `[..., F, H, W]`.
         times: `LatentTime.frame_times`, fp64 `[F]`.
         num_frames: T, the frames of the video.
+        cuts: `LatentTime.cuts`, the frames at which a shot begins.
 
     Returns:
         fp32 `[..., T, H, W]`.
     """
-    return between(values, neighbours(times, num_frames))
+    return between(values, neighbours(times, num_frames, cuts))
 
 
 def between(values: Tensor, frames: Neighbours) -> Tensor:

@@ -15,11 +15,23 @@ class LatentTime:
         patch_size_t: p, latent frames in a temporal patch of the transformer.
         rest_in_first_latent: where video frames are that do not fill a latent. True: in latent 0, as in the VAE of
             CogVideoX, which decodes an even number of latents to r frames each. False: after the last latent, unseen.
+        shots: the first video frame of each shot, and the number of its frames that latents cover. The VAE encodes each
+            shot as a clip of its own. Empty: the video is one shot.
     """
 
     temporal_compression: int
     patch_size_t: int
     rest_in_first_latent: bool = False
+    shots: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """The video frames at which a shot begins, without the first one."""
+        return tuple(first for first, _ in self.shots[1:])
+
+    def latent_frames(self, num_frames: int) -> int:
+        """The number of latent frames of the map that cover a shot of `num_frames`."""
+        return -(-((num_frames - 1) // self.temporal_compression + 1) // self.patch_size_t)
 
     def frame_times(self, num_latent_frames: int, num_frames: int) -> Tensor:
         """The time of each latent frame: the mean of the video frames that it covers.
@@ -27,7 +39,8 @@ class LatentTime:
         A causal VAE encodes video frame 0 as latent 0 and the video frames r(i−1)+1 … ri as latent i. If the number of
         frames is not a multiple of r plus 1, up to r−1 frames are left: see `rest_in_first_latent`. A transformer with
         temporal patches takes p latents as one latent frame of the map. If the latents do not fill the patches,
-        the pipeline pads them in front and removes the padding from the video (CogVideoX 1.5).
+        the pipeline pads them in front and removes the padding from the video (CogVideoX 1.5). All this holds for each
+        shot.
 
         Args:
             num_latent_frames: F, the latent frames of the map.
@@ -41,6 +54,21 @@ class LatentTime:
         """
         if num_frames < 1:
             raise ValueError(f"num_frames must be at least 1, not {num_frames}")
+        *earlier, (begin, _) = self.shots or ((0, num_frames),)
+        lengths = [self.latent_frames(covered) for _, covered in earlier]
+        times = [
+            first + self._times_in_shot(latents, covered)
+            for (first, covered), latents in zip(earlier, lengths, strict=True)
+        ]
+        rest = num_latent_frames - sum(lengths)
+        if num_frames <= begin or rest < 1:
+            raise ValueError(
+                f"{num_frames} video frames and {num_latent_frames} latent frames do not fit the shots of the maps; give "
+                "the video that the maps were read from"
+            )
+        return torch.cat([*times, begin + self._times_in_shot(rest, num_frames - begin)])
+
+    def _times_in_shot(self, num_latent_frames: int, num_frames: int) -> Tensor:
         r, p = self.temporal_compression, self.patch_size_t
         latents = (num_frames - 1) // r + 1
         padding = num_latent_frames * p - latents
@@ -58,6 +86,8 @@ class LatentTime:
 
     def longest_video(self, num_latent_frames: int) -> int:
         """The largest number of video frames that a pipeline makes of this number of latent frames."""
-        latents = num_latent_frames * self.patch_size_t
+        *earlier, (begin, _) = self.shots or ((0, 0),)
+        last = num_latent_frames - sum(self.latent_frames(covered) for _, covered in earlier)
+        latents = last * self.patch_size_t
         rest = self.temporal_compression - 1 if self.rest_in_first_latent and latents % 2 == 0 else 0
-        return self.temporal_compression * (latents - 1) + 1 + rest
+        return begin + self.temporal_compression * (latents - 1) + 1 + rest

@@ -16,19 +16,22 @@ A packet is lost if its frame never comes. Stamps alone are never a loss.
 from __future__ import annotations
 
 import heapq
-from bisect import insort
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 Frame = TypeVar("Frame")
 
 MAX_REORDERED = 16
-"""The most frames that a decoder reorders, as in H.264 and HEVC. So many frames are held at most, where stamps are odd."""
+"""The most frames that a decoder reorders, as in H.264 and HEVC. So many frames are held where stamps are odd."""
 
 LARGEST_STEP_BACK = 1.0
 """A clock that goes back by more seconds begins anew."""
+
+_NO_STAMP = -(2**60)
+"""Keys of packets that share a stamp with another one count down from here. No file has such stamps."""
 
 NO_FRAME = 0.75
 """The second field of an interlaced frame has a stamp half a frame later. A packet is no frame of its own up to this
@@ -38,7 +41,8 @@ LARGEST_STEP, LARGEST_STEP_OF_SPLICED = 30 * 3600, 10
 """Seconds. A clock that goes on by more begins anew; the second value is for formats that may be spliced."""
 
 
-class Shown(NamedTuple, Generic[Frame]):
+@dataclass(frozen=True)
+class Shown(Generic[Frame]):
     """A frame with its time.
 
     Attributes:
@@ -89,6 +93,21 @@ class Stamps:
         return stamp, on_clock
 
 
+@dataclass
+class _Waiting:
+    """A packet whose frame has not come.
+
+    Attributes:
+        stamp: on the clock.
+        number: of the packet.
+        failed_at: the number of frames that came before the decoder refused the packet. None: it did not.
+    """
+
+    stamp: int
+    number: int
+    failed_at: int | None = None
+
+
 class Clock(Generic[Frame]):
     """Gives frames their times. Call `read` for each packet before it is decoded, and `show` for each frame.
 
@@ -100,36 +119,45 @@ class Clock(Generic[Frame]):
         begin: the stamp of the first frame that is shown. None: `earliest`.
     """
 
-    def __init__(
-        self, stamps: Stamps, fps: float, *, earliest: int | None = None, begin: int | None = None
-    ) -> None:
+    def __init__(self, stamps: Stamps, fps: float, *, earliest: int | None = None, begin: int | None = None) -> None:
         self.duration, self.earliest = 1 / fps, earliest
         self._read = stamps
         self._last = None if begin is None else self._seconds(begin) - self.duration / 2
-        self._waiting: list[tuple[int, int]] = []  # of packets without a frame: on the clock, and their own
+        self._waiting: dict[int, _Waiting] = {}  # packets whose frame has not come, by their keys
+        self._count = 0  # of packets
+        self._shown = 0  # frames with a time
         self._held: deque[Frame] = deque()
         self._stamps: list[int] = []  # of the frames held: a heap
         self._previous = 0  # that of the last frame that came
-        self._breaks: list[int] = []  # the newest stamps where the demuxer lost its place
+        self._break: int | None = None  # the newest stamp where the demuxer last lost data
 
     def read(self, stamp: int | None) -> int:
-        """Count a packet, and return its stamp, also if it has none."""
-        stamp, on_clock = self._read.read(stamp)
-        insort(self._waiting, (on_clock, stamp))
-        return stamp
+        """Count a packet. Its frame is known by the key that is returned: its stamp, unless another packet has it."""
+        key, on_clock = self._read.read(stamp)
+        if key in self._waiting:
+            key = _NO_STAMP - self._count
+        self._waiting[key] = _Waiting(on_clock, self._count)
+        self._count += 1
+        return key
 
-    def lose_place(self) -> None:
-        """Note that the demuxer could not read what follows the last packet."""
-        if self._read.newest is not None:
-            self._breaks.append(self._read.newest)
+    def fail(self, key: int | None) -> None:
+        """Note that the decoder refused a packet. Its frame can still come."""
+        if key in self._waiting:
+            self._waiting[key].failed_at = self._shown + len(self._held)
 
-    def show(self, frame: Frame, stamp: int | None) -> Iterator[Shown[Frame]]:
-        """Take the next frame of the decoder and the stamp of its packet, and yield those whose time is now known."""
-        self._previous = self._continuous(stamp)
+    def lose_data(self) -> None:
+        """Note that the demuxer could not read something after, or in, the last packets."""
+        self._break = self._read.newest
+
+    def show(self, frame: Frame, key: int | None) -> Iterator[Shown[Frame]]:
+        """Take the next frame of the decoder and the key of its packet, and yield those whose time is now known."""
+        waiting = None if key is None else self._waiting.pop(key, None)
+        # A frame of no packet, or the second one of a packet, has the stamp of the one before.
+        self._previous = self._previous if waiting is None else waiting.stamp
         self._held.append(frame)
         heapq.heappush(self._stamps, self._previous)
         if self.earliest is None:
-            self.earliest = min([self._previous, *(waiting for waiting, _ in self._waiting)])
+            self.earliest = min([self._previous, *(each.stamp for each in self._waiting.values())])
         yield from self._release(is_end=False)
 
     def end(self) -> Iterator[Shown[Frame]]:
@@ -146,16 +174,11 @@ class Clock(Generic[Frame]):
         """Whether packets after the last frame are lost, once all frames have come."""
         if self._last is None:
             return False
-        is_lost = any(self._seconds(stamp) > self._last + NO_FRAME * self.duration for stamp, _ in self._waiting)
-        return is_lost or bool(self._breaks)
-
-    def _continuous(self, stamp: int | None) -> int:
-        """The stamp of a frame on the clock without jumps. One of no packet, or of several, is that of the last."""
-        for place, (continuous, own) in enumerate(self._waiting):
-            if own == stamp:
-                del self._waiting[place]
-                return continuous
-        return self._previous
+        limit = self._last + NO_FRAME * self.duration
+        is_lost = any(
+            each.failed_at is not None or self._seconds(each.stamp) > limit for each in self._waiting.values()
+        )
+        return is_lost or (self._break is not None and self._seconds(self._break) >= self._last)
 
     def _seconds(self, stamp: int) -> float:
         return float((stamp - (self.earliest or 0)) * self._read.tick)
@@ -165,34 +188,54 @@ class Clock(Generic[Frame]):
         while self._held:
             is_known = is_end or len(self._held) > MAX_REORDERED
             stamp, last = self._stamps[0], self._last
-            seconds, is_after_loss = self._seconds(stamp), False
+            seconds = self._seconds(stamp)
+            # These have no place in time, so whatever follows a lost one is after it.
+            lost = [
+                key
+                for key, each in self._waiting.items()
+                if each.failed_at is not None and each.failed_at <= self._shown and not self._is_due(each.stamp)
+            ]
+            is_after_loss = bool(lost)
             if last is not None and seconds <= last:
                 held = [self._seconds(held) for held in self._stamps]
                 following = min((ahead for ahead in held if ahead > last), default=None)
-                if following is None and not is_known:
+                if (following is None or lost) and not is_known:
                     return
                 share = self.duration
                 if following is not None:
                     share = min(share, (following - last) / (1 + sum(behind <= last for behind in held)))
                 seconds = last + share
             else:
-                missing = [waiting for waiting, _ in self._waiting if waiting < stamp and self._is_due(waiting)]
-                if missing and not is_known:
+                earlier = {key: each for key, each in self._waiting.items() if each.stamp < stamp}
+                missing = [key for key, each in earlier.items() if self._is_due(each.stamp)]
+                if (missing or lost) and not is_known:
                     return
-                is_after_loss = self._is_loss(missing, seconds)
+                is_after_loss |= self._is_loss([earlier[key].stamp for key in missing], seconds)
+                lost += missing
             heapq.heappop(self._stamps)
             self._last = seconds
-            self._waiting = [entry for entry in self._waiting if self._is_due(entry[0])]
+            self._shown += 1
+            for key in lost:
+                del self._waiting[key]
+            self._forget()
             yield Shown(self._held.popleft(), seconds, is_after_loss)
 
     def _is_due(self, stamp: int) -> bool:
-        """Whether the frame of a stamp can still come, because no later one is shown."""
+        """Whether the frame of a stamp can still come in its place, because no later one is shown."""
         return self._last is None or self._seconds(stamp) > self._last
 
     def _is_loss(self, missing: list[int], seconds: float) -> bool:
-        """Whether frames are lost before a frame. A damaged packet, or a break, does not always lose one."""
-        passed = [mark for mark in self._breaks if self._seconds(mark) < seconds]
-        self._breaks = self._breaks[len(passed) :]
+        """Whether frames are lost before a frame. A damaged packet, or lost data, is not always a lost frame."""
         last = -self.duration if self._last is None else self._last
+        near = MAX_REORDERED * self.duration
+        is_broken = self._break is not None and last - near <= self._seconds(self._break) < seconds
         is_lost = any(self._seconds(stamp) > last + NO_FRAME * self.duration for stamp in missing)
-        return (is_lost or bool(passed)) and seconds > last + 1.5 * self.duration
+        return (is_lost or is_broken) and seconds > last + 1.5 * self.duration
+
+    def _forget(self) -> None:
+        """Wait no longer for frames without a place in time that did not come among many others."""
+        while self._waiting:
+            key, oldest = next(iter(self._waiting.items()))
+            if self._is_due(oldest.stamp) or self._count - oldest.number <= 4 * MAX_REORDERED:
+                return
+            del self._waiting[key]

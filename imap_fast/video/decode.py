@@ -17,7 +17,7 @@ import numpy as np
 from imap_fast.files import sha256_of
 from imap_fast.video.clock import Shown
 from imap_fast.video.packets import Packets
-from imap_fast.video.shown import shown_frames, stamps_of, stated_end
+from imap_fast.video.shown import frame_rate, shown_frames, stamps_of, stated_end
 from imap_fast.video.stretch import check_stretch, is_after, is_before
 
 if TYPE_CHECKING:
@@ -69,11 +69,10 @@ class VideoFile:
         if self.path.stat().st_size == 0:
             raise VideoError(f"{path} is empty; copy or download it again")
         with self._open_container() as container:
-            stream = container.streams.video[0]
-            rate = stream.average_rate or stream.guessed_rate
-            if not rate:
+            fps = frame_rate(container)
+            if fps is None:
                 raise VideoError(f"{path} does not say how many frames a second has; convert it to .mp4")
-            self.fps = float(rate)
+            self.fps = fps
             self._ends = stated_end(container)
 
     def fingerprint(self) -> str:
@@ -107,15 +106,14 @@ class VideoFile:
             if shown is None:
                 self.gaps.append((before or 0.0, None))
                 break
-            frame, seconds, is_after_loss = shown
-            is_over = is_after(seconds, self.end)
-            if not is_before(seconds, self.start):
-                if is_after_loss:
-                    self.gaps.append((before or 0.0, seconds))
+            is_over = is_after(shown.seconds, self.end)
+            if not is_before(shown.seconds, self.start):
+                if shown.is_after_loss:
+                    self.gaps.append((before or 0.0, shown.seconds))
                 if count >= number and not is_over:
-                    yield self._upright(frame), seconds
+                    yield self._upright(shown.frame), shown.seconds
                 count += not is_over
-            before = seconds
+            before = shown.seconds
             if is_over:
                 break
         if before is None:

@@ -28,8 +28,9 @@ def read_clip(
     Raises:
         FileNotFoundError: the file does not exist.
         TypeError: `start` or `end` is neither a number nor a text.
-        ValueError: `num_frames` below 1; a stretch without a frame, or a time that is none; a folder; a file that is empty, no video, only sound, or damaged or incomplete
-            before the last of these frames; frames of different sizes.
+        ValueError: `num_frames` below 1; a stretch without a frame, or a time that is none; a folder; a file that is
+            empty, no video, only sound, or damaged or incomplete before the last of these frames; frames of different
+            sizes.
     """
     if num_frames is not None and num_frames < 1:
         raise ValueError(f"num_frames must be at least 1, not {num_frames}")

@@ -19,7 +19,18 @@ def may_be_spliced(container: av.container.InputContainer) -> bool:
     """Whether the format is one whose clock may jump: a transport or program stream."""
     from av.format import Flags
 
-    return bool(container.format.flags & Flags.ts_discont.value)
+    return bool(int(container.format.flags) & Flags.ts_discont.value)
+
+
+def frame_rate(container: av.container.InputContainer) -> float | None:
+    """Frames per second of the first video stream, on average. None: unknown."""
+    from av.format import Flags
+
+    stream = container.streams.video[0]
+    # Raw streams have no stamps to average.
+    is_raw = int(container.format.flags) & Flags.no_timestamps.value
+    rate = stream.guessed_rate if is_raw else stream.average_rate or stream.guessed_rate
+    return float(rate) if rate else None
 
 
 def stamps_of(container: av.container.InputContainer, fps: float) -> Stamps:
@@ -56,23 +67,30 @@ def shown_frames(
         try:
             packet = next(packets, None)
         except (av.FFmpegError, OSError):
-            clock.lose_place()
+            clock.lose_data()
             continue
         if packet is None:
             break
         count += packet.size > 0
+        key = None
         if packet.size and not packet.is_discard:
-            # The frame of a packet is known by its stamp.
-            stamp = clock.read(packet.dts if packet.pts is None else packet.pts)
-            if packet.pts is None:
-                packet.pts = stamp
+            # A frame has the stamp of its packet, and is known by it.
+            key = clock.read(packet.dts if packet.pts is None else packet.pts)
+            if packet.pts != key:
+                packet.pts = key
+            if getattr(packet, "is_corrupt", False):
+                clock.lose_data()
         try:
             frames = packet.decode()
         except (av.FFmpegError, OSError):
-            continue  # its frame does not come, and the clock counts it as lost
+            clock.fail(key)
+            continue
         for frame in frames:
+            if frame.is_corrupt:
+                clock.fail(frame.pts)
+                continue
             # Frames that are shown before a key frame can depend on what was not read.
-            if frame.is_corrupt or (begin is not None and frame.pts is not None and frame.pts < begin):
+            if begin is not None and frame.pts is not None and frame.pts < begin:
                 continue
             for shown in clock.show(frame, frame.pts):
                 end = shown.seconds + max(1 / fps, float((frame.duration or 0) * stamps.tick))
@@ -82,7 +100,7 @@ def shown_frames(
         yield shown
     if begin is not None:
         is_short = False
-    elif stream.frames:
+    elif stream.frames and container.format.name != "avi":  # which counts empty packets, too
         is_short = count < stream.frames
     else:
         is_short = not stamps.restarts and ends is not None and clock.first_seconds + end + 0.5 / fps < ends
@@ -112,14 +130,15 @@ def _from_key_frame(container: av.container.InputContainer, stamp: int, fps: flo
 
 
 def stated_end(container: av.container.InputContainer) -> float | None:
-    """When the last frame ends, in seconds of the container's own clock, as its header says. None: it does not."""
+    """When the last frame ends at the earliest, in seconds of the container's own clock, by its header. None: unknown."""
     import av
 
     stream = container.streams.video[0]
     if may_be_spliced(container):
         return None
-    if stream.duration and stream.time_base:
-        return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
+    if container.format.name == "avi":
+        return float((stream.duration or 0) * (stream.time_base or 0)) or None
+    # Some formats count from the first frame, and others from 0. It ends at the earlier time at least.
     if container.duration and len(container.streams) == 1:  # sound can be longer than the video
-        return container.duration / av.time_base
+        return (container.duration + min(0, container.start_time or 0)) / av.time_base
     return None

@@ -57,6 +57,9 @@ def test_a_file_is_read_at_the_models_size(pipeline, video: Path) -> None:
         "windows": 1,
         "window": 9,
         "overlap": 1,
+        "start": None,
+        "end": None,
+        "shots": [{"first_frame": 0, "num_frames": 9, "seconds": 0.0}],
         "gaps": [],
         "sha256": sha256_of(video),
     }

@@ -3,7 +3,6 @@
 import math
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -110,9 +109,10 @@ def test_a_time_is_read_as_it_is_written(hours: int, minutes: int, seconds: int,
 @given(st.text(max_size=12))
 def test_any_text_is_a_time_or_refused(text: str) -> None:
     try:
-        assert 0 <= seconds_of(text) <= LONGEST
-    except ValueError as error:
-        assert "is no time in a video" in str(error)
+        seconds = seconds_of(text)
+    except ValueError:
+        return
+    assert 0 <= seconds <= LONGEST
 
 
 def test_a_stretch_without_a_frame(files: Path) -> None:

@@ -37,12 +37,25 @@ class Planes extends EventTarget {
     return this.#unpacked.get(id);
   }
 
+  // The first and the last latent frame of the shot of a video frame.
+  #shot(frame) {
+    const { times, cuts } = this.report;
+    const begin = cuts.findLast((cut) => cut <= frame) ?? 0;
+    const end = cuts.find((cut) => cut > frame) ?? Infinity;
+    return {
+      first: times.findIndex((time) => time >= begin),
+      last: times.findLastIndex((time) => time < end),
+    };
+  }
+
   // The latent frames before and after a video frame, and the weight of the second one.
   #between(frame) {
     const { times } = this.report;
+    const { first, last } = this.#shot(frame);
     let after = times.findIndex((time) => time >= frame);
-    if (after < 0) after = times.length - 1;
-    const before = Math.max(after - 1, 0);
+    if (after < 0 || after > last) after = last;
+    const before = Math.max(after - 1, first);
+    after = Math.max(after, first);
     const gap = Math.max(times[after] - times[before], 1);
     const weight = Math.min(Math.max((frame - times[before]) / gap, 0), 1);
     return { before, after, weight };

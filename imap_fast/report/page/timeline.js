@@ -35,22 +35,34 @@ class Timeline {
   #draw() {
     const { shown } = this.view;
     this.chart.replaceChildren(
-      ...shown.map((concept) => {
-        const points = this.#points(concept.map.saliency[concept.place]);
-        return colouredAs(drawn("polyline", { points }), concept);
+      ...this.report.cuts.map((cut) => {
+        const x = this.#across(cut - 0.5);
+        return drawn("line", { class: "cut", x1: x, x2: x, y1: 0, y2: 100 });
       }),
+      ...shown.flatMap((concept) =>
+        this.#curves(concept.map.saliency[concept.place]).map((points) =>
+          colouredAs(drawn("polyline", { points }), concept),
+        ),
+      ),
     );
     this.names.replaceChildren(...shown.map((concept) => this.#named(concept)));
     this.#point();
   }
 
-  #points(curve) {
-    const { times } = this.report;
-    const points = times.map((time, i) => [time, curve[i]]);
-    points.unshift([0, curve[0]]);
-    points.push([this.last, curve.at(-1)]);
-    const at = ([time, value]) => `${((1000 * time) / this.last).toFixed(2)},${(100 * (1 - value)).toFixed(2)}`;
-    return points.map(at).join(" ");
+  // The points of a curve in each shot. A curve is constant before the first latent frame of a shot and after its last.
+  #curves(curve) {
+    const { times, cuts } = this.report;
+    const begins = [0, ...cuts];
+    return begins.map((begin, shot) => {
+      const end = begins[shot + 1] ?? this.last + 1;
+      const inside = times.flatMap((time, i) => (time >= begin && time < end ? [[time, curve[i]]] : []));
+      const points = [[begin, inside[0][1]], ...inside, [end - 1, inside.at(-1)[1]]];
+      return points.map(([time, value]) => `${this.#across(time)},${(100 * (1 - value)).toFixed(2)}`).join(" ");
+    });
+  }
+
+  #across(frame) {
+    return ((1000 * frame) / this.last).toFixed(2);
   }
 
   // The label of a curve, and how sure the map of the concept is.

@@ -1,0 +1,249 @@
+"""Each shot begins as a clip of its own, and a stretch is what was asked for."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import imap_fast
+from imap_fast import SaliencyMaps
+from imap_fast.explaining.checkpoint import Checkpoint
+from imap_fast.explaining.explainer import Explainer
+from imap_fast.explaining.shot_windows import check_shots, first_needed, shot_windows
+from imap_fast.explaining.windows import Windows
+from imap_fast.maps.run_state import ShotState
+from imap_fast.upsampling.latent_time import LatentTime
+from imap_fast.video import Clip
+from tests.explaining.runs import Killed, contents
+from tests.explaining.test_explain import ARGUMENTS, READ, clip
+from tests.explaining.test_windows import cuts as windows_of_any_size
+from tests.tiny import tiny_pipeline
+
+FPS = 8.0
+CUTS = (10, 11, 40, 43)
+"""The first frames of the shots: of 10, 1, 29, 3 and 17 frames."""
+
+VIDEO = clip(60)
+SECONDS = [cut / FPS for cut in CUTS]
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return tiny_pipeline()
+
+
+def explain(pipeline, video: object = VIDEO, **changed: object) -> SaliencyMaps:
+    return imap_fast.explain(pipeline, video, *ARGUMENTS, **{**READ, "shots": SECONDS, **changed})
+
+
+def parts() -> list[Clip]:
+    edges = (0, *CUTS, 60)
+    return [Clip(VIDEO.frames[begin:end], FPS) for begin, end in itertools.pairwise(edges)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changed", [{}, {"noises": 2}, {"overlap": 2}], ids=repr)
+def test_the_maps_of_a_shot_are_those_of_its_clip(pipeline, changed: dict) -> None:
+    maps = explain(pipeline, **changed)
+    assert [shot.frames for shot in maps.shots] == [
+        range(0, 10),
+        range(10, 11),
+        range(11, 40),
+        range(40, 43),
+        range(43, 60),
+    ]
+    assert [shot.seconds for shot in maps.shots] == [0.0, *SECONDS]
+    for shot, part in zip(maps.shots, parts(), strict=True):
+        alone = explain(pipeline, part, shots="off", **changed)
+        for name in maps.maps:
+            assert torch.equal(maps.maps[name][:, shot.latents], alone.maps[name])
+        for name, spread in (maps.spreads or {}).items():
+            assert torch.equal(spread[:, shot.latents], alone.spreads[name])
+        torch.testing.assert_close(maps.seconds[shot.latents], alone.seconds + shot.seconds)
+
+
+@pytest.mark.slow
+def test_cut_off_after_any_window_it_goes_on_to_the_same_bytes(pipeline, tmp_path: Path) -> None:
+    explain(pipeline, folder=tmp_path / "whole")
+    windows = SaliencyMaps.load(tmp_path / "whole").settings["video"]["windows"]
+    assert windows > 6
+    commit = Checkpoint.commit
+    for last in range(windows + 1):
+        commits = []
+
+        def stop(run: Checkpoint, last: int = last, commits: list = commits) -> None:
+            if len(commits) == last:
+                raise Killed
+            commits.append(run)
+            commit(run)
+
+        folder = tmp_path / str(last)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Checkpoint, "commit", stop)
+            with pytest.raises(Killed):
+                explain(pipeline, folder=folder)
+        explain(pipeline, folder=folder)
+        assert contents(folder) == contents(tmp_path / "whole"), last
+
+
+def test_windows_of_one_length_pass_together(pipeline, monkeypatch) -> None:
+    passed, run = [], Explainer._pass
+
+    def watched(explainer, batch, checkpoint):
+        passed.append([len(window.frames) for window in batch])
+        run(explainer, batch, checkpoint)
+
+    monkeypatch.setattr(Explainer, "_pass", watched)
+    explain(pipeline, windows_per_batch=3)
+    assert all(len(set(lengths)) == 1 and len(lengths) <= 3 for lengths in passed)
+    assert max(map(len, passed)) > 1
+    whole = [length for lengths in passed for length in lengths]
+    passed.clear()
+    explain(pipeline)
+    assert [length for lengths in passed for length in lengths] == whole
+
+
+def test_a_short_first_shot_does_not_decide_what_fits(pipeline, monkeypatch) -> None:
+    from imap_fast.explaining import explainer
+
+    asked = []
+    monkeypatch.setattr(explainer.PeakMeter, "windows_that_fit", lambda meter: asked.append(len(asked)) or 2)
+    seen = []
+    run = Explainer._pass
+
+    def watched(self, batch, checkpoint):
+        seen.append((len(batch), len(batch[0].frames), checkpoint.state.windows_per_batch))
+        run(self, batch, checkpoint)
+
+    monkeypatch.setattr(Explainer, "_pass", watched)
+    explain(pipeline, shots=[1 / FPS], windows_per_batch="auto")
+    assert seen[0] == (1, 1, None)
+    assert seen[1] == (1, 9, None)
+    assert seen[2] == (2, 9, 2)
+    assert len(asked) == 1
+
+
+@st.composite
+def shots_of(draw: st.DrawFn) -> tuple[int, list[int]]:
+    frames = draw(st.integers(1, 150))
+    return frames, sorted(draw(st.sets(st.integers(1, max(frames - 1, 1)), max_size=6)))
+
+
+@given(windows_of_any_size(), shots_of(), st.integers(0, 12))
+def test_no_window_passes_a_cut_and_any_of_them_can_be_the_last(
+    windows: Windows, drawn: tuple[int, list[int]], done: int
+) -> None:
+    frames, cuts = drawn
+    cuts = [cut for cut in cuts if cut < frames]
+    stream = [(np.uint8(number), number / 10) for number in range(frames)]
+    seconds = [cut / 10 for cut in cuts]
+    all_windows = list(shot_windows(stream, seconds, windows))
+    edges = [0, *cuts, frames]
+    expected = [
+        (begin, latent, [number + begin for number in seen])
+        for begin, end in itertools.pairwise(edges)
+        for latent, seen in windows.split(range(end - begin))
+    ]
+    assert [
+        (each.first_frame, each.begin, [round(at * 10) for _, at in each.frames]) for each in all_windows
+    ] == expected
+    done = min(done, len(all_windows))
+    if done:
+        last = all_windows[done - 1]
+        count = sum(each.first_frame == last.first_frame for each in all_windows[:done])
+        current = ShotState(first_frame=last.first_frame, first_latent=0, seconds=last.seconds, windows=count)
+        begin = first_needed(seconds, windows, current)
+        assert list(shot_windows(stream[begin:], seconds, windows, current)) == all_windows[done:]
+
+
+@given(windows_of_any_size(), shots_of())
+def test_latent_frames_of_shots_happen_when_their_frames_do(windows: Windows, drawn: tuple[int, list[int]]) -> None:
+    frames, cuts = drawn
+    edges = [0, *(cut for cut in cuts if cut < frames), frames]
+    times, shots = [], []
+    for begin, end in itertools.pairwise(edges):
+        latents = {}
+        for latent, seen in windows.split(range(begin, end)):
+            for place, time in enumerate(windows.latent_seconds(seen).tolist()):
+                latents.setdefault(latent + place, time)
+            covered = seen[-1] + 1 - begin
+        shots.append((begin, covered))
+        times += [latents[place] for place in sorted(latents)]
+    time = LatentTime(windows.temporal_compression, windows.patch_size_t, False, tuple(shots))
+    last = shots[-1][0] + shots[-1][1]
+    assert time.frame_times(len(times), last).tolist() == pytest.approx(times)
+    assert time.longest_video(len(times)) >= last
+
+
+def test_pictures_do_not_mix_shots(pipeline) -> None:
+    maps = explain(pipeline)
+    frames = maps.settings["video"]["num_frames"]
+    large = maps.upsample(frames, *maps.grid[1:])
+    for shot, part in zip(maps.shots, parts(), strict=True):
+        alone = explain(pipeline, part, shots="off")
+        covered = alone.settings["video"]["num_frames"]
+        assert torch.equal(
+            large[:, shot.frames.start : shot.frames.start + covered], alone.upsample(covered, *maps.grid[1:])
+        )
+    # A frame after the last latent frame of a shot has its value.
+    assert torch.equal(large[:, 42], maps.imap[:, maps.shots[3].latents][:, -1])
+
+
+def test_shots_are_kept_and_checked(pipeline, tmp_path: Path) -> None:
+    maps = explain(pipeline)
+    maps.save(tmp_path / "maps.npz")
+    assert SaliencyMaps.load(tmp_path / "maps.npz").shots == maps.shots
+    shots = maps.settings["video"]["shots"]
+    for forged in ([], shots[1:], [*shots, shots[-1]], [{**shots[0], "num_frames": 11}, *shots[1:]], shots[:2]):
+        record = maps.record()
+        record["settings"]["video"]["shots"] = forged
+        with pytest.raises(ValueError, match="shots must follow each other from frame 0 to 60"):
+            SaliencyMaps.from_record(record, maps.tensors())
+    record = maps.record()
+    record["settings"]["video"]["shots"] = [shots[0] | {"num_frames": 1}, *shots[1:]]
+    with pytest.raises(ValueError, match=r"settings\.video\.num_frames does not fit the maps"):
+        SaliencyMaps.from_record(record, maps.tensors())
+    del record["settings"]["video"]["shots"]  # of a version that knew none: one shot of this many latent frames
+    with pytest.raises(ValueError, match="does not fit the maps"):
+        SaliencyMaps.from_record(record, maps.tensors())
+
+
+def test_times_of_shots() -> None:
+    assert check_shots("auto") == "auto"
+    assert check_shots(["1:00", 80.5]) == [60.0, 80.5]
+    with pytest.raises(ValueError, match="shots='none' is unknown; give 'auto', 'off', or the seconds"):
+        check_shots("none")
+    with pytest.raises(ValueError, match=r"shots=\[2, 1\] do not ascend"):
+        check_shots([2, 1])
+    with pytest.raises(TypeError, match="shots=3 is not possible"):
+        check_shots(3)
+    with pytest.raises(ValueError, match="is no time in a video"):
+        check_shots([-1])
+
+
+@pytest.mark.slow
+def test_a_stretch_of_a_file(pipeline, tmp_path: Path) -> None:
+    VIDEO.save(tmp_path / "clip.mp4")
+    maps = explain(pipeline, tmp_path / "clip.mp4", start="0:02.5", end=5, shots="off", num_frames=17)
+    assert maps.settings["video"]["start"] == 2.5
+    assert maps.settings["video"]["end"] == 5.0
+    assert maps.seconds[0] == 2.5
+    assert maps.shots[0].seconds == 2.5
+    alone = explain(pipeline, imap_fast.video.read_clip(tmp_path / "clip.mp4", start=2.5, num_frames=17), shots="off")
+    assert torch.equal(maps.imap, alone.imap)
+    maps.save_overlay(tmp_path / "overlay.mp4", tmp_path / "clip.mp4")
+    drawn = imap_fast.video.read_clip(tmp_path / "overlay.mp4").frames
+    assert len(drawn) == 17
+    expected = alone.overlay(imap_fast.video.read_clip(tmp_path / "clip.mp4", start=2.5, num_frames=17)).frames
+    assert np.abs(drawn.astype(int) - expected).mean() < 4
+    # The same of frames, whole or cut.
+    of_frames = explain(pipeline, VIDEO, start=2.5, end=5, shots="off", num_frames=17)
+    assert of_frames.seconds[0] == 2.5
+    assert of_frames.overlay(VIDEO).frames.shape == of_frames.overlay(VIDEO.frames[20:37]).frames.shape
+    np.testing.assert_array_equal(of_frames.overlay(VIDEO).frames, of_frames.overlay(VIDEO.frames[20:37]).frames)
