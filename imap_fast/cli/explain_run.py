@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from imap_fast.cli.progress import progress, windows_progress
+from imap_fast.cli.progress import frames_progress, progress
 from imap_fast.cli.record import record_of
 from imap_fast.cli.results import (
     FILES,
@@ -101,7 +101,7 @@ class Run:
                         explainer = Explainer(pipe, generator=generator, release_text_encoder=True, **arguments)
                         exits.enter_context(explainer)
                     began = time.perf_counter()
-                    with windows_progress(console, f"explaining {path.name}{position}") as on_progress:
+                    with frames_progress(console, f"explaining {path.name}{position}") as on_progress:
                         maps = explainer.explain(
                             path,
                             num_frames=self.options["num_frames"],

@@ -1,6 +1,7 @@
 """The options of the commands, one type each, and how their text is parsed."""
 
 import math
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from imap_fast.loading.memory_modes import MODES, QUANTIZED
 from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.text.words import check_concepts
+from imap_fast.video.times import SHOTS, check_shots, check_stretch
 
 LARGEST = 2**20
 """The largest number that an option takes: a million frames, heads or clips."""
@@ -105,6 +107,17 @@ NumFrames = Annotated[
     number(SAMPLING, "Frames of the video. Default: the clip length of the model.", most=LONGEST_CLIP),
 ]
 MaxFrames = Annotated[int | None, number(SAMPLING, "Frames to read at most. Default: all.", "--num-frames")]
+Starts = Annotated[
+    list[str] | None,
+    _option(READING, "Where to begin, such as 80.5 or 1:20.5. Repeat both for several.", "--start", metavar="TIME"),
+]
+Ends = Annotated[
+    list[str] | None, _option(READING, "Where to end: the first time that is not read.", "--end", metavar="TIME")
+]
+Shots = Annotated[
+    str,
+    _option(READING, "Cuts: auto finds them, off has none, or where shots begin, such as 12.5,1:20.", metavar="LIST"),
+]
 NumInferenceSteps = Annotated[
     int | None, number(SAMPLING, "Denoising steps in the schedule. Default: the number of the model.")
 ]
@@ -183,6 +196,39 @@ def concept_words(concepts: str | None, match: str, file: Path | None = None) ->
     if match == "concepts":
         raise typer.BadParameter("name some, such as 'alpaca, running'", param_hint="--concepts")
     return None
+
+
+def stretches(starts: list[str] | None, ends: list[str] | None) -> list[tuple[float | None, float | None]]:
+    """The stretches of `--start` and `--end`, in seconds: the first of both, the second of both, and so on.
+
+    Raises:
+        BadParameter: a time that is none, an end that is not after its start, or several of which some miss a side.
+    """
+    starts, ends = starts or [], ends or []
+    if max(len(starts), len(ends)) > 1 and len(starts) != len(ends):
+        reason = f"there are {len(starts)} starts and {len(ends)} ends; give both for each of several stretches"
+        raise typer.BadParameter(reason, param_hint="--end")
+    pairs = list(zip_longest(starts, ends)) or [(None, None)]
+    try:
+        stretches = [check_stretch(start, end) for start, end in pairs]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--start") from error
+    if len(set(stretches)) < len(stretches):
+        raise typer.BadParameter("a stretch is given twice; give each once", param_hint="--start")
+    return stretches
+
+
+def shots(text: str) -> str | list[float]:
+    """`"auto"`, `"off"`, or times: `"12.5,1:20"` → `[12.5, 80.0]`.
+
+    Raises:
+        BadParameter: anything else.
+    """
+    try:
+        checked = check_shots(text if text in SHOTS else [part.strip() for part in text.split(",")])
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; or give auto or off", param_hint="--shots") from error
+    return checked if isinstance(checked, str) else list(checked)
 
 
 def map_names(text: str) -> list[str]:

@@ -35,11 +35,11 @@ def progress(console: Console, task: str, total: int | None = None) -> Iterator[
 
 
 @contextmanager
-def windows_progress(console: Console, task: str) -> Iterator[Callable[[int, int | None], None]]:
+def frames_progress(console: Console, task: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show a task and its remaining time until the block ends, and yield a function that updates them.
 
-    The function takes the number of finished windows, and of all windows (None if unknown). Windows that are finished
-    at its first call belong to an earlier run, and do not count for the speed.
+    The function takes the number of frames whose windows are finished, and of all frames (None if unknown). Frames that
+    are finished at its first call belong to an earlier run, and do not count for the speed.
     """
     if not console.is_terminal:
         yield lambda done, total: None
@@ -53,7 +53,7 @@ def windows_progress(console: Console, task: str) -> Iterator[Callable[[int, int
         def update(done: int, total: int | None) -> None:
             nonlocal before
             before = done if before is None else before
-            position = f"window {done} of {total}" if total else f"window {done}"
+            position = f"frame {done:,} of {total:,}" if total else f"frame {done:,}"
             bar.update(number, completed=done - before, total=total and max(total, done) - before, done=position)
 
         yield update

@@ -20,7 +20,7 @@ from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.fingerprint import fingerprint_of, schedule_of
 from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
 from imap_fast.explaining.repeats import agreements, mean_and_spread, stacked
-from imap_fast.explaining.shot_windows import Shots, TimedFrame, Window, check_shots, first_needed, shot_windows
+from imap_fast.explaining.shot_windows import TimedFrame, Window, first_needed, shot_windows
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_folder import result_of
 from imap_fast.maps.run_state import RunState, ShotState
@@ -35,7 +35,7 @@ from imap_fast.tracing.trace import trace
 from imap_fast.tracing.tracer import NotFiniteError
 from imap_fast.version import versions
 from imap_fast.video import Clip, VideoFile, resize_and_crop
-from imap_fast.video.stretch import check_stretch
+from imap_fast.video.times import Shots, check_shots, check_stretch
 
 
 class Explainer:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice, pairwise
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -12,15 +12,10 @@ import numpy as np
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_state import ShotState
 from imap_fast.video.shots import find_shots
-from imap_fast.video.stretch import is_before, seconds_of
+from imap_fast.video.times import Shots, is_before
 
 TimedFrame = tuple[np.ndarray, float]
 """A frame, uint8 `[H, W, 3]`, and its time in seconds."""
-
-Shots = str | Sequence[float]
-"""`"auto"`, `"off"`, or the seconds at which shots begin."""
-
-SHOTS = "auto", "off"
 
 
 class Window(NamedTuple):
@@ -37,25 +32,6 @@ class Window(NamedTuple):
     seconds: float
     begin: int
     frames: list[TimedFrame]
-
-
-def check_shots(shots: str | Sequence[float | str]) -> Shots:
-    """The value of `shots` with times in seconds.
-
-    Raises:
-        TypeError: neither a name nor times.
-        ValueError: another name, a time that is none, or times that do not ascend.
-    """
-    if isinstance(shots, str):
-        if shots not in SHOTS:
-            raise ValueError(f"shots={shots!r} is unknown; give 'auto', 'off', or the seconds at which shots begin")
-        return shots
-    if not isinstance(shots, Sequence):
-        raise TypeError(f"shots={shots!r} is not possible; give 'auto', 'off', or the seconds at which shots begin")
-    seconds = [seconds_of(time) for time in shots]
-    if any(later <= earlier for earlier, later in pairwise(seconds)):
-        raise ValueError(f"shots={list(shots)!r} do not ascend; give each time once, in order")
-    return seconds
 
 
 def first_needed(shots: Shots, windows: Windows, current: ShotState | None) -> int:

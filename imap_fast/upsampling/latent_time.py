@@ -63,8 +63,8 @@ class LatentTime:
         rest = num_latent_frames - sum(lengths)
         if num_frames <= begin or rest < 1:
             raise ValueError(
-                f"{num_frames} video frames and {num_latent_frames} latent frames do not fit the shots of the maps; give "
-                "the video that the maps were read from"
+                f"{num_frames} video frames and {num_latent_frames} latent frames do not fit the shots of the maps; "
+                "give the video that the maps were read from"
             )
         return torch.cat([*times, begin + self._times_in_shot(rest, num_frames - begin)])
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from imap_fast.video.stretch import check_stretch, is_after, is_before
+from imap_fast.video.times import check_stretch, is_after, is_before
 from imap_fast.video.write import write_mp4
 
 PIPELINE_FPS = 8.0

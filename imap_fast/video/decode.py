@@ -18,7 +18,7 @@ from imap_fast.files import sha256_of
 from imap_fast.video.clock import Shown
 from imap_fast.video.packets import Packets
 from imap_fast.video.shown import frame_rate, shown_frames, stamps_of, stated_end
-from imap_fast.video.stretch import check_stretch, is_after, is_before
+from imap_fast.video.times import check_stretch, is_after, is_before
 
 if TYPE_CHECKING:
     import av

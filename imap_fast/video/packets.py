@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imap_fast.video.clock import Stamps
-from imap_fast.video.stretch import TOLERANCE
+from imap_fast.video.times import TOLERANCE
 
 if TYPE_CHECKING:
     import av

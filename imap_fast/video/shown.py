@@ -17,18 +17,20 @@ MAX_PIXELS = 2**26
 
 def may_be_spliced(container: av.container.InputContainer) -> bool:
     """Whether the format is one whose clock may jump: a transport or program stream."""
+    return _has_flag(container, "ts_discont")
+
+
+def _has_flag(container: av.container.InputContainer, name: str) -> bool:
     from av.format import Flags
 
-    return bool(int(container.format.flags) & Flags.ts_discont.value)
+    return bool(container.format.flags & int(getattr(Flags, name).value))
 
 
 def frame_rate(container: av.container.InputContainer) -> float | None:
     """Frames per second of the first video stream, on average. None: unknown."""
-    from av.format import Flags
-
     stream = container.streams.video[0]
     # Raw streams have no stamps to average.
-    is_raw = int(container.format.flags) & Flags.no_timestamps.value
+    is_raw = _has_flag(container, "no_timestamps")
     rate = stream.guessed_rate if is_raw else stream.average_rate or stream.guessed_rate
     return float(rate) if rate else None
 
@@ -130,7 +132,10 @@ def _from_key_frame(container: av.container.InputContainer, stamp: int, fps: flo
 
 
 def stated_end(container: av.container.InputContainer) -> float | None:
-    """When the last frame ends at the earliest, in seconds of the container's own clock, by its header. None: unknown."""
+    """When the last frame ends at the earliest, in seconds of the container's own clock, by its header.
+
+    None: the header does not say it.
+    """
     import av
 
     stream = container.streams.video[0]

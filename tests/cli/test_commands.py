@@ -12,7 +12,7 @@ from rich.console import Console
 
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main
-from imap_fast.cli.progress import progress, windows_progress
+from imap_fast.cli.progress import frames_progress, progress
 from imap_fast.loading import pipeline
 from imap_fast.video import Clip, read_clip
 from tests import tiny_hunyuan_video, tiny_wan
@@ -322,11 +322,11 @@ def test_progress_moves_on_a_terminal_and_is_silent_elsewhere():
 def test_windows_are_counted_with_the_time_that_remains():
     terminal, file = (Console(file=StringIO(), force_terminal=shown, width=90) for shown in (True, False))
     for console in (terminal, file):
-        with windows_progress(console, "explaining a [red] clip.mp4") as windows_done:
+        with frames_progress(console, "explaining a [red] clip.mp4") as frames_done:
             for done in range(3, 7):
-                windows_done(done, 9)
+                frames_done(done, 9)
     assert "explaining a [red] clip.mp4" in terminal.file.getvalue()
-    assert "window 6 of 9" in terminal.file.getvalue()
+    assert "frame 6 of 9" in terminal.file.getvalue()
     assert file.file.getvalue() == ""
 
 

@@ -15,11 +15,12 @@ import imap_fast
 from imap_fast import SaliencyMaps
 from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.explainer import Explainer
-from imap_fast.explaining.shot_windows import check_shots, first_needed, shot_windows
+from imap_fast.explaining.shot_windows import first_needed, shot_windows
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_state import ShotState
 from imap_fast.upsampling.latent_time import LatentTime
 from imap_fast.video import Clip
+from imap_fast.video.times import check_shots
 from tests.explaining.runs import Killed, contents
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
 from tests.explaining.test_windows import cuts as windows_of_any_size

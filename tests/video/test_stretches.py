@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from imap_fast.video import Clip, VideoError, VideoFile, read_clip
 from imap_fast.video.shown import shown_frames
-from imap_fast.video.stretch import LONGEST, check_stretch, seconds_of
+from imap_fast.video.times import LONGEST, check_stretch, seconds_of
 from tests.video.media import draw_frames
 from tests.video.test_containers import write
 

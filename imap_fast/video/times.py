@@ -1,12 +1,20 @@
-"""Stretches of a video: from a time of the file, and up to another one."""
+"""Times of a video that a user gives: of a stretch, and of shots."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from numbers import Real
 
 TOLERANCE = 1e-6
 """Seconds. A frame belongs to the stretch that begins at its time, although times are rounded."""
+
+SHOTS = "auto", "off"
+"""How shots are found, without times."""
+
+Shots = str | Sequence[float]
+"""One of `SHOTS`, or the seconds at which shots begin."""
 
 LONGEST = 1e6
 """Seconds. The largest time that a stretch may have, eleven days."""
@@ -63,3 +71,22 @@ def is_before(seconds: float, start: float | None) -> bool:
 def is_after(seconds: float, end: float | None) -> bool:
     """Whether a frame is at the end of a stretch or after it."""
     return end is not None and seconds >= end - TOLERANCE
+
+
+def check_shots(shots: str | Sequence[float | str]) -> Shots:
+    """One of `SHOTS`, or the seconds at which shots begin.
+
+    Raises:
+        TypeError: neither a name nor times.
+        ValueError: another name, a time that is none, or times that do not ascend.
+    """
+    if isinstance(shots, str):
+        if shots not in SHOTS:
+            raise ValueError(f"shots={shots!r} is unknown; give 'auto', 'off', or the seconds at which shots begin")
+        return shots
+    if not isinstance(shots, Sequence):
+        raise TypeError(f"shots={shots!r} is not possible; give 'auto', 'off', or the seconds at which shots begin")
+    seconds = [seconds_of(time) for time in shots]
+    if any(later <= earlier for earlier, later in pairwise(seconds)):
+        raise ValueError(f"shots={list(shots)!r} do not ascend; give each time once, in order")
+    return seconds
