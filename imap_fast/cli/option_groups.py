@@ -85,6 +85,7 @@ class WindowOptions:
     width: options.Width = None
     window: options.Window = None
     overlap: options.Overlap = None
+    shots: options.Shots = "auto"
     num_inference_steps: options.NumInferenceSteps = None
     windows_per_batch: options.WindowsPerBatch = "1"
     noises: options.Noises = 1
@@ -93,11 +94,15 @@ class WindowOptions:
         """The arguments of `imap_fast.explain`. `steps` defaults to the best step of the demo model.
 
         Raises:
-            BadParameter: a number of windows that cannot be parsed.
+            BadParameter: shots, or a number of windows, that cannot be parsed.
         """
         if model == "demo" and steps is None and self.num_inference_steps is None:
             steps = best_settings()["steps"]
-        return asdict(self) | {"steps": steps, "windows_per_batch": options.windows_per_batch(self.windows_per_batch)}
+        return asdict(self) | {
+            "steps": steps,
+            "shots": options.shots(self.shots),
+            "windows_per_batch": options.windows_per_batch(self.windows_per_batch),
+        }
 
 
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -74,6 +74,8 @@ class Example:
         concepts: what to look for.
         truths: ground truth of some concepts, each once. Empty if there is none.
         annotated: the numbers of the annotated frames, ascending, int64 `[n]`. Not used if there are no truths.
+        start: the time of the video at which to begin, in seconds. None: the first frame.
+        end: the time before which to end. None: the last frame.
 
     Raises:
         TypeError: there are truths, and `video` is a file or `annotated` is not an array of integers.
@@ -86,6 +88,8 @@ class Example:
     concepts: tuple[str, ...]
     truths: tuple[GroundTruth, ...] = ()
     annotated: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    start: float | None = None
+    end: float | None = None
 
     def __post_init__(self) -> None:
         if not self.truths:
@@ -138,7 +142,7 @@ class Example:
         source_height, source_width = self.clip.frames.shape[1:3]
         rows, columns = kept_window(source_height, source_width, height, width)
         truths = tuple(replace(truth, mask=truth.mask[:, rows, columns]) for truth in self.truths)
-        return replace(self, video=Clip(self.clip.frames[:, rows, columns], self.clip.fps), truths=truths)
+        return replace(self, video=replace(self.clip, frames=self.clip.frames[:, rows, columns]), truths=truths)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Reader:
         # Never entered: it checks the settings before the first clip is read.
         explainer = Explainer(pipe, "", ["one", "another"], maps=self.map_names, **explain_arguments)
         self.settings, self.steps, self.forward = explainer.tracer.settings, explainer.steps, explainer.forward
-        self.noises = len(explainer.noises)
+        self.noises, self.shots = len(explainer.noises), explainer.shots
         # Explicit layers, so that a warning about default layers comes only once.
         self.arguments = {**explain_arguments, "layers": self.settings.layers}
 
@@ -62,7 +62,7 @@ class Reader:
         arguments = {**self.arguments, **arguments, "generator": generator}
         # Not `imap_fast.explain`, which would warn of each clip whose maps are not sure.
         with Explainer(self.pipe, example.caption, list(example.concepts), **arguments) as explainer:
-            return explainer.explain(example.video)
+            return explainer.explain(example.video, start=example.start, end=example.end)
 
     def record(self) -> dict[str, Any]:
         """The settings of the maps, as JSON values."""
@@ -70,6 +70,7 @@ class Reader:
             **asdict(self.settings),
             "steps": self.steps,
             "noises": self.noises,
+            "shots": self.shots,
             "num_inference_steps": self.forward.num_inference_steps,
             "height": self.forward.height,
             "width": self.forward.width,

@@ -107,13 +107,14 @@ def explain(
         width=width,
         window=window,
         overlap=overlap,
+        shots=shots,
         windows_per_batch=windows_per_batch,
         noises=noises,
         generator=generator,
         **trace_arguments,
     )
     with explainer:
-        maps = explainer.explain(video, num_frames=num_frames, start=start, end=end, shots=shots, folder=folder)
+        maps = explainer.explain(video, num_frames=num_frames, start=start, end=end, folder=folder)
     if (warning := doubts(maps, "noises=")) is not None:
         warnings.warn(warning, stacklevel=2)
     return maps

@@ -35,7 +35,7 @@ from imap_fast.tracing.trace import trace
 from imap_fast.tracing.tracer import NotFiniteError
 from imap_fast.version import versions
 from imap_fast.video import Clip, VideoFile, resize_and_crop
-from imap_fast.video.times import Shots, check_shots, check_stretch
+from imap_fast.video.times import check_shots, check_stretch
 
 
 class Explainer:
@@ -59,6 +59,7 @@ class Explainer:
         width: int | None = None,
         window: int | None = None,
         overlap: int | None = None,
+        shots: str | Sequence[float | str] = "auto",
         windows_per_batch: int | str = 1,
         noises: int = 1,
         generator: torch.Generator | None = None,
@@ -84,6 +85,7 @@ class Explainer:
                 f"windows_per_batch={windows_per_batch!r} is not possible; give a number from 1, or 'auto'"
             )
         self.windows_per_batch = windows_per_batch
+        self.shots = check_shots(shots)
         if type(noises) is not int or noises < 1:
             raise ValueError(f"noises={noises!r} is not possible; give a number from 1")
         noise = Noise(generator or torch.Generator().manual_seed(0))
@@ -116,7 +118,6 @@ class Explainer:
         num_frames: int | None = None,
         start: float | str | None = None,
         end: float | str | None = None,
-        shots: str | Sequence[float | str] = "auto",
         folder: str | os.PathLike | None = None,
         on_progress: Callable[[int, int | None], None] = lambda done, expected: None,
     ) -> SaliencyMaps:
@@ -127,7 +128,6 @@ class Explainer:
             num_frames: the largest number of frames to read.
             start: of the stretch that is read.
             end: of the stretch.
-            shots: how cuts are found.
             folder: of the checkpoint.
             on_progress: called with the number of frames whose windows are finished, and of all frames (None if
                 unknown).
@@ -135,7 +135,6 @@ class Explainer:
         if num_frames is not None and num_frames < 1:
             raise ValueError(f"num_frames={num_frames} is not possible; read at least 1 frame")
         start, end = check_stretch(start, end)
-        shots = check_shots(shots)
         if isinstance(video, (str, os.PathLike)):
             video = VideoFile(video, start, end)
         else:
@@ -145,22 +144,22 @@ class Explainer:
         if folder is not None and not self._fingerprint:
             self._fingerprint = fingerprint_of(self.pipe)  # before text encoders are released
         with Checkpoint(
-            folder, self._options(digest, num_frames, start, end, shots) if folder is not None else {}
+            folder, self._options(digest, num_frames, start, end) if folder is not None else {}
         ) as checkpoint:
             state = checkpoint.state
             on_progress(state.num_frames, expected)
             if not state.finished:
                 self._encode_text(video)
                 current = state.shots[-1] if state.shots else None
-                frames = self._frames(video, num_frames, first_needed(shots, self.windows, current))
-                for batch in self._batches(shot_windows(frames, shots, self.windows, current), state):
+                frames = self._frames(video, num_frames, first_needed(self.shots, self.windows, current))
+                for batch in self._batches(shot_windows(frames, self.shots, self.windows, current), state):
                     self._pass(batch, checkpoint)
                     on_progress(state.num_frames, expected)
                 self._finish(video, (start, end), digest, checkpoint)
             return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
 
     def _options(
-        self, digest: str, num_frames: int | None, start: float | None, end: float | None, shots: Shots
+        self, digest: str, num_frames: int | None, start: float | None, end: float | None
     ) -> dict[str, Any]:
         """Everything that determines the result, as JSON values."""
         concepts, device = self.tracer.concepts, self.pipe._execution_device.type
@@ -172,7 +171,7 @@ class Explainer:
             "num_frames": num_frames,
             "start": start,
             "end": end,
-            "shots": shots,
+            "shots": self.shots,
             "prompt": self.prompt,
             "concepts": wanted,
             "labels": self.labels,

@@ -18,6 +18,7 @@ from imap_fast.evaluate.datasets.pictures import MASK_SUFFIXES, pictures_in, rea
 from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
 from imap_fast.video.clip import Clip
 from imap_fast.video.read import read_clip
+from imap_fast.video.times import check_stretch
 
 MASKS = "masks"
 
@@ -30,7 +31,8 @@ def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
 
     Args:
         path: a JSON list of `{"video_path": …, "caption": …, "concepts": […], "object": …}`. `object` is optional, and
-            may be one of the concepts, but not the background.
+            may be one of the concepts, but not the background. `start` and `end`, in seconds or as `"1:20.5"`, are a
+            stretch of the video; then its object has no masks, which are numbered in the whole video.
         videos: the folder to which `video_path` is relative. None: the folder of the list.
 
     Raises:
@@ -46,6 +48,10 @@ def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
     for number, record in enumerate(records):
         _check(path, number, record)
         video, folder = _video_and_masks(root, record)
+        if folder is not None and _stretch(record) != (None, None):
+            raise ValueError(
+                f"{path}: record {number} has a stretch, but {folder} has masks of the whole video; omit start and end"
+            )
         if folder is not None:
             shown = video, record["object"].strip()
             first, shown_first = masked.setdefault(folder, (number, shown))
@@ -71,10 +77,18 @@ def _check(path: Path, number: int, record: Any) -> None:
         texts |= dict(enumerate(record["concepts"])) | {"object": record.get("object", "-")}
     if len(texts) < 4 or not all(map(is_text, texts.values())):
         raise ValueError(f"{path}: record {number} is incomplete or not valid Unicode; write records like {_LIKE}")
+    try:
+        _stretch(record)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: record {number} has no stretch of a video: {error}") from error
     if not can_name_object(record.get("object", "-")):
         raise ValueError(
             f"{path}: record {number} has the object {record['object']!r}, which is always measured; name another one"
         )
+
+
+def _stretch(record: dict[str, Any]) -> tuple[float | None, float | None]:
+    return check_stretch(record.get("start"), record.get("end"))
 
 
 def _video_and_masks(root: Path, record: dict[str, Any]) -> tuple[Path, Path | None]:
@@ -95,7 +109,8 @@ def _read(root: Path, record: dict[str, Any]) -> Example:
     labels = (*record["concepts"], *([record["object"]] if "object" in record else []))
     concepts = tuple(dict.fromkeys(label.strip() for label in labels))
     if folder is None:
-        return Example(video, record["caption"], concepts)
+        start, end = _stretch(record)
+        return Example(video, record["caption"], concepts, start=start, end=end)
     clip = read_clip(video)
     masks = pictures_in(folder, MASK_SUFFIXES)
     if not masks:
