@@ -179,10 +179,9 @@ def muxed(
         packets = list(alter(packets_of(content)))
         base = Fraction(1, ticks or TICKS.get(path.suffix, 90_000))
         shown = [round(Fraction(clock(place, packet.number)) / base) for place, packet in enumerate(packets)]
-        given = {"avoid_negative_ts": "disabled", **options}
         with (
             av.open(BytesIO(content)) as inside,
-            av.open(str(path), "w", format=MUXERS.get(path.suffix), options=given) as out,
+            av.open(str(path), "w", format=MUXERS.get(path.suffix), options=options) as out,
         ):
             stream = out.add_stream_from_template(inside.streams.video[0])
             stream.time_base = base
@@ -267,6 +266,17 @@ def with_hidden_frames(packets: list[Packet]) -> Iterator[Packet]:
         yield packet
 
 
+def zeroed(number: int, header: int = 5) -> Callable[[list[Packet]], Iterator[Packet]]:
+    """Let nothing but zeros follow the header of a packet: its frame cannot be decoded."""
+
+    def alter(packets: list[Packet]) -> Iterator[Packet]:
+        for packet in packets:
+            is_it = packet.number == number
+            yield packet._replace(data=packet.data[:header].ljust(len(packet.data), b"\0")) if is_it else packet
+
+    return alter
+
+
 def clear_durations(content: bytearray) -> None:
     """Let every frame of an .mp4 last 0 s, by its box `stts`."""
     start = content.index(b"stts") + 8
@@ -279,3 +289,14 @@ def clear_delays(content: bytearray) -> None:
     start = -1
     while (start := content.find(b"\x21\xf9\x04", start + 1)) >= 0:
         content[start + 4 : start + 6] = bytes(2)
+
+
+def cut_end(content: bytearray) -> None:
+    """Leave the first 7 of 10 bytes."""
+    del content[7 * len(content) // 10 :]
+
+
+def cut_transport_packets(content: bytearray) -> None:
+    """Remove three packets of a transport stream from its middle."""
+    middle = len(content) // 2 // 188 * 188
+    del content[middle : middle + 3 * 188]

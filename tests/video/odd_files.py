@@ -3,7 +3,7 @@
 `ODD_FILES` says for each file what a reader has to find. They are written with the tools of `odd_clocks`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,6 +12,7 @@ from tests.video.odd_clocks import (
     FPS,
     FRAMES,
     HOUR,
+    Packet,
     Sound,
     Source,
     Writer,
@@ -19,6 +20,8 @@ from tests.video.odd_clocks import (
     as_shown,
     clear_delays,
     clear_durations,
+    cut_end,
+    cut_transport_packets,
     encoded,
     in_pairs,
     in_runs,
@@ -33,6 +36,7 @@ from tests.video.odd_clocks import (
     source,
     standing,
     with_hidden_frames,
+    zeroed,
 )
 
 
@@ -53,8 +57,23 @@ class OddFile:
     gaps: Sequence[tuple[int | None, int | None]] = ()
 
 
+@dataclass(frozen=True)
+class DamagedFile:
+    """A file of `FRAMES` frames without some of them.
+
+    Args:
+        write: writes the file.
+        lost: the numbers of the frames that do not come, or show something else.
+        is_timed: whether the clock is sound, so that the other frames keep their times.
+    """
+
+    write: Writer
+    lost: range
+    is_timed: bool = True
+
+
 def h264(**options: object) -> Source:
-    return source("libx264", **{"bf": 0, "b-adapt": 0, "g": 12, "preset": "veryfast", **options})
+    return source("libx264", **{"bf": 0, "b-adapt": 0, "g": 12, "sc_threshold": 0, "preset": "veryfast", **options})
 
 
 def mpeg2(**options: object) -> Source:
@@ -70,18 +89,15 @@ HIDDEN = {"auto-alt-ref": 1, "lag-in-frames": 16}
 HEVC = "log-level=none:keyint=12:min-keyint=12:bframes=3:"
 
 
-def recordings(make, *begins: float, clock=as_shown) -> Writer:
+def recordings(make: Callable[..., Source], *begins: float) -> Writer:
     """Recordings that share the frames, one behind the other. Each has a clock that begins at these seconds."""
     count = FRAMES // len(begins)
-    return joined(
-        *(muxed(make(first=part * count, count=count), late(begin, clock)) for part, begin in enumerate(begins))
-    )
+    parts = [muxed(make(first=place * count, count=count), late(begin)) for place, begin in enumerate(begins)]
+    return joined(*parts)
 
 
-def without_time(place: int, pauses: dict[int, int] = {10: 2, 30: 2}) -> float:  # noqa: B006
-    """Seconds of an .avi in which two frames are dropped before each of two others."""
-    return (place + sum(length for begin, length in pauses.items() if place >= begin)) / FPS
-
+DROPPED = [(number + 2 * (number >= 10) + 2 * (number >= 30)) / FPS for number in range(FRAMES)]
+"""Seconds, where two frames are dropped before each of two others."""
 
 AVI = {
     "b_frames.avi": OddFile(muxed(MPEG4_B, as_decoded)),
@@ -89,20 +105,19 @@ AVI = {
     "h264_b_frames.avi": OddFile(muxed(ANNEX_B, as_decoded)),
     "mpeg2_b_frames.avi": OddFile(muxed(mpeg2(), as_decoded)),
     "mjpeg.avi": OddFile(muxed(source("mjpeg"), as_decoded)),
-    "with_dropped_frames.avi": OddFile(
-        muxed(MPEG4, lambda place, number: without_time(place)), seconds=[without_time(n) for n in range(FRAMES)]
-    ),
+    # Its muxer writes an empty packet for each of them, which stands for the frame before.
+    "dropped_frames.avi": OddFile(muxed(MPEG4, listed(DROPPED)), seconds=DROPPED),
     "with_sound.avi": OddFile(muxed(MPEG4_B, as_decoded, sound=Sound(0, 4))),
 }
 
 BROKEN_CLOCKS = {
-    f"{clock.__name__}_{kind}{suffix}": OddFile(
-        patched(muxed(content), clear_durations) if clock is standing and suffix == ".mp4" else muxed(content, clock)
-    )
+    f"{clock.__name__}_{kind}{suffix}": OddFile(muxed(content, clock))
     for clock in (as_decoded, in_pairs, in_runs, jittering, standing)
     for kind, content in {"plain": PLAIN, "b_frames": B_FRAMES, "pyramid": PYRAMID}.items()
     for suffix in (".mp4", ".mov", ".mkv", ".flv", ".ts")
-    if (clock, kind) != (as_decoded, "plain") and (clock is not standing or suffix in (".mp4", ".mkv"))
+    if (kind != "plain" if clock is as_decoded else kind != "pyramid" and suffix != ".mov")
+} | {
+    "no_durations.mp4": OddFile(patched(muxed(PLAIN, use_editlist="0"), clear_durations), seconds=None),
 }
 
 WITHOUT_CLOCK = {
@@ -232,7 +247,6 @@ SHORT = {
     for codec, suffix in (
         ("libx264", ".mp4"),
         ("libx264", ".mkv"),
-        ("libx264", ".ts"),
         ("libx264", ".flv"),
         ("mpeg4", ".avi"),
         ("libvpx", ".webm"),
@@ -241,4 +255,101 @@ SHORT = {
     )
 }
 
-ODD_FILES = AVI | BROKEN_CLOCKS | WITHOUT_CLOCK | BEGINNINGS | RESTARTS | PAUSES | RATES | CODECS | SHORT
+# In the order of showing, the packets are I . . P . . P . . P . P, twelve to a group.
+LEFT_OUT = [number for number in range(FRAMES) if number not in (16, 17, 31)]
+"""Numbers of frames without some B frames, on which no other one depends."""
+
+
+def left_out(packets: list[Packet]) -> list[Packet]:
+    return [packet for packet in packets if packet.number in LEFT_OUT]
+
+
+def joined_late(packets: list[Packet]) -> list[Packet]:
+    """Without the first five packets. Before the next key frame, 12, the others cannot be decoded."""
+    return packets[5:]
+
+
+MISSING = {
+    # A file without some packets has only a jump of its stamps to show for it, like a pause.
+    f"left_out{suffix}": OddFile(muxed(B_FRAMES, alter=left_out), LEFT_OUT, [number / FPS for number in LEFT_OUT])
+    for suffix in (".mp4", ".mov", ".mkv", ".flv", ".ts")
+} | {
+    # The first packet that is left has frame 4.
+    f"joined_late{suffix}": OddFile(
+        muxed(content, late(HOUR), alter=joined_late),
+        range(12, FRAMES),
+        [(number - 4) / FPS for number in range(12, FRAMES)],
+        gaps=[(None, 12)],
+    )
+    for suffix, content in {".ts": B_FRAMES, ".m2ts": B_FRAMES}.items()
+}
+
+ODD_FILES = AVI | BROKEN_CLOCKS | WITHOUT_CLOCK | BEGINNINGS | RESTARTS | PAUSES | RATES | CODECS | SHORT | MISSING
+
+DAMAGES = {
+    "b_frame": (17, range(17, 18)),
+    "p_frame": (18, range(16, 24)),
+    "key_frame": (24, range(22, 36)),  # a decoder that misses it may give the last frames before it out of order
+    "last_p_frame": (47, range(46, 48)),
+}
+DAMAGED_FILES = (
+    {
+        f"{damage}_{clock.__name__}{suffix}": DamagedFile(
+            muxed(ANNEX_B if suffix == ".avi" else B_FRAMES, clock, alter=zeroed(number)), lost, clock is as_shown
+        )
+        for damage, (number, lost) in DAMAGES.items()
+        for clock in (as_shown, as_decoded, in_pairs, jittering, standing)
+        for suffix in (".mp4", ".mkv", ".flv", ".ts", ".avi")
+        if suffix != ".avi" or clock is as_decoded
+    }
+    | {
+        f"{damage}_mpeg4{suffix}": DamagedFile(muxed(MPEG4_B, as_decoded, alter=zeroed(number)), lost, suffix == ".avi")
+        for damage, (number, lost) in DAMAGES.items()
+        for suffix in (".avi", ".mkv")
+    }
+    | {
+        f"{damage}_packed.avi": DamagedFile(
+            muxed(MPEG4_B, as_decoded, alter=lambda packets, number=number: packed([*zeroed(number)(packets)])),
+            lost,
+            False,
+        )
+        for damage, (number, lost) in DAMAGES.items()
+    }
+    | {
+        f"p_frame_{clock.__name__}.webm": DamagedFile(
+            muxed(VP8, clock, alter=zeroed(17, header=0)), range(17, 24), clock is as_shown
+        )
+        for clock in (as_shown, jittering, standing)
+    }
+    | {
+        # It knows of them, because it counts its packets.
+        "transport_packets.ts": DamagedFile(patched(muxed(PLAIN), cut_transport_packets), range(22, 24)),
+    }
+)
+
+TRUNCATED_FILES = {
+    f"{clock.__name__}{suffix}": patched(muxed(content, clock, **options), cut_end)
+    for clock in (as_shown, as_decoded)
+    for suffix, content, options in (
+        (".mp4", B_FRAMES, {"movflags": "faststart"}),
+        (".mov", B_FRAMES, {"movflags": "faststart"}),
+        (".mkv", B_FRAMES, {}),
+        (".webm", VP8, {}),
+        (".flv", B_FRAMES, {}),
+        (".ivf", VP8, {}),
+        (".avi", MPEG4_B, {}),
+    )
+    if clock is as_decoded or suffix != ".avi"
+} | {
+    "packed.avi": patched(muxed(MPEG4_B, as_decoded, alter=packed), cut_end),
+    "mjpeg.avi": patched(muxed(source("mjpeg"), as_decoded), cut_end),
+    "apng.apng": patched(encoded("apng"), cut_end),
+    "gif.gif": patched(encoded("gif", fps=10), cut_end),
+}
+"""Files without their end, which know how long they are."""
+
+ENDLESS_FILES = {
+    f"truncated{suffix}": patched(muxed(content), cut_end)
+    for suffix, content in {".ts": B_FRAMES, ".mpg": mpeg2(), ".h264": B_FRAMES, ".m4v": MPEG4_B}.items()
+}
+"""Files without their end, which nothing in them tells."""
