@@ -159,7 +159,7 @@ class Sound(NamedTuple):
 TICKS = {".mkv": 1000, ".webm": 1000, ".flv": 1000, ".avi": FPS, ".ivf": FPS, ".wmv": 1000}
 """Ticks a second. 90 000 elsewhere."""
 
-MUXERS = {".mpg": "vob", ".m2ts": "mpegts"}
+MUXERS = {".mpg": "vob", ".m2ts": "mpegts", ".m4v": "m4v"}
 VOICES = {".webm": "libopus", ".mpg": "mp2", ".avi": "mp2"}
 
 
@@ -292,8 +292,8 @@ def clear_delays(content: bytearray) -> None:
 
 
 def cut_end(content: bytearray) -> None:
-    """Leave the first 7 of 10 bytes."""
-    del content[7 * len(content) // 10 :]
+    """Leave the first 17 of 20 bytes."""
+    del content[17 * len(content) // 20 :]
 
 
 def cut_transport_packets(content: bytearray) -> None:

@@ -48,12 +48,14 @@ class OddFile:
         write: writes the file.
         numbers: of the frames, in the order in which they are shown.
         seconds: of these, from the first one on. None: any that ascend.
+        within: how far from these a time may be, in seconds. 2 ms, because .mkv rounds to one.
         gaps: `(before, after)`, numbers of frames between which others are lost. None: no frame is there.
     """
 
     write: Writer
     numbers: Sequence[int] = range(FRAMES)
     seconds: Sequence[float] | None = tuple(EVEN)
+    within: float = 2e-3
     gaps: Sequence[tuple[int | None, int | None]] = ()
 
 
@@ -86,7 +88,8 @@ ANNEX_B = h264(bf=2, container="mpegts")
 MPEG4, MPEG4_B = source("mpeg4", g=12), source("mpeg4", bf=2, g=12)
 VP8 = source("libvpx", g=12)
 HIDDEN = {"auto-alt-ref": 1, "lag-in-frames": 16}
-HEVC = "log-level=none:keyint=12:min-keyint=12:bframes=3:"
+HEVC = "log-level=none:keyint=12:min-keyint=12:bframes=3"
+HEVC_PYRAMID = source("libx265", **{"x265-params": HEVC.replace("bframes=3", "bframes=8:b-adapt=0")})
 
 
 def recordings(make: Callable[..., Source], *begins: float) -> Writer:
@@ -110,23 +113,41 @@ AVI = {
     "with_sound.avi": OddFile(muxed(MPEG4_B, as_decoded, sound=Sound(0, 4))),
 }
 
-BROKEN_CLOCKS = {
-    f"{clock.__name__}_{kind}{suffix}": OddFile(muxed(content, clock))
-    for clock in (as_decoded, in_pairs, in_runs, jittering, standing)
-    for kind, content in {"plain": PLAIN, "b_frames": B_FRAMES, "pyramid": PYRAMID}.items()
-    for suffix in (".mp4", ".mov", ".mkv", ".flv", ".ts")
-    if (kind != "plain" if clock is as_decoded else kind != "pyramid" and suffix != ".mov")
-} | {
-    "no_durations.mp4": OddFile(patched(muxed(PLAIN, use_editlist="0"), clear_durations), seconds=None),
-}
+BROKEN_CLOCKS = (
+    {
+        f"{clock.__name__}_{kind}{suffix}": OddFile(muxed(content, clock))
+        for clock in (in_pairs, jittering, standing)
+        for kind, content in {"plain": PLAIN, "b_frames": B_FRAMES}.items()
+        for suffix in (".mp4", ".mkv", ".flv", ".ts")
+        if clock is not standing or suffix != ".mp4"
+    }
+    | {
+        f"as_decoded_{kind}{suffix}": OddFile(muxed(content, as_decoded))
+        for kind, content in {"b_frames": B_FRAMES, "pyramid": PYRAMID, "hevc": HEVC_PYRAMID}.items()
+        for suffix in (".mp4", ".mov", ".mkv", ".flv", ".ts")
+    }
+    | {
+        # An .mp4 of such a clock has another average rate, which is the best guess within a run.
+        f"in_runs_{kind}{suffix}": OddFile(muxed(content, in_runs), within=0.01)
+        for kind, content in {"plain": PLAIN, "b_frames": B_FRAMES}.items()
+        for suffix in (".mp4", ".mkv", ".flv", ".ts")
+    }
+    | {
+        # With an edit list, FFmpeg would give only the last group.
+        "standing_plain.mp4": OddFile(muxed(PLAIN, standing, use_editlist="0"), seconds=None),
+        "standing_b_frames.mp4": OddFile(muxed(B_FRAMES, standing, use_editlist="0"), seconds=None),
+        "no_durations.mp4": OddFile(patched(muxed(PLAIN, use_editlist="0"), clear_durations), seconds=None),
+    }
+)
 
 WITHOUT_CLOCK = {
-    "raw.h264": OddFile(muxed(B_FRAMES), seconds=None),
-    "raw.hevc": OddFile(encoded("libx265", **{"x265-params": HEVC}), seconds=None),
-    "raw.m4v": OddFile(muxed(MPEG4_B), seconds=None),
-    "raw.m2v": OddFile(muxed(mpeg2()), seconds=None),
-    "raw.mjpeg": OddFile(muxed(source("mjpeg")), seconds=None),
+    "raw.h264": OddFile(muxed(B_FRAMES)),
+    "raw.hevc": OddFile(encoded("libx265", **{"x265-params": HEVC})),
+    "raw.m4v": OddFile(muxed(source("mpeg4", container="mpegts", bf=2, g=12))),
+    "raw.m2v": OddFile(muxed(mpeg2())),
     "raw.ivf": OddFile(muxed(VP8)),
+    # These do not even say how many frames a second has.
+    "raw.mjpeg": OddFile(muxed(source("mjpeg")), seconds=None),
     "raw.obu": OddFile(encoded("libsvtav1", preset=11), seconds=None),
 }
 
@@ -174,7 +195,8 @@ RESTARTS = {
     "wraps_plain.ts": OddFile(muxed(PLAIN, late(WRAP - 1))),
     "wraps_b_frames.ts": OddFile(muxed(B_FRAMES, late(WRAP - 1))),
     "wraps_mpeg2.ts": OddFile(muxed(mpeg2(), late(WRAP - 1))),
-    "wraps_mpeg2.mpg": OddFile(muxed(mpeg2(), late(WRAP - 1))),
+    # FFmpeg guesses the stamps that are left out, and is wrong where the clock wraps.
+    "wraps_mpeg2.mpg": OddFile(muxed(mpeg2(), late(WRAP - 1)), within=3.1 / FPS),
     "backward.mkv": OddFile(muxed(PLAIN, listed([100 + time for time in EVEN[:24]] + EVEN[:24]))),
     "two_sizes_of_group.ts": OddFile(
         joined(muxed(h264(count=24, g=4), late(10)), muxed(h264(first=24, count=24, bf=2, g=24), late(11)))
@@ -234,7 +256,7 @@ CODECS = {
     f"{name}{suffix}": OddFile(encoded(codec, **options))
     for suffix in (".mp4", ".mkv", ".ts")
     for name, (codec, options) in {
-        "open_groups_hevc": ("libx265", {"x265-params": HEVC + "open-gop=1"}),
+        "open_groups_hevc": ("libx265", {"x265-params": HEVC + ":open-gop=1"}),
         "open_groups_h264": ("libx264", {"x264-params": "open-gop=1:keyint=12:min-keyint=12:bframes=3:b-adapt=0"}),
         "interlaced_h264": ("libx264", {"flags": "+ildct+ilme", "x264-params": "tff=1:bframes=2:keyint=12"}),
         "one_key_frame": ("libx264", {"g": 9999, "sc_threshold": 0}),
@@ -281,7 +303,7 @@ MISSING = {
         [(number - 4) / FPS for number in range(12, FRAMES)],
         gaps=[(None, 12)],
     )
-    for suffix, content in {".ts": B_FRAMES, ".m2ts": B_FRAMES}.items()
+    for suffix, content in {".ts": B_FRAMES, ".m2ts": B_FRAMES, ".mpg": mpeg2()}.items()
 }
 
 ODD_FILES = AVI | BROKEN_CLOCKS | WITHOUT_CLOCK | BEGINNINGS | RESTARTS | PAUSES | RATES | CODECS | SHORT | MISSING
@@ -299,11 +321,11 @@ DAMAGED_FILES = (
         )
         for damage, (number, lost) in DAMAGES.items()
         for clock in (as_shown, as_decoded, in_pairs, jittering, standing)
-        for suffix in (".mp4", ".mkv", ".flv", ".ts", ".avi")
-        if suffix != ".avi" or clock is as_decoded
+        for suffix in (".mp4", ".mkv", ".ts", ".avi")
+        if (clock is as_decoded or suffix != ".avi") and (clock is not standing or suffix != ".mp4")
     }
     | {
-        f"{damage}_mpeg4{suffix}": DamagedFile(muxed(MPEG4_B, as_decoded, alter=zeroed(number)), lost, suffix == ".avi")
+        f"{damage}_mpeg4{suffix}": DamagedFile(muxed(MPEG4_B, as_decoded, alter=zeroed(number)), lost, False)
         for damage, (number, lost) in DAMAGES.items()
         for suffix in (".avi", ".mkv")
     }
@@ -345,11 +367,12 @@ TRUNCATED_FILES = {
     "mjpeg.avi": patched(muxed(source("mjpeg"), as_decoded), cut_end),
     "apng.apng": patched(encoded("apng"), cut_end),
     "gif.gif": patched(encoded("gif", fps=10), cut_end),
+    "fragments.mp4": patched(muxed(B_FRAMES, movflags="frag_keyframe+empty_moov+default_base_moof"), cut_end),
 }
 """Files without their end, which know how long they are."""
 
 ENDLESS_FILES = {
     f"truncated{suffix}": patched(muxed(content), cut_end)
-    for suffix, content in {".ts": B_FRAMES, ".mpg": mpeg2(), ".h264": B_FRAMES, ".m4v": MPEG4_B}.items()
+    for suffix, content in {".ts": B_FRAMES, ".mpg": mpeg2(), ".h264": B_FRAMES}.items()
 }
 """Files without their end, which nothing in them tells."""

@@ -15,7 +15,7 @@ from tests.video.odd_files import DAMAGED_FILES, ENDLESS_FILES, ODD_FILES, TRUNC
 pytestmark = pytest.mark.slow  # all of them together
 
 WITHIN = 2e-3
-"""Seconds: .mkv rounds to 1 ms."""
+"""Seconds by which a time may be rounded."""
 
 REORDERED = 4 / FPS
 """Seconds by which a frame of a clock that is not sound may be elsewhere, near frames that are lost."""
@@ -49,7 +49,7 @@ def test_an_odd_file_is_read(odd: tuple[Path, OddFile]) -> None:
     assert numbers == list(expected.numbers)
     assert ascends(times)
     if expected.seconds is not None:
-        assert times == pytest.approx(list(expected.seconds), abs=WITHIN)
+        assert times == pytest.approx(list(expected.seconds), abs=expected.within)
     time_of = dict(zip(numbers, times, strict=True)) | {None: None}
     assert video.gaps == [(time_of[before] or 0.0, time_of[after]) for before, after in expected.gaps]
 
@@ -107,7 +107,7 @@ def test_a_missing_end_of_an_odd_file_is_named(name: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", ENDLESS_FILES)
 def test_the_beginning_of_an_odd_file_is_read(name: str, tmp_path: Path) -> None:
     times, gaps = read_beginning(ENDLESS_FILES[name], tmp_path / name)
-    assert gaps in ([], [(times[-1], None)])
+    assert all(begin >= times[-4] for begin, _ in gaps)
 
 
 def read_beginning(write: Callable[[Path], None], path: Path) -> tuple[list[float], list]:
@@ -115,7 +115,7 @@ def read_beginning(write: Callable[[Path], None], path: Path) -> tuple[list[floa
     write(path)
     video = VideoFile(path)
     numbers, times = read(video)
-    assert 10 < len(numbers) < FRAMES
+    assert 4 < len(numbers) < FRAMES
     assert numbers[:-4] == list(range(len(numbers) - 4))  # without B frames near the end
     assert ascends(times)
     return times, video.gaps
