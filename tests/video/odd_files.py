@@ -17,11 +17,8 @@ from tests.video.odd_clocks import (
     Source,
     Writer,
     as_decoded,
-    as_shown,
     clear_delays,
     clear_durations,
-    cut_end,
-    cut_transport_packets,
     encoded,
     in_pairs,
     in_runs,
@@ -36,7 +33,6 @@ from tests.video.odd_clocks import (
     source,
     standing,
     with_hidden_frames,
-    zeroed,
 )
 
 
@@ -59,21 +55,6 @@ class OddFile:
     gaps: Sequence[tuple[int | None, int | None]] = ()
 
 
-@dataclass(frozen=True)
-class DamagedFile:
-    """A file of `FRAMES` frames without some of them.
-
-    Args:
-        write: writes the file.
-        lost: the numbers of the frames that do not come, or show something else.
-        is_timed: whether the clock is sound, so that the other frames keep their times.
-    """
-
-    write: Writer
-    lost: range
-    is_timed: bool = True
-
-
 def h264(**options: object) -> Source:
     return source("libx264", **{"bf": 0, "b-adapt": 0, "g": 12, "sc_threshold": 0, "preset": "veryfast", **options})
 
@@ -89,6 +70,7 @@ MPEG4, MPEG4_B = source("mpeg4", g=12), source("mpeg4", bf=2, g=12)
 VP8 = source("libvpx", g=12)
 HIDDEN = {"auto-alt-ref": 1, "lag-in-frames": 16}
 HEVC = "log-level=none:keyint=12:min-keyint=12:bframes=3"
+OPEN_GROUPS = source("libx265", **{"x265-params": HEVC + ":open-gop=1"})
 HEVC_PYRAMID = source("libx265", **{"x265-params": HEVC.replace("bframes=3", "bframes=8:b-adapt=0")})
 
 
@@ -291,88 +273,37 @@ def joined_late(packets: list[Packet]) -> list[Packet]:
     return packets[5:]
 
 
-MISSING = {
-    # A file without some packets has only a jump of its stamps to show for it, like a pause.
-    f"left_out{suffix}": OddFile(muxed(B_FRAMES, alter=left_out), LEFT_OUT, [number / FPS for number in LEFT_OUT])
-    for suffix in (".mp4", ".mov", ".mkv", ".flv", ".ts")
-} | {
-    # The first packet that is left has frame 4.
-    f"joined_late{suffix}": OddFile(
-        muxed(content, late(HOUR), alter=joined_late),
-        range(12, FRAMES),
-        [(number - 4) / FPS for number in range(12, FRAMES)],
-        gaps=[(None, 12)],
-    )
-    for suffix, content in {".ts": B_FRAMES, ".m2ts": B_FRAMES, ".mpg": mpeg2()}.items()
-}
+def joined_at_open_group(packets: list[Packet]) -> list[Packet]:
+    """Without the packets before the second key frame."""
+    return packets[[packet.number for packet in packets].index(12) :]
 
-ODD_FILES = AVI | BROKEN_CLOCKS | WITHOUT_CLOCK | BEGINNINGS | RESTARTS | PAUSES | RATES | CODECS | SHORT | MISSING
 
-DAMAGES = {
-    "b_frame": (17, range(17, 18)),
-    "p_frame": (18, range(16, 24)),
-    "key_frame": (24, range(22, 36)),  # a decoder that misses it may give the last frames before it out of order
-    "last_p_frame": (47, range(46, 48)),
-}
-DAMAGED_FILES = (
+MISSING = (
     {
-        f"{damage}_{clock.__name__}{suffix}": DamagedFile(
-            muxed(ANNEX_B if suffix == ".avi" else B_FRAMES, clock, alter=zeroed(number)), lost, clock is as_shown
+        # A file without some packets has only a jump of its stamps to show for it, like a pause.
+        f"left_out{suffix}": OddFile(muxed(B_FRAMES, alter=left_out), LEFT_OUT, [number / FPS for number in LEFT_OUT])
+        for suffix in (".mp4", ".mov", ".mkv", ".flv", ".ts")
+    }
+    | {
+        f"joined_late{suffix}": OddFile(
+            muxed(content, late(HOUR), alter=joined_late),
+            range(12, FRAMES),
+            seconds
+            and [(number - 4) / FPS for number in range(12, FRAMES)],  # the first packet that is left has frame 4
+            gaps=[(None, 12)],
         )
-        for damage, (number, lost) in DAMAGES.items()
-        for clock in (as_shown, as_decoded, in_pairs, jittering, standing)
-        for suffix in (".mp4", ".mkv", ".ts", ".avi")
-        if (clock is as_decoded or suffix != ".avi") and (clock is not standing or suffix != ".mp4")
+        for suffix, content, seconds in ((".ts", B_FRAMES, EVEN), (".m2ts", B_FRAMES, EVEN), (".mpg", mpeg2(), None))
     }
     | {
-        f"{damage}_mpeg4{suffix}": DamagedFile(muxed(MPEG4_B, as_decoded, alter=zeroed(number)), lost, False)
-        for damage, (number, lost) in DAMAGES.items()
-        for suffix in (".avi", ".mkv")
-    }
-    | {
-        f"{damage}_packed.avi": DamagedFile(
-            muxed(MPEG4_B, as_decoded, alter=lambda packets, number=number: packed([*zeroed(number)(packets)])),
-            lost,
-            False,
+        # Two frames that come after the first key frame, and are shown before it, need an earlier one.
+        f"joined_at_open_group{suffix}": OddFile(
+            muxed(OPEN_GROUPS, late(HOUR), alter=joined_at_open_group),
+            range(12, FRAMES),
+            [(number - 10) / FPS for number in range(12, FRAMES)],
+            gaps=[(None, 12)],
         )
-        for damage, (number, lost) in DAMAGES.items()
-    }
-    | {
-        f"p_frame_{clock.__name__}.webm": DamagedFile(
-            muxed(VP8, clock, alter=zeroed(17, header=0)), range(17, 24), clock is as_shown
-        )
-        for clock in (as_shown, jittering, standing)
-    }
-    | {
-        # It knows of them, because it counts its packets.
-        "transport_packets.ts": DamagedFile(patched(muxed(PLAIN), cut_transport_packets), range(22, 24)),
+        for suffix in (".ts", ".mkv")
     }
 )
 
-TRUNCATED_FILES = {
-    f"{clock.__name__}{suffix}": patched(muxed(content, clock, **options), cut_end)
-    for clock in (as_shown, as_decoded)
-    for suffix, content, options in (
-        (".mp4", B_FRAMES, {"movflags": "faststart"}),
-        (".mov", B_FRAMES, {"movflags": "faststart"}),
-        (".mkv", B_FRAMES, {}),
-        (".webm", VP8, {}),
-        (".flv", B_FRAMES, {}),
-        (".ivf", VP8, {}),
-        (".avi", MPEG4_B, {}),
-    )
-    if clock is as_decoded or suffix != ".avi"
-} | {
-    "packed.avi": patched(muxed(MPEG4_B, as_decoded, alter=packed), cut_end),
-    "mjpeg.avi": patched(muxed(source("mjpeg"), as_decoded), cut_end),
-    "apng.apng": patched(encoded("apng"), cut_end),
-    "gif.gif": patched(encoded("gif", fps=10), cut_end),
-    "fragments.mp4": patched(muxed(B_FRAMES, movflags="frag_keyframe+empty_moov+default_base_moof"), cut_end),
-}
-"""Files without their end, which know how long they are."""
-
-ENDLESS_FILES = {
-    f"truncated{suffix}": patched(muxed(content), cut_end)
-    for suffix, content in {".ts": B_FRAMES, ".mpg": mpeg2(), ".h264": B_FRAMES}.items()
-}
-"""Files without their end, which nothing in them tells."""
+ODD_FILES = AVI | BROKEN_CLOCKS | WITHOUT_CLOCK | BEGINNINGS | RESTARTS | PAUSES | RATES | CODECS | SHORT | MISSING

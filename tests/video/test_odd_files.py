@@ -9,8 +9,9 @@ import pytest
 
 from imap_fast.video import VideoFile
 from imap_fast.video.write import write_timed_mp4
+from tests.video.damaged_files import DAMAGED_FILES, ENDLESS_FILES, TRUNCATED_FILES
 from tests.video.odd_clocks import EVEN, FPS, FRAMES, HOUR, number_of
-from tests.video.odd_files import DAMAGED_FILES, ENDLESS_FILES, ODD_FILES, TRUNCATED_FILES, OddFile
+from tests.video.odd_files import ODD_FILES, OddFile
 
 pytestmark = pytest.mark.slow  # all of them together
 
