@@ -80,6 +80,7 @@ def encode(
     with av.open(file, "w", format=container) as out:
         stream = out.add_stream(codec, rate=fps, options={name: str(value) for name, value in options.items()})
         stream.width = stream.height = side
+        stream.codec_context.thread_count = 1  # so few pixels are coded faster by one
         stream.pix_fmt = {"gif": "rgb8", "apng": "rgb24", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
         for number in range(first, first + count):
             frame = av.VideoFrame.from_ndarray(picture_of(number, side), format="rgb24").reformat(format=stream.pix_fmt)
