@@ -97,7 +97,7 @@ def measure_gpu(model: str, frames: int, mode: str, budget: int) -> dict[str, fl
                 explainer.explain(
                     Path(folder) / "video.mp4",
                     folder=Path(folder) / "maps",
-                    windows_done=lambda *_: times.append(time.perf_counter()),
+                    on_progress=lambda *_: times.append(time.perf_counter()),
                 )
     except torch.OutOfMemoryError:
         return None

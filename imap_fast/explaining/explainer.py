@@ -158,9 +158,7 @@ class Explainer:
                 self._finish(video, (start, end), digest, checkpoint)
             return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
 
-    def _options(
-        self, digest: str, num_frames: int | None, start: float | None, end: float | None
-    ) -> dict[str, Any]:
+    def _options(self, digest: str, num_frames: int | None, start: float | None, end: float | None) -> dict[str, Any]:
         """Everything that determines the result, as JSON values."""
         concepts, device = self.tracer.concepts, self.pipe._execution_device.type
         wanted: Any = concepts.words
