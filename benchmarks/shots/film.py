@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -73,10 +73,8 @@ class Film:
 
     def save(self, path: Path, frames: int | None = None) -> None:
         """Write the film, or its first frames, as an .mp4."""
-        timed = (
-            (frame, number / FPS) for number, frame in enumerate(self.frames()) if frames is None or number < frames
-        )
-        write_timed_mp4(path, timed, FPS)
+        timed = ((frame, number / FPS) for number, frame in enumerate(self.frames()))
+        write_timed_mp4(path, islice(timed, frames), FPS)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -123,9 +121,8 @@ def memory_rows(film: Film, folder: Path) -> Iterator[dict[str, object]]:
     for name in ("quarter", "film"):
         printed, _ = child(film, folder / f"{name}.mp4", folder / name).communicate()
         peaks[name] = int(printed.split()[-1])
-        yield row(
-            "peak of memory", f"{name}: {VideoFile(folder / f'{name}.mp4').expected_frames} frames", peaks[name], "B"
-        )
+        frames = VideoFile(folder / f"{name}.mp4").expected_frames
+        yield row("peak of memory", f"{name}: {frames} frames", peaks[name], "B")
     yield row("peak of memory, film over quarter", "", peaks["film"] / peaks["quarter"], "")
 
 

@@ -29,9 +29,10 @@ def _has_flag(container: av.container.InputContainer, name: str) -> bool:
 def frame_rate(container: av.container.InputContainer) -> float | None:
     """Frames per second of the first video stream, on average. None: unknown."""
     stream = container.streams.video[0]
-    # Raw streams have no stamps to average.
-    is_raw = _has_flag(container, "no_timestamps")
-    rate = stream.guessed_rate if is_raw else stream.average_rate or stream.guessed_rate
+    # Raw streams have no stamps to average, and those of a clock that stands have a rate that the codec contradicts.
+    average, guessed = stream.average_rate, stream.guessed_rate
+    is_odd = _has_flag(container, "no_timestamps") or (average and guessed and average > 2 * guessed)
+    rate = guessed if is_odd else average or guessed
     return float(rate) if rate else None
 
 

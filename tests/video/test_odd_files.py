@@ -62,6 +62,17 @@ def test_an_odd_file_knows_about_how_many_frames_it_has(odd: tuple[Path, OddFile
     assert VideoFile(path).expected_frames in (None, pytest.approx(len(expected.numbers), rel=0.1))
 
 
+def test_a_stretch_of_an_odd_file_is_a_part_of_it(odd: tuple[Path, OddFile]) -> None:
+    numbers, times = read(VideoFile(odd[0]))
+    begin, end = len(times) // 2, len(times) * 3 // 4 + 1
+    whole = VideoFile(odd[0], times[begin])
+    assert read(whole) == (numbers[begin:], times[begin:])
+    if end < len(times):
+        assert read(VideoFile(odd[0], times[begin], times[end])) == (numbers[begin:end], times[begin:end])
+    if begin > 0:
+        assert read(VideoFile(odd[0], None, times[begin])) == (numbers[:begin], times[:begin])
+
+
 def test_an_odd_file_is_written_as_it_was_read(odd: tuple[Path, OddFile], tmp_path: Path) -> None:
     video = VideoFile(odd[0])
     frames = list(video.timed_frames())
