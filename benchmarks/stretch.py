@@ -1,7 +1,7 @@
 """Does a stretch at the end of an hour cost more than one at the beginning?
 
-`python -m benchmarks.stretch` makes a file of an hour by copying the packets of a clip again and again. It explains three
-seconds at its beginning and at 59 minutes with the demo model, and writes `benchmarks/results/stretch.json`.
+`python -m benchmarks.stretch` makes a file of an hour by copying the packets of a clip again and again. It explains
+three seconds at its beginning and at 59 minutes with the demo model, and writes `benchmarks/results/stretch.json`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,9 @@ A reader never sees half a file, and a failure leaves the old file in place.
 
 import hashlib
 import os
-from collections.abc import Iterator
+import re
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -37,6 +39,36 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_each(folder: Path, writers: Mapping[str, Callable[[Path], object]]) -> dict[str, str]:
+    """Write files that nothing else is made from, such as pictures: one that fails costs neither the others nor more.
+
+    Any exception counts, whatever a disk, a codec or a font raises. Ctrl-C is none: it ends everything.
+
+    Args:
+        folder: of the files.
+        writers: what writes each file to a path, by its name.
+
+    Returns:
+        Why a file was not written, by its name. In its place is what was there before, if anything.
+    """
+    failed = {}
+    for name, write in writers.items():
+        try:
+            with atomic_write(folder / name) as temporary:
+                write(temporary)
+        except Exception as error:
+            failed[name] = _reason(error, folder / name)
+    return failed
+
+
+def _reason(error: Exception, file: Path) -> str:
+    """An error of `atomic_write` on one line, with the name of the file in place of the temporary path."""
+    # The type belongs to it: the text of a KeyError is a key, and that of a MemoryError is empty.
+    reason = " ".join("".join(traceback.format_exception_only(error)).split())
+    temporary = re.escape(os.path.realpath(file.parent) + os.sep) + r"[.][0-9a-f]{32}" + re.escape(file.suffix)
+    return re.sub(temporary, lambda _: file.name, reason)
 
 
 def remove_temporaries(path: Path) -> None:

@@ -1,6 +1,7 @@
 """One job of the app: it explains or generates a clip, and writes the report and the maps."""
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 
 from imap_fast.app.models import Model
 from imap_fast.explaining.explain import explain
-from imap_fast.files import sha256_of
+from imap_fast.files import sha256_of, write_each
 from imap_fast.loading.pipeline import text_to_video_arguments
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.tracing.trace import trace
@@ -27,7 +28,9 @@ OnProgress = Callable[[str, float], None]
 def run_job(
     model: Model, video: Path | None, prompt: str, concepts: Sequence[str], folder: Path, on_progress: OnProgress
 ) -> None:
-    """Explain a clip, or generate one, and write report.html and maps.npz.
+    """Explain a clip, or generate one, and write maps.npz and report.html.
+
+    A report that cannot be written does not cost the maps. A warning says so.
 
     Args:
         model: reads or generates the clip.
@@ -41,16 +44,14 @@ def run_job(
         ValueError, TypeError: as in `imap_fast.explain` and `imap_fast.trace`, or a pipeline that needs more than text.
     """
     began = time.perf_counter()
-    shown: Clip | Path
     if video is None:
-        maps, shown = _generate(model, prompt, concepts, on_progress)
+        maps, frames, fps = _generate(model, prompt, concepts, on_progress)
     else:
         on_progress("Explaining", LOADED)
         fingerprint = sha256_of(video)
         maps = explain(model.pipe, video, prompt, concepts, steps=model.explained_steps, **model.trace_arguments)
         if sha256_of(video) != fingerprint:
             raise ValueError(f"{video.name} was changed while it was read; upload it again")
-        shown = video
     record = {
         "command": "app",
         "model": model.name,
@@ -61,10 +62,18 @@ def run_job(
     }
     on_progress("Writing the report", READ)
     maps.save(folder / "maps.npz")
-    maps.report(folder / "report.html", shown, record)
+
+    def write_report(path: Path) -> None:
+        maps.report(path, Clip.of(frames, fps) if video is None else video, record)
+
+    for name, reason in write_each(folder, {"report.html": write_report}).items():
+        warnings.warn(f"{name} was not written ({reason}); maps.npz has the maps", stacklevel=2)
 
 
-def _generate(model: Model, prompt: str, concepts: Sequence[str], on_progress: OnProgress) -> tuple[SaliencyMaps, Clip]:
+def _generate(
+    model: Model, prompt: str, concepts: Sequence[str], on_progress: OnProgress
+) -> tuple[SaliencyMaps, Any, float]:
+    """The maps of a new video, its frames `[T, H, W, 3]` in [0, 1], and its frame rate."""
     arguments = text_to_video_arguments(model.pipe)
 
     def step_ended(pipe: Any, step: int, timestep: Any, tensors: dict) -> dict:
@@ -80,4 +89,4 @@ def _generate(model: Model, prompt: str, concepts: Sequence[str], on_progress: O
             callback_on_step_end=step_ended,
             **arguments,
         ).frames
-    return tracer.maps, Clip.of(video, fps=tracer.adapter.frame_rate)
+    return tracer.maps, video, tracer.adapter.frame_rate

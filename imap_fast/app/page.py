@@ -84,15 +84,20 @@ def form_handler(models: Models, results: Results) -> Callable[..., str]:
         except (ValueError, TypeError) as error:
             return f'<p class="notice trouble" role="alert">{told(error)}</p>'
         notes = "".join(f'<p class="notice">{told(warning.message)}</p>' for warning in caught)
-        return notes + _report(folder.name)
+        return notes + _results(folder)
 
     return handle
 
 
-def _report(job: str) -> str:
+def _results(folder: Path) -> str:
+    """The links to the files of a job, and its report if there is one."""
+    address = f"results/{folder.name}"
+    maps = f'<a href="{address}/maps.npz" download>maps.npz</a>'
+    if not (folder / "report.html").exists():
+        return f'<p class="links">{maps}</p>'
     return f"""<p class="links">
-<a href="results/{job}/report.html" target="_blank" rel="noopener">Open on its own</a>
-<a href="results/{job}/report.html" download>report.html</a>
-<a href="results/{job}/maps.npz" download>maps.npz</a>
+<a href="{address}/report.html" target="_blank" rel="noopener">Open on its own</a>
+<a href="{address}/report.html" download>report.html</a>
+{maps}
 </p>
-<iframe title="Saliency report" src="results/{job}/report.html" sandbox="allow-scripts allow-downloads"></iframe>"""
+<iframe title="Saliency report" src="{address}/report.html" sandbox="allow-scripts allow-downloads"></iframe>"""

@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except USAGE_ERROR as error:
             return _end(error.format_message(), 2, arguments)
         except SomeFailed as error:
-            complain(str(error))
+            for message in error.args:
+                complain(message)
             return 1
         except (BrokenPipeError, SystemExit):  # for a broken pipe, Typer raises SystemExit
             return _end("the reader of stdout ended before everything was printed", 1, arguments)

@@ -5,13 +5,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from imap_fast.cli.record import RECORD, record_of
+from imap_fast.cli.record import NOT_WRITTEN, RECORD, record_of
 
 BEFORE = ".before"
 """In the folder of the new files: the files that they replace. It exists while they are replaced."""
 
 
-def commit(new: Path, folder: Path, names: Sequence[str]) -> None:
+def commit(new: Path, folder: Path, names: Sequence[str], gone: Sequence[str] = ()) -> None:
     """Move files from one folder into another one, where they replace files of the same names.
 
     An exception at any point, also Ctrl-C, leaves both folders as they were. The last name is that of the record. It is
@@ -21,16 +21,17 @@ def commit(new: Path, folder: Path, names: Sequence[str]) -> None:
         new: holds `names`. Old files are left in its folder `BEFORE`.
         folder: on the same file system.
         names: relative paths.
+        gone: relative paths of files in `folder` that nothing replaces. They leave with the old files.
 
     Raises:
         OSError: a file cannot be moved.
     """
     before = new / BEFORE
     try:
-        for name in names:
+        for name in (*gone, *names):
             (before / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        for name in reversed(names):
+        for name in (*reversed(names), *gone):
             if (folder / name).exists():
                 os.replace(folder / name, before / name)
         for name in names:
@@ -39,11 +40,25 @@ def commit(new: Path, folder: Path, names: Sequence[str]) -> None:
         for name in reversed(names):
             if not (new / name).exists() and (folder / name).exists():
                 (folder / name).rename(new / name)
-        for name in names:
+        for name in (*gone, *names):
             if (before / name).exists():
                 (before / name).rename(folder / name)
         shutil.rmtree(before, ignore_errors=True)
         raise
+
+
+def commit_run(new: Path, folder: Path, record: str = RECORD) -> None:
+    """`commit` of a run: its record, and of the files that this names those that are in `new`.
+
+    Files that the record calls `NOT_WRITTEN` leave `folder`: an older one there is of another run.
+
+    Raises:
+        ValueError: the record in `new` is missing or damaged.
+        OSError: a file cannot be moved.
+    """
+    content = record_of(new, record)
+    names = [name for name in (*content["sha256"], record) if (new / name).exists()]
+    commit(new, folder, names, list(content.get(NOT_WRITTEN, {})))
 
 
 def finish_commit(new: Path, folder: Path, record: str = RECORD) -> None:
@@ -56,6 +71,5 @@ def finish_commit(new: Path, folder: Path, record: str = RECORD) -> None:
     if not (new / BEFORE).exists():
         return
     if (new / record).exists():
-        names = [*record_of(new, record)["sha256"], record]
-        commit(new, folder, [name for name in names if (new / name).exists()])
+        commit_run(new, folder, record)
     shutil.rmtree(new)

@@ -10,8 +10,15 @@ from rich.text import Text
 
 from imap_fast.cli import options
 from imap_fast.cli.progress import progress
-from imap_fast.cli.record import RECORD, write_record
-from imap_fast.cli.results import FILES, facts, print_results, results_folder
+from imap_fast.cli.record import NOT_WRITTEN, RECORD, write_record
+from imap_fast.cli.results import (
+    FILES,
+    end_incomplete,
+    facts,
+    not_written_of,
+    print_results,
+    results_folder,
+)
 
 DEMO_FILES = {
     "clip.mp4": "a clip that the model was not trained on",
@@ -19,6 +26,7 @@ DEMO_FILES = {
     **FILES,
 }
 
+REMEDY = "--overwrite makes everything again"
 
 TITLE = "AUC against the exact masks: 0.5 is chance, 1 is perfect"
 
@@ -31,7 +39,8 @@ def demo(
 ) -> None:
     """Explain a rendered clip with the small model in this package, and measure each map against exact masks.
 
-    Writes clip.mp4, maps.npz, overlay.mp4, grid.png, run.json and scores.json: all of them, or none.
+    Writes clip.mp4, maps.npz, overlay.mp4, grid.png, run.json and scores.json together. A picture that cannot be drawn
+    does not cost the maps: it is named, and the exit code is 1.
     """
     console = Console(stderr=True)
     began = time.perf_counter()
@@ -52,11 +61,13 @@ def demo(
             "shown": result.shown,
             "auc": result.auc,
         }
-        record |= facts(SaliencyMaps.load(folder / "maps.npz"))
-        record = write_record(folder, record, [name for name in DEMO_FILES if name != RECORD])
+        record |= facts(SaliencyMaps.load(folder / "maps.npz")) | {NOT_WRITTEN: result.not_written}
+        written = [name for name in DEMO_FILES if name != RECORD and name not in result.not_written]
+        record = write_record(folder, record, written)
     print_results(record, f"“{result.caption}”, explained in {seconds:.1f} s", output, DEMO_FILES, as_json=as_json)
     if not as_json:
         Console(highlight=False).print(_scores(result.shown, result.auc, result.agreement))
+    end_incomplete(not_written_of(output, record), REMEDY)
 
 
 def _scores(shown: dict[str, str], auc: dict[str, dict[str, float]], agreement: dict[str, float]) -> Table:

@@ -30,7 +30,7 @@ class _Clips(_Object):
 
 class _Picture(_Object):
     clip: str
-    picture: str
+    picture: str | None
 
 
 class _Results(_Object):
@@ -38,6 +38,7 @@ class _Results(_Object):
     clips: _Clips
     metrics: dict[str, dict[str, dict[str, _Score]]]
     worst: list[_Picture]
+    not_written: dict[str, str] = {}
     journal: str
 
     @model_validator(mode="after")

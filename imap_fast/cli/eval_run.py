@@ -1,43 +1,55 @@
 """The work of `imap-fast eval`: a data set is evaluated into a folder."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import shutil
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 
-from imap_fast.cli.commit import commit, finish_commit
+from imap_fast.cli.commit import commit_run, finish_commit
 from imap_fast.cli.eval_results import check_results
 from imap_fast.cli.localization_table import localization_table
+from imap_fast.cli.pictures import draw_missing, pictures, write_results
 from imap_fast.cli.progress import progress
-from imap_fast.cli.record import verified_record, write_record
+from imap_fast.cli.record import NOT_WRITTEN, record_of, verified_record, write_record
 from imap_fast.cli.results import (
     FILES,
     NEW,
     REMEDY,
     SomeFailed,
+    complain_of,
+    not_written_of,
     path_from,
     results_folder,
     working_in,
-    write_results,
 )
 from imap_fast.cli.streams import complain
 from imap_fast.evaluate.example import DataSet, Example
 from imap_fast.evaluate.journal import CLIPS, Journal
 from imap_fast.evaluate.run import evaluate
 from imap_fast.evaluate.worst import worst_figures
-from imap_fast.files import atomic_write, sha256_of
+from imap_fast.files import sha256_of, write_each
 from imap_fast.loading.identity import model_identity, refuse_changed_model
 from imap_fast.loading.pipeline import load_pipeline
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.version import versions
+from imap_fast.video.clip import Clip
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RESULTS, WORST, VIDEOS = "results.json", "worst", "videos"
 """In the output folder: the measurements, the pictures, and the results of clips without masks."""
+
+REDRAW = "the same command draws it, and measures nothing again"
 
 
 class Run:
@@ -56,6 +68,7 @@ class Run:
     ) -> None:
         self.dataset, self.loading, self.arguments = dataset, loading, arguments
         self.output, self.worst = output, worst
+        self.not_written: dict[Path, str] = {}  # of clips without masks
         self.identity = model_identity(loading["model"])
         values = {**dataset.source, **arguments, **loading, **self.identity, "versions": versions()}
         self.options: dict[str, Any] = json.loads(json.dumps(values))
@@ -73,6 +86,7 @@ class Run:
             with Journal(self.output, self.options, overwrite=overwrite, remedy=REMEDY) as journal:
                 journal.refuse_other_files(self.dataset)
                 self._forget_lost_clips(journal)
+                self._draw_missing(journal)
                 record = None if overwrite else self._finished_record(journal)
                 return self._evaluate(journal) if record is None else record
 
@@ -89,6 +103,18 @@ class Run:
             except (ValueError, OSError) as error:
                 complain(f"the clip {name} has lost its results, and is evaluated again ({error})")
                 del journal.rows[name]
+
+    def _draw_missing(self, journal: Journal) -> None:
+        """Draw the pictures of finished clips without masks that could not be drawn before, from their maps."""
+        for name in self.dataset.clips:
+            folder = self.output / VIDEOS / name
+            if journal.rows.get(name) == [] and (before := record_of(folder)).get(NOT_WRITTEN):
+                with progress(Console(stderr=True), f"drawing {name}"):
+                    record = draw_missing(folder, before, partial(self._video, name))
+                self.not_written |= not_written_of(folder, record)
+
+    def _video(self, name: str) -> Clip | Path:
+        return self.dataset.clips[name]().video
 
     def _clip_options(self, name: str, files: str) -> dict[str, Any]:
         """What the results of a clip without masks depend on, without the folders of this machine."""
@@ -111,7 +137,7 @@ class Run:
         clips = record["clips"]
         counted = clips["measured"] + clips["unmasked"]
         is_complete = counted == len(self.dataset.clips) and self.dataset.clips.keys() <= journal.rows.keys()
-        has_pictures = len(record["worst"]) == min(self.worst, clips["measured"])
+        has_pictures = len(record["worst"]) == min(self.worst, clips["measured"]) and not record.get(NOT_WRITTEN)
         return record if record["journal"] == journal.checksum and is_complete and has_pictures else None
 
     def _evaluate(self, journal: Journal) -> dict[str, Any]:
@@ -131,12 +157,11 @@ class Run:
                     on_clip_done=on_clip_done,
                     **self.arguments,
                 )
-            worst = evaluation.worst(self.worst)
+            worst, not_written = evaluation.worst(self.worst), dict[str, str]()
+            names = {name: f"{WORST}/{number}.png" for number, name in enumerate(worst, 1)}
             with progress(console, "drawing", len(worst)) as on_drawn:
-                figures = worst_figures(pipe, self.dataset, worst, **self.arguments)
-                for number, (_, figure) in enumerate(figures, 1):
-                    with atomic_write(new / WORST / f"{number}.png") as temporary:
-                        figure.savefig(temporary)
+                for name, draw in worst_figures(pipe, self.dataset, worst, **self.arguments):
+                    not_written |= write_each(new, {names[name]: partial(_save_figure, draw)})
                     on_drawn()
         except BaseException:
             if journal.rows:
@@ -150,16 +175,21 @@ class Run:
             "seconds": round(time.perf_counter() - began, 1),
             **evaluation.record(),
             "worst": [
-                {"clip": name, "imap_spacetime_auc": auc, "picture": f"{WORST}/{number}.png"}
-                for number, (name, auc) in enumerate(worst.items(), 1)
+                {
+                    "clip": name,
+                    "imap_spacetime_auc": auc,
+                    "picture": None if names[name] in not_written else names[name],
+                }
+                for name, auc in worst.items()
             ],
+            NOT_WRITTEN: not_written,
         }
-        pictures = [each["picture"] for each in record["worst"]]
+        drawn = [name for name in names.values() if name not in not_written]
         try:
-            record = write_record(new, record, pictures, RESULTS)
-            commit(new, self.output, [*pictures, RESULTS])
+            record = write_record(new, record, drawn, RESULTS)
+            commit_run(new, self.output, RESULTS)
             for old in (self.output / WORST).glob("*.png"):
-                if old.stem.isdecimal() and int(old.stem) > len(pictures):  # of earlier results, which had more
+                if old.stem.isdecimal() and int(old.stem) > len(worst):  # of earlier results, which had more
                     old.unlink()
         finally:
             shutil.rmtree(new, ignore_errors=True)
@@ -173,28 +203,37 @@ class Run:
             if isinstance(example.video, Path):
                 record["video"] = path_from(self.output / VIDEOS / name, example.video)
                 options["video"] = sha256_of(example.video)
-            write_results(folder, maps, example.video, record)
+            record = write_results(folder, maps, pictures(maps, lambda: example.video), record)
+        self.not_written |= not_written_of(self.output / VIDEOS / name, record)
 
     def print(self, record: dict[str, Any], *, as_json: bool) -> None:
         """Print the results, and then the clips that failed.
 
         Raises:
-            SomeFailed: a clip could not be evaluated.
+            SomeFailed: a clip could not be evaluated, or a picture not be drawn.
         """
-        clips = record["clips"]
+        clips, not_written = record["clips"], not_written_of(self.output, record) | self.not_written
         if as_json:
-            typer.echo(json.dumps(record))
+            names = {file.relative_to(self.output).as_posix(): reason for file, reason in not_written.items()}
+            typer.echo(json.dumps(record | {NOT_WRITTEN: names}))
         else:
             if clips["measured"]:
                 Console(highlight=False).print(localization_table(record))
             typer.echo(f"{self.output / RESULTS}  all measurements")
-            if record["worst"]:
+            if any(each["picture"] for each in record["worst"]):
                 typer.echo(f"{self.output / WORST}  pictures of the worst clips")
             if clips["unmasked"]:
                 count = clips["unmasked"]
                 typer.echo(f"{self.output / VIDEOS}  the maps of clips without masks: {count}, not measured")
+        complain_of(not_written, REDRAW)
         failed = clips["failed"]
         if failed:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
             total = clips["measured"] + clips["unmasked"] + len(failed)
             raise SomeFailed(f"{len(failed)} of {total} clips could not be evaluated: {reasons}")
+        if not_written:
+            raise SomeFailed
+
+
+def _save_figure(draw: Callable[[], Figure], path: Path) -> None:
+    draw().savefig(path)

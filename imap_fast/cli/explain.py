@@ -23,6 +23,8 @@ def explain(
     trace_options: TraceOptions,
     windows: WindowOptions,
     concepts_file: options.ConceptsFile = None,
+    start: options.Starts = None,
+    end: options.Ends = None,
     num_frames: options.MaxFrames = None,
     seed: options.Seed = 0,
     output: options.Output = Path("imap-explain"),
@@ -31,7 +33,8 @@ def explain(
 ) -> None:
     """Show where and when each concept is in real videos of any length.
 
-    Writes maps.npz, overlay.mp4, grid.png and run.json: all of them, or none. Several videos get a folder each.
+    Writes maps.npz, overlay.mp4, grid.png and run.json: all of them, or none. Several videos, and several
+    stretches of a video, get a folder each.
     After an interruption the same command resumes. A finished run is not repeated.
     """
     words = options.concept_words(concepts.concepts, trace_options.match, concepts_file)
@@ -51,7 +54,8 @@ def explain(
         "seed": seed,
         "versions": versions(),
     }
-    run = Run(result_folders(videos, output), json.loads(json.dumps(values)), overwrite=overwrite)
+    folders = result_folders(videos, output, options.stretches(start, end))
+    run = Run(folders, json.loads(json.dumps(values)), overwrite=overwrite)
     run.check_videos()
     if run.remaining:
         run.explain(asdict(loading), text | arguments, identity)

@@ -1,77 +1,105 @@
 """The work of `imap-fast explain`: several videos, each explained into its folder."""
 
+from __future__ import annotations
+
 import json
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 
+from imap_fast.cli.pictures import draw_missing, pictures, write_results
 from imap_fast.cli.progress import frames_progress, progress
-from imap_fast.cli.record import record_of
+from imap_fast.cli.record import NOT_WRITTEN, record_of
 from imap_fast.cli.results import (
     FILES,
     MAPS,
     SomeFailed,
-    already_done,
+    complain_of,
+    finished_record,
+    not_written_of,
     path_from,
     print_results,
     resumable_folder,
     sureness,
     warn_of_doubts,
-    write_results,
 )
+from imap_fast.cli.video_files import Stretch
 from imap_fast.files import sha256_of
 from imap_fast.loading.identity import ModelIdentity, refuse_changed_model
 from imap_fast.video.decode import VideoError, VideoFile
 
+if TYPE_CHECKING:
+    import torch
+
+    from imap_fast.maps.saliency_maps import SaliencyMaps
+
+REMEDY = "the same command draws it from maps.npz"
+
 
 class Run:
-    """The videos of one command. If there are several, one that cannot be read does not stop the others.
+    """The videos of one command, or stretches of them. If there are several, one that cannot be read does not stop the
+    others.
 
     Args:
-        folders: the results folder of each file.
+        folders: the results folder of each stretch.
         options: what determines the results, as JSON values.
         overwrite: whether other results are replaced.
     """
 
-    def __init__(self, folders: dict[Path, Path], options: dict[str, Any], *, overwrite: bool) -> None:
+    def __init__(self, folders: dict[Stretch, Path], options: dict[str, Any], *, overwrite: bool) -> None:
         self.folders, self.options, self.overwrite = folders, options, overwrite
-        self.options_of: dict[Path, dict[str, Any]] = {}
-        self.headlines: dict[Path, str] = {}
-        self.failed: dict[Path, str] = {}
+        self.options_of: dict[Stretch, dict[str, Any]] = {}
+        self.undrawn: dict[Stretch, dict[str, Any]] = {}
+        self.headlines: dict[Stretch, str] = {}
+        self.failed: dict[Stretch, str] = {}
 
     @property
-    def remaining(self) -> list[Path]:
-        """The videos that are neither finished nor unreadable."""
-        return [path for path in self.folders if path not in self.headlines and path not in self.failed]
+    def remaining(self) -> list[Stretch]:
+        """The stretches that are neither finished nor unreadable."""
+        return [each for each in self.folders if each not in self.headlines and each not in self.failed]
 
     @contextmanager
-    def _survive(self, path: Path) -> Iterator[None]:
+    def _survive(self, stretch: Stretch) -> Iterator[None]:
         """Record an unreadable video, if there are others."""
         try:
             yield
         except VideoError as error:
             if len(self.folders) == 1:
                 raise
-            self.failed[path] = str(error)
+            self.failed[stretch] = str(error)
 
     def check_videos(self) -> None:
         """Open every file and look for its results, so that errors are known before the model is loaded."""
-        for path, folder in self.folders.items():
-            with self._survive(path):
-                video = VideoFile(path)
+        for stretch, folder in self.folders.items():
+            with self._survive(stretch):
+                video = VideoFile(*stretch)
                 next(video.timed_frames())
-                self.options_of[path] = {"video": video.fingerprint(), **self.options}
-                if not self.overwrite and already_done(folder, list(FILES), self.options_of[path]):
-                    self.headlines[path] = "done before"
+                self.options_of[stretch] = {
+                    "video": self._digest_of(stretch.path),
+                    "start": stretch.start,
+                    "end": stretch.end,
+                    **self.options,
+                }
+                if self.overwrite or not (record := finished_record(folder, list(FILES), self.options_of[stretch])):
+                    continue
+                if record.get(NOT_WRITTEN):
+                    self.undrawn[stretch] = record
+                else:
+                    self.headlines[stretch] = "done before"
+
+    def _digest_of(self, path: Path) -> str:
+        """SHA-256 of a file. One of several stretches is read once."""
+        known = (options["video"] for stretch, options in self.options_of.items() if stretch.path == path)
+        return next(known, None) or sha256_of(path)
 
     def explain(self, loading: dict[str, str], arguments: dict[str, Any], identity: ModelIdentity) -> None:
-        """Load the model once, and explain the remaining videos.
+        """Draw what finished runs lack. Then load the model once, if there are other videos, and explain these.
 
         Args:
             loading: arguments of `load_pipeline`.
@@ -86,14 +114,17 @@ class Run:
         from imap_fast.explaining.explainer import Explainer
         from imap_fast.loading.pipeline import load_pipeline
 
-        console, explainer, remaining = Console(stderr=True), None, self.remaining
+        console = Console(stderr=True)
+        for stretch in self.undrawn:
+            self._draw_missing(stretch, console)
+        explainer, remaining = None, self.remaining
         with ExitStack() as exits:
-            for number, path in enumerate(remaining, 1):
+            for number, stretch in enumerate(remaining, 1):
                 position = f" ({number} of {len(remaining)})" if len(self.folders) > 1 else ""
                 results = resumable_folder(
-                    self.folders[path], list(FILES), self.options_of[path], overwrite=self.overwrite
+                    self.folders[stretch], list(FILES), self.options_of[stretch], overwrite=self.overwrite
                 )
-                with self._survive(path), results as unfinished:
+                with self._survive(stretch), results as unfinished:
                     if explainer is None:
                         pipe = load_pipeline(**loading, console=console)
                         refuse_changed_model(loading["model"], identity)
@@ -101,49 +132,66 @@ class Run:
                         explainer = Explainer(pipe, generator=generator, release_text_encoder=True, **arguments)
                         exits.enter_context(explainer)
                     began = time.perf_counter()
-                    with frames_progress(console, f"explaining {path.name}{position}") as on_progress:
+                    with frames_progress(console, f"explaining {stretch}{position}") as on_progress:
                         maps = explainer.explain(
-                            path,
+                            stretch.path,
                             num_frames=self.options["num_frames"],
+                            start=stretch.start,
+                            end=stretch.end,
                             folder=unfinished / MAPS,
                             on_progress=on_progress,
                         )
                     seconds = time.perf_counter() - began
-                    if sha256_of(path) != self.options_of[path]["video"]:
+                    if sha256_of(stretch.path) != self.options_of[stretch]["video"]:
                         shutil.rmtree(unfinished / MAPS)  # nobody goes on from them
-                        raise VideoError(f"{path} was changed while it was read; run again")
-                    warn_of_doubts(maps, path.name if len(self.folders) > 1 else "")
+                        raise VideoError(f"{stretch.path} was changed while it was read; run again")
+                    warn_of_doubts(maps, str(stretch) if len(self.folders) > 1 else "")
                     with progress(console, "drawing"):
-                        record = {
-                            "command": "explain",
-                            "video": path_from(self.folders[path], path),
-                            "model": self.options["model"],
-                            "dtype": str(pipe.transformer.dtype).removeprefix("torch."),
-                            "seed": self.options["seed"],
-                            "seconds": round(seconds, 2),
-                            "options": self.options_of[path],
-                        }
-                        write_results(unfinished, maps, path, record)
-                    self.headlines[path] = f"{maps} in {seconds:.1f} s; {sureness(maps)}"
+                        self._write(unfinished, maps, stretch, dtype=pipe.transformer.dtype, seconds=seconds)
+                    self.headlines[stretch] = f"{maps} in {seconds:.1f} s; {sureness(maps)}"
+
+    def _write(self, folder: Path, maps: SaliencyMaps, stretch: Stretch, *, dtype: torch.dtype, seconds: float) -> None:
+        record = {
+            "command": "explain",
+            "video": path_from(self.folders[stretch], stretch.path),
+            "model": self.options["model"],
+            "dtype": str(dtype).removeprefix("torch."),
+            "seed": self.options["seed"],
+            "seconds": round(seconds, 2),
+            "options": self.options_of[stretch],
+        }
+        write_results(folder, maps, pictures(maps, lambda: stretch.path), record)
+
+    def _draw_missing(self, stretch: Stretch, console: Console) -> None:
+        """Draw the pictures of a finished run that could not be drawn before, from its maps."""
+        before = self.undrawn[stretch]
+        with progress(console, f"drawing {stretch}"):
+            record = draw_missing(self.folders[stretch], before, lambda: stretch.path)
+        drawn = [name for name in before[NOT_WRITTEN] if name not in record[NOT_WRITTEN]]
+        self.headlines[stretch] = f"done before; drawn now: {', '.join(drawn)}" if drawn else "done before"
 
     def print(self, output: Path, *, as_json: bool) -> None:
         """Print what was made, and then what failed.
 
         Raises:
-            SomeFailed: a video could not be read.
+            SomeFailed: a video could not be read, or a picture not be drawn.
         """
-        records = {path: record_of(self.folders[path]) for path in self.headlines}
+        records = {stretch: record_of(self.folders[stretch]) for stretch in self.headlines}
+        failed = {stretch.named(str(stretch.path)): reason for stretch, reason in self.failed.items()}
         if len(self.folders) == 1:
-            (path,) = records
-            print_results(records[path], self.headlines[path], output, FILES, as_json=as_json)
-            return
-        failed = {str(path): reason for path, reason in self.failed.items()}
-        if as_json:
-            finished = [record | {"folder": str(self.folders[path])} for path, record in records.items()]
+            (stretch,) = records
+            print_results(records[stretch], self.headlines[stretch], output, FILES, as_json=as_json)
+        elif as_json:
+            finished = [record | {"folder": str(self.folders[stretch])} for stretch, record in records.items()]
             typer.echo(json.dumps({"videos": finished, "failed": failed}))
         else:
-            for path, headline in self.headlines.items():
-                typer.echo(f"{self.folders[path]}: {headline}")
+            for stretch, headline in self.headlines.items():
+                typer.echo(f"{self.folders[stretch]}: {headline}")
+        undrawn = [not_written_of(self.folders[stretch], record) for stretch, record in records.items()]
+        for each in undrawn:
+            complain_of(each, REMEDY)
         if failed:
             reasons = "; ".join(failed.values())
             raise SomeFailed(f"{len(failed)} of {len(self.folders)} videos could not be read: {reasons}")
+        if any(undrawn):
+            raise SomeFailed

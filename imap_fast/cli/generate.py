@@ -1,6 +1,7 @@
 """`imap-fast generate`: a new video, with the maps of its generation."""
 
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,23 @@ from rich.console import Console
 
 from imap_fast.cli import options
 from imap_fast.cli.option_groups import ConceptOptions, LoadingOptions, TraceOptions
+from imap_fast.cli.pictures import pictures, write_results
 from imap_fast.cli.progress import progress
-from imap_fast.cli.results import FILES, print_results, results_folder, sureness, warn_of_doubts, write_results
+from imap_fast.cli.results import (
+    FILES,
+    end_incomplete,
+    not_written_of,
+    print_results,
+    results_folder,
+    sureness,
+    warn_of_doubts,
+)
 from imap_fast.loading.source import model_source
 from imap_fast.text.model_name import model_name
 
 GENERATED = {"video.mp4": "the video", **FILES}
+
+REMEDY = "draw it from maps.npz in Python, or pass --overwrite to generate again"
 
 
 def generate(
@@ -33,7 +45,8 @@ def generate(
 ) -> None:
     """Generate a video, and show where and when each concept is in it.
 
-    Writes video.mp4, maps.npz, overlay.mp4, grid.png and run.json: all of them, or none.
+    Writes video.mp4, maps.npz, overlay.mp4, grid.png and run.json together. The video or a picture that cannot be
+    written does not cost the maps: it is named, and the exit code is 1.
     """
     words = options.concept_words(concepts.concepts, trace_options.match)
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()
@@ -68,9 +81,12 @@ def generate(
             (video,) = pipe(prompt=prompt, **call).frames
         seconds, maps = time.perf_counter() - began, tracer.maps
         warn_of_doubts(maps)
-        clip = Clip.of(video, fps=tracer.adapter.frame_rate)
+
+        @cache
+        def clip() -> Clip:
+            return Clip.of(video, fps=tracer.adapter.frame_rate)
+
         with progress(console, "drawing"):
-            clip.save(folder / "video.mp4")
             sampling |= {"num_inference_steps": pipe.num_timesteps, "guidance_scale": pipe.guidance_scale}
             record = {
                 "command": "generate",
@@ -80,9 +96,11 @@ def generate(
                 "seed": seed,
                 "seconds": round(seconds, 2),
             }
-            record = write_results(folder, maps, clip, record, GENERATED)
-    headline = f"{len(clip.frames)} frames and {maps} in {seconds:.1f} s; {sureness(maps)}"
+            writers = {"video.mp4": lambda path: clip().save(path), **pictures(maps, clip)}
+            record = write_results(folder, maps, writers, record, GENERATED)
+    headline = f"{len(video)} frames and {maps} in {seconds:.1f} s; {sureness(maps)}"
     print_results(record, headline, output, GENERATED, as_json=as_json)
+    end_incomplete(not_written_of(output, record), REMEDY)
 
 
 def _check_size(pipe: Any, **sizes: int | None) -> None:

@@ -14,8 +14,10 @@ from rich.table import Table
 from imap_fast.cli import options
 from imap_fast.cli.option_groups import LoadingOptions
 from imap_fast.cli.progress import progress
+from imap_fast.cli.record import NOT_WRITTEN
+from imap_fast.cli.results import end_incomplete, not_written_of
 from imap_fast.demo.shipped_model import best_settings
-from imap_fast.files import atomic_write
+from imap_fast.files import write_each
 from imap_fast.loading.source import model_source
 from imap_fast.text.model_name import model_name
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from imap_fast.layers.choose import LayerChoice
 
 DEMO_CLIPS = 8
+
+REMEDY = "the layers are above; the same command measures and draws again"
 
 
 def layers(
@@ -89,18 +93,22 @@ def layers(
             on_video_done=on_video_done,
         )
     seconds = time.perf_counter() - began
+    not_written: dict[str, str] = {}
     if output is not None:
-        with atomic_write(output) as temporary:
-            choice.figure().savefig(temporary)
+        not_written = write_each(output.parent, {output.name: lambda path: choice.figure().savefig(path)})
+    figure = None if not_written else output
     if as_json:
         facts = {"command": "layers", "model": model_name(loading.model), "videos": count, "seconds": round(seconds, 2)}
-        files = {} if output is None else {output.name: str(output)}
-        typer.echo(json.dumps(facts | _record(choice) | {"files": files}))
-        return
-    typer.echo(f"{model_name(loading.model)} at step {choice.step}, mean over {count} videos, in {seconds:.1f} s")
-    _print(choice)
+        files = {} if figure is None else {figure.name: str(figure)}
+        typer.echo(json.dumps(facts | _record(choice) | {NOT_WRITTEN: not_written, "files": files}))
+    else:
+        typer.echo(f"{model_name(loading.model)} at step {choice.step}, mean over {count} videos, in {seconds:.1f} s")
+        _print(choice)
+        if figure is not None:
+            meaning = "λ₂ by layer and head" + (", and how well each finds its concepts" if choice.auc else "")
+            typer.echo(f"{figure}  {meaning}")
     if output is not None:
-        typer.echo(f"{output}  λ₂ by layer and head" + (", and how well each finds its concepts" if choice.auc else ""))
+        end_incomplete(not_written_of(output.parent, {NOT_WRITTEN: not_written}), REMEDY)
 
 
 def _demo_clips(count: int) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from imap_fast.files import atomic_write, sha256_of
 
 RECORD = "run.json"
 
+NOT_WRITTEN = "not_written"
+"""The entry of a record with the files that could not be written: the reason of each, by its name."""
+
 AGAIN = "restore it, or run its command again with --overwrite"
 
 
@@ -22,14 +25,16 @@ def write_record(folder: Path, record: dict[str, Any], files: Iterable[str], nam
 
     Args:
         folder: of the record and of the files.
-        record: JSON values. `sha256`, the digest of each file, and `digest`, that of the record, are added.
+        record: JSON values. `sha256`, the digest of each file, and `digest`, that of the record, are added. It may have
+            digests of other files.
         files: the names of the files, which exist.
         name: of the record.
 
     Raises:
         OSError: a file cannot be read, or the record cannot be written.
     """
-    sealed = json.loads(json.dumps(record | {"sha256": {file: sha256_of(folder / file) for file in files}}))
+    digests = record.get("sha256", {}) | {file: sha256_of(folder / file) for file in files}
+    sealed = json.loads(json.dumps(record | {"sha256": dict(sorted(digests.items()))}))
     sealed["digest"] = _digest(sealed)
     with atomic_write(folder / name) as temporary:
         temporary.write_text(json.dumps(sealed, indent=2) + "\n")
@@ -38,7 +43,7 @@ def write_record(folder: Path, record: dict[str, Any], files: Iterable[str], nam
 
 def record_of(folder: Path, name: str = RECORD) -> dict[str, Any]:
     """The record in a folder: an object with `sha256`, an object of texts, and `digest`. `video` is a text if it is
-    there, and `options` an object. The files are not looked at.
+    there, `options` an object, and `not_written` an object of texts. The files are not looked at.
 
     Raises:
         ValueError: the record is missing, damaged, or of an older version without digests.
@@ -78,10 +83,13 @@ def _digest(record: dict[str, Any]) -> str:
 
 
 def _has_types(record: dict[str, Any]) -> bool:
-    digests, options = record.get("sha256"), record.get("options", {})
     return (
-        isinstance(digests, dict)
-        and all(isinstance(digest, str) for digest in digests.values())
-        and isinstance(options, dict)
+        _is_of_texts(record.get("sha256"))
+        and _is_of_texts(record.get(NOT_WRITTEN, {}))
+        and isinstance(record.get("options", {}), dict)
         and isinstance(record.get("video", ""), str)
     )
+
+
+def _is_of_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())

@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from imap_fast.cli.commit import BEFORE, commit, finish_commit
+from imap_fast.cli.commit import BEFORE, commit_run, finish_commit
 from imap_fast.cli.json_object import read_object
-from imap_fast.cli.record import RECORD, verified_record, write_record
+from imap_fast.cli.record import NOT_WRITTEN, RECORD, verified_record
 from imap_fast.cli.streams import complain
 from imap_fast.explaining.run_options import refuse_other_options
 from imap_fast.files import LOCK, atomic_write, locked
 
 if TYPE_CHECKING:
     from imap_fast.maps.saliency_maps import SaliencyMaps
-    from imap_fast.video.clip import Clip
 
 FILES = {
     "maps.npz": "the maps, for SaliencyMaps.load",
@@ -34,13 +33,17 @@ UNFINISHED, MAPS, OPTIONS = ".unfinished", "maps", "options.json"
 """The hidden folder of a run that is not finished; its folder for `explain`, and its options."""
 
 NEW = ".new"
-"""The hidden folder of a command that does not resume."""
+"""The hidden folder of new files that no run resumes from."""
 
 REMEDY = "pass --overwrite or another --output"
 
 
 class SomeFailed(Exception):
-    """Some of several inputs failed. The results of the others are already printed."""
+    """Some of several inputs or files failed. The results of the others are already printed.
+
+    Args:
+        args: what is still to be said of it, if anything.
+    """
 
 
 @contextmanager
@@ -68,25 +71,36 @@ def working_in(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def results_folder(folder: Path, names: Sequence[str], *, overwrite: bool) -> Iterator[Path]:
-    """Yield a hidden folder to write `names` into. They move to `folder` if the block ends without an exception.
+    """Yield a hidden folder to write files and their record into. They move to `folder` if the block ends without an
+    exception.
 
-    Whether `folder` can be written is checked at the start, before the work. The last name is that of the record.
+    Whether `folder` can be written is checked at the start, before the work.
 
     Raises:
         ValueError: `folder` cannot be written, another process writes to it, or it holds one of `names` and `overwrite`
             is off.
     """
     with working_in(folder):
-        new = folder / NEW
-        finish_commit(new, folder)
-        _refuse_existing(folder, names, overwrite=overwrite)
-        shutil.rmtree(new, ignore_errors=True)  # of a process that died
-        new.mkdir()
-        try:
+        finish_commit(folder / NEW, folder)
+        refuse_existing(folder, names, overwrite=overwrite)
+        with new_files(folder) as new:
             yield new
-            commit(new, folder, names)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def new_files(folder: Path) -> Iterator[Path]:
+    """Yield a hidden folder to write files and their record into, for the process that holds the lock of `folder`.
+
+    They move to `folder` if the block ends without an exception.
+    """
+    new = folder / NEW
+    shutil.rmtree(new, ignore_errors=True)  # of a process that died
+    new.mkdir()
+    try:
+        yield new
+        commit_run(new, folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 @contextmanager
@@ -102,8 +116,8 @@ def resumable_folder(folder: Path, names: Sequence[str], options: dict[str, Any]
     """
     with working_in(folder):
         unfinished = folder / UNFINISHED
-        finish_commit(unfinished, folder)
-        _refuse_existing(folder, names, overwrite=overwrite)
+        _finish_commits(folder)
+        refuse_existing(folder, names, overwrite=overwrite)
         if not _is_resumable(unfinished, options, overwrite=overwrite):
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir()
@@ -111,7 +125,7 @@ def resumable_folder(folder: Path, names: Sequence[str], options: dict[str, Any]
                 temporary.write_text(json.dumps(options))
         try:
             yield unfinished
-            commit(unfinished, folder, names)
+            commit_run(unfinished, folder)
         except BaseException:
             if _has_windows(unfinished / MAPS):
                 complain(f"finished windows are kept; the same command resumes ({folder})")
@@ -121,7 +135,15 @@ def resumable_folder(folder: Path, names: Sequence[str], options: dict[str, Any]
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _refuse_existing(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
+def _finish_commits(folder: Path) -> None:
+    """Finish the commits of processes that died, and remove what no run resumes from. Hold the lock of `folder`."""
+    for hidden in (UNFINISHED, NEW):
+        finish_commit(folder / hidden, folder)
+    shutil.rmtree(folder / NEW, ignore_errors=True)
+
+
+def refuse_existing(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
+    """Raise ValueError if a folder holds one of these files and `overwrite` is off, or something that is no file."""
     existing = [name for name in names if (folder / name).exists()]
     if existing and not overwrite:
         raise ValueError(f"{folder} already holds {', '.join(existing)}; {REMEDY}")
@@ -157,41 +179,25 @@ def _has_windows(folder: Path) -> bool:
         return True
 
 
-def already_done(folder: Path, names: Sequence[str], options: dict[str, Any]) -> bool:
-    """Whether `folder` holds the results of a run with the same options, exactly as they were written.
+def finished_record(folder: Path, names: Sequence[str], options: dict[str, Any]) -> dict[str, Any] | None:
+    """The record in `folder` if it holds the results of a run with the same options, exactly as they were written.
+
+    None: it holds no results.
 
     Raises:
         ValueError: it holds other results, or damaged ones.
     """
-    if (folder / UNFINISHED / BEFORE).exists():
+    if any((folder / hidden / BEFORE).exists() for hidden in (UNFINISHED, NEW)):
         with working_in(folder):
-            finish_commit(folder / UNFINISHED, folder)
+            _finish_commits(folder)
     existing = [name for name in names if (folder / name).exists()]
     if not existing:
-        return False
+        return None
     if RECORD not in existing:
         raise ValueError(f"{folder} already holds {', '.join(existing)}; {REMEDY}")
-    before = verified_record(folder).get("options", {})
-    refuse_other_options(folder, before, options, REMEDY)
-    return True
-
-
-def write_results(
-    folder: Path, maps: SaliencyMaps, video: Clip | Path, record: dict[str, Any], names: Iterable[str] = FILES
-) -> dict[str, Any]:
-    """Write `FILES` into `folder`, and return the content of `run.json`.
-
-    Args:
-        folder: from `results_folder`.
-        maps: of one video.
-        video: the video that the maps were read from.
-        record: what `run.json` contains besides the facts about the maps.
-        names: of all files of the run, also those that are already written.
-    """
-    maps.save(folder / "maps.npz")
-    maps.save_overlay(folder / "overlay.mp4", video)
-    maps.grid_figure(video).savefig(folder / "grid.png")
-    return write_record(folder, record | facts(maps), [name for name in names if name != RECORD])
+    record = verified_record(folder)
+    refuse_other_options(folder, record.get("options", {}), options, REMEDY)
+    return record
 
 
 def facts(maps: SaliencyMaps) -> dict[str, Any]:
@@ -243,6 +249,7 @@ def path_from(folder: Path, file: Path) -> str:
 
 def print_results(record: dict[str, Any], headline: str, folder: Path, files: dict[str, str], *, as_json: bool) -> None:
     """Print what was made: as JSON the record and the paths of the files, as text one line for each file."""
+    files = {name: meaning for name, meaning in files.items() if name not in record.get(NOT_WRITTEN, {})}
     if as_json:
         typer.echo(json.dumps(record | {"files": {name: str(folder / name) for name in files}}))
         return
@@ -250,3 +257,21 @@ def print_results(record: dict[str, Any], headline: str, folder: Path, files: di
     longest = max(map(len, files))
     for name, meaning in files.items():
         typer.echo(f"  {folder / name}{' ' * (longest - len(name))}  {meaning}")
+
+
+def complain_of(not_written: Mapping[Path, str], remedy: str) -> None:
+    """Name each file on stderr that could not be written, with the reason and the remedy."""
+    for file, reason in not_written.items():
+        complain(f"{file} was not written ({reason}); {remedy}")
+
+
+def end_incomplete(not_written: Mapping[Path, str], remedy: str) -> None:
+    """Name the files that could not be written, and raise `SomeFailed`, if there are any."""
+    complain_of(not_written, remedy)
+    if not_written:
+        raise SomeFailed
+
+
+def not_written_of(folder: Path, record: dict[str, Any]) -> dict[Path, str]:
+    """The files of a run that could not be written, with the reasons."""
+    return {folder / name: reason for name, reason in record.get(NOT_WRITTEN, {}).items()}

@@ -15,7 +15,7 @@ from imap_fast.demo.captions import full_caption
 from imap_fast.demo.score import concept_masks, score
 from imap_fast.demo.shipped_model import MODEL
 from imap_fast.explaining.explain import explain
-from imap_fast.files import atomic_write
+from imap_fast.files import atomic_write, write_each
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.render.grid import grid_figure
@@ -47,10 +47,11 @@ class Demo:
 
     Attributes:
         caption: the prompt that the model was given.
-        files: the written files by name: clip, maps, overlay, grid, scores.
+        files: the files by name: clip, maps, overlay, grid, scores.
         shown: the name of the map that the pictures show of each concept.
         auc: AUC of each map against the exact mask, `{concept: {map: AUC}}`. 0.5 is chance, 1 is perfect.
         agreement: how sure the shown map of each concept is.
+        not_written: why a picture could not be drawn, by the name of its file.
     """
 
     caption: str
@@ -58,6 +59,7 @@ class Demo:
     shown: dict[str, str]
     auc: dict[str, dict[str, float]]
     agreement: dict[str, float]
+    not_written: dict[str, str]
 
 
 def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
@@ -88,14 +90,20 @@ def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
     masks, shown, caption = concept_masks(scene), shown_maps(scene), scene_caption(scene)
     masks = {concept: masks[concept] for concept in shown}
     maps = explain(pipe, files["clip"], caption, list(masks), **SETTINGS, backend=backend, maps=MAP_NAMES)
-    demo = Demo(caption, files, shown, score(maps, masks), _agreement(maps, shown))
+    auc, agreement = score(maps, masks), _agreement(maps, shown)
 
     maps.save(files["maps"])
-    _draw(demo, maps, clip, masks)
     with atomic_write(files["scores"]) as unfinished:
-        scores = {"caption": caption, "shown": shown, "auc": demo.auc, "agreement": demo.agreement}
+        scores = {"caption": caption, "shown": shown, "auc": auc, "agreement": agreement}
         unfinished.write_text(json.dumps(scores, indent=2) + "\n")
-    return demo
+    not_written = write_each(
+        output,
+        {
+            files["overlay"].name: lambda path: _draw_overlay(path, maps, clip, shown),
+            files["grid"].name: lambda path: _draw_grid(path, maps, clip, shown, auc, masks),
+        },
+    )
+    return Demo(caption, files, shown, auc, agreement, not_written)
 
 
 def scene_caption(scene: world.Scene) -> str:
@@ -114,12 +122,26 @@ def _agreement(maps: SaliencyMaps, shown: dict[str, str]) -> dict[str, float]:
     return {concept: agreements[name][maps.index(concept)].item() for concept, name in shown.items()}
 
 
-def _draw(demo: Demo, maps: SaliencyMaps, clip: Clip, masks: dict[str, Any]) -> None:
-    """Write the overlay and the grid: each concept by its shown map, in the grid with the outline of its mask."""
-    values = torch.cat([maps.select([concept], name)[1] for concept, name in demo.shown.items()])
+def _draw_overlay(path: Path, maps: SaliencyMaps, clip: Clip, shown: dict[str, str]) -> None:
+    """Write the overlay: each concept by its shown map."""
+    labels = [f"{concept} ({name})" for concept, name in shown.items()]
     source, times = maps.source_video(clip), maps.frame_times(len(clip.frames))
-    labels = [f"{concept} ({name})" for concept, name in demo.shown.items()]
-    save_overlay(demo.files["overlay"], source, labels, values, times)
-    notes = [f"{name}, AUC {demo.auc[concept][name]:.2f}" for concept, name in demo.shown.items()]
-    with atomic_write(demo.files["grid"]) as unfinished:
-        grid_figure(source, list(masks), values, times, notes, masks).savefig(unfinished)
+    save_overlay(path, source, labels, _shown_values(maps, shown), times)
+
+
+def _draw_grid(
+    path: Path,
+    maps: SaliencyMaps,
+    clip: Clip,
+    shown: dict[str, str],
+    auc: dict[str, dict[str, float]],
+    masks: dict[str, Any],
+) -> None:
+    """Write the grid: each concept by its shown map, with the outline of its mask."""
+    notes = [f"{name}, AUC {auc[concept][name]:.2f}" for concept, name in shown.items()]
+    source, times = maps.source_video(clip), maps.frame_times(len(clip.frames))
+    grid_figure(source, list(masks), _shown_values(maps, shown), times, notes, masks).savefig(path)
+
+
+def _shown_values(maps: SaliencyMaps, shown: dict[str, str]) -> torch.Tensor:
+    return torch.cat([maps.select([concept], name)[1] for concept, name in shown.items()])

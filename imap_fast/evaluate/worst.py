@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 def worst_figures(
     pipe: Any, dataset: DataSet, clips: Iterable[str], *, seed: int = 0, **explain_arguments: Any
-) -> Iterator[tuple[str, Figure]]:
-    """Yield the name of each clip with a figure: `imap` over its frames, with the outlines of the masks.
+) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    """Yield the name of each clip with a function that draws it: `imap` over its frames, and the outlines of masks.
 
-    The clips are explained again, which gives the same bits.
+    It explains the clip again, which gives the same bits.
 
     Args:
         pipe: as in `imap_fast.evaluate.evaluate`.
@@ -32,14 +33,18 @@ def worst_figures(
     """
     reader = Reader(pipe, seed, explain_arguments)
     for name in clips:
-        example = reader.prepared(dataset.clips[name]())
-        maps = reader.maps(example)
-        num_frames = maps.settings["video"]["num_frames"]
-        clip = Clip(example.clip.frames[:num_frames], example.clip.fps)
-        labels, values = maps.select(None, "imap")
-        source = maps.source_video(clip)
-        notes = agreement_notes(labels, maps.select_agreement(None, "imap"))
-        yield name, grid_figure(source, labels, values, maps.frame_times(num_frames), notes, _outlines(example))
+        yield name, partial(_figure, reader, dataset, name)
+
+
+def _figure(reader: Reader, dataset: DataSet, name: str) -> Figure:
+    example = reader.prepared(dataset.clips[name]())
+    maps = reader.maps(example)
+    num_frames = maps.settings["video"]["num_frames"]
+    clip = Clip(example.clip.frames[:num_frames], example.clip.fps)
+    labels, values = maps.select(None, "imap")
+    source = maps.source_video(clip)
+    notes = agreement_notes(labels, maps.select_agreement(None, "imap"))
+    return grid_figure(source, labels, values, maps.frame_times(num_frames), notes, _outlines(example))
 
 
 def _outlines(example: Example) -> dict[str, np.ndarray]:

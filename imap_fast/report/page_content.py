@@ -32,6 +32,7 @@ SHOWN_ELSEWHERE = {
     "shown",
     "files",
     "options",
+    "not_written",
     "sha256",
     "digest",
 }

@@ -205,7 +205,10 @@ def ends_while_drawing(error, monkeypatch):
 
 
 def test_a_fault_of_the_program_shows_its_traceback(explain, monkeypatch, capsys):
-    ends_while_drawing(RuntimeError("a fault"), monkeypatch)
+    def fail(*_):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("imap_fast.explaining.explainer.Explainer._pass", fail)
     assert explain("--json") == 1
     said, complained = capsys.readouterr()
     assert "Traceback" in complained
@@ -344,6 +347,7 @@ def test_the_demo_is_told_as_a_table(tmp_path, monkeypatch, capsys):
             {"red [b]circle[/b]": "imap"},
             {"red [b]circle[/b]": {"imap": 0.912, "gramcol": 0.5}},
             {"red [b]circle[/b]": 0.7},
+            {},
         )
 
     monkeypatch.setattr(demo_module, "run", run)

@@ -5,11 +5,14 @@ import os
 
 import pytest
 
-from imap_fast.cli.commit import BEFORE, commit, finish_commit
-from imap_fast.cli.record import RECORD, write_record
-from imap_fast.cli.results import NEW, results_folder, resumable_folder
+from imap_fast.cli.commit import BEFORE, commit, commit_run, finish_commit
+from imap_fast.cli.record import NOT_WRITTEN, RECORD, write_record
+from imap_fast.cli.results import NEW, UNFINISHED, results_folder, resumable_folder
 
 NAMES = ["a.txt", "deep/b.txt", RECORD]
+
+GONE = "deep/gone.txt"
+"""A file of the old run that the new one could not write."""
 
 
 class Cut(BaseException):
@@ -17,10 +20,12 @@ class Cut(BaseException):
 
 
 def fill(folder, content):
-    for name in NAMES[:-1]:
+    written = [*NAMES[:-1], GONE] if content == "old" else NAMES[:-1]
+    for name in written:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
-    write_record(folder, {"content": content}, NAMES[:-1])
+    not_written = {} if content == "old" else {GONE: "no space"}
+    write_record(folder, {"content": content, NOT_WRITTEN: not_written}, written)
 
 
 def contents(folder):
@@ -52,20 +57,20 @@ def failing(monkeypatch, after, error):
 def test_new_files_take_the_place_of_old_ones(folders):
     new, folder = folders
     expected = contents(new)
-    commit(new, folder, NAMES)
+    commit_run(new, folder)
     assert {name: content for name, content in contents(folder).items() if not name.startswith(NEW)} == expected | {
         "mine.txt": b"mine"
     }
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)
-@pytest.mark.parametrize("after", range(2 * len(NAMES)))
+@pytest.mark.parametrize("after", range(2 * len(NAMES) + 1))
 def test_an_exception_between_any_two_files_leaves_all_as_it_was(folders, monkeypatch, after, error):
     new, folder = folders
     before = contents(folder)
     failing(monkeypatch, after, error)
     with pytest.raises(type(error)):
-        commit(new, folder, NAMES)
+        commit_run(new, folder)
     assert contents(folder) == before
 
 
@@ -76,11 +81,11 @@ def test_files_that_replace_nothing_are_taken_back(tmp_path, monkeypatch, after)
     before = contents(folder)
     failing(monkeypatch, after, OSError(28, "No space left on device"))
     with pytest.raises(OSError, match="No space"):
-        commit(new, folder, NAMES)
+        commit_run(new, folder)
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize("after", range(2 * len(NAMES) + 1))
+@pytest.mark.parametrize("after", range(2 * len(NAMES) + 2))
 def test_a_process_that_dies_leaves_no_record_of_a_mixture_and_the_next_one_finishes(folders, tmp_path, after):
     new, folder = folders
     expected = contents(new) | {"mine.txt": b"mine"}
@@ -89,16 +94,47 @@ def test_a_process_that_dies_leaves_no_record_of_a_mixture_and_the_next_one_fini
         with pytest.MonkeyPatch.context() as patched:
             replace, calls = os.replace, iter(range(1000))
             patched.setattr(os, "replace", lambda *paths: os._exit(0) if next(calls) >= after else replace(*paths))
-            commit(new, folder, NAMES)
+            commit_run(new, folder)
         os._exit(0)
     os.waitpid(child, 0)
     left = contents(folder)
     if RECORD in left:
         whose = "new" if b'"new"' in left[RECORD] else "old"
         assert all(left[name] == whose.encode() for name in NAMES[:-1])
+        assert (GONE in left) == (whose == "old")
     finish_commit(new, folder)
     assert contents(folder) == expected
     assert not new.exists()
+
+
+@pytest.mark.parametrize("hidden", [UNFINISHED, NEW])
+def test_a_run_that_replaces_others_first_finishes_what_a_dead_process_began(tmp_path, hidden):
+    folder = tmp_path / "out"
+    fill(folder, "old")
+    fill(folder / hidden, "new")
+    (folder / hidden / BEFORE).mkdir()
+    with resumable_folder(folder, NAMES, {}, overwrite=True) as unfinished:
+        assert (folder / "a.txt").read_text() == "new"
+        fill(unfinished, "newest")
+    assert (folder / "a.txt").read_text() == "newest"
+    assert not (folder / hidden).exists()
+
+
+def test_files_that_a_dead_process_was_still_writing_are_removed(tmp_path):
+    fill(tmp_path / "out" / NEW, "new")
+    with resumable_folder(tmp_path / "out", NAMES, {}, overwrite=False) as unfinished:
+        fill(unfinished, "newest")
+    assert sorted(contents(tmp_path / "out")) == sorted(NAMES)
+
+
+def test_a_file_that_neither_is_there_nor_failed_is_an_error(folders):
+    new, folder = folders
+    before = contents(folder)
+    (new / "a.txt").unlink()
+    before.pop(f"{NEW}/a.txt")
+    with pytest.raises(FileNotFoundError):
+        commit(new, folder, NAMES)
+    assert contents(folder) == before
 
 
 def test_what_was_no_commit_is_not_finished(folders):

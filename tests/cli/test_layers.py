@@ -56,6 +56,35 @@ def test_a_video_is_measured_without_masks(tiny_folder, video, tmp_path, capsys)
     assert f"layers={record['layers']}\n" in told
 
 
+@pytest.mark.slow
+def test_a_figure_that_cannot_be_drawn_does_not_cost_the_layers(tiny_folder, video, tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("imap_fast.layers.choose.LayerChoice.figure", fail)
+    asked = [
+        "layers",
+        "--model",
+        str(tiny_folder),
+        str(video),
+        "--prompt",
+        "a cat",
+        "--output",
+        str(tmp_path / "a.png"),
+    ]
+    assert main([*asked, "--json"]) == 1
+    said, complained = capsys.readouterr()
+    record = json.loads(said)
+    assert record["not_written"] == {"a.png": "RuntimeError: a fault"}
+    assert record["files"] == {}
+    reason = "RuntimeError: a fault); the layers are above; the same command measures and draws again"
+    assert complained == f"imap-fast: {tmp_path / 'a.png'} was not written ({reason}\n"
+    assert main(asked) == 1
+    said = capsys.readouterr().out
+    assert f"layers={record['layers']}\n" in said
+    assert "a.png" not in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

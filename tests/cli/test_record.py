@@ -56,7 +56,9 @@ def test_a_file_that_is_not_the_one_of_the_run_is_named(tmp_path, name, harm, sa
         verified_record(run)
 
 
-@pytest.mark.parametrize("changed", [{"seed": 2}, {"sha256": {}}, {"sha256": 5}, {"digest": None}, {"video": 5}])
+@pytest.mark.parametrize(
+    "changed", [{"seed": 2}, {"sha256": {}}, {"sha256": 5}, {"digest": None}, {"video": 5}, {"not_written": 5}]
+)
 def test_a_record_that_was_changed_is_refused(tmp_path, changed):
     run = make_run(tmp_path / "run", 1)
     (run / RECORD).write_text(json.dumps(record_of(run) | changed))

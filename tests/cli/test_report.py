@@ -5,7 +5,7 @@ import json
 import pytest
 
 from imap_fast.cli import main
-from imap_fast.cli.record import write_record
+from imap_fast.cli.record import NOT_WRITTEN, verified_record, write_record
 from imap_fast.files import sha256_of
 from imap_fast.video import Clip
 from tests.report import moving
@@ -93,6 +93,16 @@ def test_maps_alone_are_shown_without_a_video(run, tmp_path, capsys):
         "files": {"report": str(tmp_path / "page.html")},
     }
     assert told(tmp_path / "page.html")["video"]["height"] == 16 * moving.HEIGHT // moving.PATCH
+
+
+@pytest.mark.slow
+def test_a_run_without_its_pictures_is_shown(run):
+    record = verified_record(run)
+    write_record(run, record | {NOT_WRITTEN: {"overlay.mp4": "RuntimeError: a fault"}}, ["maps.npz"])
+    assert main(["report", str(run)]) == 0
+    content = told(run / "report.html")
+    assert content["video"]["frames"] == 17
+    assert not any("overlay" in row[0] or "not written" in row[0] for row in content["run"])
 
 
 @pytest.mark.slow

@@ -22,8 +22,11 @@ video, explain = test_commands.video, test_commands.explain
 
 @pytest.mark.slow
 def test_a_full_disk_leaves_what_the_same_command_goes_on_from(explain, tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
     with monkeypatch.context() as patched:
-        ends_while_drawing(OSError(28, "No space left on device"), patched)
+        patched.setattr("imap_fast.maps.storage.save", full)
         assert explain() == 1
     kept, said = capsys.readouterr().err.splitlines()
     assert kept == f"imap-fast: finished windows are kept; the same command resumes ({tmp_path / 'out'})"

@@ -10,6 +10,7 @@ from PIL import Image
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main
 from imap_fast.cli.record import write_record
+from imap_fast.evaluate import worst as worst_module
 from imap_fast.evaluate.localization import MEASURES
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.video import Clip
@@ -156,6 +157,40 @@ def test_a_clip_without_masks_that_lost_its_results_is_evaluated_again(
     assert capsys.readouterr().err == ""
 
 
+def fails(*_, **__):
+    raise RuntimeError("a fault")
+
+
+@pytest.mark.slow
+def test_maps_of_a_clip_without_masks_are_kept_and_its_picture_is_drawn_from_them(
+    evaluate, tiny_folder, tmp_path, monkeypatch, capsys
+):
+    Clip(draw_frames(9, 32, 48, seed=1), 12).save(tmp_path / "cat.mp4")
+    videos = write_json(
+        tmp_path / "list.json", [{"video_path": "cat.mp4", "caption": "a cat runs", "concepts": ["cat", "runs"]}]
+    )
+    options, name = {"model": tiny_folder, "layers": "1", "top_k": 2}, "videos/0000-cat.mp4/overlay.mp4"
+    for flags in ([], ["--json"]):  # a picture may fail twice
+        with monkeypatch.context() as patched:
+            patched.setattr(SaliencyMaps, "save_overlay", fails)
+            assert evaluate(videos, *flags, **options) == 1
+        said, complained = capsys.readouterr()
+        assert complained == (
+            f"imap-fast: {tmp_path / 'out' / name} was not written (RuntimeError: a fault); "
+            "the same command draws it, and measures nothing again\n"
+        )
+    assert json.loads(said)["not_written"] == {name: "RuntimeError: a fault"}
+    folder = (tmp_path / "out" / name).parent
+    assert sorted(file.name for file in folder.iterdir()) == ["grid.png", "maps.npz", "run.json"]
+
+    monkeypatch.setattr("imap_fast.cli.eval_run.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
+    assert evaluate(videos, "--json", **options) == 0
+    said, complained = capsys.readouterr()
+    assert json.loads(said)["not_written"] == {}
+    assert complained == ""
+    assert sorted(file.name for file in folder.iterdir()) == ["grid.png", "maps.npz", "overlay.mp4", "run.json"]
+
+
 @pytest.mark.parametrize(
     ("data", "options", "says"),
     [
@@ -204,6 +239,30 @@ def test_no_picture_of_earlier_results_is_left_among_the_new_ones(evaluate_davis
     (tmp_path / "out" / "worst" / "mine.png").touch()
     assert evaluate_davis(worst=1) == 0
     assert sorted(file.name for file in (tmp_path / "out" / "worst").iterdir()) == ["1.png", "mine.png"]
+
+
+@pytest.mark.slow
+def test_measurements_are_kept_where_a_worst_clip_cannot_be_drawn(evaluate_davis, tmp_path, monkeypatch, capsys):
+    results, worst = tmp_path / "out" / "results.json", tmp_path / "out" / "worst"
+    assert evaluate_davis(worst=2) == 0
+    whole = json.loads(results.read_text())
+    draw = iter((fails, worst_module.grid_figure))
+    with monkeypatch.context() as patched:
+        patched.setattr(worst_module, "grid_figure", lambda *arguments: next(draw)(*arguments))
+        capsys.readouterr()
+        assert evaluate_davis("--overwrite", worst=2) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"imap-fast: {worst / '1.png'} was not written (RuntimeError: a fault); the same command")
+    record = json.loads(results.read_text())
+    assert [each["picture"] for each in record["worst"]] == [None, "worst/2.png"]
+    assert record["not_written"] == {"worst/1.png": "RuntimeError: a fault"}
+    assert record["metrics"] == whole["metrics"]
+    assert [file.name for file in worst.iterdir()] == ["2.png"]
+
+    monkeypatch.setattr("imap_fast.evaluate.run.localization", lambda *_: pytest.fail("measured again"))
+    assert evaluate_davis(worst=2) == 0
+    again = json.loads(results.read_text())
+    assert {**again, "seconds": 0, "digest": 0} == {**whole, "seconds": 0, "digest": 0}
 
 
 def mirror(masks):

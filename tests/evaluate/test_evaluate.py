@@ -165,10 +165,10 @@ def test_the_worst_clips_are_drawn_with_outlines(demo_pipeline, chosen, found):
         for clip, rows in found.rows.items()
     }
     assert worst == {min(means, key=means.get): pytest.approx(min(means.values()))}
-    ((name, figure),) = worst_figures(demo_pipeline, demo_world(CLIPS), worst, **chosen)
+    ((name, draw),) = worst_figures(demo_pipeline, demo_world(CLIPS), worst, **chosen)
     assert name in worst
     truths = demo_world(CLIPS).clips[name]().truths
-    outlined = [axes for axes in figure.axes if axes.collections and axes.images]
+    outlined = [axes for axes in draw().axes if axes.collections and axes.images]
     # A motion's mask is empty in the frames before and after it.
     assert len(outlined) == sum(truth.mask[grid_frames(NUM_FRAMES)].any((1, 2)).sum() for truth in truths)
 
