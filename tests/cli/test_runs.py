@@ -8,7 +8,7 @@ import pytest
 
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main
-from imap_fast.cli.video_files import result_folders
+from imap_fast.cli.video_files import result_folders, times_name
 from imap_fast.loading import pipeline
 from imap_fast.video import Clip
 from tests.cli import test_commands
@@ -209,3 +209,61 @@ def test_results_of_other_versions_are_not_taken_for_done(explain, monkeypatch, 
     monkeypatch.setattr("imap_fast.version.__version__", "99")
     assert explain() == 2
     assert "versions.imap-fast was '" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_several_stretches_get_a_folder_each(explain, tmp_path, capsys):
+    stretches = ("--start", "0", "--end", "0.5", "--start", "0:00.5", "--end", "9", "--shots", "0.75")
+    assert explain(*stretches) == 0
+    assert names(tmp_path / "out") == ["0-0.5s", "0.5-9s"]
+    said = capsys.readouterr().out
+    assert f"{tmp_path / 'out' / '0.5-9s'}: SaliencyMaps" in said
+    record = json.loads((tmp_path / "out" / "0.5-9s" / "run.json").read_text())
+    video = record["settings"]["video"]
+    assert (video["start"], video["end"]) == (0.5, 9.0)
+    assert [shot["seconds"] for shot in video["shots"]] == pytest.approx([0.5, 0.75])
+    maps = SaliencyMaps.load(tmp_path / "out" / "0.5-9s" / "maps.npz")
+    assert maps.seconds[0] == 0.5
+    assert main(["report", str(tmp_path / "out" / "0.5-9s")]) == 0
+    # A stretch alone fills the folder itself, with the same maps.
+    assert explain("--start", "0.5", "--end", "9", "--shots", "0.75", output=tmp_path / "alone") == 0
+    assert names(tmp_path / "alone") == RESULTS
+    assert (tmp_path / "alone" / "maps.npz").read_bytes() == (tmp_path / "out" / "0.5-9s" / "maps.npz").read_bytes()
+    capsys.readouterr()
+    assert explain(*stretches) == 0
+    assert capsys.readouterr().out.count("done before") == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--start", "5", "--end", "5"), "end='5' is not after start='5'"),
+        (("--start", "1:75"), "'1:75' is no time in a video"),
+        (("--start", "1", "--start", "2", "--end", "3"), "there are 2 starts and 1 ends"),
+        (("--start", "1", "--end", "2", "--start", "0:01", "--end", "2"), "a stretch is given twice"),
+        (("--shots", "some"), "'some' is no time in a video"),
+        (("--shots", "2,1"), "do not ascend"),
+        (("--start", "99"), "has no frame from 99 s to its end"),
+    ],
+)
+def test_times_that_are_none_are_refused(given, said, explain, tmp_path, capsys):
+    assert explain(*given) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert said in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_stretch_has_a_name(tmp_path):
+    assert [times_name(*times) for times in ((80.5, 95), (None, 4), (3599.25, None), (0.1 + 0.2, 1), (None, None))] == [
+        "80.5-95s",
+        "0-4s",
+        "3599.25-end",
+        "0.3-1s",
+        "",
+    ]
+    (tmp_path / "a.mp4").touch()
+    folders = result_folders([tmp_path / "a.mp4"], tmp_path / "out", [(0, 1), (1, None)])
+    assert {str(stretch): folder.name for stretch, folder in folders.items()} == {
+        "a.mp4, 0-1s": "0-1s",
+        "a.mp4, 1-end": "1-end",
+    }

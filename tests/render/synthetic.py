@@ -29,3 +29,13 @@ def make_maps(labels=("alpaca", "running", "grass"), grid=(3, 5, 7), videos=None
         selected_heads=scores.topk(2).indices,
         settings={"head_score": "chi", "temporal_compression": 4, "patch_size_t": None, **settings},
     )
+
+
+def in_two_shots(**changed: object) -> SaliencyMaps:
+    """Random maps of a video of two shots: ten frames, of which nine are covered, and five."""
+    shots = [
+        {"first_frame": 0, "num_frames": 9, "seconds": 0.0},
+        {"first_frame": 10, "num_frames": 5, "seconds": 1.25},
+    ]
+    read = {"num_frames": 15, "height": 40, "width": 56, "fps": 8.0, "shots": shots}
+    return make_maps(**{"grid": (5, 5, 7), **changed}, video=read)

@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 
 from imap_fast.render.palette import DEEP
 from imap_fast.render.timeline import saliency_of_frames, saliency_over_time
-from tests.render.synthetic import NASTY_LABELS, make_maps
+from tests.render.synthetic import NASTY_LABELS, in_two_shots, make_maps
 
 
 def test_a_small_hot_spot_makes_its_frame_salient():
@@ -66,3 +66,17 @@ def test_every_figure_can_be_kept_in_every_form(figure, suffix, recwarn):
     getattr(make_maps(NASTY_LABELS, grid=(2, 3, 4)), figure)().savefig(content, format=suffix)
     assert content.getvalue().startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[suffix])
     assert not recwarn.list
+
+
+def test_no_curve_passes_a_cut_and_a_line_marks_it():
+    maps = in_two_shots(labels=("running",))
+    chart, _ = maps.timeline(15).axes
+    first, second, mark = chart.lines
+    assert first.get_xdata().tolist() == list(range(10))
+    assert second.get_xdata().tolist() == list(range(10, 15))
+    assert list(mark.get_xdata()) == [9.5, 9.5]
+    curve = saliency_over_time(maps.imap)[0].numpy()
+    # Frame 9 is not covered: it has the value of the last latent frame of its shot.
+    np.testing.assert_allclose(first.get_ydata()[[0, 9]], curve[[0, 2]], rtol=1e-6)
+    np.testing.assert_allclose(second.get_ydata()[[0, 4]], curve[[3, 4]], rtol=0.7)
+    np.testing.assert_allclose(second.get_ydata()[0], curve[3], rtol=1e-6)

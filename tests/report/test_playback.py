@@ -15,7 +15,7 @@ from imap_fast.render.blank import GREY
 from imap_fast.render.heatmap import heat
 from imap_fast.upsampling.interpolate import upsample_time
 from imap_fast.video import Clip
-from tests.render.synthetic import make_maps
+from tests.render.synthetic import in_two_shots, make_maps
 from tests.report import moving
 from tests.report.driving import PHONE, await_frame, picture, scrub, show_heat
 
@@ -178,3 +178,20 @@ def test_a_demo_clip_shows_an_object_where_its_exact_mask_is(open_page, tmp_path
         overlap = (scene.objects[0].mask & hot).sum((1, 2)) / (scene.objects[0].mask | hot).sum((1, 2))
         assert overlap.argmax() == frame
         assert overlap[frame] > 0.9
+
+
+@pytest.mark.parametrize("frame", [8, 9, 10, 12, 14])
+def test_heat_does_not_pass_a_cut(open_page, tmp_path, frame):
+    maps = in_two_shots(labels=("cat", "dog"))
+    maps.report(tmp_path / "report.html")
+    page = open_page(tmp_path / "report.html")
+    show_heat(page, "dog", opacity=100)
+    scrub(page, frame)
+    shown = picture(page)
+    height, width = shown.shape[:2]
+    centres = shown[height // 10 :: height // 5, width // 14 :: width // 7]
+    level = upsample_time(heat(maps.imap[1:]), maps.frame_times(15), 15, maps.time.cuts)[0, frame].numpy()[..., None]
+    expected = level * colormaps["inferno"](level[..., 0])[..., :3] * 255 + (1 - level) * GREY * 0.8
+    np.testing.assert_allclose(centres, expected, atol=6)
+    assert page.locator("#timeline .cut").count() == 1
+    assert page.locator("#timeline polyline").count() == 2  # one in each shot
