@@ -1,0 +1,334 @@
+"""`find_shots`: where the shots of a film begin, found while it is decoded.
+
+Each frame is looked at as a sketch, 24 × 32 cells of mean colour, in integers. A shot begins
+
+- at a **cut**: most of what one frame shows is nowhere near in the other, after brightness and contrast are evened out,
+  and the frames around change much less. A flash is none: the picture before it comes back.
+- in the middle of a **dissolve**: the frames between two different pictures are mixtures of them, and the share of the
+  second grows from none to all.
+- at the darkest or the brightest frame of a **fade** through black or white.
+
+What begins a shot depends on the frames of the previous shot and on the next `LOOKAHEAD` ones alone. So the shots from
+the first frame of any shot on are found without the frames before it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from PIL import Image
+
+TimedFrame = tuple[np.ndarray, float]
+"""A frame, uint8 `[H, W, 3]`, RGB, and its time in seconds."""
+
+LOOKAHEAD = 48
+"""The largest number of frames that `find_shots` holds."""
+
+SHORTEST = 6
+"""Frames of the shortest shot. What changes and changes back within fewer is a flash."""
+
+ROWS, COLUMNS = 24, 32
+"""The cells of a sketch."""
+BLOCK = 4
+"""The side of a block in cells. Blocks are looked for in the other frame."""
+STEP_REACH, LONG_REACH = 4, 8
+"""How far, in cells: from a frame to the next, and over several frames."""
+
+CHANGED = 12
+"""A block that differs by more, in levels of 255 summed over the channels, is not found in the other frame. A block that
+varies by more has something to be found."""
+
+CUT_SHARE, CUT_LEVEL, CUT_RATIO = 0.7, 3, 1.6
+"""A cut changes such a share of the blocks that have something to be found, by so many levels on average over all blocks,
+and so many times as much as the frames around it."""
+SAME_SHARE = 0.55
+"""Pictures that differ in a smaller share are the same one, after a flash."""
+AROUND = 3
+"""Frames before and after a cut that are compared with it."""
+
+DISSOLVE_SPANS = (18, 24, 40, 76)
+"""Frames over which dissolves are looked for, with the steady frames at both ends."""
+MIXTURE_ERROR = 0.3
+"""How far a frame of a dissolve is from the mixture of its ends, squared, as a part of the squared distance of the ends."""
+
+DETAIL_LEFT = 0.8
+"""The detail in the middle of a dissolve, as a part of the mean of its ends: about half, because details do not coincide."""
+
+DARKEST, BRIGHTEST = 5, 250
+"""Cells at these levels may be clipped."""
+
+BLANK_CONTRAST, BLACK, WHITE = 16, 24, 231
+"""A sketch of no larger contrast, darker or brighter than so, is blank."""
+
+
+def find_shots(frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, bool]]:
+    """Yield each frame, and whether a shot begins with it. The first frame begins one.
+
+    At most `LOOKAHEAD` frames are held. The times are passed on, and decide nothing.
+
+    Args:
+        frames: all of the same size.
+    """
+    held: deque[tuple[TimedFrame, Sketch]] = deque()
+    shot, begins, untaken = _Shot(), True, 0  # of the held frames, the last `untaken` are not yet taken by the shot
+    stream = iter(frames)
+    while True:
+        if untaken:
+            start = shot.next_start(held[-untaken][1])
+            untaken -= 1
+        elif (timed := next(stream, None)) is not None:
+            held.append((timed, Sketch(timed[0])))
+            untaken = 1
+            continue
+        elif (start := shot.last_start()) is None:
+            break
+        leaving = int(len(held) == LOOKAHEAD) if start is None else len(held) - untaken - start
+        for _ in range(leaving):
+            yield held.popleft()[0], begins
+            begins = False
+        if start is not None:  # the next shot is looked at from its first frame on, as if nothing had been before
+            shot, begins, untaken = _Shot(), True, len(held)
+    for timed, _ in held:
+        yield timed, begins
+        begins = False
+
+
+class Sketch:
+    """A frame as cells of mean colour.
+
+    Attributes:
+        cells: uint8 `[24, 32, 3]`.
+        coarse: the same in blocks of 4 × 4 cells, int64 `[144]`.
+        is_blank: it is black or white all over.
+    """
+
+    def __init__(self, frame: np.ndarray) -> None:
+        # Pillow computes this in integers.
+        self.cells = np.asarray(Image.fromarray(frame).resize((COLUMNS, ROWS), Image.Resampling.BOX))
+        self.coarse = _block_sums(self.cells[None].reshape(1, ROWS, -1), 3).ravel() // BLOCK**2
+        light = self.cells.astype(np.int64) @ [1, 2, 1] // 4
+        mean = light.mean()
+        self.is_blank = bool(np.ptp(light) <= BLANK_CONTRAST and not BLACK < mean < WHITE)
+
+    @cached_property
+    def light(self) -> int:
+        """The mean brightness, 0 to 255."""
+        return int(self.cells.sum(dtype=np.int64)) // self.cells.size
+
+    @cached_property
+    def detail(self) -> int:
+        """How much the cells differ from their blocks: the sum of squares."""
+        rest = self.cells.astype(np.int64) - _block_means(self.cells)
+        return int((rest * rest).sum())
+
+
+@dataclass(frozen=True)
+class Change:
+    """How much a frame differs from another: the average level, and the share of what there is to be found."""
+
+    level: int
+    share: float
+
+
+def change(one: Sketch, other: Sketch, reach: int) -> Change:
+    """The change from a sketch to another, as they are or with the exposure of one matched, whichever is less."""
+    if np.array_equal(one.cells, other.cells):
+        return Change(0, 0.0)
+    plain = _change(one.cells, other.cells, reach)
+    if plain.level < CUT_LEVEL:
+        return plain
+    even = _change(*_matched(one.cells, other.cells), reach)
+    return Change(min(plain.level, even.level), min(plain.share, even.share))
+
+
+def _matched(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two sketches, the one of less contrast brought to the exposure of the other one, and clipped as it is."""
+    usable = ((one > DARKEST) & (one < BRIGHTEST) & (other > DARKEST) & (other < BRIGHTEST)).all(-1)
+    if usable.sum() < usable.size // 8:
+        return one, other
+    means, deviations = [], []
+    for cells in (one, other):
+        seen = cells[usable].astype(np.int64)
+        means.append(seen.sum(0) // len(seen))
+        deviations.append(max(int(np.abs(seen - means[-1]).sum()) // seen.size, 4))
+    if deviations[0] > deviations[1]:
+        return _matched(other, one)
+    brought = (one.astype(np.int64) - means[0]) * deviations[1] // deviations[0] + means[1]
+    return brought.clip(0, 255).astype(np.uint8), other
+
+
+def _change(one: np.ndarray, other: np.ndarray, reach: int) -> Change:
+    missed = np.stack([_not_found(one, other, reach), _not_found(other, one, reach)])
+    changed = missed > CHANGED
+    findable = changed | (np.stack([_variation(one), _variation(other)]) > CHANGED)
+    return Change(int(np.minimum(missed, 5 * CHANGED).sum()) // missed.size, int(changed.sum()) / max(int(findable.sum()), 1))
+
+
+def _not_found(one: np.ndarray, other: np.ndarray, reach: int) -> np.ndarray:
+    """How much each block of `one` differs from the most similar one near its place in `other`, int64 `[6, 8]`."""
+    padded = np.pad(other, ((reach, reach), (reach, reach), (0, 0)), mode="edge")
+    moved = sliding_window_view(padded, (ROWS, COLUMNS), (0, 1)).transpose(0, 1, 3, 4, 2)
+    differences = np.maximum(moved, one) - np.minimum(moved, one)
+    return _block_sums(differences.reshape(-1, ROWS, COLUMNS * 3), 1).min(0)[..., 0] // BLOCK**2
+
+
+def _block_sums(cells: np.ndarray, channels: int) -> np.ndarray:
+    """The sums over blocks, int64 `[N, 6, 8, channels]`, of uint8 `[N, 24, 32 · 3]`; 1 channel is the sum of all."""
+    columns = np.arange(COLUMNS * 3)
+    place = columns // (3 * BLOCK) * channels + columns % 3 % channels
+    weights = np.eye(COLUMNS // BLOCK * channels, dtype=np.float32)[place]
+    # Products of small whole numbers: they are exact in fp32 in any order.
+    sums = cells.astype(np.float32) @ weights
+    sums = sums.reshape(len(cells), ROWS // BLOCK, BLOCK, COLUMNS // BLOCK, channels).sum(2)
+    return sums.astype(np.int64)
+
+
+def _block_means(cells: np.ndarray) -> np.ndarray:
+    """The mean of its block for each cell, uint8 `[24, 32, 3]`."""
+    means = _block_sums(cells.reshape(1, ROWS, -1), 3)[0] // BLOCK**2
+    return means.astype(np.uint8).repeat(BLOCK, 0).repeat(BLOCK, 1)
+
+
+def _variation(cells: np.ndarray) -> np.ndarray:
+    """How much each block varies: the mean absolute deviation of its cells, int64 `[6, 8]`."""
+    means = _block_means(cells)
+    deviations = np.maximum(cells, means) - np.minimum(cells, means)
+    return _block_sums(deviations.reshape(1, ROWS, -1), 1)[0, ..., 0] // BLOCK**2
+
+
+class _Shot:
+    """The frames of one shot, one after the other, until the next one begins."""
+
+    def __init__(self) -> None:
+        self._sketches: deque[Sketch] = deque(maxlen=max(DISSOLVE_SPANS) + LOOKAHEAD)
+        self._changes: dict[int, Change] = {}
+        self._count = 0
+        self._blanks: deque[int] = deque(maxlen=LOOKAHEAD)
+        self._first_blank: int | None = None
+        self._pictures = 0
+        self._dissolve: tuple[int, Sketch] | None = None
+
+    def next_start(self, sketch: Sketch) -> int | None:
+        """Take the next frame. If the next shot is found to begin, return how many frames of it were taken."""
+        self._sketches.append(sketch)
+        self._count += 1
+        start = self._fade() or self._cut()
+        if start is not None:
+            return self.last_start() or start
+        return self._dissolved()
+
+    def last_start(self) -> int | None:
+        """How many frames were taken of the next shot after the last frame of the film."""
+        return None if self._dissolve is None else self._count - self._dissolve[0]
+
+    def _sketch(self, ago: int) -> Sketch:
+        """The sketch of so many frames ago."""
+        return self._sketches[-1 - ago]
+
+    def _fade(self) -> int | None:
+        """Wait for a picture after blank frames, and for a few more frames."""
+        newest = self._sketch(0)
+        if newest.is_blank:
+            if self._first_blank is None:
+                self._first_blank = self._count
+            self._blanks.append(self._count)
+            return None
+        if self._first_blank is None:
+            return None
+        last_blank = self._blanks[-1]
+        if self._first_blank == 1:  # black at the start
+            self._first_blank = None
+            self._blanks.clear()
+            return None
+        if self._count < last_blank + SHORTEST:
+            return None
+        first = self._first_blank
+        blanks = [number for number in self._blanks if number > self._count - LOOKAHEAD]
+        self._first_blank = None
+        self._blanks.clear()
+        if last_blank - first + 1 < SHORTEST - 1:
+            before = self._sketch(min(self._count - first + SHORTEST - 1, len(self._sketches) - 1))
+            if change(before, newest, LONG_REACH).share < SAME_SHARE:
+                return None
+        lights = [self._sketch(self._count - number).light for number in blanks]
+        extreme = min(lights) if min(lights) < 128 else max(lights)
+        deepest = [number for number, light in zip(blanks, lights, strict=True) if abs(light - extreme) <= 1]
+        return self._count + 1 - deepest[len(deepest) // 2]
+
+    def _cut(self) -> int | None:
+        ago = SHORTEST - 2  # the frame that begins a shot, if it does
+        if self._count < SHORTEST + ago + 1:
+            return None
+        if self._sketch(ago).is_blank or self._sketch(ago + 1).is_blank:
+            return None
+        step = self._step(ago)
+        if step.level < CUT_LEVEL or step.share < CUT_SHARE:
+            return None
+        around = [self._step(near) for near in range(ago - AROUND, ago + AROUND + 1) if near != ago and near + 1 < self._count]
+        if step.level < CUT_RATIO * (max(near.level for near in around) + 1):
+            return None
+        return None if self._comes_back(ago) else ago + 1
+
+    def _step(self, ago: int) -> Change:
+        """The change from the frame before to that of so many frames ago."""
+        number = self._count - 1 - ago
+        if number not in self._changes:
+            self._changes[number] = change(self._sketch(ago + 1), self._sketch(ago), STEP_REACH)
+            self._changes.pop(number - 2 * SHORTEST, None)
+        return self._changes[number]
+
+    def _comes_back(self, ago: int) -> bool:
+        """Whether the picture before a change is there again after it, or the one after it was there before."""
+        before, after = self._sketch(ago + 1), self._sketch(ago)
+        pairs = [(before, self._sketch(later)) for later in range(ago)]
+        pairs += [(self._sketch(earlier), after) for earlier in range(ago + 2, min(ago + 1 + SHORTEST, self._count))]
+        return any(change(one, other, LONG_REACH).share < SAME_SHARE for one, other in pairs)
+
+    def _dissolved(self) -> int | None:
+        """Look for a dissolve, and wait whether the picture before it comes back."""
+        if self._dissolve is None:
+            self._dissolve = next(filter(None, map(self._dissolve_over, DISSOLVE_SPANS)), None)
+        elif change(self._dissolve[1], self._sketch(0), LONG_REACH).share < SAME_SHARE:
+            self._dissolve = None
+        if self._dissolve is None or self._count - self._dissolve[0] < LOOKAHEAD - 1:
+            return None
+        return self.last_start()
+
+    def _dissolve_over(self, span: int) -> tuple[int, Sketch] | None:
+        if self._count <= span:
+            return None
+        window = list(self._sketches)[-1 - span :]
+        first, last = window[0], window[-1]
+        way = last.coarse - first.coarse
+        length = int(way @ way)
+        if length < way.size * 16:
+            return None
+        gone = np.stack([sketch.coarse for sketch in window]) - first.coarse
+        along = gone @ way
+        errors = (gone * gone).sum(1) * length - along * along
+        part = along / length
+        lead = max(5, span // 6)
+        if np.abs(part[: lead + 1]).max() > 0.1 or np.abs(part[-1 - lead :] - 1).max() > 0.1 or np.diff(part).min() < -0.06:
+            return None
+        middle = int(np.argmax(part >= 0.5))
+        if DEBUG is not None:
+            DEBUG.append((self._count - 1 - span + middle, span, length // 144, round((errors / length / length).max(), 3),
+              round(2 * window[middle].detail / (first.detail + last.detail + 1), 2), first.detail, last.detail, change(first, last, LONG_REACH)))
+        if span - middle >= LOOKAHEAD - 1:
+            return None
+        if (errors > MIXTURE_ERROR * length * length).any() or any(sketch.is_blank for sketch in window):
+            return None
+        if 2 * window[middle].detail > DETAIL_LEFT * (first.detail + last.detail):
+            return None
+        if change(first, last, LONG_REACH).share < CUT_SHARE:
+            return None
+        earlier = list(self._sketches)[: -1 - span][-LOOKAHEAD:]
+        if any(change(one, last, LONG_REACH).share < SAME_SHARE for one in earlier):
+            return None
+        return self._count - 1 - span + middle, first
+DEBUG = None
