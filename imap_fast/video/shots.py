@@ -14,6 +14,7 @@ the first frame of any shot on are found without the frames before it.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ CHANGED = 12
 """A block that differs by more, in levels of 255 summed over the channels, is not found in the other frame. A block that
 varies by more has something to be found."""
 
-CUT_SHARE, CUT_LEVEL, CUT_RATIO = 0.7, 3, 1.6
+CUT_SHARE, CUT_LEVEL, CUT_RATIO = 0.8, 3, 1.8
 """A cut changes such a share of the blocks that have something to be found, by so many levels on average over all blocks,
 and so many times as much as the frames around it."""
 SAME_SHARE = 0.55
@@ -53,10 +54,10 @@ AROUND = 3
 
 DISSOLVE_SPANS = (18, 24, 40, 76)
 """Frames over which dissolves are looked for, with the steady frames at both ends."""
-MIXTURE_ERROR = 0.3
+MIXTURE_ERROR = 0.17
 """How far a frame of a dissolve is from the mixture of its ends, squared, as a part of the squared distance of the ends."""
 
-DETAIL_LEFT = 0.8
+DETAIL_LEFT = 0.55
 """The detail in the middle of a dissolve, as a part of the mean of its ends: about half, because details do not coincide."""
 
 DARKEST, BRIGHTEST = 5, 250
@@ -109,7 +110,7 @@ class Sketch:
 
     def __init__(self, frame: np.ndarray) -> None:
         # Pillow computes this in integers.
-        self.cells = np.asarray(Image.fromarray(frame).resize((COLUMNS, ROWS), Image.Resampling.BOX))
+        self.cells = np.asarray(Image.fromarray(frame).resize((COLUMNS, ROWS), Image.Resampling.BILINEAR))
         self.coarse = _block_sums(self.cells[None].reshape(1, ROWS, -1), 3).ravel() // BLOCK**2
         light = self.cells.astype(np.int64) @ [1, 2, 1] // 4
         mean = light.mean()
@@ -151,14 +152,15 @@ def _matched(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray
     usable = ((one > DARKEST) & (one < BRIGHTEST) & (other > DARKEST) & (other < BRIGHTEST)).all(-1)
     if usable.sum() < usable.size // 8:
         return one, other
-    means, deviations = [], []
+    count = int(usable.sum())
+    sums, rests, deviations = [], [], []
     for cells in (one, other):
-        seen = cells[usable].astype(np.int64)
-        means.append(seen.sum(0) // len(seen))
-        deviations.append(max(int(np.abs(seen - means[-1]).sum()) // seen.size, 4))
+        sums.append(cells[usable].sum(0, dtype=np.int64))
+        rests.append(cells.astype(np.int64) * count - sums[-1])
+        deviations.append(int(np.abs(rests[-1][usable]).sum()))
     if deviations[0] > deviations[1]:
         return _matched(other, one)
-    brought = (one.astype(np.int64) - means[0]) * deviations[1] // deviations[0] + means[1]
+    brought = (rests[0] * deviations[1] // max(deviations[0], 1) + sums[1]) // count
     return brought.clip(0, 255).astype(np.uint8), other
 
 
@@ -201,6 +203,12 @@ def _variation(cells: np.ndarray) -> np.ndarray:
     return _block_sums(deviations.reshape(1, ROWS, -1), 1)[0, ..., 0] // BLOCK**2
 
 
+def _is_same(one: Sketch, other: Sketch, level: int = 0) -> bool:
+    """Whether two sketches show the same picture: they differ little, or by less than half of a level."""
+    difference = change(one, other, LONG_REACH)
+    return difference.share < SAME_SHARE or 2 * difference.level < level
+
+
 class _Shot:
     """The frames of one shot, one after the other, until the next one begins."""
 
@@ -211,7 +219,7 @@ class _Shot:
         self._blanks: deque[int] = deque(maxlen=LOOKAHEAD)
         self._first_blank: int | None = None
         self._pictures = 0
-        self._dissolve: tuple[int, Sketch] | None = None
+        self._dissolve: tuple[int, Sketch, int] | None = None
 
     def next_start(self, sketch: Sketch) -> int | None:
         """Take the next frame. If the next shot is found to begin, return how many frames of it were taken."""
@@ -253,7 +261,7 @@ class _Shot:
         self._blanks.clear()
         if last_blank - first + 1 < SHORTEST - 1:
             before = self._sketch(min(self._count - first + SHORTEST - 1, len(self._sketches) - 1))
-            if change(before, newest, LONG_REACH).share < SAME_SHARE:
+            if _is_same(before, newest):
                 return None
         lights = [self._sketch(self._count - number).light for number in blanks]
         extreme = min(lights) if min(lights) < 128 else max(lights)
@@ -272,7 +280,7 @@ class _Shot:
         around = [self._step(near) for near in range(ago - AROUND, ago + AROUND + 1) if near != ago and near + 1 < self._count]
         if step.level < CUT_RATIO * (max(near.level for near in around) + 1):
             return None
-        return None if self._comes_back(ago) else ago + 1
+        return None if self._comes_back(ago, step) else ago + 1
 
     def _step(self, ago: int) -> Change:
         """The change from the frame before to that of so many frames ago."""
@@ -282,24 +290,24 @@ class _Shot:
             self._changes.pop(number - 2 * SHORTEST, None)
         return self._changes[number]
 
-    def _comes_back(self, ago: int) -> bool:
+    def _comes_back(self, ago: int, step: Change) -> bool:
         """Whether the picture before a change is there again after it, or the one after it was there before."""
         before, after = self._sketch(ago + 1), self._sketch(ago)
         pairs = [(before, self._sketch(later)) for later in range(ago)]
         pairs += [(self._sketch(earlier), after) for earlier in range(ago + 2, min(ago + 1 + SHORTEST, self._count))]
-        return any(change(one, other, LONG_REACH).share < SAME_SHARE for one, other in pairs)
+        return any(_is_same(one, other, step.level) for one, other in pairs)
 
     def _dissolved(self) -> int | None:
         """Look for a dissolve, and wait whether the picture before it comes back."""
         if self._dissolve is None:
             self._dissolve = next(filter(None, map(self._dissolve_over, DISSOLVE_SPANS)), None)
-        elif change(self._dissolve[1], self._sketch(0), LONG_REACH).share < SAME_SHARE:
+        elif _is_same(self._dissolve[1], self._sketch(0), self._dissolve[2]):
             self._dissolve = None
         if self._dissolve is None or self._count - self._dissolve[0] < LOOKAHEAD - 1:
             return None
         return self.last_start()
 
-    def _dissolve_over(self, span: int) -> tuple[int, Sketch] | None:
+    def _dissolve_over(self, span: int) -> tuple[int, Sketch, int] | None:
         if self._count <= span:
             return None
         window = list(self._sketches)[-1 - span :]
@@ -316,19 +324,29 @@ class _Shot:
         if np.abs(part[: lead + 1]).max() > 0.1 or np.abs(part[-1 - lead :] - 1).max() > 0.1 or np.diff(part).min() < -0.06:
             return None
         middle = int(np.argmax(part >= 0.5))
+        blend = correlation(part, [sketch.detail for sketch in window])
         if DEBUG is not None:
             DEBUG.append((self._count - 1 - span + middle, span, length // 144, round((errors / length / length).max(), 3),
-              round(2 * window[middle].detail / (first.detail + last.detail + 1), 2), first.detail, last.detail, change(first, last, LONG_REACH)))
-        if span - middle >= LOOKAHEAD - 1:
+              blend and round(blend, 2), first.detail, last.detail, change(first, last, LONG_REACH)))
+        if span - middle >= LOOKAHEAD - 1 or blend is None or blend > DETAIL_LEFT:
             return None
         if (errors > MIXTURE_ERROR * length * length).any() or any(sketch.is_blank for sketch in window):
             return None
-        if 2 * window[middle].detail > DETAIL_LEFT * (first.detail + last.detail):
-            return None
-        if change(first, last, LONG_REACH).share < CUT_SHARE:
+        difference = change(first, last, LONG_REACH)
+        if difference.share < CUT_SHARE:
             return None
         earlier = list(self._sketches)[: -1 - span][-LOOKAHEAD:]
-        if any(change(one, last, LONG_REACH).share < SAME_SHARE for one in earlier):
+        if any(_is_same(one, last, difference.level) for one in earlier):
             return None
-        return self._count - 1 - span + middle, first
+        return self._count - 1 - span + middle, first, difference.level
+
+
+def correlation(part, details):
+    first, last = details[0], details[-1]
+    among = [(share, detail) for share, detail in zip(part.tolist(), details) if 0.2 < share < 0.8]
+    if not among:
+        return None
+    apart = sum(detail - (1 - share) ** 2 * first - share**2 * last for share, detail in among)
+    together = sum(2 * share * (1 - share) for share, _ in among) * math.sqrt(first * last)
+    return apart / max(together, 1)
 DEBUG = None
