@@ -246,8 +246,17 @@ def opened(seed: int, size: tuple[int, int], fps: int, draw: np.random.Generator
     height, width = size
     shot, result = screen_shot(seed, size), []
     windows = [
-        (begin, end, screen_window(draw, round(width * part), round(height * part), paper), draw.uniform(0, 1 - part, 2))
-        for begin, end, part, paper in ((30, 999, 0.3, 240), (60, 120, 0.5, 250), (90, 999, 0.7, int(draw.choice([30, 235]))))
+        (
+            begin,
+            end,
+            screen_window(draw, round(width * part), round(height * part), paper),
+            draw.uniform(0, 1 - part, 2),
+        )
+        for begin, end, part, paper in (
+            (30, 999, 0.3, 240),
+            (60, 120, 0.5, 250),
+            (90, 999, 0.7, int(draw.choice([30, 235]))),
+        )
     ]
     for index in range(DISTRACTION_FRAMES):
         frame = Image.fromarray(shot(index / fps))

@@ -72,7 +72,9 @@ def textured(seed: int, height: int, width: int) -> Image.Image:
     canvas = np.zeros((height, width, 3), np.float32)
     base = draw.uniform(50, 205, 3)
     for octave, strength in ((4, 45), (12, 30), (36, 22), (96, 14)):
-        grid = draw.normal(0, 1, (octave, octave, 1)) * draw.uniform(0.5, 1, 3) + draw.normal(0, 0.5, (octave, octave, 3))
+        grid = draw.normal(0, 1, (octave, octave, 1)) * draw.uniform(0.5, 1, 3) + draw.normal(
+            0, 0.5, (octave, octave, 3)
+        )
         for channel in range(3):
             plane = Image.fromarray(grid[..., channel].astype(np.float32))
             canvas[..., channel] += strength * np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC))
@@ -127,7 +129,9 @@ def screen_shot(seed: int, size: tuple[int, int]) -> Picture:
         pen = ImageDraw.Draw(view)
         x, y = width * (0.5 + 0.3 * np.sin(time)), height * (0.5 + 0.3 * np.cos(1.7 * time))
         pen.rectangle((x, y, x + width / 60, y + height / 40), fill=(0, 0, 0))
-        pen.rectangle((width * 0.05, height * 0.9, width * (0.05 + 0.15 * (time % 5)), height * 0.92), fill=(40, 40, 60))
+        pen.rectangle(
+            (width * 0.05, height * 0.9, width * (0.05 + 0.15 * (time % 5)), height * 0.92), fill=(40, 40, 60)
+        )
         return np.asarray(view)
 
     return picture

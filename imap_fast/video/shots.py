@@ -45,8 +45,8 @@ CHANGED = 12
 varies by more has something to be found."""
 
 CUT_SHARE, CUT_LEVEL, CUT_RATIO = 0.8, 3, 1.8
-"""A cut changes such a share of the blocks that have something to be found, by so many levels on average over all blocks,
-and so many times as much as the frames around it."""
+"""A cut changes such a share of the blocks that have something to be found, by so many levels on average over all
+blocks, and so many times as much as the frames around it."""
 SAME_SHARE = 0.55
 """Pictures that differ in a smaller share are the same one, after a flash."""
 AROUND = 3
@@ -54,17 +54,20 @@ AROUND = 3
 
 DISSOLVE_SPANS = (18, 24, 40, 76)
 """Frames over which dissolves are looked for, with the steady frames at both ends."""
-MIXTURE_ERROR = 0.17
-"""How far a frame of a dissolve is from the mixture of its ends, squared, as a part of the squared distance of the ends."""
-
-DETAIL_LEFT = 0.55
-"""The detail in the middle of a dissolve, as a part of the mean of its ends: about half, because details do not coincide."""
+STEADY = 5
+"""Frames at each end of a dissolve that are hardly mixed, at least."""
+LEAST_WAY = 4
+"""How far the pictures of a dissolve are apart, at least: the root mean square of blocks, in levels of 255."""
+MIXTURE_ERROR = 0.15
+"""How far a frame of a dissolve is from a mixture of its ends, squared, as a part of their squared distance."""
+LIKENESS = 0.5
+"""The largest likeness of the pictures of a dissolve."""
 
 DARKEST, BRIGHTEST = 5, 250
 """Cells at these levels may be clipped."""
 
 BLANK_CONTRAST, BLACK, WHITE = 16, 24, 231
-"""A sketch of no larger contrast, darker or brighter than so, is blank."""
+"""A sketch of no larger contrast that is darker or brighter is blank."""
 
 
 def find_shots(frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, bool]]:
@@ -168,7 +171,9 @@ def _change(one: np.ndarray, other: np.ndarray, reach: int) -> Change:
     missed = np.stack([_not_found(one, other, reach), _not_found(other, one, reach)])
     changed = missed > CHANGED
     findable = changed | (np.stack([_variation(one), _variation(other)]) > CHANGED)
-    return Change(int(np.minimum(missed, 5 * CHANGED).sum()) // missed.size, int(changed.sum()) / max(int(findable.sum()), 1))
+    return Change(
+        int(np.minimum(missed, 5 * CHANGED).sum()) // missed.size, int(changed.sum()) / max(int(findable.sum()), 1)
+    )
 
 
 def _not_found(one: np.ndarray, other: np.ndarray, reach: int) -> np.ndarray:
@@ -209,86 +214,87 @@ def _is_same(one: Sketch, other: Sketch, level: int = 0) -> bool:
     return difference.share < SAME_SHARE or 2 * difference.level < level
 
 
+@dataclass(frozen=True)
+class _Dissolve:
+    """A dissolve: the number of its middle frame from 1 on, the picture before it, and how much it changes that."""
+
+    middle: int
+    before: Sketch
+    level: int
+
+
 class _Shot:
     """The frames of one shot, one after the other, until the next one begins."""
 
     def __init__(self) -> None:
         self._sketches: deque[Sketch] = deque(maxlen=max(DISSOLVE_SPANS) + LOOKAHEAD)
-        self._changes: dict[int, Change] = {}
         self._count = 0
-        self._blanks: deque[int] = deque(maxlen=LOOKAHEAD)
+        self._steps: dict[int, Change] = {}
         self._first_blank: int | None = None
-        self._pictures = 0
-        self._dissolve: tuple[int, Sketch, int] | None = None
+        self._last_blank = 0
+        self._dissolve: _Dissolve | None = None
 
     def next_start(self, sketch: Sketch) -> int | None:
         """Take the next frame. If the next shot is found to begin, return how many frames of it were taken."""
         self._sketches.append(sketch)
         self._count += 1
         start = self._fade() or self._cut()
-        if start is not None:
-            return self.last_start() or start
-        return self._dissolved()
+        # What waits to be sure of itself is earlier, and comes first.
+        return (self.last_start() or start) if start else self._dissolved()
 
     def last_start(self) -> int | None:
-        """How many frames were taken of the next shot after the last frame of the film."""
-        return None if self._dissolve is None else self._count - self._dissolve[0]
+        """The same at the end of the film: a dissolve need not wait any longer."""
+        return None if self._dissolve is None else self._count + 1 - self._dissolve.middle
 
     def _sketch(self, ago: int) -> Sketch:
         """The sketch of so many frames ago."""
         return self._sketches[-1 - ago]
 
     def _fade(self) -> int | None:
-        """Wait for a picture after blank frames, and for a few more frames."""
-        newest = self._sketch(0)
-        if newest.is_blank:
-            if self._first_blank is None:
-                self._first_blank = self._count
-            self._blanks.append(self._count)
+        """Look for a picture after blank frames, and for a few more frames, to know a flash."""
+        if self._sketch(0).is_blank:
+            self._first_blank = self._first_blank or self._count
+            self._last_blank = self._count
             return None
-        if self._first_blank is None:
+        first, last = self._first_blank, self._last_blank
+        if first is None or self._count < last + SHORTEST:
             return None
-        last_blank = self._blanks[-1]
-        if self._first_blank == 1:  # black at the start
-            self._first_blank = None
-            self._blanks.clear()
-            return None
-        if self._count < last_blank + SHORTEST:
-            return None
-        first = self._first_blank
-        blanks = [number for number in self._blanks if number > self._count - LOOKAHEAD]
         self._first_blank = None
-        self._blanks.clear()
-        if last_blank - first + 1 < SHORTEST - 1:
-            before = self._sketch(min(self._count - first + SHORTEST - 1, len(self._sketches) - 1))
-            if _is_same(before, newest):
-                return None
-        lights = [self._sketch(self._count - number).light for number in blanks]
-        extreme = min(lights) if min(lights) < 128 else max(lights)
-        deepest = [number for number, light in zip(blanks, lights, strict=True) if abs(light - extreme) <= 1]
+        if first == 1:  # blank frames before the first picture are part of its shot
+            return None
+        before = self._sketches[max(len(self._sketches) - 1 - (self._count - first) - SHORTEST, 0)]
+        if last - first < SHORTEST - 2 and _is_same(before, self._sketch(0)):
+            return None
+        return self._deepest(max(first, self._count - LOOKAHEAD + 2), last)
+
+    def _deepest(self, first: int, last: int) -> int:
+        """How many frames were taken from the middle of the darkest or the brightest of some blank frames on."""
+        numbers = range(first, last + 1)
+        lights = [self._sketch(self._count - number).light for number in numbers]
+        extreme = min(lights) if lights[0] < 128 else max(lights)
+        deepest = [number for number, light in zip(numbers, lights, strict=True) if abs(light - extreme) <= 1]
         return self._count + 1 - deepest[len(deepest) // 2]
 
     def _cut(self) -> int | None:
-        ago = SHORTEST - 2  # the frame that begins a shot, if it does
-        if self._count < SHORTEST + ago + 1:
-            return None
-        if self._sketch(ago).is_blank or self._sketch(ago + 1).is_blank:
+        """Look whether a cut was some frames ago: as many as a flash may last."""
+        ago = SHORTEST - 2
+        if self._count < SHORTEST + ago + 1 or self._sketch(ago).is_blank or self._sketch(ago + 1).is_blank:
             return None
         step = self._step(ago)
         if step.level < CUT_LEVEL or step.share < CUT_SHARE:
             return None
-        around = [self._step(near) for near in range(ago - AROUND, ago + AROUND + 1) if near != ago and near + 1 < self._count]
-        if step.level < CUT_RATIO * (max(near.level for near in around) + 1):
+        around = (*range(ago - AROUND, ago), *range(ago + 1, ago + 1 + AROUND))
+        if step.level < CUT_RATIO * (1 + max(self._step(near).level for near in around)):
             return None
         return None if self._comes_back(ago, step) else ago + 1
 
     def _step(self, ago: int) -> Change:
         """The change from the frame before to that of so many frames ago."""
-        number = self._count - 1 - ago
-        if number not in self._changes:
-            self._changes[number] = change(self._sketch(ago + 1), self._sketch(ago), STEP_REACH)
-            self._changes.pop(number - 2 * SHORTEST, None)
-        return self._changes[number]
+        number = self._count - ago
+        if number not in self._steps:
+            self._steps[number] = change(self._sketch(ago + 1), self._sketch(ago), STEP_REACH)
+            self._steps = {kept: step for kept, step in self._steps.items() if kept > number - 2 * SHORTEST}
+        return self._steps[number]
 
     def _comes_back(self, ago: int, step: Change) -> bool:
         """Whether the picture before a change is there again after it, or the one after it was there before."""
@@ -301,52 +307,49 @@ class _Shot:
         """Look for a dissolve, and wait whether the picture before it comes back."""
         if self._dissolve is None:
             self._dissolve = next(filter(None, map(self._dissolve_over, DISSOLVE_SPANS)), None)
-        elif _is_same(self._dissolve[1], self._sketch(0), self._dissolve[2]):
+        elif _is_same(self._dissolve.before, self._sketch(0), self._dissolve.level):
             self._dissolve = None
-        if self._dissolve is None or self._count - self._dissolve[0] < LOOKAHEAD - 1:
-            return None
-        return self.last_start()
+        start = self.last_start()
+        return start if start == LOOKAHEAD - 1 else None
 
-    def _dissolve_over(self, span: int) -> tuple[int, Sketch, int] | None:
+    def _dissolve_over(self, span: int) -> _Dissolve | None:
+        """The dissolve that fills the frames of a span but for its steady ends."""
         if self._count <= span:
             return None
         window = list(self._sketches)[-1 - span :]
         first, last = window[0], window[-1]
         way = last.coarse - first.coarse
         length = int(way @ way)
-        if length < way.size * 16:
+        if length < way.size * LEAST_WAY**2:
             return None
         gone = np.stack([sketch.coarse for sketch in window]) - first.coarse
         along = gone @ way
+        parts = along / length
+        steady, steps = max(STEADY, span // 6), np.diff(parts)
+        ends = np.abs(np.concatenate([parts[: steady + 1], parts[-1 - steady :] - 1]))
+        if ends.max() > 0.1 or steps.min() < -0.06 or steps.max() > 0.6:
+            return None
         errors = (gone * gone).sum(1) * length - along * along
-        part = along / length
-        lead = max(5, span // 6)
-        if np.abs(part[: lead + 1]).max() > 0.1 or np.abs(part[-1 - lead :] - 1).max() > 0.1 or np.diff(part).min() < -0.06:
+        ago = span - int(np.argmax(parts >= 0.5))
+        if ago >= LOOKAHEAD - 1 or errors.max() > MIXTURE_ERROR * length * length:
             return None
-        middle = int(np.argmax(part >= 0.5))
-        blend = correlation(part, [sketch.detail for sketch in window])
-        if DEBUG is not None:
-            DEBUG.append((self._count - 1 - span + middle, span, length // 144, round((errors / length / length).max(), 3),
-              blend and round(blend, 2), first.detail, last.detail, change(first, last, LONG_REACH)))
-        if span - middle >= LOOKAHEAD - 1 or blend is None or blend > DETAIL_LEFT:
-            return None
-        if (errors > MIXTURE_ERROR * length * length).any() or any(sketch.is_blank for sketch in window):
+        if any(sketch.is_blank for sketch in window) or _likeness(parts.tolist(), window) > LIKENESS:
             return None
         difference = change(first, last, LONG_REACH)
-        if difference.share < CUT_SHARE:
-            return None
         earlier = list(self._sketches)[: -1 - span][-LOOKAHEAD:]
-        if any(_is_same(one, last, difference.level) for one in earlier):
+        if difference.share < CUT_SHARE or any(_is_same(one, last, difference.level) for one in earlier):
             return None
-        return self._count - 1 - span + middle, first, difference.level
+        return _Dissolve(self._count - ago, first, difference.level)
 
 
-def correlation(part, details):
-    first, last = details[0], details[-1]
-    among = [(share, detail) for share, detail in zip(part.tolist(), details) if 0.2 < share < 0.8]
-    if not among:
-        return None
-    apart = sum(detail - (1 - share) ** 2 * first - share**2 * last for share, detail in among)
-    together = sum(2 * share * (1 - share) for share, _ in among) * math.sqrt(first * last)
-    return apart / max(together, 1)
-DEBUG = None
+def _likeness(parts: list[float], window: list[Sketch]) -> float:
+    """How much the detail of two mixed pictures coincides: about 0 for different ones, 1 for one and the same.
+
+    The detail of a mixture of unlike pictures is the sum of their squares. One picture that grows brighter or moves has
+    more, because the mixed terms count as well.
+    """
+    first, last = window[0].detail, window[-1].detail
+    mixtures = [(part, sketch.detail) for part, sketch in zip(parts, window, strict=True) if 0.2 < part < 0.8]
+    mixed_terms = sum(detail - (1 - part) ** 2 * first - part**2 * last for part, detail in mixtures)
+    whole = sum(2 * part * (1 - part) for part, _ in mixtures) * math.sqrt(first * last)
+    return mixed_terms / max(whole, 1.0)

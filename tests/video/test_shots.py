@@ -25,7 +25,9 @@ def picture(seed, height=HEIGHT, width=WIDTH):
     """A picture with large and small structures, uint8 `[height, width, 3]`."""
     large = draw_frames(1, height, width, seed)[0].astype(int)
     small = np.random.default_rng(seed).integers(-40, 41, (height // 6 + 1, width // 6 + 1, 1))
-    return (large * 3 // 5 + 50 + np.kron(small, np.ones((6, 6, 1), int))[:height, :width]).clip(8, 247).astype(np.uint8)
+    return (
+        (large * 3 // 5 + 50 + np.kron(small, np.ones((6, 6, 1), int))[:height, :width]).clip(8, 247).astype(np.uint8)
+    )
 
 
 def still(seed, count, height=HEIGHT, width=WIDTH):
@@ -44,7 +46,10 @@ def mixed(before, after, count):
 
 
 def faded(frames, gains, level=0):
-    return [np.rint(level + (frame.astype(float) - level) * gain).astype(np.uint8) for frame, gain in zip(frames, gains)]
+    return [
+        np.rint(level + (frame.astype(float) - level) * gain).astype(np.uint8)
+        for frame, gain in zip(frames, gains, strict=True)
+    ]
 
 
 def through(level, before, after, half=8):
