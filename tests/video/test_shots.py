@@ -1,0 +1,252 @@
+"""Shots: where they begin, where none begins, and that each is found without what was before it."""
+
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imap_fast.video.shots import LOOKAHEAD, SHORTEST, find_shots
+from tests.video.media import draw_frames
+
+HEIGHT, WIDTH = 48, 64
+
+
+def starts(frames, fps=24):
+    return [number for number, (_, begins) in enumerate(find_shots(timed(frames, fps))) if begins]
+
+
+def timed(frames, fps=24):
+    return ((frame, number / fps) for number, frame in enumerate(frames))
+
+
+def picture(seed, height=HEIGHT, width=WIDTH):
+    """A picture with large and small structures, uint8 `[height, width, 3]`."""
+    large = draw_frames(1, height, width, seed)[0].astype(int)
+    small = np.random.default_rng(seed).integers(-40, 41, (height // 6 + 1, width // 6 + 1, 1))
+    return (
+        (large * 3 // 5 + 50 + np.kron(small, np.ones((6, 6, 1), int))[:height, :width]).clip(8, 247).astype(np.uint8)
+    )
+
+
+def still(seed, count, height=HEIGHT, width=WIDTH):
+    return [picture(seed, height, width)] * count
+
+
+def pan(seed, count, speed=1):
+    """A camera that turns over a large picture, in pixels a frame."""
+    wide = picture(seed, HEIGHT, WIDTH + abs(speed) * count)
+    return [wide[:, speed * number : speed * number + WIDTH] for number in range(count)]
+
+
+def mixed(before, after, count):
+    parts = (np.arange(count) + 1) / (count + 1)
+    return [np.rint(before[-1] * (1 - part) + after[0] * part).astype(np.uint8) for part in parts]
+
+
+def faded(frames, gains, level=0):
+    return [
+        np.rint(level + (frame.astype(float) - level) * gain).astype(np.uint8)
+        for frame, gain in zip(frames, gains, strict=True)
+    ]
+
+
+def through(level, before, after, half=8):
+    """Two shots, of which one fades to a level of brightness and the other comes from it."""
+    down = np.arange(half, 0, -1) / half
+    return before[:-half] + faded(before[-half:], down, level) + faded(after[:half], 1 - down, level) + after[half:]
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 64), (96, 96), (71, 203)])
+def test_a_cut_is_found_at_its_frame(height, width):
+    assert starts(still(1, 20, height, width) + still(2, 20, height, width)) == [0, 20]
+
+
+def test_frames_and_times_come_as_they_are():
+    frames = list(timed(still(1, 70) + still(2, 70), fps=11))
+    passed = [frame for frame, _ in find_shots(frames)]
+    assert len(passed) == len(frames)
+    assert all(one is other for one, other in zip(passed, frames, strict=True))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_the_first_frame_begins_a_shot(count):
+    assert [begins for _, begins in find_shots(timed(still(1, count)))] == [True, False][:count]
+
+
+def test_every_shot_of_a_montage_is_found():
+    assert starts([frame for seed in range(8) for frame in still(seed, 8)]) == list(range(0, 64, 8))
+
+
+def test_moving_shots_are_cut_where_they_are():
+    assert starts(pan(1, 30) + pan(2, 30, 2) + pan(3, 30)) == [0, 30, 60]
+
+
+def test_a_small_thing_on_an_even_ground_is_another_shot_elsewhere():
+    before, after = (np.full((HEIGHT, WIDTH, 3), 60, np.uint8) for _ in range(2))
+    before[8:20, 8:20], after[28:40, 40:52] = (200, 40, 40), (40, 200, 40)
+    assert starts([before] * 20 + [after] * 20) == [0, 20]
+
+
+@pytest.mark.parametrize("length", [6, 12, 24, 48])
+def test_a_dissolve_is_cut_in_its_middle(length):
+    before, after = still(1, 40), still(2, 60)
+    first, second = starts(before + mixed(before, after, length) + after)
+    assert first == 0
+    assert abs(second - (40 + length / 2)) <= 1
+
+
+def test_a_dissolve_of_moving_shots_is_cut_near_its_middle():
+    before, after = pan(1, 40), pan(2, 60)
+    frames = before[:28] + [
+        np.rint(one * (1 - part) + other * part).astype(np.uint8)
+        for one, other, part in zip(before[28:], after, (np.arange(12) + 1) / 13, strict=False)
+    ]
+    first, second = starts(frames + after[12:])
+    assert (first, abs(second - 34) <= 3) == (0, True)
+
+
+def test_dissolves_at_the_end_of_a_film_are_found():
+    shots = [still(seed, 16) for seed in range(3)]
+    frames = shots[0] + mixed(shots[0], shots[1], 6) + shots[1] + mixed(shots[1], shots[2], 6) + shots[2]
+    assert starts(frames) == [0, 19, 41]
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_fade_is_one_cut_at_its_deepest_frame(level):
+    first, second = starts(through(level, still(1, 40), still(2, 40)))
+    assert (first, second) == (0, 40)
+
+
+def test_a_long_black_is_one_cut():
+    black = [np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * (2 * LOOKAHEAD)
+    first, second = starts(still(1, 40) + black + still(2, 40))
+    assert first == 0
+    assert 40 <= second < 40 + len(black)
+
+
+def test_black_at_the_start_and_at_the_end_is_no_cut():
+    black = [np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * 10
+    shot = still(1, 60)
+    fading = faded(shot, [*np.linspace(0, 1, 12), *[1] * 36, *np.linspace(1, 0, 12)])
+    assert starts(black + fading + black) == [0]
+    assert starts(black + shot) == [0]
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4])
+@pytest.mark.parametrize("gain", [0.3, 2.0, 6.0])
+def test_a_flash_is_no_cut(length, gain):
+    shot = pan(1, 60)
+    shot[25 : 25 + length] = [(frame * gain).clip(0, 255).astype(np.uint8) for frame in shot[25 : 25 + length]]
+    assert starts(shot) == [0]
+
+
+def test_another_picture_for_a_moment_is_no_cut():
+    assert starts(still(1, 30) + still(2, SHORTEST - 2) + still(1, 30)) == [0]
+
+
+def test_a_flash_at_a_cut_is_one_cut():
+    white = [np.full((HEIGHT, WIDTH, 3), 255, np.uint8)] * 2
+    _, second = starts(still(1, 30) + white + still(2, 30))
+    assert 30 <= second <= 32
+
+
+@pytest.mark.parametrize("gain", [0.4, 0.7, 1.6])
+@pytest.mark.parametrize("ramp", [1, 12])
+def test_another_exposure_is_no_cut(gain, ramp):
+    gains = np.interp(np.arange(80), [30, 30 + ramp], [1, gain])
+    shot = [(frame * each).clip(0, 255).astype(np.uint8) for frame, each in zip(pan(1, 80), gains, strict=True)]
+    assert starts(shot) == [0]
+
+
+@pytest.mark.parametrize("speed", [1, 3, 6])
+def test_a_pan_is_no_cut(speed):
+    assert starts(pan(1, 80, speed)) == [0]
+
+
+def test_noise_is_no_cut():
+    draw = np.random.default_rng(0)
+    shot = [(frame + draw.normal(0, 20, frame.shape)).clip(0, 255).astype(np.uint8) for frame in pan(1, 60)]
+    assert starts(shot) == [0]
+
+
+def test_a_window_that_opens_is_no_cut():
+    before = picture(1)
+    after = before.copy()
+    after[10:40, 6:40] = picture(2)[10:40, 6:40]
+    assert starts([before] * 30 + [after] * 30) == [0]
+
+
+def test_times_and_the_layout_in_memory_do_not_matter():
+    frames = pan(1, 30) + pan(2, 30)
+    assert starts(frames, fps=6) == starts(frames, fps=60) == [0, 30]
+    turned = [np.ascontiguousarray(frame[::-1, ::-1])[::-1, ::-1] for frame in frames]
+    assert starts(turned) == [0, 30]
+
+
+def test_at_most_the_lookahead_is_in_memory():
+    alive = weakref.WeakSet()
+    most = 0
+
+    class Frame(np.ndarray):
+        __hash__ = object.__hash__
+
+    def frames():
+        nonlocal most
+        for number in range(300):
+            frame = picture(number // 25).view(Frame)
+            alive.add(frame)
+            most = max(most, len(alive))
+            yield frame, number / 24
+
+    found = 0
+    for timed_frame, begins in find_shots(frames()):
+        del timed_frame
+        found += begins
+    assert found == 12
+    assert most <= LOOKAHEAD + 1  # and the one that is being yielded
+    assert not alive
+
+
+KINDS = ("cut", "dissolve", "fade", "flash", "flash at a cut", "black")
+
+
+@st.composite
+def films(draw):
+    """Frames of up to five shots, which are still or turn, joined in all ways."""
+    frames = pan(0, draw(st.integers(1, 50)), draw(st.integers(0, 2)))
+    for seed in range(1, draw(st.integers(2, 5))):
+        shot = pan(seed, draw(st.integers(8, 60)), draw(st.integers(0, 2)))
+        kind = draw(st.sampled_from(KINDS))
+        white = [np.full((HEIGHT, WIDTH, 3), 230, np.uint8)] * draw(st.integers(1, 4))
+        if kind == "dissolve":
+            frames += mixed(frames, shot, draw(st.integers(6, 48))) + shot
+        elif kind == "fade":
+            frames = through(draw(st.sampled_from((0, 255))), frames, shot, min(8, len(frames), len(shot)))
+        elif kind == "flash":
+            frames += white + still(seed - 1, 6) + shot
+        elif kind == "flash at a cut":
+            frames += white + shot
+        elif kind == "black":
+            frames += [np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * draw(st.integers(1, 70)) + shot
+        else:
+            frames += shot
+    return frames
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(films())
+def test_each_shot_is_found_without_what_was_before_it(frames):
+    found = starts(frames)
+    for begin in found:
+        assert starts(frames[begin:]) == [number - begin for number in found if number >= begin]
+
+
+def test_the_second_half_of_a_dissolve_is_not_found_again():
+    before, after = still(1, 60), still(2, 90)
+    for length in range(6, 49, 6):
+        frames = before + mixed(before, after, length) + after
+        for begin in range(60 + length // 4, 60 + length, 3):
+            assert starts(frames[begin:]) == [0]
