@@ -63,6 +63,7 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
         "grid": data.grid,
         "times": times.tolist(),
         "cuts": data.time.cuts,
+        "start": _start(data.settings),
         "maps": [
             {
                 **_map(name, *data.maps[name]),
@@ -75,6 +76,12 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
         "heads": _heads(data),
         "run": _facts(data),
     }
+
+
+def _start(settings: Mapping[str, Any]) -> float:
+    """The time of the first frame in its file, in seconds."""
+    shots = (settings.get("video") or {}).get("shots")
+    return shots[0]["seconds"] if shots else 0.0
 
 
 def _map(name: str, labels: Sequence[str], values: Tensor) -> dict[str, Any]:

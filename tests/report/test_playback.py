@@ -194,4 +194,5 @@ def test_heat_does_not_pass_a_cut(open_page, tmp_path, frame):
     expected = level * colormaps["inferno"](level[..., 0])[..., :3] * 255 + (1 - level) * GREY * 0.8
     np.testing.assert_allclose(centres, expected, atol=6)
     assert page.locator("#timeline .cut").count() == 1
+    assert "2 shots" in page.locator("#facts").inner_text()
     assert page.locator("#timeline polyline").count() == 2  # one in each shot

@@ -14,6 +14,8 @@ const facts = [
   `${width} × ${height} pixels`,
   `${+fps.toFixed(2)} frames a second`,
   `maps of ${report.grid.join(" × ")}`,
+  ...(report.cuts.length ? [`${report.cuts.length + 1} shots`] : []),
+  ...(report.start ? [`from ${seconds(report.start)} on`] : []),
 ];
 document.getElementById("facts").append(...facts.map((fact) => element("span", { textContent: fact })));
 document.getElementById("footer").textContent =
@@ -24,7 +26,7 @@ const planes = new Planes(report);
 const player = new Player(report.video, takeBytes("video"));
 const stage = new Stage(report, player, planes, view);
 new Timeline(report, player, view);
-connectTransport(player);
+connectTransport(player, report.start);
 showMeaning(report, view);
 showHeads(report.heads);
 showRun(report, player, planes, stage);

@@ -1,6 +1,6 @@
 // The controls of playback: play, pause, scrub, step, and the number of the frame.
 
-function connectTransport(player) {
+function connectTransport(player, start) {
   const play = document.getElementById("play");
   const scrubber = document.getElementById("scrubber");
   const clock = document.getElementById("clock");
@@ -36,7 +36,7 @@ function connectTransport(player) {
     scrubber.style.setProperty("--done", last ? player.frame / last : 0);
     scrubber.setAttribute("aria-valuetext", `frame ${player.frame} of ${last}`);
     clock.value = `${player.frame} / ${last}`;
-    clock.title = seconds(player.frame / player.fps);
+    clock.title = seconds(start + player.frame / player.fps);
   });
   player.addEventListener("trouble", () => {
     trouble.hidden = false;
