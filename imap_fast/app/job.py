@@ -67,7 +67,7 @@ def run_job(
         maps.report(path, Clip.of(frames, fps) if video is None else video, record)
 
     for name, reason in write_each(folder, {"report.html": write_report}).items():
-        warnings.warn(f"{name} was not written ({reason}); maps.npz has the maps", stacklevel=2)
+        warnings.warn(f"{name} was not written ({reason}); the maps are in maps.npz", stacklevel=2)
 
 
 def _generate(

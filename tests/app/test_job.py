@@ -46,7 +46,7 @@ def test_a_report_that_cannot_be_written_costs_no_maps(handle, tmp_path, monkeyp
     moving.make_clip().save(tmp_path / "clip.mp4")
     monkeypatch.setattr(SaliencyMaps, "report", fail)
     page = handle(str(tmp_path / "clip.mp4"))
-    says = "report.html was not written (RuntimeError: &lt;a&gt; fault); maps.npz has the maps"
+    says = "report.html was not written (RuntimeError: &lt;a&gt; fault); the maps are in maps.npz"
     assert f'<p class="notice">{says}</p>' in page
     assert only_maps(page, tmp_path)
 

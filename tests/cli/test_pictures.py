@@ -116,6 +116,14 @@ def test_what_was_missing_is_drawn_from_the_maps_and_then_the_run_is_as_any_othe
     assert same_command(run) == verified_record(run)
 
 
+def test_only_what_is_missing_is_drawn(tmp_path, monkeypatch):
+    run = run_of(tmp_path / "run", without_overlay)
+    before = (run / "grid.png").stat().st_mtime_ns
+    monkeypatch.setattr(SaliencyMaps, "grid_figure", lambda *_: pytest.fail("drawn again"))
+    assert same_command(run)[NOT_WRITTEN] == {}
+    assert (run / "grid.png").stat().st_mtime_ns == before
+
+
 def test_a_picture_that_fails_again_leaves_the_run_as_it_was(tmp_path, monkeypatch):
     run = run_of(tmp_path / "run", without_overlay)
     before = contents(run)

@@ -56,12 +56,20 @@ def test_a_file_that_is_not_the_one_of_the_run_is_named(tmp_path, name, harm, sa
         verified_record(run)
 
 
-@pytest.mark.parametrize(
-    "changed", [{"seed": 2}, {"sha256": {}}, {"sha256": 5}, {"digest": None}, {"video": 5}, {"not_written": 5}]
-)
+@pytest.mark.parametrize("changed", [{"seed": 2}, {"sha256": {}}, {"sha256": 5}, {"digest": None}, {"video": 5}])
 def test_a_record_that_was_changed_is_refused(tmp_path, changed):
     run = make_run(tmp_path / "run", 1)
     (run / RECORD).write_text(json.dumps(record_of(run) | changed))
+    with pytest.raises(ValueError, match=r"run\.json is damaged"):
+        record_of(run)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"video": 5}, {"options": 5}, {"not_written": 5}, {"not_written": {"grid.png": 5}}]
+)
+def test_a_record_with_a_value_of_another_type_is_refused_also_with_its_digest(tmp_path, changed):
+    run = make_run(tmp_path / "run", 1)
+    write_record(run, record_of(run) | changed, FILES)
     with pytest.raises(ValueError, match=r"run\.json is damaged"):
         record_of(run)
 
