@@ -33,8 +33,8 @@ def explain(
 ) -> None:
     """Show where and when each concept is in real videos of any length.
 
-    Writes maps.npz, overlay.mp4, grid.png and run.json: all of them, or none. Several videos, and several
-    stretches of a video, get a folder each.
+    Writes maps.npz, overlay.mp4, grid.png and run.json, together. A picture that fails costs no maps.
+    Several videos, and several stretches of a video, get a folder each.
     After an interruption the same command resumes. A finished run is not repeated.
     """
     words = options.concept_words(concepts.concepts, trace_options.match, concepts_file)
