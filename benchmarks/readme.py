@@ -17,6 +17,7 @@ from benchmarks import cards, summary
 from benchmarks.figure import figure
 from benchmarks.record import PICTURES, RESULTS
 from benchmarks.resources import floor
+from benchmarks.shots.summary import shots
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- {}: python -m benchmarks.readme -->", "<!-- /{} -->"
@@ -156,6 +157,7 @@ def estimate(row: dict[str, float | None]) -> str:
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"cards": cards.table, "costs": summary.costs, "findings": summary.findings},
     ROOT / "docs/evaluation.md": {"localization": localization, "demo": summary.demo},
+    ROOT / "docs/real-video.md": {"shots": shots},
     ROOT / "docs/trials.md": {"trials": trials},
     ROOT / "docs/performance.md": {
         "measured": costs,
