@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from importlib.util import find_spec
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -32,7 +33,7 @@ def scdet(frames: Frames, fps: int) -> list[int]:
     height, width = frames[0].shape[:2]
     source = graph.add_buffer(width=width, height=height, format="rgb24", time_base=Fraction(1, fps))
     steps = [source, graph.add("scdet", f"threshold={SCDET_THRESHOLD}"), graph.add("buffersink")]
-    for one, other in zip(steps, steps[1:], strict=False):
+    for one, other in pairwise(steps):
         one.link_to(other)
     graph.configure()
     found = []

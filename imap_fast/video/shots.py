@@ -1,6 +1,6 @@
 """`find_shots`: where the shots of a film begin, found while it is decoded.
 
-Each frame is looked at as a sketch, 24 × 32 cells of mean colour, in integers. A shot begins
+Each frame is looked at as a sketch, 24 × 32 cells of colour, in integers. A shot begins
 
 - at a **cut**: most of what one frame shows is nowhere near in the other, after brightness and contrast are evened out,
   and the frames around change much less. A flash is none: the picture before it comes back.
@@ -41,12 +41,15 @@ STEP_REACH, LONG_REACH = 4, 8
 """How far, in cells: from a frame to the next, and over several frames."""
 
 CHANGED = 12
-"""A block that differs by more, in levels of 255 summed over the channels, is not found in the other frame. A block that
-varies by more has something to be found."""
+"""A block that differs by more, in levels of 255 summed over the channels, is not found in the other frame. A block
+that varies by more has something to be found."""
 
-CUT_SHARE, CUT_LEVEL, CUT_RATIO = 0.8, 3, 1.8
+CUT_SHARE, CUT_LEVEL = 0.8, 3
 """A cut changes such a share of the blocks that have something to be found, by so many levels on average over all
-blocks, and so many times as much as the frames around it."""
+blocks."""
+CUT_RATIO, SIDE_RATIO = 1.8, 1.4
+"""It changes so many times as much as the frames around it, in the geometric mean of before and after, and on each
+side."""
 SAME_SHARE = 0.55
 """Pictures that differ in a smaller share are the same one, after a flash."""
 AROUND = 3
@@ -76,7 +79,7 @@ def find_shots(frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, bool]
     At most `LOOKAHEAD` frames are held. The times are passed on, and decide nothing.
 
     Args:
-        frames: all of the same size.
+        frames: of any size, at least 64 × 48 pixels to be told apart.
     """
     held: deque[tuple[TimedFrame, Sketch]] = deque()
     shot, begins, untaken = _Shot(), True, 0  # of the held frames, the last `untaken` are not yet taken by the shot
@@ -103,26 +106,22 @@ def find_shots(frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, bool]
 
 
 class Sketch:
-    """A frame as cells of mean colour.
+    """A frame as cells of colour.
 
     Attributes:
         cells: uint8 `[24, 32, 3]`.
         coarse: the same in blocks of 4 × 4 cells, int64 `[144]`.
+        light: the mean brightness, 0 to 255.
         is_blank: it is black or white all over.
     """
 
     def __init__(self, frame: np.ndarray) -> None:
-        # Pillow computes this in integers.
+        # Pillow computes this in integers. Cells overlap, so that a motion of half a cell changes little.
         self.cells = np.asarray(Image.fromarray(frame).resize((COLUMNS, ROWS), Image.Resampling.BILINEAR))
         self.coarse = _block_sums(self.cells[None].reshape(1, ROWS, -1), 3).ravel() // BLOCK**2
-        light = self.cells.astype(np.int64) @ [1, 2, 1] // 4
-        mean = light.mean()
-        self.is_blank = bool(np.ptp(light) <= BLANK_CONTRAST and not BLACK < mean < WHITE)
-
-    @cached_property
-    def light(self) -> int:
-        """The mean brightness, 0 to 255."""
-        return int(self.cells.sum(dtype=np.int64)) // self.cells.size
+        self.light = int(self.cells.sum(dtype=np.int64)) // self.cells.size
+        contrast = np.ptp(self.cells.sum(-1, dtype=np.int64)) // 3
+        self.is_blank = bool(contrast <= BLANK_CONTRAST and not BLACK < self.light < WHITE)
 
     @cached_property
     def detail(self) -> int:
@@ -283,8 +282,11 @@ class _Shot:
         step = self._step(ago)
         if step.level < CUT_LEVEL or step.share < CUT_SHARE:
             return None
-        around = (*range(ago - AROUND, ago), *range(ago + 1, ago + 1 + AROUND))
-        if step.level < CUT_RATIO * (1 + max(self._step(near).level for near in around)):
+        after, before = (
+            step.level / (1 + max(self._step(near).level for near in side))
+            for side in (range(ago - AROUND, ago), range(ago + 1, ago + 1 + AROUND))
+        )
+        if min(before, after) < SIDE_RATIO or before * after < CUT_RATIO**2:
             return None
         return None if self._comes_back(ago, step) else ago + 1
 
