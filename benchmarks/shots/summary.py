@@ -1,4 +1,4 @@
-"""The tables of shots in the docs, from the results of `benchmarks.shots`, `.pairs`, `.film` and `benchmarks.stretch`."""
+"""The tables of shots in the docs: the results of `benchmarks.shots`, its `pairs` and `film`, and `benchmarks.stretch`."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def _pairs(results: Path) -> str:
     changed, _ = of["motion heads that a cut in the window changes"]
     false, clips = of["cuts found in clips of one shot"]
     return (
-        f"Two shots of the demo's world in one window of the demo model, a hard cut in the middle, {pairs}, {date}. AUC of "
-        f"the first shot:\n\n"
+        f"Two shots of the demo's world in one window of the demo model, a hard cut in the middle, {pairs}, {date}. "
+        f"AUC of the first shot:\n\n"
         + _table(["how it is read", *(f"{kind}, `{name}`" for kind, name in columns)], lines)
         + f"\n\nThe cut is found at its frame, and nowhere else, in {found:.0%} of the pairs. In the window it changes "
         f"{changed:.0%} of the motion heads. In {clips} of one shot, {false} cuts are found."
@@ -88,9 +88,9 @@ def _film(results: Path) -> str:
         for name in ("imap", "gramcol")
     )
     same, windows = of["same bytes after 10 kills"]
-    shape = of["shots found"][1]
+    number, shape = of["shots found"]
     return (
-        f"A film of three minutes at 24 frames a second, {shape}, {date}: {of['shots found'][0]} shots are found, "
+        f"A film of three minutes at 24 frames a second, {shape}, {date}: {number} shots are found, "
         f"{of['true shots found, within a quarter of a dissolve'][0]} of them true. AUC of objects: {aucs}. Its peak of "
         f"memory is {of['peak of memory, film over quarter'][0]:.2f} times that of its first quarter. After ten kills "
         f"(`SIGKILL`, at counted windows of {windows}) the bytes are {'the same' if same else 'others'}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import imap_fast
 from imap_fast import SaliencyMaps
+from imap_fast.demo import world
 from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.explaining.shot_windows import first_needed, shot_windows
@@ -23,6 +25,8 @@ from imap_fast.video import Clip
 from imap_fast.video.times import check_shots
 from tests.explaining.runs import Killed, contents
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
+from tests.explaining.test_resume import Events, run_and_kill
+from tests.explaining.test_resume import explain as run_in_folder
 from tests.explaining.test_windows import cuts as windows_of_any_size
 from tests.tiny import tiny_pipeline
 
@@ -248,3 +252,28 @@ def test_a_stretch_of_a_file(pipeline, tmp_path: Path) -> None:
     assert of_frames.seconds[0] == 2.5
     assert of_frames.overlay(VIDEO).frames.shape == of_frames.overlay(VIDEO.frames[20:37]).frames.shape
     np.testing.assert_array_equal(of_frames.overlay(VIDEO).frames, of_frames.overlay(VIDEO.frames[20:37]).frames)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four shots of 20 frames, joined by cuts."""
+    path = tmp_path_factory.mktemp("films") / "film.mp4"
+    scenes = [world.sample(seed, "held_out", num_frames=20) for seed in range(4)]
+    Clip(np.concatenate([scene.frames for scene in scenes]), FPS).save(path)
+    return path
+
+
+@pytest.mark.slow
+def test_cuts_are_found_and_a_killed_run_finds_the_same(pipeline, film: Path, tmp_path: Path, monkeypatch) -> None:
+    with monkeypatch.context() as patched:
+        whole = Events().count(patched)
+        run_in_folder(pipeline, film, tmp_path / "whole")
+    maps = SaliencyMaps.load(tmp_path / "whole")
+    assert [shot.frames.start for shot in maps.shots] == [0, 20, 40, 60]
+    draw = random.Random(7)
+    for kind in Events.KINDS:
+        for number in draw.sample(range(1, whole.counted[kind] + 1), 2):
+            folder = tmp_path / f"{kind} {number}"
+            run_and_kill(pipeline, film, folder, (kind, number))
+            run_in_folder(pipeline, film, folder)
+            assert contents(folder) == contents(tmp_path / "whole"), (kind, number)
