@@ -91,8 +91,8 @@ def _film(results: Path) -> str:
     number, shape = of["shots found"]
     return (
         f"A film of three minutes at 24 frames a second, {shape}, {date}: {number} shots are found, "
-        f"{of['true shots found, within a quarter of a dissolve'][0]} of them true. AUC of objects: {aucs}. Its peak of "
-        f"memory is {of['peak of memory, film over quarter'][0]:.2f} times that of its first quarter. After ten kills "
+        f"{of['true shots found, within a quarter of a dissolve'][0]} of them true. AUC of objects: {aucs}. Its "
+        f"peak of memory is {of['peak of memory, film over quarter'][0]:.2f} times that of its first quarter. After ten kills "
         f"(`SIGKILL`, at counted windows of {windows}) the bytes are {'the same' if same else 'others'}."
     )
 
