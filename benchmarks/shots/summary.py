@@ -1,4 +1,4 @@
-"""The tables of shots in the docs: the results of `benchmarks.shots`, its `pairs` and `film`, and `benchmarks.stretch`."""
+"""The tables of shots in the docs: the results of `benchmarks.shots`, its pairs and film, and `benchmarks.stretch`."""
 
 from __future__ import annotations
 
@@ -89,11 +89,12 @@ def _film(results: Path) -> str:
     )
     same, windows = of["same bytes after 10 kills"]
     number, shape = of["shots found"]
+    true, _ = of["true shots found, within a quarter of a dissolve"]
+    growth, _ = of["peak of memory, film over quarter"]
     return (
-        f"A film of three minutes at 24 frames a second, {shape}, {date}: {number} shots are found, "
-        f"{of['true shots found, within a quarter of a dissolve'][0]} of them true. AUC of objects: {aucs}. Its "
-        f"peak of memory is {of['peak of memory, film over quarter'][0]:.2f} times that of its first quarter. After ten kills "
-        f"(`SIGKILL`, at counted windows of {windows}) the bytes are {'the same' if same else 'others'}."
+        f"A film of three minutes at 24 frames a second, {shape}, {date}: {number} shots are found, {true} of them "
+        f"true. AUC of objects: {aucs}. Its peak of memory is {growth:.2f} times that of its first quarter. After ten "
+        f"kills (`SIGKILL`, at counted windows of {windows}) the bytes are {'the same' if same else 'others'}."
     )
 
 

@@ -153,6 +153,22 @@ def test_masks_beside_the_videos_of_a_list_show_the_object(tmp_path):
         read()
 
 
+def test_a_record_may_name_a_stretch(tmp_path):
+    given = [{**RECORD, "start": "1:20.5", "end": 95}, {**RECORD, "start": 3}]
+    first, second = (read() for read in video_list(write_json(tmp_path / "list.json", given)).clips.values())
+    assert (first.start, first.end) == (80.5, 95)
+    assert (second.start, second.end) == (3, None)
+    for wrong, said in (
+        ({"start": "soon"}, "'soon' is no time"),
+        ({"start": 3, "end": 2}, "end=2 is not after start=3"),
+    ):
+        with pytest.raises(ValueError, match=f"record 1 has no stretch of a video: {said}"):
+            video_list(write_json(tmp_path / "list.json", [RECORD, {**RECORD, **wrong}]))
+    (tmp_path / "masks" / "cat").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"record 0 has a stretch, but .*cat has masks of the whole video; omit start"):
+        video_list(write_json(tmp_path / "list.json", given))
+
+
 NOT_RECORDS = (
     "cat.mp4",
     {},

@@ -13,7 +13,7 @@ from imap_fast.demo import world
 from imap_fast.demo.build import NUM_FRAMES
 from imap_fast.evaluate import Evaluation, Journal, demo_world, evaluate, palette_masks, video_list
 from imap_fast.evaluate import run as running
-from imap_fast.evaluate.example import DataSet
+from imap_fast.evaluate.example import DataSet, Example
 from imap_fast.evaluate.localization import MEASURES
 from imap_fast.evaluate.reader import Reader
 from imap_fast.evaluate.worst import worst_figures
@@ -236,3 +236,13 @@ def test_a_clip_whose_files_change_while_it_is_read_is_not_recorded(davis_clips,
         (tmp_path / "Annotations" / "480p" / "dogs" / "00000.png").unlink()
         with pytest.raises(ValueError, match="other files of the clip 'dogs'"):
             evaluate(tiny_pipeline(), davis_clips, journal=journal, layers=[1], top_k=2, height=32, width=32)
+
+
+def test_a_stretch_is_what_is_explained_with_the_shots_of_the_settings(tmp_path):
+    Clip(draw_frames(20, 32, 48, seed=5), 10).save(tmp_path / "cat.mp4")
+    settings = {"layers": [1], "top_k": 2, "height": 32, "width": 32, "shots": ["0:01.5"]}
+    reader = Reader(tiny_pipeline(), 0, settings)
+    assert reader.record()["shots"] == [1.5]
+    maps = reader.maps(Example(tmp_path / "cat.mp4", "a red cat", ("red", "cat"), start=1.0, end=1.9))
+    assert [shot.seconds for shot in maps.shots] == pytest.approx([1.0, 1.5])
+    assert maps.settings["video"]["num_frames"] == 5 + 1
