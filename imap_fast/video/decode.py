@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,13 @@ from imap_fast.video.times import check_stretch, is_after, is_before
 
 if TYPE_CHECKING:
     import av
+
+MOST_SCANNED = 4
+"""The number of files whose packets are remembered. Those of an hour are a megabyte, and take as long to read as some
+pictures to draw."""
+
+_SCANNED: dict[tuple[Path, int, int], Packets] = {}
+"""The packets of files by path, size and time of change. An overlay, a grid and a report open a file anew."""
 
 UPRIGHT = (1, 0), (0, 1)
 """`display_axes` of a frame that is shown as it is."""
@@ -79,10 +85,17 @@ class VideoFile:
         """SHA-256 of the content of the file."""
         return sha256_of(self.path)
 
-    @cached_property
+    @property
     def _packets(self) -> Packets:
-        with self._open_container() as container:
-            return Packets.of(container, stamps_of(container, self.fps))
+        stat = self.path.stat()
+        version = self.path.absolute(), stat.st_size, stat.st_mtime_ns
+        if version not in _SCANNED:
+            with self._open_container() as container:
+                packets = Packets.of(container, stamps_of(container, self.fps))
+            while len(_SCANNED) >= MOST_SCANNED:
+                del _SCANNED[next(iter(_SCANNED))]
+            _SCANNED[version] = packets
+        return _SCANNED[version]
 
     @property
     def expected_frames(self) -> int | None:
@@ -141,7 +154,7 @@ class VideoFile:
 
     def _shown(self) -> Iterator[Shown[av.VideoFrame] | None]:
         """Yield frames with their times, at least those of the stretch. None at the end: further frames are lost."""
-        if self.start is not None and (key := self._packets.key_before(self.start)) is not None:
+        if self.start and (key := self._packets.key_before(self.start)) is not None:
             with self._open_container() as container:
                 frames = shown_frames(container, self.fps, begin=key, earliest=self._packets.earliest)
                 for first in frames:
