@@ -208,7 +208,9 @@ class Clock(Generic[Frame]):
             else:
                 earlier = {key: each for key, each in self._waiting.items() if each.stamp < stamp}
                 missing = [key for key, each in earlier.items() if self._is_due(each.stamp)]
-                if (missing or lost) and not is_known:
+                # After a jump, the next stamp tells whether this one is wrong.
+                is_lone_jump = len(self._held) == 1 and last is not None and seconds > last + 1.5 * self.duration
+                if (missing or lost or is_lone_jump) and not is_known:
                     return
                 is_after_loss |= self._is_loss([earlier[key].stamp for key in missing], seconds)
                 lost += missing

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imap_fast.files import sha256_of
-from imap_fast.video.clock import Shown
+from imap_fast.video.container import frame_rate, stamps_of, video_stream
 from imap_fast.video.packets import Packets
-from imap_fast.video.shown import frame_rate, shown_frames, stamps_of, stated_end
+from imap_fast.video.shown import Shown, shown_frames
 from imap_fast.video.times import check_stretch, is_after, is_before
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ pictures to draw."""
 
 _SCANNED: dict[tuple[Path, int, int], Packets] = {}
 """The packets of files by path, size and time of change. An overlay, a grid and a report open a file anew."""
+
+UNKNOWN_RATE = 25.0
+"""Frames per second of a file in which nothing tells them, as in FFmpeg."""
 
 UPRIGHT = (1, 0), (0, 1)
 """`display_axes` of a frame that is shown as it is."""
@@ -76,10 +79,9 @@ class VideoFile:
             raise VideoError(f"{path} is empty; copy or download it again")
         with self._open_container() as container:
             fps = frame_rate(container)
-            if fps is None:
-                raise VideoError(f"{path} does not say how many frames a second has; convert it to .mp4")
-            self.fps = fps
-            self._ends = stated_end(container)
+        self.fps = fps or UNKNOWN_RATE
+        if fps is None and (step := self._packets.step) is not None:
+            self.fps = 1 / step
 
     def fingerprint(self) -> str:
         """SHA-256 of the content of the file."""
@@ -121,7 +123,8 @@ class VideoFile:
                 break
             is_over = is_after(shown.seconds, self.end)
             if not is_before(shown.seconds, self.start):
-                if shown.is_after_loss:
+                # A loss that ends where the stretch begins is not its own.
+                if shown.is_after_loss and (self.start is None or is_before(self.start, shown.seconds)):
                     self.gaps.append((before or 0.0, shown.seconds))
                 if count >= number and not is_over:
                     yield self._upright(shown.frame), shown.seconds
@@ -156,9 +159,9 @@ class VideoFile:
         """Yield frames with their times, at least those of the stretch. None at the end: further frames are lost."""
         if self.start and (key := self._packets.key_before(self.start)) is not None:
             with self._open_container() as container:
-                frames = shown_frames(container, self.fps, begin=key, earliest=self._packets.earliest)
+                frames = shown_frames(container, self.fps, key)
                 for first in frames:
-                    # Then the file must be read from its beginning to know what is lost, and when.
+                    # Then only the whole file tells what is lost, and when.
                     if first is None or first.is_after_loss:
                         break
                     if not is_before(first.seconds, self.start):
@@ -166,7 +169,7 @@ class VideoFile:
                         yield from frames
                         return
         with self._open_container() as container:
-            yield from shown_frames(container, self.fps, ends=self._ends)
+            yield from shown_frames(container, self.fps)
             # A complete GIF ends with this byte. FFmpeg does not check it.
             if container.format.name == "gif" and not self._ends_with(b"\x3b"):
                 yield None
@@ -192,10 +195,11 @@ class VideoFile:
                 # The teletype demuxer of FFmpeg accepts any text as ANSI art.
                 if container.format.name == "tty":
                     raise VideoError(f"{self.path} is a text file, not a video; give an .mp4")
-                if not container.streams.video:
+                stream = video_stream(container)
+                if stream is None:
                     content = "sound but no picture" if container.streams.audio else "no video stream"
                     raise VideoError(f"{self.path} has {content}; give a video file")
-                if container.streams.video[0].codec_context is None:
+                if stream.codec_context is None:
                     raise VideoError(f"{self.path} has a format that is not supported; convert it to .mp4")
                 yield container
 

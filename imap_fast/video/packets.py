@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imap_fast.video.clock import Stamps
+from imap_fast.video.container import video_stream
+from imap_fast.video.shown import Key
 from imap_fast.video.times import TOLERANCE
 
 if TYPE_CHECKING:
@@ -18,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Packets:
-    """The packets of a stream, in the order of the file.
+    """The packets of a film, in the order of the file.
 
     Attributes:
         stamps: on the clock that never jumps, int64 `[N]`; see `imap_fast.video.clock`.
         keys: the places of key frames, ascending.
         tick: seconds in a unit of the stamps.
-        is_sound: whether every packet has a stamp of showing of its own, on one clock. Only then a key frame has the
-            same time if nothing before it is read.
+        is_sound: whether each packet has a time of showing that is surely its own. Only then a key frame has the same
+            time if nothing before it is read.
     """
 
     stamps: np.ndarray
@@ -35,16 +37,17 @@ class Packets:
 
     @classmethod
     def of(cls, container: av.container.InputContainer, stamps: Stamps) -> Packets:
-        """Read all packets of the first video stream."""
+        """Read all packets."""
         import av
 
-        stream, read, keys, is_sound = container.streams.video[0], array("q"), array("q"), True
-        demuxed = container.demux(stream)
+        stream = video_stream(container)
+        demuxed, read, keys = container.demux(stream), array("q"), array("q")
+        is_whole = is_as_decoded = True
         while True:
             try:
                 packet = next(demuxed, None)
             except (av.FFmpegError, OSError):
-                is_sound = False
+                is_whole = False
                 continue
             if packet is None:
                 break
@@ -52,30 +55,44 @@ class Packets:
                 continue
             if packet.is_keyframe:
                 keys.append(len(read))
-            is_sound &= packet.pts is not None
+            is_whole &= packet.pts is not None
+            is_as_decoded &= packet.pts == packet.dts
             read.append(stamps.read(packet.dts if packet.pts is None else packet.pts)[1])
         on_clock = np.array(read, np.int64)
-        is_sound = is_sound and stamps.restarts == 0 and len(np.unique(on_clock)) == len(on_clock)
-        return cls(on_clock, np.array(keys, np.int64), stamps.tick, is_sound)
+        is_whole &= stamps.restarts == 0 and len(np.unique(on_clock)) == len(on_clock)
+        # Stamps of decoding, or guessed from them, are not those of frames that are reordered.
+        has_times = not stream.codec_context.has_b_frames or not (is_as_decoded or container.format.name == "avi")
+        begins = len(on_clock) > 0 and on_clock[0] == on_clock.min()
+        return cls(on_clock, np.array(keys, np.int64), stamps.tick, bool(is_whole and has_times and begins))
 
     @property
-    def earliest(self) -> int:
-        """The stamp of the first frame."""
-        return int(self.stamps.min()) if len(self.stamps) else 0
+    def step(self) -> float | None:
+        """The median time from a frame to the next, in seconds. None: no frame has a later time than another."""
+        steps = np.diff(np.unique(self.stamps))
+        return float(np.median(steps) * float(self.tick)) if len(steps) else None
+
+    def _seconds(self) -> np.ndarray:
+        return (self.stamps - self.stamps.min(initial=self.stamps[0])) * float(self.tick) + TOLERANCE
 
     def count(self, start: float | None, end: float | None) -> int:
         """The number of packets in a stretch."""
-        seconds = (self.stamps - self.earliest) * float(self.tick) + TOLERANCE
+        if not len(self.stamps):
+            return 0
+        seconds = self._seconds()
         return int(((seconds >= (start or 0.0)) & (seconds < (np.inf if end is None else end))).sum())
 
-    def key_before(self, start: float) -> int | None:
-        """The stamp of the last key frame that is shown at `start` seconds or before, and after all earlier packets.
+    def key_before(self, start: float) -> Key | None:
+        """The last key frame that is shown at `start` seconds or before, and after all earlier packets.
 
-        None: the first frame, or none that is known to have the same time if it is read first.
+        None: the first frame, or none that surely has the same time if it is read first.
         """
         if not self.is_sound or not len(self.keys):
             return None
         latest = np.maximum.accumulate(self.stamps)
-        shown = (self.stamps[self.keys] - self.earliest) * float(self.tick) <= start + TOLERANCE
-        usable = self.keys[shown & (latest[self.keys] == self.stamps[self.keys])]
-        return int(self.stamps[usable[-1]]) if len(usable) and usable[-1] > 0 else None
+        is_usable = (self._seconds()[self.keys] <= start + 2 * TOLERANCE) & (
+            latest[self.keys] == self.stamps[self.keys]
+        )
+        usable = self.keys[is_usable]
+        if not len(usable) or usable[-1] == 0:
+            return None
+        return Key(int(usable[-1]), int(self.stamps[usable[-1]]), int(self.stamps[0]))
