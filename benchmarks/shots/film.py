@@ -132,7 +132,7 @@ def kill_rows(film: Film, folder: Path) -> Iterator[dict[str, object]]:
     for kill in range(1, KILLS + 1):
         process = child(film, folder / "film.mp4", killed)
         while process.poll() is None:
-            if (killed / STATE).exists() and read_state(killed).windows >= kill * windows // (KILLS + 1):
+            if windows_done(killed) >= kill * windows // (KILLS + 1):
                 process.send_signal(signal.SIGKILL)
                 break
             time.sleep(0.005)
@@ -143,6 +143,14 @@ def kill_rows(film: Film, folder: Path) -> Iterator[dict[str, object]]:
     same = {path.name for path in (folder / "film").iterdir()} == {path.name for path in killed.iterdir()}
     same &= all(path.read_bytes() == (killed / path.name).read_bytes() for path in (folder / "film").iterdir())
     yield row(f"same bytes after {KILLS} kills", f"{windows} windows", float(same), "")
+
+
+def windows_done(folder: Path) -> int:
+    """The number of finished windows, or 0 if it cannot be read right now, because it is being replaced."""
+    try:
+        return read_state(folder).windows if (folder / STATE).exists() else 0
+    except ValueError:
+        return 0
 
 
 def shot_rows(film: Film, folder: Path) -> Iterator[dict[str, object]]:

@@ -20,7 +20,7 @@ from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.fingerprint import fingerprint_of, schedule_of
 from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
 from imap_fast.explaining.repeats import agreements, mean_and_spread, stacked
-from imap_fast.explaining.shot_windows import TimedFrame, Window, first_needed, shot_windows
+from imap_fast.explaining.shot_windows import ShotStart, ShotWindows, Window
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_folder import result_of
 from imap_fast.maps.run_state import RunState, ShotState
@@ -35,6 +35,7 @@ from imap_fast.tracing.trace import trace
 from imap_fast.tracing.tracer import NotFiniteError
 from imap_fast.version import versions
 from imap_fast.video import Clip, VideoFile, resize_and_crop
+from imap_fast.video.shots import TimedFrame
 from imap_fast.video.times import check_shots, check_stretch
 
 
@@ -86,6 +87,7 @@ class Explainer:
             )
         self.windows_per_batch = windows_per_batch
         self.shots = check_shots(shots)
+        self.shot_windows = ShotWindows(self.windows, self.shots, needs_first_frame=forward.text_sees_video)
         if type(noises) is not int or noises < 1:
             raise ValueError(f"noises={noises!r} is not possible; give a number from 1")
         noise = Noise(generator or torch.Generator().manual_seed(0))
@@ -95,7 +97,7 @@ class Explainer:
         # A copy, because with match="prompt" the tokens of the prompt may replace them.
         self.labels = self.tracer.concepts.baseline_labels
         self.release_text_encoder = release_text_encoder
-        self.text_is_encoded = False
+        self._encoded_for: ShotStart | None = None
         self._fingerprint: dict[str, Any] = {}
         self._exits = ExitStack()
 
@@ -149,10 +151,10 @@ class Explainer:
             state = checkpoint.state
             on_progress(state.num_frames, expected)
             if not state.finished:
-                self._encode_text(video)
                 current = state.shots[-1] if state.shots else None
-                frames = self._frames(video, num_frames, first_needed(self.shots, self.windows, current))
-                for batch in self._batches(shot_windows(frames, self.shots, self.windows, current), state):
+                frames = self._frames(video, num_frames, self.shot_windows.first_needed(current))
+                for batch in self._batches(self.shot_windows.split(frames, current), state):
+                    self._encode_text(batch[0].shot)
                     self._pass(batch, checkpoint)
                     on_progress(state.num_frames, expected)
                 self._finish(video, (start, end), digest, checkpoint)
@@ -199,13 +201,13 @@ class Explainer:
         vae = self.pipe.vae
         return {name: size for name, size in vars(vae).items() if name.startswith("tile_")} if vae.use_tiling else None
 
-    def _encode_text(self, video: VideoFile | Clip) -> None:
-        if self.text_is_encoded and not self.forward.text_sees_video:
+    def _encode_text(self, shot: ShotStart) -> None:
+        """Encode the text once, or for each shot if the text encoder sees its first frame."""
+        if self._encoded_for is shot or (self._encoded_for is not None and not self.forward.text_sees_video):
             return
-        first_frame, _ = next(video.timed_frames())
         self.tracer.reset()
-        self.forward.encode_text(self.prompt, self._resized(first_frame))
-        self.text_is_encoded = True
+        self.forward.encode_text(self.prompt, shot.frame)
+        self._encoded_for = shot
         if self.release_text_encoder and not self.forward.text_sees_video:
             release_text_encoders(self.pipe)
 
@@ -218,14 +220,16 @@ class Explainer:
         return ((self._resized(frame), seconds) for frame, seconds in frames)
 
     def _batches(self, windows: Iterator[Window], state: RunState) -> Iterator[list[Window]]:
-        """Group windows of the same length into batches. A resumed run has the same batches as one without
-        interruption: same bits.
+        """Group windows of the same length, and of the same text, into batches.
+
+        A resumed run has the same batches as one without interruption: same bits.
         """
         if isinstance(self.windows_per_batch, int):
             state.windows_per_batch = self.windows_per_batch
         batch: list[Window] = []
         for window in windows:
-            if batch and len(window.frames) != len(batch[0].frames):
+            is_of_one_text = not self.forward.text_sees_video or (batch and window.shot is batch[0].shot)
+            if batch and not (is_of_one_text and len(window.frames) == len(batch[0].frames)):
                 yield batch
                 batch = []
             batch.append(window)
@@ -266,11 +270,13 @@ class Explainer:
     def _shot_of(self, window: Window, checkpoint: Checkpoint) -> ShotState:
         """The shot of the next window. If it begins one, the latent frames of the shot before are final."""
         state = checkpoint.state
-        if not state.shots or state.shots[-1].first_frame != window.first_frame:
+        if not state.shots or state.shots[-1].first_frame != window.shot.number:
             if state.pending:
                 self._append(state.pending, checkpoint)
                 state.pending = {}
-            shot = ShotState(first_frame=window.first_frame, first_latent=state.latent_frames, seconds=window.seconds)
+            shot = ShotState(
+                first_frame=window.shot.number, first_latent=state.latent_frames, seconds=window.shot.seconds
+            )
             state.shots.append(shot)
         return state.shots[-1]
 

@@ -3,85 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import chain, groupby, islice
 from typing import NamedTuple
 
 import numpy as np
 
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_state import ShotState
-from imap_fast.video.shots import find_shots
+from imap_fast.video.shots import TimedFrame, find_shots
 from imap_fast.video.times import Shots, is_before
 
-TimedFrame = tuple[np.ndarray, float]
-"""A frame, uint8 `[H, W, 3]`, and its time in seconds."""
+
+class ShotStart(NamedTuple):
+    """The first frame of a shot: its number, its time in seconds, and uint8 `[H, W, 3]`."""
+
+    number: int
+    seconds: float
+    frame: np.ndarray
 
 
 class Window(NamedTuple):
     """A window of a shot.
 
     Attributes:
-        first_frame: the number of the first frame of the shot.
-        seconds: the time of this frame.
+        shot: its first frame.
         begin: the latent frame of the shot at which the window begins.
         frames: of the window.
     """
 
-    first_frame: int
-    seconds: float
+    shot: ShotStart
     begin: int
     frames: list[TimedFrame]
 
 
-def first_needed(shots: Shots, windows: Windows, current: ShotState | None) -> int:
-    """The number of the first frame that `shot_windows` needs, if `current` is the shot with the last finished window.
-
-    A detector begins anew with each shot, so it needs the whole shot to find the same cuts.
-    """
-    if current is None:
-        return 0
-    return current.first_frame + (0 if shots == "auto" else windows.resume_frame(current.windows))
-
-
-def shot_windows(
-    frames: Iterable[TimedFrame], shots: Shots, windows: Windows, current: ShotState | None = None
-) -> Iterator[Window]:
-    """Split a stream of frames into the windows of its shots.
+class ShotWindows:
+    """The windows of the shots of a video.
 
     Args:
-        frames: of the video, from `first_needed` on.
-        shots: which shots there are. Times outside of the video do not matter.
         windows: in a shot.
-        current: the shot with the last finished window, whose windows are not yielded again. None: nothing is finished.
+        shots: which shots there are.
+        needs_first_frame: whether a window needs the first frame of its shot, too.
     """
-    begin = first_needed(shots, windows, current)
-    for (first_frame, seconds), group in groupby(_in_shots(frames, shots, begin, current), itemgetter(0)):
-        done = current.windows if current is not None and first_frame == current.first_frame else 0
-        skipped = first_frame + windows.resume_frame(done) - begin if done else 0
-        shot = (frame for _, frame in islice(group, skipped, None))
-        for latent, seen in windows.split(shot, done):
-            yield Window(first_frame, seconds, latent, seen)
 
+    def __init__(self, windows: Windows, shots: Shots, *, needs_first_frame: bool) -> None:
+        self.windows, self.shots = windows, shots
+        # A detector begins anew with each shot, so it needs the whole shot to find the same cuts.
+        self.needs_whole_shots = needs_first_frame or shots == "auto"
 
-def _in_shots(
-    frames: Iterable[TimedFrame], shots: Shots, begin: int, current: ShotState | None
-) -> Iterator[tuple[tuple[int, float], TimedFrame]]:
-    """Yield each frame after the number and the time of the first frame of its shot. `begin` numbers the first one."""
-    shot = None if current is None else (current.first_frame, current.seconds)
-    for number, (frame, begins_shot) in enumerate(_marked(frames, shots), begin):
-        if shot is None or (begins_shot and number > begin):
-            shot = number, frame[1]
-        yield shot, frame
+    def first_needed(self, current: ShotState | None) -> int:
+        """The number of the first frame that `split` needs, if `current` is the shot with the last finished window."""
+        if current is None:
+            return 0
+        return current.first_frame + (0 if self.needs_whole_shots else self.windows.resume_frame(current.windows))
 
+    def split(self, frames: Iterable[TimedFrame], current: ShotState | None = None) -> Iterator[Window]:
+        """Split a stream of frames into the windows of its shots. None passes a cut.
 
-def _marked(frames: Iterable[TimedFrame], shots: Shots) -> Iterator[tuple[TimedFrame, bool]]:
-    """Yield each frame and whether a shot begins with it."""
-    if shots == "auto":
-        yield from find_shots(frames)
-        return
-    remaining = [] if isinstance(shots, str) else list(shots)
-    for frame, seconds in frames:
-        passed = [time for time in remaining if not is_before(seconds, time)]
-        remaining = remaining[len(passed) :]
-        yield (frame, seconds), bool(passed)
+        Args:
+            frames: of the video, from `first_needed` on.
+            current: the shot with the last finished window. Its finished windows are not yielded again. None: nothing
+                is finished.
+        """
+        begin = self.first_needed(current)
+        for number, group in groupby(self._in_shots(frames, begin, current), lambda framed: framed[0].number):
+            done = current.windows if current is not None and number == current.first_frame else 0
+            skipped = number + self.windows.resume_frame(done) - begin if done else 0
+            rest = islice(group, skipped, None)
+            if (first := next(rest, None)) is None:
+                continue
+            shot = first[0]
+            for latent, seen in self.windows.split((frame for _, frame in chain([first], rest)), done):
+                yield Window(shot, latent, seen)
+
+    def _in_shots(
+        self, frames: Iterable[TimedFrame], begin: int, current: ShotState | None
+    ) -> Iterator[tuple[ShotStart, TimedFrame]]:
+        """Yield each frame after the start of its shot. `begin` is the number of the first one."""
+        shot: ShotStart | None = None
+        for number, (frame, begins_shot) in enumerate(self._marked(frames), begin):
+            if shot is None and current is not None:
+                shot = ShotStart(current.first_frame, current.seconds, frame[0])
+            elif shot is None or begins_shot:
+                shot = ShotStart(number, frame[1], frame[0])
+            yield shot, frame
+
+    def _marked(self, frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, bool]]:
+        """Yield each frame and whether a shot begins with it."""
+        if self.shots == "auto":
+            yield from find_shots(frames)
+            return
+        remaining = [] if isinstance(self.shots, str) else list(self.shots)
+        for frame, seconds in frames:
+            passed = [time for time in remaining if not is_before(seconds, time)]
+            remaining = remaining[len(passed) :]
+            yield (frame, seconds), bool(passed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,16 +208,22 @@ class SaliencyMaps(MapValues):
 
         read = self._read
         if isinstance(video, (str, os.PathLike)):
-            file, expected = VideoFile(video, read.get("start"), read.get("end")), read.get("sha256")
+            begin, expected = read.get("start"), read.get("sha256")
+            if expected is None and read.get("shots"):  # of frames, which may be a stretch of this file
+                begin = read["shots"][0]["seconds"]
+            file = VideoFile(video, begin, read.get("end"))
             if expected is not None and file.fingerprint() != expected:
                 raise ValueError(
                     f"{video} is not the file that the maps were read from: its content is another one; give that file"
                 )
             return file
         clip = Clip.of(video)
-        if (read.get("start"), read.get("end")) != (None, None) and len(clip.frames) != read["num_frames"]:
-            clip = clip.stretch(read.get("start"), read.get("end"))
-            clip = Clip(clip.frames[: read["num_frames"]], clip.fps, clip.start)
+        times = read.get("start"), read.get("end")
+        # Of a clip that was explained in part, the times say which frames. Other frames have no times.
+        if isinstance(video, Clip) and times != (None, None) and (clip.fps, None) == (read["fps"], read.get("sha256")):
+            part = clip.stretch(*times)
+            if 0 <= len(part.frames) - read["num_frames"] < self.time.temporal_compression * self.time.patch_size_t:
+                clip = replace(part, frames=part.frames[: read["num_frames"]])
         if read.get("num_frames") not in (None, len(clip.frames)):
             raise ValueError(
                 f"the maps were read from {read['num_frames']} frames, and this clip has {len(clip.frames)}; give the "

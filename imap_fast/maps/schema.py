@@ -6,6 +6,7 @@ any JSON value.
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -132,9 +133,13 @@ class Video(_Object):
         if self.shots is not None:
             begins = [shot.first_frame for shot in self.shots] + [self.num_frames]
             ends = [shot.first_frame + shot.num_frames for shot in self.shots]
-            follow = all(end <= begin for end, begin in zip(ends, begins[1:], strict=True))
-            if begins[0] != 0 or not follow or ends[-1] != self.num_frames:
+            # Fewer frames than a latent frame covers are left between two shots.
+            left = [begin - end for end, begin in zip(ends, begins[1:], strict=True)]
+            seconds = [shot.seconds for shot in self.shots]
+            if begins[0] != 0 or not all(0 <= frames < MOST_COMPRESSION * MOST_PATCH for frames in left) or left[-1]:
                 raise ValueError(f"shots must follow each other from frame 0 to {self.num_frames}")
+            if any(later <= earlier for earlier, later in pairwise(seconds)):
+                raise ValueError("the seconds of shots must ascend")
         return self
 
 

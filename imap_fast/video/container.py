@@ -65,8 +65,9 @@ def is_short(container: av.container.InputContainer, stamps: Stamps, packets: in
         # It counts empty packets, too, which show the frame before again. Stamps are the places of frames.
         return stamps.newest is not None and stamps.newest + 1 < stream.frames
     if stream.frames:
-        # Without what an edit list cuts off.
-        return packets < len(getattr(stream, "index_entries", ())) if packets < stream.frames else False
+        # The index of an .mp4 or .mov is without what an edit list cuts off.
+        index = getattr(stream, "index_entries", ()) if "mov" in container.format.name else ()
+        return packets < (min(stream.frames, len(index)) if len(index) else stream.frames)
     if stamps.restarts or may_be_spliced(container):
         return False
     stated = _stated_end(container)

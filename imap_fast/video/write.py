@@ -62,7 +62,7 @@ def write_timed_mp4(path: str | os.PathLike, frames: Iterable[tuple[np.ndarray, 
     with _open_stream(path, first[0].shape[:2], fps) as (container, stream):
         stream.codec_context.time_base = TIME_BASE
         # Reordered frames would add up the pauses between them.
-        stream.options = ENCODER_OPTIONS | {"bf": "0"}
+        stream.options = {**ENCODER_OPTIONS, "bf": "0"}
         before = -1
         for frame, seconds in chain([first], frames):
             picture = _to_video_frame(frame)

@@ -17,7 +17,7 @@ from imap_fast import SaliencyMaps
 from imap_fast.demo import world
 from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.explainer import Explainer
-from imap_fast.explaining.shot_windows import first_needed, shot_windows
+from imap_fast.explaining.shot_windows import ShotWindows
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_state import ShotState
 from imap_fast.upsampling.latent_time import LatentTime
@@ -29,6 +29,7 @@ from tests.explaining.test_resume import Events, run_and_kill
 from tests.explaining.test_resume import explain as run_in_folder
 from tests.explaining.test_windows import cuts as windows_of_any_size
 from tests.tiny import tiny_pipeline
+from tests.tiny_hunyuan_video import tiny_image_pipeline
 
 FPS = 8.0
 CUTS = (10, 11, 40, 43)
@@ -71,6 +72,31 @@ def test_the_maps_of_a_shot_are_those_of_its_clip(pipeline, changed: dict) -> No
         for name, spread in (maps.spreads or {}).items():
             assert torch.equal(spread[:, shot.latents], alone.spreads[name])
         torch.testing.assert_close(maps.seconds[shot.latents], alone.seconds + shot.seconds)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("windows_per_batch", [1, 3])
+def test_a_text_encoder_that_sees_the_video_sees_each_shot(windows_per_batch: int, tmp_path: Path) -> None:
+    """Image-to-video HunyuanVideo gives the first frame to its text encoder."""
+    pipeline = tiny_image_pipeline(image_condition_type="token_replace")
+    changed = {"shots": [20 / FPS, 30 / FPS], "num_frames": 40, "windows_per_batch": windows_per_batch}
+    maps = explain(pipeline, folder=tmp_path / "whole", **changed)
+    for shot in maps.shots:
+        alone = explain(pipeline, Clip(VIDEO.frames[shot.frames.start : shot.frames.stop], FPS), shots="off")
+        torch.testing.assert_close(maps.imap[:, shot.latents], alone.imap, rtol=1e-4, atol=1e-4)
+    run, passed = Explainer._pass, []
+
+    def stop(*arguments: object) -> None:
+        if len(passed) == 2:
+            raise Killed
+        passed.append(run(*arguments))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Explainer, "_pass", stop)
+        with pytest.raises(Killed):
+            explain(pipeline, folder=tmp_path / "cut", **changed)
+    explain(pipeline, folder=tmp_path / "cut", **changed)
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
 @pytest.mark.slow
@@ -148,23 +174,29 @@ def test_no_window_passes_a_cut_and_any_of_them_can_be_the_last(
     cuts = [cut for cut in cuts if cut < frames]
     stream = [(np.uint8(number), number / 10) for number in range(frames)]
     seconds = [cut / 10 for cut in cuts]
-    all_windows = list(shot_windows(stream, seconds, windows))
-    edges = [0, *cuts, frames]
-    expected = [
-        (begin, latent, [number + begin for number in seen])
-        for begin, end in itertools.pairwise(edges)
-        for latent, seen in windows.split(range(end - begin))
-    ]
-    assert [
-        (each.first_frame, each.begin, [round(at * 10) for _, at in each.frames]) for each in all_windows
-    ] == expected
-    done = min(done, len(all_windows))
-    if done:
-        last = all_windows[done - 1]
-        count = sum(each.first_frame == last.first_frame for each in all_windows[:done])
-        current = ShotState(first_frame=last.first_frame, first_latent=0, seconds=last.seconds, windows=count)
-        begin = first_needed(seconds, windows, current)
-        assert list(shot_windows(stream[begin:], seconds, windows, current)) == all_windows[done:]
+    for needs_first_frame in (False, True):
+        split = ShotWindows(windows, seconds, needs_first_frame=needs_first_frame)
+        all_windows = list(split.split(stream))
+        edges = [0, *cuts, frames]
+        expected = [
+            (begin, latent, [number + begin for number in seen])
+            for begin, end in itertools.pairwise(edges)
+            for latent, seen in windows.split(range(end - begin))
+        ]
+        found = [(each.shot.number, each.begin, [round(at * 10) for _, at in each.frames]) for each in all_windows]
+        assert found == expected
+        assert all(each.shot.frame == each.shot.number for each in all_windows)
+        count = min(done, len(all_windows))
+        if count:
+            shot = all_windows[count - 1].shot
+            finished = sum(each.shot.number == shot.number for each in all_windows[:count])
+            current = ShotState(first_frame=shot.number, first_latent=0, seconds=shot.seconds, windows=finished)
+            rest = list(split.split(stream[split.first_needed(current) :], current))
+            assert [(each.begin, each.frames) for each in rest] == [
+                (each.begin, each.frames) for each in all_windows[count:]
+            ]
+            if needs_first_frame:
+                assert rest == all_windows[count:]
 
 
 @given(windows_of_any_size(), shots_of())
@@ -210,6 +242,17 @@ def test_shots_are_kept_and_checked(pipeline, tmp_path: Path) -> None:
         record["settings"]["video"]["shots"] = forged
         with pytest.raises(ValueError, match="shots must follow each other from frame 0 to 60"):
             SaliencyMaps.from_record(record, maps.tensors())
+    for wrong in (shots[1]["seconds"] - 1, -5.0, shots[1]["seconds"]):
+        record = maps.record()
+        record["settings"]["video"]["shots"] = [shots[0] | {"seconds": shots[1]["seconds"]}, *shots[1:]]
+        record["settings"]["video"]["shots"][1] = shots[1] | {"seconds": wrong}
+        with pytest.raises(ValueError, match="the seconds of shots must ascend"):
+            SaliencyMaps.from_record(record, maps.tensors())
+    record = maps.record()
+    record["settings"]["video"]["num_frames"] += 10_000
+    record["settings"]["video"]["shots"][-1] = shots[-1] | {"first_frame": shots[-1]["first_frame"] + 10_000}
+    with pytest.raises(ValueError, match="shots must follow each other"):
+        SaliencyMaps.from_record(record, maps.tensors())
     record = maps.record()
     record["settings"]["video"]["shots"] = [shots[0] | {"num_frames": 1}, *shots[1:]]
     with pytest.raises(ValueError, match=r"settings\.video\.num_frames does not fit the maps"):
@@ -247,11 +290,19 @@ def test_a_stretch_of_a_file(pipeline, tmp_path: Path) -> None:
     assert len(drawn) == 17
     expected = alone.overlay(imap_fast.video.read_clip(tmp_path / "clip.mp4", start=2.5, num_frames=17)).frames
     assert np.abs(drawn.astype(int) - expected).mean() < 4
-    # The same of frames, whole or cut.
+    # The same of a clip, whole or cut. Frames without times must be those that were read.
     of_frames = explain(pipeline, VIDEO, start=2.5, end=5, shots="off", num_frames=17)
     assert of_frames.seconds[0] == 2.5
-    assert of_frames.overlay(VIDEO).frames.shape == of_frames.overlay(VIDEO.frames[20:37]).frames.shape
-    np.testing.assert_array_equal(of_frames.overlay(VIDEO).frames, of_frames.overlay(VIDEO.frames[20:37]).frames)
+    expected = of_frames.overlay(VIDEO.frames[20:37]).frames
+    np.testing.assert_array_equal(of_frames.overlay(VIDEO).frames, expected)
+    for other in (VIDEO.frames, Clip(VIDEO.frames, 9), Clip(VIDEO.frames[8:], FPS), VIDEO.stretch(2.6, None)):
+        with pytest.raises(ValueError, match="the maps were read from 17 frames, and this clip has"):
+            of_frames.overlay(other)
+    with pytest.raises(ValueError, match="the maps were read from 17 frames, and this clip has 60"):
+        maps.overlay(VIDEO)  # times of the file are not those of a clip
+    # Maps of frames that are a stretch of a file are drawn over that stretch.
+    source = alone.source_video(tmp_path / "clip.mp4")
+    assert next(iter(source.frames()))[1] == 2.5
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ def test_a_stretch_has_exactly_its_frames(name: str, files: Path) -> None:
         assert [at for _, at in later] == [at for _, at in expected[2:]]
 
 
-@pytest.mark.parametrize("name", SEEKABLE)
+@pytest.mark.parametrize("name", [name for name in SEEKABLE if name != "mpeg4.avi"])  # an .avi has no times of showing
 def test_what_comes_before_is_not_decoded(name: str, files: Path, monkeypatch) -> None:
     path, decoded = written(files, name), []
 
