@@ -55,14 +55,14 @@ def explain(
         num_inference_steps: length of the schedule. None: the published one, 30 for HunyuanVideo and 50 for the others.
         height: in pixels. The video is resized to cover the size, and cropped. None: the default size of the model.
         width: in pixels.
-        num_frames: the largest number of frames to read. None: all. Frames at the end of a shot that do not fill a
-            latent frame are not read; pictures show them with the latent frame before.
+        num_frames: the largest number of frames to read. None: all. Frames at the end that do not fill a latent frame
+            are dropped.
         start: the time at which to begin, in seconds of the file or as `"1:20.5"`. Files with sound time stamps are not
             decoded up to it. None: the first frame.
         end: the time before which to end. None: the last frame.
         shots: `"auto"` finds cuts, fades and dissolves while the video is read (docs/real-video.md, "Shots"), and no
-            window passes one: each shot begins as a clip of its own. `"off"`: the video is one shot. Or the times at
-            which shots begin; those outside of the video do not matter.
+            window passes one: each shot begins as a clip of its own. `"off"`: the video is one shot. Or the times of
+            the file at which shots begin; those outside of a stretch do not matter.
         window: frames that the model sees at once. None: the clip length of the model.
         overlap: latent frames that neighbouring windows share. None: a third of a window.
         windows_per_batch: the number of windows that pass the transformer together, or `"auto"`: as many as fit into

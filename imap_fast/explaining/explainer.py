@@ -36,7 +36,7 @@ from imap_fast.tracing.tracer import NotFiniteError
 from imap_fast.version import versions
 from imap_fast.video import Clip, VideoFile, resize_and_crop
 from imap_fast.video.shots import TimedFrame
-from imap_fast.video.times import check_shots, check_stretch
+from imap_fast.video.times import TOLERANCE, check_shots, check_stretch
 
 
 class Explainer:
@@ -356,6 +356,15 @@ class Explainer:
         }
         state.finished = True
         checkpoint.commit()
+        if not isinstance(self.shots, str) and stretch == (None, None):
+            late = [time for time in self.shots if time > state.shots[-1].seconds + TOLERANCE]
+            if late:
+                times = ", ".join(f"{time:g} s" for time in late)
+                warnings.warn(
+                    f"no shot begins at {times}, where {video.name} has no frame or none was read; "
+                    "give times of the video",
+                    stacklevel=4,
+                )
         if video.gaps:
             gaps = ", ".join(f"{a:.2f} s to {'its end' if b is None else f'{b:.2f} s'}" for a, b in video.gaps)
             warnings.warn(f"{video.name} could not be read from {gaps}; the maps are of the rest", stacklevel=4)

@@ -53,8 +53,8 @@ class ShotState(BaseModel):
 
     Attributes:
         first_frame: its first video frame, among those that are read.
+        seconds: the time of its first video frame.
         first_latent: its first latent frame.
-        seconds: the time of this frame.
         num_frames: the video frames that its finished windows cover.
         windows: the number of finished windows.
     """

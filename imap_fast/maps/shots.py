@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from imap_fast.upsampling.latent_time import LatentTime
@@ -21,20 +23,21 @@ class Shot(NamedTuple):
     seconds: float | None
 
 
-def shots_of(time: LatentTime, seconds: list[float | None], latent_frames: int, num_frames: int) -> tuple[Shot, ...]:
+def shots_of(time: LatentTime, seconds: Sequence[float], latent_frames: int, num_frames: int) -> tuple[Shot, ...]:
     """The shots of a video.
 
     Args:
         time: of its latent frames.
-        seconds: the time of the first frame of each shot.
+        seconds: the time of the first frame of each shot. Empty: the video was not cut, and has no times.
         latent_frames: F.
         num_frames: of the video.
     """
-    shots, latent = [], 0
-    for number, (first, covered) in enumerate(time.shots or ((0, num_frames),)):
-        is_last = number == len(seconds) - 1
-        end = num_frames if is_last else time.shots[number + 1][0]
-        last = latent_frames if is_last else latent + time.latent_frames(covered)
-        shots.append(Shot(range(first, end), slice(latent, last), seconds[number]))
-        latent = last
-    return tuple(shots)
+    if not seconds:
+        return (Shot(range(num_frames), slice(0, latent_frames), None),)
+    lengths = [time.latent_frames(covered) for _, covered in time.shots[:-1]]
+    latents = [*accumulate(lengths, initial=0), latent_frames]
+    frames = [0, *time.cuts, num_frames]
+    return tuple(
+        Shot(range(*of_frames), slice(*of_latents), at)
+        for of_frames, of_latents, at in zip(pairwise(frames), pairwise(latents), seconds, strict=True)
+    )

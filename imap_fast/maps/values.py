@@ -301,7 +301,7 @@ class MapValues:
     @property
     def shots(self) -> tuple[Shot, ...]:
         """The shots of the video, in order. A video that was not cut is one."""
-        seconds = [shot["seconds"] for shot in self._read.get("shots") or ()] or [None]
+        seconds = [shot["seconds"] for shot in self._read.get("shots") or ()]
         num_frames = self._read.get("num_frames") or self.time.longest_video(self.grid[0])
         return shots_of(self.time, seconds, self.grid[0], num_frames)
 

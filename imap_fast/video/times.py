@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from numbers import Real
 
@@ -73,8 +73,8 @@ def is_after(seconds: float, end: float | None) -> bool:
     return end is not None and seconds >= end - TOLERANCE
 
 
-def check_shots(shots: str | Sequence[float | str]) -> Shots:
-    """One of `SHOTS`, or the seconds at which shots begin.
+def check_shots(shots: str | Iterable[float | str]) -> Shots:
+    """One of `SHOTS`, or the seconds at which shots begin. No times are one shot.
 
     Raises:
         TypeError: neither a name nor times.
@@ -84,9 +84,15 @@ def check_shots(shots: str | Sequence[float | str]) -> Shots:
         if shots not in SHOTS:
             raise ValueError(f"shots={shots!r} is unknown; give 'auto', 'off', or the seconds at which shots begin")
         return shots
-    if not isinstance(shots, Sequence):
-        raise TypeError(f"shots={shots!r} is not possible; give 'auto', 'off', or the seconds at which shots begin")
-    seconds = [seconds_of(time) for time in shots]
+    try:
+        times = list(
+            shots.tolist() if hasattr(shots, "tolist") else shots
+        )  # arrays and tensors have numbers of their own
+    except TypeError as error:
+        raise TypeError(
+            f"shots={shots!r} is not possible; give 'auto', 'off', or the seconds at which shots begin"
+        ) from error
+    seconds = [seconds_of(time) for time in times]
     if any(later <= earlier for earlier, later in pairwise(seconds)):
-        raise ValueError(f"shots={list(shots)!r} do not ascend; give each time once, in order")
+        raise ValueError(f"shots={times!r} do not ascend; give each time once, in order")
     return seconds

@@ -101,9 +101,11 @@ def test_a_text_encoder_that_sees_the_video_sees_each_shot(windows_per_batch: in
 
 @pytest.mark.slow
 def test_cut_off_after_any_window_it_goes_on_to_the_same_bytes(pipeline, tmp_path: Path) -> None:
-    explain(pipeline, folder=tmp_path / "whole")
+    """Shots of 10, 1 and 14 frames."""
+    video, shots = Clip(VIDEO.frames[:25], FPS), SECONDS[:2]
+    explain(pipeline, video, shots=shots, folder=tmp_path / "whole")
     windows = SaliencyMaps.load(tmp_path / "whole").settings["video"]["windows"]
-    assert windows > 6
+    assert windows == 4
     commit = Checkpoint.commit
     for last in range(windows + 1):
         commits = []
@@ -118,8 +120,8 @@ def test_cut_off_after_any_window_it_goes_on_to_the_same_bytes(pipeline, tmp_pat
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(Checkpoint, "commit", stop)
             with pytest.raises(Killed):
-                explain(pipeline, folder=folder)
-        explain(pipeline, folder=folder)
+                explain(pipeline, video, shots=shots, folder=folder)
+        explain(pipeline, video, shots=shots, folder=folder)
         assert contents(folder) == contents(tmp_path / "whole"), last
 
 
@@ -262,6 +264,14 @@ def test_shots_are_kept_and_checked(pipeline, tmp_path: Path) -> None:
         SaliencyMaps.from_record(record, maps.tensors())
 
 
+def test_times_at_which_no_shot_begins_are_named(pipeline) -> None:
+    with pytest.warns(UserWarning, match="no shot begins at 7 s, 100 s, where the video has no frame or none was read"):
+        maps = explain(pipeline, clip(17), shots=[1, 7, 100])
+    assert len(maps.shots) == 2
+    maps = explain(pipeline, clip(17), shots=[0, 1, 100], start=1)  # a list of the whole film
+    assert [shot.seconds for shot in maps.shots] == [1.0]
+
+
 def test_times_of_shots() -> None:
     assert check_shots("auto") == "auto"
     assert check_shots(["1:00", 80.5]) == [60.0, 80.5]
@@ -269,6 +279,7 @@ def test_times_of_shots() -> None:
         check_shots("none")
     with pytest.raises(ValueError, match=r"shots=\[2, 1\] do not ascend"):
         check_shots([2, 1])
+    assert check_shots(np.array([1.5, 2])) == check_shots(torch.tensor([1.5, 2])) == check_shots((1.5, 2)) == [1.5, 2]
     with pytest.raises(TypeError, match="shots=3 is not possible"):
         check_shots(3)
     with pytest.raises(ValueError, match="is no time in a video"):
