@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import av
 
 
+MOST_AHEAD = 4
+"""Places by which encoders let a B frame be shown ahead of its packet. Formats allow 16, which nobody uses."""
+
+
 @dataclass(frozen=True)
 class Packets:
     """The packets of a film, in the order of the file.
@@ -63,7 +67,11 @@ class Packets:
         # Stamps of decoding, or guessed from them, are not those of frames that are reordered.
         has_times = not stream.codec_context.has_b_frames or not (is_as_decoded or container.format.name == "avi")
         begins = len(on_clock) > 0 and on_clock[0] == on_clock.min()
-        return cls(on_clock, np.array(keys, np.int64), stamps.tick, bool(is_whole and has_times and begins))
+        # A frame that is shown further ahead of its place than frames are reordered has a wrong stamp.
+        ahead = np.argsort(on_clock) - np.arange(len(on_clock))
+        is_in_order = ahead.max(initial=0) <= MOST_AHEAD * stream.codec_context.has_b_frames
+        is_sound = bool(is_whole and has_times and begins and is_in_order)
+        return cls(on_clock, np.array(keys, np.int64), stamps.tick, is_sound)
 
     @property
     def step(self) -> float | None:
