@@ -46,7 +46,7 @@ class Packets:
 
         stream = video_stream(container)
         demuxed, read, keys = container.demux(stream), array("q"), array("q")
-        is_whole = is_as_decoded = True
+        is_whole = True
         while True:
             try:
                 packet = next(demuxed, None)
@@ -60,12 +60,12 @@ class Packets:
             if packet.is_keyframe:
                 keys.append(len(read))
             is_whole &= packet.pts is not None
-            is_as_decoded &= packet.pts == packet.dts
             read.append(stamps.read(packet.dts if packet.pts is None else packet.pts)[1])
         on_clock = np.array(read, np.int64)
         is_whole &= stamps.restarts == 0 and len(np.unique(on_clock)) == len(on_clock)
-        # Stamps of decoding, or guessed from them, are not those of frames that are reordered.
-        has_times = not stream.codec_context.has_b_frames or not (is_as_decoded or container.format.name == "avi")
+        # Where frames are reordered and stamps ascend, they are of decoding. In an .avi they are guessed from it.
+        is_as_decoded = container.format.name == "avi" or bool((np.diff(on_clock) > 0).all())
+        has_times = not (stream.codec_context.has_b_frames and is_as_decoded)
         begins = len(on_clock) > 0 and on_clock[0] == on_clock.min()
         # A frame that is shown further ahead of its place than frames are reordered has a wrong stamp.
         ahead = np.argsort(on_clock) - np.arange(len(on_clock))

@@ -16,6 +16,7 @@ from tests.video.odd_clocks import (
     FRAMES,
     HOUR,
     Sound,
+    as_decoded,
     as_shown,
     listed,
     muxed,
@@ -23,7 +24,7 @@ from tests.video.odd_clocks import (
     patched,
     picture_of,
 )
-from tests.video.odd_files import B_FRAMES, PLAIN
+from tests.video.odd_files import B_FRAMES, MPEG4, MPEG4_B, OPEN_GROUPS, PLAIN, mpeg2
 
 
 def read(video: VideoFile) -> tuple[list[int], list[float]]:
@@ -149,3 +150,29 @@ def test_with_sound_a_missing_end_is_named(tmp_path: Path) -> None:
     part = VideoFile(tmp_path / "cut.mkv", times[3])
     assert read(part)[1] == times[3:]
     assert part.gaps == video.gaps
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("content", [OPEN_GROUPS, mpeg2(), MPEG4_B], ids=["HEVC", "MPEG-2", "MPEG-4"])
+def test_stamps_of_decoding_are_not_sought(content, suffix: str, tmp_path: Path) -> None:
+    """A key frame has another stamp than its place says. MPEG-4 has no place in .ts."""
+    if content is MPEG4_B and suffix == ".ts":
+        pytest.skip("FFmpeg writes no MPEG-4 there that it reads")
+    muxed(content, as_decoded)(tmp_path / f"film{suffix}")
+    numbers, times = read(VideoFile(tmp_path / f"film{suffix}"))
+    assert numbers == list(range(FRAMES))
+    for start in (9, 10, 12, 23, 24, 36, 46, 47):
+        part = VideoFile(tmp_path / f"film{suffix}", times[start])
+        assert read(part) == (numbers[start:], times[start:])
+        assert part.gaps == []
+
+
+def test_a_frame_that_is_wrongly_marked_as_key_is_no_beginning(tmp_path: Path) -> None:
+    def all_keys(packets: list) -> list:
+        return [packet._replace(is_key=True) for packet in packets]
+
+    muxed(MPEG4, alter=all_keys)(tmp_path / "keys.mp4")
+    numbers, times = read(VideoFile(tmp_path / "keys.mp4"))
+    assert numbers == list(range(FRAMES))
+    for start in (7, 12, 30):
+        assert read(VideoFile(tmp_path / "keys.mp4", times[start])) == (numbers[start:], times[start:])
