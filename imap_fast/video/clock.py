@@ -2,13 +2,13 @@
 
 The rule, as players have it:
 
-1. A decoder gives frames in the order of showing. They get the stamps of their packets in ascending order. Some files
-   are stamped in the order of decoding, and this puts them right.
+1. A decoder gives frames in the order of showing. They get the stamps of their packets in ascending order, because
+   some files are stamped in the order of decoding. So one wrong stamp moves the frames up to it by one frame at most.
 2. Frames with equal stamps share the time until the next stamp, and have at most the duration of a frame each.
-3. A clock begins anew where it goes back by more than a second and the frames that a decoder reorders, where it goes
-   on by more than 30 hours, and in a stream that may be spliced by more than 10 seconds (both as in ffmpeg). The first
+3. A clock begins anew where it goes back by more than a second and the 16 frames that a decoder reorders, where it goes
+   on by more than 30 hours, and in a transport or program stream by more than 10 seconds (both as in ffmpeg). The first
    frame after that follows the last one by the duration of a frame.
-4. A packet without a stamp of showing has that of decoding. Without both, it follows the previous packet.
+4. A packet without a stamp of showing has that of decoding. Without both, it follows the packet before.
 
 A packet is lost if its frame never comes. Stamps alone are never a loss.
 """
