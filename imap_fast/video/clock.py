@@ -66,31 +66,43 @@ class Stamps:
 
     Attributes:
         newest: the latest stamp that was read. None: none was read.
-        restarts: how often the clock began anew.
+        has_jumped: whether the clock began anew, or seemed to.
     """
 
     def __init__(self, tick: Fraction, fps: float, *, may_be_spliced: bool) -> None:
         self.newest: int | None = None
-        self.restarts = 0
+        self.has_jumped = False
         self.tick = tick
         self._step = max(1, round(1 / fps / tick))
         self._largest_step = round((LARGEST_STEP_OF_SPLICED if may_be_spliced else LARGEST_STEP) / tick)
         self._largest_step_back = round(max(LARGEST_STEP_BACK, MAX_REORDERED / fps) / tick)
         self._offset = 0
+        self._before: tuple[int, int] | None = None  # the offset and the newest stamp before the last packet
 
     def read(self, stamp: int | None) -> tuple[int, int]:
         """The stamp of a packet, also if it has none, and the same on the clock that never jumps."""
-        newest = self.newest
         if stamp is None:
-            stamp = 0 if newest is None else newest + self._step - self._offset
-        elif newest is not None:
-            ahead = stamp + self._offset - newest
-            if ahead > self._largest_step or ahead < -self._largest_step_back:
+            stamp = 0 if self.newest is None else self.newest + self._step - self._offset
+        elif self.newest is not None:
+            if self._before is not None and self._goes_on_from(*self._before, stamp):
+                self._offset, self.newest = self._before
+            ahead = stamp + self._offset - self.newest
+            self._before = self._offset, self.newest
+            if self._is_jump(ahead):
                 self._offset += self._step - ahead
-                self.restarts += 1
+                self.has_jumped = True
         on_clock = stamp + self._offset
-        self.newest = on_clock if newest is None else max(newest, on_clock)
+        self.newest = on_clock if self.newest is None else max(self.newest, on_clock)
         return stamp, on_clock
+
+    def _is_jump(self, ahead: int) -> bool:
+        return ahead > self._largest_step or ahead < -self._largest_step_back
+
+    def _goes_on_from(self, offset: int, newest: int, stamp: int) -> bool:
+        """Whether only the last packet had another clock, so that its stamp is wrong and nothing began anew."""
+        is_near = abs(stamp + offset - newest) <= self._largest_step_back
+        has_restarted = offset != self._offset
+        return is_near and (has_restarted or self._is_jump(stamp + self._offset - (self.newest or 0)))
 
 
 @dataclass

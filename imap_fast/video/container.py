@@ -68,7 +68,7 @@ def is_short(container: av.container.InputContainer, stamps: Stamps, packets: in
         # The index of an .mp4 or .mov is without what an edit list cuts off.
         index = getattr(stream, "index_entries", ()) if "mov" in container.format.name else ()
         return packets < (min(stream.frames, len(index)) if len(index) else stream.frames)
-    if stamps.restarts or may_be_spliced(container):
+    if stamps.has_jumped or may_be_spliced(container):
         return False
     stated = _stated_end(container)
     return stated is not None and end + 0.5 / fps < stated

@@ -62,7 +62,7 @@ class Packets:
             is_whole &= packet.pts is not None
             read.append(stamps.read(packet.dts if packet.pts is None else packet.pts)[1])
         on_clock = np.array(read, np.int64)
-        is_whole &= stamps.restarts == 0 and len(np.unique(on_clock)) == len(on_clock)
+        is_whole &= not stamps.has_jumped and len(np.unique(on_clock)) == len(on_clock)
         # Where frames are reordered and stamps ascend, they are of decoding. In an .avi they are guessed from it.
         is_as_decoded = container.format.name == "avi" or bool((np.diff(on_clock) > 0).all())
         has_times = not (stream.codec_context.has_b_frames and is_as_decoded)

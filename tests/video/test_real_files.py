@@ -59,17 +59,18 @@ def test_what_an_edit_list_cuts_off_is_no_loss(content, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".ts", ".flv"])
-@pytest.mark.parametrize("by", [0.3, 0.8, -0.3, -0.8])
+@pytest.mark.parametrize("by", [0.3, 0.8, 1.2, 30.0, -0.3, -0.8, -5.0])
 def test_one_wrong_stamp_moves_no_later_frame(suffix: str, by: float, tmp_path: Path) -> None:
-    stamps = [1 + second for second in EVEN]
+    stamps = [6 + second for second in EVEN]
     stamps[20] += by
     muxed(PLAIN, listed(stamps))(tmp_path / f"late{suffix}")
     numbers, times = read(VideoFile(tmp_path / f"late{suffix}"))
     assert numbers == list(range(FRAMES))
     assert np.all(np.diff(times) > 0)
     assert times[:20] == pytest.approx(EVEN[:20], abs=2e-3)
-    assert times[41:] == pytest.approx(EVEN[41:], abs=2e-3)
-    assert times == pytest.approx(EVEN, abs=1.3 / FPS)
+    if by < 1:  # otherwise the film ends before the clock has reached the stamp
+        assert times[41:] == pytest.approx(EVEN[41:], abs=2e-3)
+    assert times[:-1] == pytest.approx(EVEN[:-1], abs=1.3 / FPS)
     for start in (12, 21, 24, 36):
         part = VideoFile(tmp_path / f"late{suffix}", times[start])
         assert read(part) == (numbers[start:], times[start:])
