@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import random
 from pathlib import Path
@@ -240,22 +241,22 @@ def test_shots_are_kept_and_checked(pipeline, tmp_path: Path) -> None:
     assert SaliencyMaps.load(tmp_path / "maps.npz").shots == maps.shots
     shots = maps.settings["video"]["shots"]
     for forged in ([], shots[1:], [*shots, shots[-1]], [{**shots[0], "num_frames": 11}, *shots[1:]], shots[:2]):
-        record = maps.record()
+        record = copy.deepcopy(maps.record())
         record["settings"]["video"]["shots"] = forged
         with pytest.raises(ValueError, match="shots must follow each other from frame 0 to 60"):
             SaliencyMaps.from_record(record, maps.tensors())
     for wrong in (shots[1]["seconds"] - 1, -5.0, shots[1]["seconds"]):
-        record = maps.record()
+        record = copy.deepcopy(maps.record())
         record["settings"]["video"]["shots"] = [shots[0] | {"seconds": shots[1]["seconds"]}, *shots[1:]]
         record["settings"]["video"]["shots"][1] = shots[1] | {"seconds": wrong}
         with pytest.raises(ValueError, match="the seconds of shots must ascend"):
             SaliencyMaps.from_record(record, maps.tensors())
-    record = maps.record()
+    record = copy.deepcopy(maps.record())
     record["settings"]["video"]["num_frames"] += 10_000
     record["settings"]["video"]["shots"][-1] = shots[-1] | {"first_frame": shots[-1]["first_frame"] + 10_000}
     with pytest.raises(ValueError, match="shots must follow each other"):
         SaliencyMaps.from_record(record, maps.tensors())
-    record = maps.record()
+    record = copy.deepcopy(maps.record())
     record["settings"]["video"]["shots"] = [shots[0] | {"num_frames": 1}, *shots[1:]]
     with pytest.raises(ValueError, match=r"settings\.video\.num_frames does not fit the maps"):
         SaliencyMaps.from_record(record, maps.tensors())
