@@ -222,7 +222,7 @@ class SaliencyMaps(MapValues):
         # Of a clip that was explained in part, the times say which frames. Other frames have no times.
         if isinstance(video, Clip) and times != (None, None) and (clip.fps, None) == (read["fps"], read.get("sha256")):
             part = clip.stretch(*times)
-            if 0 <= len(part.frames) - read["num_frames"] < self.time.temporal_compression * self.time.patch_size_t:
+            if part.start == self.shots[0].seconds:
                 clip = replace(part, frames=part.frames[: read["num_frames"]])
         if read.get("num_frames") not in (None, len(clip.frames)):
             raise ValueError(

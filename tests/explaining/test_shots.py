@@ -307,7 +307,7 @@ def test_a_stretch_of_a_file(pipeline, tmp_path: Path) -> None:
     assert of_frames.seconds[0] == 2.5
     expected = of_frames.overlay(VIDEO.frames[20:37]).frames
     np.testing.assert_array_equal(of_frames.overlay(VIDEO).frames, expected)
-    for other in (VIDEO.frames, Clip(VIDEO.frames, 9), Clip(VIDEO.frames[8:], FPS), VIDEO.stretch(2.6, None)):
+    for other in (VIDEO.frames, VIDEO.frames[8:], Clip(VIDEO.frames, 9), VIDEO.stretch(2.6, None)):
         with pytest.raises(ValueError, match="the maps were read from 17 frames, and this clip has"):
             of_frames.overlay(other)
     with pytest.raises(ValueError, match="the maps were read from 17 frames, and this clip has 60"):
