@@ -42,7 +42,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_each(folder: Path, writers: Mapping[str, Callable[[Path], object]]) -> dict[str, str]:
-    """Write files that nothing else is made from, such as pictures: one that fails costs neither the others nor more.
+    """Write files that nothing else is made from, such as pictures. If one fails, the others are still written.
 
     Any exception counts, whatever a disk, a codec or a font raises. Ctrl-C is none: it ends everything.
 

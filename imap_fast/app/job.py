@@ -30,7 +30,7 @@ def run_job(
 ) -> None:
     """Explain a clip, or generate one, and write maps.npz and report.html.
 
-    A report that cannot be written does not cost the maps. A warning says so.
+    If the report cannot be written, the maps are, and a warning says so.
 
     Args:
         model: reads or generates the clip.

@@ -1,7 +1,10 @@
 """`imap-fast demo`: the model in this package explains a clip that it was not trained on."""
 
+from __future__ import annotations
+
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -19,6 +22,11 @@ from imap_fast.cli.results import (
     print_results,
     results_folder,
 )
+
+if TYPE_CHECKING:
+    from imap_fast.demo.run import Demo
+
+PICTURES = ("grid.png", "overlay.mp4")
 
 DEMO_FILES = {
     "clip.mp4": "a clip that the model was not trained on",
@@ -39,8 +47,8 @@ def demo(
 ) -> None:
     """Explain a rendered clip with the small model in this package, and measure each map against exact masks.
 
-    Writes clip.mp4, maps.npz, overlay.mp4, grid.png, run.json and scores.json together. A picture that cannot be drawn
-    does not cost the maps: it is named, and the exit code is 1.
+    Writes clip.mp4, maps.npz, overlay.mp4, grid.png, run.json and scores.json together.
+    If a picture cannot be written, everything else is, and the exit code is 1.
     """
     console = Console(stderr=True)
     began = time.perf_counter()
@@ -66,18 +74,19 @@ def demo(
         record = write_record(folder, record, written)
     print_results(record, f"“{result.caption}”, explained in {seconds:.1f} s", output, DEMO_FILES, as_json=as_json)
     if not as_json:
-        Console(highlight=False).print(_scores(result.shown, result.auc, result.agreement))
+        Console(highlight=False).print(_scores(result))
     end_incomplete(not_written_of(output, record), REMEDY)
 
 
-def _scores(shown: dict[str, str], auc: dict[str, dict[str, float]], agreement: dict[str, float]) -> Table:
+def _scores(demo: Demo) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, title_justify="left", title=TITLE)
-    table.caption = "* shown in grid.png and overlay.mp4; agreement is of that map"
+    drawn = " and ".join(name for name in PICTURES if name not in demo.not_written)
+    table.caption = f"* shown in {drawn}; agreement is of that map" if drawn else "* agreement is of that map"
     table.caption_justify = "left"
-    maps = list(next(iter(auc.values())))
+    maps = list(next(iter(demo.auc.values())))
     for heading in ("concept", *maps, "agree-\nment"):
         table.add_column(heading.replace("_", "\n"), justify="left" if heading == "concept" else "right")
-    for concept, scores in auc.items():
-        marked = (f"{'*' if name == shown[concept] else ''}{scores[name]:.2f}" for name in maps)
-        table.add_row(Text(concept), *marked, f"{agreement[concept]:.2f}")
+    for concept, scores in demo.auc.items():
+        marked = (f"{'*' if name == demo.shown[concept] else ''}{scores[name]:.2f}" for name in maps)
+        table.add_row(Text(concept), *marked, f"{demo.agreement[concept]:.2f}")
     return table

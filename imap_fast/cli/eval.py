@@ -41,7 +41,8 @@ def eval(
     """Measure how well the maps find their concepts, in space and in time, against masks.
 
     Writes results.json and pictures of the worst clips. For clips without masks it writes what explain writes, into
-    the folder videos. After an interruption the same command resumes. A finished evaluation is not repeated.
+    the folder videos. If a picture cannot be written, everything else is, and the exit code is 1.
+    After an interruption the same command resumes. A finished evaluation is not repeated.
     """
     arguments = trace_options.trace_arguments(loading.model)
     arguments |= windows.explain_arguments(loading.model, arguments["steps"])

@@ -33,7 +33,8 @@ def explain(
 ) -> None:
     """Show where and when each concept is in real videos of any length.
 
-    Writes maps.npz, overlay.mp4, grid.png and run.json, together. A picture that fails costs no maps.
+    Writes maps.npz, overlay.mp4, grid.png and run.json, together.
+    If a picture cannot be written, everything else is, and the exit code is 1.
     Several videos, and several stretches of a video, get a folder each.
     After an interruption the same command resumes. A finished run is not repeated.
     """

@@ -26,6 +26,7 @@ from imap_fast.cli.results import (
     path_from,
     print_results,
     resumable_folder,
+    shot_count,
     sureness,
     warn_of_doubts,
 )
@@ -148,7 +149,7 @@ class Run:
                     warn_of_doubts(maps, str(stretch) if len(self.folders) > 1 else "")
                     with progress(console, "drawing"):
                         self._write(unfinished, maps, stretch, dtype=pipe.transformer.dtype, seconds=seconds)
-                    self.headlines[stretch] = f"{maps} in {seconds:.1f} s; {sureness(maps)}"
+                    self.headlines[stretch] = f"{maps} in {seconds:.1f} s; {shot_count(maps)}; {sureness(maps)}"
 
     def _write(self, folder: Path, maps: SaliencyMaps, stretch: Stretch, *, dtype: torch.dtype, seconds: float) -> None:
         record = {
@@ -192,6 +193,9 @@ class Run:
             complain_of(each, REMEDY)
         if failed:
             reasons = "; ".join(failed.values())
-            raise SomeFailed(f"{len(failed)} of {len(self.folders)} videos could not be read: {reasons}")
+            count, videos = f"{len(failed)} of {len(self.folders)}", {stretch.path for stretch in self.folders}
+            if len(videos) < len(self.folders):
+                raise SomeFailed(f"{count} stretches could not be read: {reasons}")
+            raise SomeFailed(f"{count} videos could not be read: {reasons}")
         if any(undrawn):
             raise SomeFailed

@@ -45,8 +45,8 @@ def generate(
 ) -> None:
     """Generate a video, and show where and when each concept is in it.
 
-    Writes video.mp4, maps.npz, overlay.mp4, grid.png and run.json together. The video or a picture that cannot be
-    written does not cost the maps: it is named, and the exit code is 1.
+    Writes video.mp4, maps.npz, overlay.mp4, grid.png and run.json together.
+    If the video or a picture cannot be written, everything else is, and the exit code is 1.
     """
     words = options.concept_words(concepts.concepts, trace_options.match)
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()

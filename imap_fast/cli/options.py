@@ -1,7 +1,7 @@
 """The options of the commands, one type each, and how their text is parsed."""
 
 import math
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from imap_fast.loading.memory_modes import MODES, QUANTIZED
 from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.text.words import check_concepts
-from imap_fast.video.times import SHOTS, check_shots, check_stretch
+from imap_fast.video.times import SHOTS, check_stretch, seconds_of
 
 LARGEST = 2**20
 """The largest number that an option takes: a million frames, heads or clips."""
@@ -109,14 +109,21 @@ NumFrames = Annotated[
 MaxFrames = Annotated[int | None, number(SAMPLING, "Frames to read at most. Default: all.", "--num-frames")]
 Starts = Annotated[
     list[str] | None,
-    _option(READING, "Where to begin, such as 80.5 or 1:20.5. Repeat both for several.", "--start", metavar="TIME"),
+    _option(
+        READING, "Where to begin, such as 80.5 or 1:20.5. Repeat both for several stretches.", "--start", metavar="TIME"
+    ),
 ]
 Ends = Annotated[
     list[str] | None, _option(READING, "Where to end: the first time that is not read.", "--end", metavar="TIME")
 ]
 Shots = Annotated[
     str,
-    _option(READING, "Cuts: auto finds them, off has none, or where shots begin, such as 12.5,1:20.", metavar="LIST"),
+    _option(
+        READING,
+        "Cuts: auto finds them, off has none; or the times at which shots begin, such as 12.5,1:20. Times are those of "
+        "the file, also in a stretch.",
+        metavar="LIST",
+    ),
 ]
 NumInferenceSteps = Annotated[
     int | None, number(SAMPLING, "Denoising steps in the schedule. Default: the number of the model.")
@@ -206,13 +213,19 @@ def stretches(starts: list[str] | None, ends: list[str] | None) -> list[tuple[fl
     """
     starts, ends = starts or [], ends or []
     if max(len(starts), len(ends)) > 1 and len(starts) != len(ends):
-        reason = f"there are {len(starts)} starts and {len(ends)} ends; give both for each of several stretches"
+        reason = f"it is given {len(ends)} ×, and --start {len(starts)} ×; give both for each stretch"
         raise typer.BadParameter(reason, param_hint="--end")
     pairs = list(zip_longest(starts, ends)) or [(None, None)]
+    for option, times in (("--start", starts), ("--end", ends)):
+        try:
+            for time in times:
+                seconds_of(time)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint=option) from error
     try:
         stretches = [check_stretch(start, end) for start, end in pairs]
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--start") from error
+    except ValueError as error:  # an end that is not after its start
+        raise typer.BadParameter(str(error), param_hint="--end") from error
     if len(set(stretches)) < len(stretches):
         raise typer.BadParameter("a stretch is given twice; give each once", param_hint="--start")
     return stretches
@@ -224,11 +237,18 @@ def shots(text: str) -> str | list[float]:
     Raises:
         BadParameter: anything else.
     """
-    try:
-        checked = check_shots(text if text in SHOTS else [part.strip() for part in text.split(",")])
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}; or give auto or off", param_hint="--shots") from error
-    return checked if isinstance(checked, str) else list(checked)
+    if text in SHOTS:
+        return text
+    seconds = []
+    for time in text.split(","):
+        try:
+            seconds.append(seconds_of(time.strip()))
+        except ValueError as error:
+            reason = f"{time.strip()!r} is no time in a video; give auto, off, or times such as 12.5,1:20"
+            raise typer.BadParameter(reason, param_hint="--shots") from error
+    if any(later <= earlier for earlier, later in pairwise(seconds)):
+        raise typer.BadParameter(f"the times {text!r} do not ascend; give each once, in order", param_hint="--shots")
+    return seconds
 
 
 def map_names(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a run leaves of maps: the maps, and pictures of them. A picture that cannot be drawn costs no maps."""
+"""What a run leaves of maps: the maps, and pictures of them. If a picture cannot be written, everything else is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imap_fast.cli.record import NOT_WRITTEN, RECORD, verified_record, write_record
-from imap_fast.cli.results import FILES, facts, new_files, refuse_existing, working_in
+from imap_fast.cli.results import FILES, facts, new_files, working_in
 from imap_fast.files import write_each
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Writers = Mapping[str, Callable[[Path], object]]
 """What writes each file to a path, by its name."""
+
+TAKEN = "a file in its place is not of this run; move or remove it"
+"""Why a picture is not drawn that somebody else drew in the meantime."""
 
 
 def pictures(maps: SaliencyMaps, video: Callable[[], Clip | Path]) -> Writers:
@@ -52,7 +55,8 @@ def write_results(
 def draw_missing(folder: Path, record: dict[str, Any], video: Callable[[], Clip | Path]) -> dict[str, Any]:
     """Draw the pictures that a finished run lacks from its maps, and return its new record.
 
-    Then the folder is what it would be without the failure. A picture may fail again.
+    Then the folder is what it would be without the failure. A picture may fail again. If a file of somebody else is in
+    the place of one, nothing is drawn, because new files of a run replace what is there. The record says which it is.
 
     Args:
         folder: of the run.
@@ -60,7 +64,7 @@ def draw_missing(folder: Path, record: dict[str, Any], video: Callable[[], Clip 
         video: as in `pictures`.
 
     Raises:
-        ValueError: `folder` has changed since, or it holds a file in the place of a picture.
+        ValueError: `folder` has changed since.
         OSError: it cannot be written.
     """
     from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -68,7 +72,8 @@ def draw_missing(folder: Path, record: dict[str, Any], video: Callable[[], Clip 
     with working_in(folder):
         if verified_record(folder) != record:
             raise ValueError(f"{folder} was changed by another process; run again")
-        refuse_existing(folder, record[NOT_WRITTEN], overwrite=False)
+        if taken := {name: TAKEN for name in record[NOT_WRITTEN] if (folder / name).exists()}:
+            return write_record(folder, record | {NOT_WRITTEN: record[NOT_WRITTEN] | taken}, [])
         writers = pictures(SaliencyMaps.load(folder / "maps.npz"), video)
         missing = {name: write for name, write in writers.items() if name in record[NOT_WRITTEN]}
         with new_files(folder) as new:

@@ -231,6 +231,12 @@ def sureness(maps: SaliencyMaps) -> str:
     return f"agreement {least}" if least == most else f"agreement {least} to {most}"
 
 
+def shot_count(maps: SaliencyMaps) -> str:
+    """How many shots a video has."""
+    count = len(maps.shots)
+    return "1 shot" if count == 1 else f"{count} shots"
+
+
 def warn_of_doubts(maps: SaliencyMaps, video: str = "") -> None:
     """Say on stderr which concepts have maps that are not sure, if any; and of which of several videos."""
     from imap_fast.maps.doubts import doubts

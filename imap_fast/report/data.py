@@ -61,6 +61,16 @@ class ReportData:
         frames, height, width = self.first_map[1].shape[1:]
         return frames, height, width
 
+    @property
+    def shots(self) -> list[float]:
+        """The time of the first frame of each shot in the file that was read, in seconds. A generated video is one."""
+        return [shot["seconds"] for shot in self.read.get("shots") or ()] or [0.0]
+
+    @property
+    def read(self) -> Mapping[str, Any]:
+        """What `explain` read; empty for a generated video."""
+        return self.settings.get("video") or {}
+
     def frame_times(self, num_frames: int) -> Tensor:
         """The time of each latent frame in a video of `num_frames`, in video frames, fp64 `[F]`.
 

@@ -21,8 +21,8 @@ from imap_fast.video.clip import Clip
 from imap_fast.video.decode import VideoFile
 
 SCRIPTS = (
-    *("dom", "data", "planes", "paint", "player", "view", "stage", "transport", "timeline", "meaning", "heads", "run"),
-    *("help", "main"),
+    *("dom", "data", "file_time", "planes", "paint", "player", "view", "stage", "transport", "timeline", "meaning"),
+    *("heads", "run", "help", "main"),
 )
 STYLES = ("page", "player", "controls", "panels")
 """Files of `page/`, in the order in which they are joined to one script and one style sheet."""
@@ -44,7 +44,7 @@ def write_report(path: str | os.PathLike, data: ReportData, video: Clip | VideoF
         raise ValueError(f"a report is saved as .html, not {path.name!r}")
     head, tail = _page()
     with TemporaryDirectory() as folder, atomic_write(path) as unfinished:
-        embedded = embed_video(video, data.settings.get("video") or {}, Path(folder))
+        embedded = embed_video(video, data.read, Path(folder))
         page_content = content(data, embedded)
         drawn = list(figures(data, embedded))
         page_content["figures"] = [{"name": name, "type": media_type} for name, media_type, _ in drawn]

@@ -14,6 +14,7 @@ from imap_fast.render.heatmap import COLOURS
 from imap_fast.render.palette import BRIGHT, DEEP
 from imap_fast.render.timeline import saliency_over_time
 from imap_fast.report.data import ReportData
+from imap_fast.report.file_time import file_time
 from imap_fast.report.meanings import meaning
 from imap_fast.report.video import EmbeddedVideo
 from imap_fast.text.model_name import model_name
@@ -42,6 +43,9 @@ runs and files apart and say nothing about the maps."""
 UNKNOWN = "unknown: the maps are of one noise, or of one step"
 """What the table of facts says of the agreement if there are no repeats."""
 
+SHOTS_IN_FACTS = 12
+"""The largest number of shots whose times the table of facts names. A film has hundreds."""
+
 NO_SCORE = 0.55
 """Grey level of a head whose score is not a number."""
 
@@ -63,7 +67,7 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
         "grid": data.grid,
         "times": times.tolist(),
         "cuts": data.time.cuts,
-        "start": _start(data.settings),
+        "shots": data.shots,
         "maps": [
             {
                 **_map(name, *data.maps[name]),
@@ -76,12 +80,6 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
         "heads": _heads(data),
         "run": _facts(data),
     }
-
-
-def _start(settings: Mapping[str, Any]) -> float:
-    """The time of the first frame in its file, in seconds."""
-    shots = (settings.get("video") or {}).get("shots")
-    return shots[0]["seconds"] if shots else 0.0
 
 
 def _map(name: str, labels: Sequence[str], values: Tensor) -> dict[str, Any]:
@@ -120,9 +118,9 @@ def _table(colours: Colormap) -> str:
 
 
 def _facts(data: ReportData) -> list[tuple[str, str]]:
-    settings = {name: value for name, value in data.settings.items() if name != "video"}  # shown above the player
+    settings = {name: value for name, value in data.settings.items() if name != "video"}
     runs = settings.pop("runs", None) or []
-    rows = _rows(settings) | _runs(runs) | _rows(data.run) | _rows({"steps": data.steps})
+    rows = _read(data) | _rows(settings) | _runs(runs) | _rows(data.run) | _rows({"steps": data.steps})
     if data.agreements is None:
         rows["agreement"] = UNKNOWN
     # Without the folders of this machine, because people pass the page on.
@@ -130,6 +128,22 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
         if name in rows:
             rows[name] = named(rows[name])
     return sorted(rows.items(), key=lambda row: FIRST.index(row[0]) if row[0] in FIRST else len(FIRST))
+
+
+def _read(data: ReportData) -> dict[str, str]:
+    """The stretch and the shots that were read. The size of the video is above the player."""
+    rows = {name: file_time(data.read[name]) for name in ("start", "end") if data.read.get(name) is not None}
+    if "shots" in data.read:
+        rows["shots"] = _shots(data.shots)
+    return rows
+
+
+def _shots(begins: Sequence[float]) -> str:
+    """How many shots there are, and when the first ones begin."""
+    if len(begins) == 1:
+        return "1"
+    times = ", ".join(map(file_time, begins[:SHOTS_IN_FACTS]))
+    return f"{len(begins)}, which begin at {times}{', …' if len(begins) > SHOTS_IN_FACTS else ''}"
 
 
 def _runs(runs: Sequence[Mapping[str, Any]]) -> dict[str, str]:

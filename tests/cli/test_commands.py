@@ -70,6 +70,7 @@ def test_explain_writes_all_there_is_and_is_quiet(explain, tiny_folder, tmp_path
     assert explain() == 0
     said, complained = capsys.readouterr()
     assert complained == ""
+    assert said.splitlines()[0].endswith(" s; 1 shot; agreement unknown")
     assert all(str(tmp_path / "out" / name) in said for name in RESULTS)
     assert names(tmp_path / "out") == RESULTS
     maps = SaliencyMaps.load(tmp_path / "out" / "maps.npz")
@@ -363,3 +364,19 @@ def test_the_demo_is_told_as_a_table(tmp_path, monkeypatch, capsys):
     assert (folder / "clip.mp4").read_text() == "reference"
     assert main(["demo", "--output", str(folder), "--overwrite", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["auc"]["red [b]circle[/b]"]["imap"] == 0.912
+
+
+def test_the_table_of_the_demo_names_only_pictures_that_are_there(capsys):
+    from imap_fast.cli.demo import _scores
+    from imap_fast.demo.run import Demo
+
+    scores = {"circle": "imap"}, {"circle": {"imap": 0.9}}, {"circle": 0.7}
+    captions = [
+        _scores(Demo("", {}, *scores, dict.fromkeys(missing, "a fault"))).caption
+        for missing in ((), ("grid.png",), ("grid.png", "overlay.mp4"))
+    ]
+    assert captions == [
+        "* shown in grid.png and overlay.mp4; agreement is of that map",
+        "* shown in overlay.mp4; agreement is of that map",
+        "* agreement is of that map",
+    ]

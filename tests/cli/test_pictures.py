@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ import pytest
 
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main
-from imap_fast.cli.pictures import draw_missing, pictures, write_results
+from imap_fast.cli.pictures import TAKEN, draw_missing, pictures, write_results
 from imap_fast.cli.record import NOT_WRITTEN, RECORD, verified_record
 from imap_fast.cli.results import FILES, NEW, finished_record, new_files
 from imap_fast.files import write_each
@@ -170,8 +171,21 @@ def test_a_process_that_dies_while_it_hands_out_drawn_pictures_loses_nothing(tmp
 def test_a_file_of_somebody_else_is_not_replaced_by_a_picture(tmp_path):
     run = run_of(tmp_path / "run", without_overlay)
     (run / "overlay.mp4").write_text("mine")
-    with pytest.raises(ValueError, match=r"already holds overlay\.mp4; pass --overwrite or another --output"):
-        same_command(run)
+    for _ in range(2):
+        assert same_command(run)[NOT_WRITTEN] == {"overlay.mp4": TAKEN}
+        assert verified_record(run)[NOT_WRITTEN] == {"overlay.mp4": TAKEN}
+        assert (run / "overlay.mp4").read_text() == "mine"
+    (run / "overlay.mp4").unlink()
+    assert same_command(run)[NOT_WRITTEN] == {}
+    assert contents(run) == contents(run_of(tmp_path / "whole"))
+
+
+def test_beside_a_file_of_somebody_else_no_other_picture_is_drawn(tmp_path):
+    """The commit of another picture would remove the file: it takes it for one of an older run."""
+    run = run_of(tmp_path / "run", lambda maps, video: dict.fromkeys(pictures(maps, video), fails(RuntimeError("no"))))
+    (run / "overlay.mp4").write_text("mine")
+    assert same_command(run)[NOT_WRITTEN] == {"overlay.mp4": TAKEN, "grid.png": "RuntimeError: no"}
+    assert names(run) == ["maps.npz", "overlay.mp4", RECORD]
     assert (run / "overlay.mp4").read_text() == "mine"
 
 
@@ -282,8 +296,22 @@ def test_one_failed_picture_among_several_videos_does_not_stop_the_others(tiny_f
     assert first[NOT_WRITTEN] == {"overlay.mp4": "ValueError: Invalid argument"}
     assert second[NOT_WRITTEN] == {}
     (line,) = complained.splitlines()
-    assert line.startswith(f"imap-fast: {tmp_path / 'out' / 'a.mp4' / 'overlay.mp4'} was not written")
+    overlay = tmp_path / "out" / "a.mp4" / "overlay.mp4"
+    assert line.startswith(f"imap-fast: {overlay} was not written")
     assert names(tmp_path / "out" / "b.mp4") == RESULTS
+
+    # Drawn by hand meanwhile, and the other video is to be explained again.
+    overlay.write_text("mine")
+    shutil.rmtree(tmp_path / "out" / "b.mp4")
+    assert main(list(map(str, command))) == 1
+    said, complained = capsys.readouterr()
+    assert [each[NOT_WRITTEN] for each in json.loads(said)["videos"]] == [{"overlay.mp4": TAKEN}, {}]
+    assert complained == (
+        f"imap-fast: {overlay} was not written (a file in its place is not of this run; move or remove it); "
+        "the same command draws it from maps.npz\n"
+    )
+    assert names(tmp_path / "out" / "b.mp4") == RESULTS
+    overlay.unlink()
     assert main(list(map(str, command))) == 0
     assert names(tmp_path / "out" / "a.mp4") == RESULTS
 
@@ -331,6 +359,7 @@ def test_the_demo_is_measured_also_without_its_picture(tmp_path, monkeypatch, ca
     said, complained = capsys.readouterr()
     assert "AUC against the exact masks" in said
     assert "grid.png  " not in said
+    assert "* shown in overlay.mp4; agreement is of that map" in said
     says = "was not written (MemoryError); --overwrite makes everything again"
     assert complained == f"imap-fast: {tmp_path / 'out' / 'grid.png'} {says}\n"
     assert names(tmp_path / "out") == ["clip.mp4", "maps.npz", "overlay.mp4", RECORD, "scores.json"]

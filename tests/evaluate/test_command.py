@@ -184,6 +184,14 @@ def test_maps_of_a_clip_without_masks_are_kept_and_its_picture_is_drawn_from_the
     assert sorted(file.name for file in folder.iterdir()) == ["grid.png", "maps.npz", "run.json"]
 
     monkeypatch.setattr("imap_fast.cli.eval_run.load_pipeline", lambda *_, **__: pytest.fail("loaded"))
+    (folder / "overlay.mp4").write_text("drawn by hand")
+    assert evaluate(videos, **options) == 1
+    assert capsys.readouterr().err == (
+        f"imap-fast: {folder / 'overlay.mp4'} was not written (a file in its place is not of this run; move or remove "
+        "it); the same command draws it, and measures nothing again\n"
+    )
+    assert (folder / "overlay.mp4").read_text() == "drawn by hand"
+    (folder / "overlay.mp4").unlink()
     assert evaluate(videos, "--json", **options) == 0
     said, complained = capsys.readouterr()
     assert json.loads(said)["not_written"] == {}

@@ -13,11 +13,13 @@ from imap_fast.demo import world
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.render.blank import GREY
 from imap_fast.render.heatmap import heat
+from imap_fast.report.file_time import file_time
 from imap_fast.upsampling.interpolate import upsample_time
 from imap_fast.video import Clip
 from tests.render.synthetic import in_two_shots, make_maps
 from tests.report import moving
 from tests.report.driving import PHONE, await_frame, picture, scrub, show_heat
+from tests.report.shots import in_shots
 
 pytestmark = pytest.mark.slow
 
@@ -196,3 +198,30 @@ def test_heat_does_not_pass_a_cut(open_page, tmp_path, frame):
     assert page.locator("#timeline .cut").count() == 1
     assert "2 shots" in page.locator("#facts").inner_text()
     assert page.locator("#timeline polyline").count() == 2  # one in each shot
+
+
+def test_the_times_of_a_stretch_are_those_of_its_file(open_page, tmp_path):
+    maps = in_two_shots()
+    for shot, seconds in zip(maps.settings["video"]["shots"], (1.0, 80.5), strict=True):
+        shot["seconds"] = seconds
+    maps.report(tmp_path / "report.html")
+    page = open_page(tmp_path / "report.html")
+    assert "from 1.0 s on" in page.locator("#facts").inner_text()
+    cut = page.locator("#timeline .cut")
+    assert cut.locator("title").all_text_contents() == ["A shot begins at 1:20.5 in the file"]
+    for frame, title in ((0, "1.0 s"), (4, "1.5 s"), (9, "2.13 s"), (10, "1:20.5"), (14, "1:21.0")):
+        scrub(page, frame)
+        assert page.locator("#clock").get_attribute("title") == title
+    box = cut.locator(".dashes").bounding_box()
+    beside = [box["x"] + 4, box["y"] + 2]
+    assert page.evaluate("([x, y]) => document.elementFromPoint(x, y).closest('.cut') !== null", beside)
+
+
+def test_the_page_writes_times_as_the_facts_do(open_page, tmp_path):
+    begins = [0.0, 0.125, 0.375, 1.005, 9.999, 59.994, 59.995, 69.5, 125.0625, 3_605.0]
+    in_shots(*begins).report(tmp_path / "report.html")
+    titles = open_page(tmp_path / "report.html").locator("#timeline .cut title").all_text_contents()
+    assert titles == [f"A shot begins at {file_time(seconds)} in the file" for seconds in begins[1:]]
+    assert list(map(file_time, begins)) == [
+        *("0.0 s", "0.13 s", "0.38 s", "1.0 s", "10.0 s", "59.99 s", "1:00.0", "1:09.5", "2:05.06", "60:05.0")
+    ]

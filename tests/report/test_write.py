@@ -20,6 +20,7 @@ from imap_fast.report.video import embed_video
 from imap_fast.video import VideoFile
 from tests.render.synthetic import NASTY_LABELS, make_maps
 from tests.report import moving
+from tests.report.shots import in_shots
 from tests.video.media import draw_frames
 
 HOSTILE = ("</script><img src=x onerror=alert(1)>", "../../x", "<!--<script>", *NASTY_LABELS)
@@ -70,6 +71,22 @@ def test_it_says_what_is_known_of_the_run(page):
     assert told["heads"]["colours"][0][3] == "#8c8c8c"
     assert told["heads"]["chosen"] == [[0, 2], [0, 2]]
     assert told["maps"][0]["saliency"][1] == [0.0] * 9 + [1.0] * 8
+
+
+@pytest.mark.parametrize(
+    ("maps", "facts"),
+    [
+        (in_shots(0.0), {"shots": "1"}),
+        (in_shots(1.0, 1.25, start=1.0), {"start": "1.0 s", "shots": "2, which begin at 1.0 s, 1.25 s"}),
+        (in_shots(80.5, start=80.25, end=3600.0), {"start": "1:20.25", "end": "60:00.0", "shots": "1"}),
+        (in_shots(*range(13)), {"shots": f"13, which begin at {', '.join(f'{i}.0 s' for i in range(12))}, …"}),
+        (make_maps(grid=(1, 3, 4)), {}),
+    ],
+)
+def test_it_says_which_stretch_and_which_shots_were_read(maps, facts, tmp_path):
+    maps.report(tmp_path / "report.html")
+    told = dict(json.loads(block((tmp_path / "report.html").read_text("utf-8"), "content"))["run"])
+    assert {name: told[name] for name in ("start", "end", "shots") if name in told} == facts
 
 
 def test_it_says_how_sure_each_map_is(tmp_path):

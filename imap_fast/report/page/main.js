@@ -15,7 +15,7 @@ const facts = [
   `${+fps.toFixed(2)} frames a second`,
   `maps of ${report.grid.join(" × ")}`,
   ...(report.cuts.length ? [`${report.cuts.length + 1} shots`] : []),
-  ...(report.start ? [`from ${seconds(report.start)} on`] : []),
+  ...(report.shots[0] ? [`from ${timeText(report.shots[0])} on`] : []),
 ];
 document.getElementById("facts").append(...facts.map((fact) => element("span", { textContent: fact })));
 document.getElementById("footer").textContent =
@@ -26,7 +26,7 @@ const planes = new Planes(report);
 const player = new Player(report.video, takeBytes("video"));
 const stage = new Stage(report, player, planes, view);
 new Timeline(report, player, view);
-connectTransport(player, report.start);
+connectTransport(report, player);
 showMeaning(report, view);
 showHeads(report.heads);
 showRun(report, player, planes, stage);

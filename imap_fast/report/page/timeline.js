@@ -35,10 +35,7 @@ class Timeline {
   #draw() {
     const { shown } = this.view;
     this.chart.replaceChildren(
-      ...this.report.cuts.map((cut) => {
-        const x = this.#across(cut - 0.5);
-        return drawn("line", { class: "cut", x1: x, x2: x, y1: 0, y2: 100 });
-      }),
+      ...this.report.cuts.map((cut) => this.#cut(cut)),
       ...shown.flatMap((concept) =>
         this.#curves(concept.map.saliency[concept.place]).map((points) =>
           colouredAs(drawn("polyline", { points }), concept),
@@ -47,6 +44,17 @@ class Timeline {
     );
     this.names.replaceChildren(...shown.map((concept) => this.#named(concept)));
     this.#point();
+  }
+
+  // A dashed line. A pointer on it or beside it is told the time of its shot.
+  #cut(frame) {
+    const x = this.#across(frame - 0.5);
+    const line = (name) => drawn("line", { class: name, x1: x, x2: x, y1: 0, y2: 100 });
+    const title = drawn("title", {});
+    title.textContent = `A shot begins at ${timeText(fileTime(this.report, frame))} in the file`;
+    const cut = drawn("g", { class: "cut" });
+    cut.append(title, line("beside"), line("dashes"));
+    return cut;
   }
 
   // The points of a curve in each shot. A curve is constant before the first latent frame of a shot and after its last.

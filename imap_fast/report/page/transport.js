@@ -1,6 +1,6 @@
 // The controls of playback: play, pause, scrub, step, and the number of the frame.
 
-function connectTransport(player, start) {
+function connectTransport(report, player) {
   const play = document.getElementById("play");
   const scrubber = document.getElementById("scrubber");
   const clock = document.getElementById("clock");
@@ -36,15 +36,10 @@ function connectTransport(player, start) {
     scrubber.style.setProperty("--done", last ? player.frame / last : 0);
     scrubber.setAttribute("aria-valuetext", `frame ${player.frame} of ${last}`);
     clock.value = `${player.frame} / ${last}`;
-    clock.title = seconds(start + player.frame / player.fps);
+    clock.title = timeText(fileTime(report, player.frame));
   });
   player.addEventListener("trouble", () => {
     trouble.hidden = false;
     trouble.textContent = "This browser cannot play the report's video (H.264 in MP4). Open it in another one.";
   });
-}
-
-function seconds(time) {
-  const [minutes, rest] = [Math.floor(time / 60), time % 60];
-  return minutes ? `${minutes}:${String(Math.floor(rest)).padStart(2, "0")}` : `${rest.toFixed(1)} s`;
 }
