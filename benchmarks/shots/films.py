@@ -97,7 +97,26 @@ def transition_shot(
     if kind == "cut, demo world" or (kind.startswith("dissolve") and world % 4 == 0):
         return demo_shot(seed, size, fps, split)
     move = str(draw.choice(MOVES))
-    return camera_shot(seed, size, move, world=world if kind == "cut, similar shots" else None)
+    shot = camera_shot(seed, size, move, world=world if kind == "cut, similar shots" else None)
+    if kind == "cut, bars":
+        return barred(shot, size, np.random.default_rng([world, 6]))
+    if kind == "cut, dark shots" and seed % 10 != world % 3:  # two of three shots
+        return lambda time: (6 + shot(time) // 14).astype(np.uint8)
+    return shot
+
+
+def barred(shot: Picture, size: tuple[int, int], draw: np.random.Generator) -> Picture:
+    """The shot between two black bars, above and below it or beside it, each up to a quarter of the picture."""
+    axis = int(draw.integers(2))
+    bar = round(draw.uniform(0.04, 0.25) * size[axis])
+
+    def picture(time: float) -> np.ndarray:
+        frame = shot(time).copy()
+        along = frame.swapaxes(0, axis)
+        along[:bar], along[-bar:] = 0, 0
+        return frame
+
+    return picture
 
 
 @dataclass(frozen=True)
@@ -127,6 +146,13 @@ def faded(level: int) -> Callable[[np.ndarray, np.ndarray, float], np.ndarray]:
     return mix
 
 
+def combed(before: np.ndarray, after: np.ndarray, part: float) -> np.ndarray:
+    """The fields of two frames: every second line is of the new shot."""
+    mixed = before.copy()
+    mixed[1::2] = after[1::2]
+    return mixed
+
+
 def wiped(before: np.ndarray, after: np.ndarray, part: float) -> np.ndarray:
     """The new shot from the left."""
     edge = round(part * before.shape[1])
@@ -137,6 +163,10 @@ TRANSITIONS: dict[str, Join] = {
     "cut": Join(),
     "cut, similar shots": Join(),
     "cut, demo world": Join(),
+    "cut, bars": Join(),
+    "cut, dark shots": Join(),
+    "cut, one blended frame": Join(1, 1, dissolved),
+    "cut, one combed frame": Join(1, 1, combed),
     "montage of 8 frames": Join(),
     **{f"dissolve of {frames}": Join(frames, max(1, frames / 4), dissolved) for frames in DISSOLVES},
     "fade through black": Join(24, 6, faded(0)),

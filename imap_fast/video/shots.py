@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from PIL import Image
+
+from imap_fast.video.sketch import BLOCK, Change, Sketch, bars, change, in_blocks, plain_change
 
 TimedFrame = tuple[np.ndarray, float]
 """A frame, uint8 `[H, W, 3]`, RGB, and its time in seconds."""
@@ -30,19 +29,15 @@ TimedFrame = tuple[np.ndarray, float]
 LOOKAHEAD = 48
 """The largest number of frames that `find_shots` holds."""
 
-SHORTEST = 6
-"""Frames of the shortest shot. What changes and changes back within fewer is a flash."""
+SHORTEST = 3
+"""Frames of the shortest shot."""
+FLASH = 4
+"""Frames of the longest flash: what changes and changes back within them begins no shot."""
+BETWEEN = 3
+"""Frames that a cut may have in its midst which are of both shots, blended or combed, or blank."""
 
-ROWS, COLUMNS = 24, 32
-"""The cells of a sketch."""
-BLOCK = 4
-"""The side of a block in cells. Blocks are looked for in the other frame."""
 STEP_REACH, LONG_REACH = 4, 8
-"""How far, in cells: from a frame to the next, and over several frames."""
-
-CHANGED = 12
-"""A block that differs by more, in levels of 255 summed over the channels, is not found in the other frame. A block
-that varies by more has something to be found."""
+"""How far blocks are looked for, in cells: from a frame to the next, and over several frames."""
 
 CUT_SHARE, CUT_LEVEL = 0.8, 3
 """A cut changes such a share of the blocks that have something to be found, by so many levels on average over all
@@ -53,7 +48,7 @@ side."""
 SAME_SHARE = 0.55
 """Pictures that differ in a smaller share are the same one, after a flash."""
 AROUND = 3
-"""Frames before and after a cut that are compared with it."""
+"""Steps before and after a cut that are compared with it."""
 
 DISSOLVE_SPANS = (18, 24, 40, 76)
 """Frames over which dissolves are looked for, with the steady frames at both ends."""
@@ -61,16 +56,11 @@ STEADY = 5
 """Frames at each end of a dissolve that are hardly mixed, at least."""
 LEAST_WAY = 4
 """How far the pictures of a dissolve are apart, at least: the root mean square of blocks, in levels of 255."""
-MIXTURE_ERROR = 0.15
-"""How far a frame of a dissolve is from a mixture of its ends, squared, as a part of their squared distance."""
+MIXTURE_ERROR, BLEND_ERROR = 0.15, 0.1
+"""How far a frame of a dissolve, or one in the midst of a cut, is from a mixture of the pictures before and after it:
+squared, as a part of their squared distance."""
 LIKENESS = 0.5
 """The largest likeness of the pictures of a dissolve."""
-
-DARKEST, BRIGHTEST = 5, 250
-"""Cells at these levels may be clipped."""
-
-BLANK_CONTRAST, BLACK, WHITE = 16, 24, 231
-"""A sketch of no larger contrast that is darker or brighter is blank."""
 
 
 def find_shots(frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, bool]]:
@@ -105,112 +95,30 @@ def find_shots(frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, bool]
         begins = False
 
 
-class Sketch:
-    """A frame as cells of colour.
-
-    Attributes:
-        cells: uint8 `[24, 32, 3]`.
-        coarse: the same in blocks of 4 × 4 cells, int64 `[144]`.
-        light: the mean brightness, 0 to 255.
-        is_blank: it is black or white all over.
-    """
-
-    def __init__(self, frame: np.ndarray) -> None:
-        # Pillow computes this in integers. Cells overlap, so that a motion of half a cell changes little.
-        self.cells = np.asarray(Image.fromarray(frame).resize((COLUMNS, ROWS), Image.Resampling.BILINEAR))
-        self.coarse = _block_sums(self.cells[None].reshape(1, ROWS, -1), 3).ravel() // BLOCK**2
-        self.light = int(self.cells.sum(dtype=np.int64)) // self.cells.size
-        contrast = np.ptp(self.cells.sum(-1, dtype=np.int64)) // 3
-        self.is_blank = bool(contrast <= BLANK_CONTRAST and not BLACK < self.light < WHITE)
-
-    @cached_property
-    def detail(self) -> int:
-        """How much the cells differ from their blocks: the sum of squares."""
-        rest = self.cells.astype(np.int64) - _block_means(self.cells)
-        return int((rest * rest).sum())
-
-
-@dataclass(frozen=True)
-class Change:
-    """How much a frame differs from another: the average level, and the share of what there is to be found."""
-
-    level: int
-    share: float
-
-
-def change(one: Sketch, other: Sketch, reach: int) -> Change:
-    """The change from a sketch to another, as they are or with the exposure of one matched, whichever is less."""
-    if np.array_equal(one.cells, other.cells):
-        return Change(0, 0.0)
-    plain = _change(one.cells, other.cells, reach)
-    if plain.level < CUT_LEVEL:
-        return plain
-    even = _change(*_matched(one.cells, other.cells), reach)
-    return Change(min(plain.level, even.level), min(plain.share, even.share))
-
-
-def _matched(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two sketches, the one of less contrast brought to the exposure of the other one, and clipped as it is."""
-    usable = ((one > DARKEST) & (one < BRIGHTEST) & (other > DARKEST) & (other < BRIGHTEST)).all(-1)
-    if usable.sum() < usable.size // 8:
-        return one, other
-    count = int(usable.sum())
-    sums, rests, deviations = [], [], []
-    for cells in (one, other):
-        sums.append(cells[usable].sum(0, dtype=np.int64))
-        rests.append(cells.astype(np.int64) * count - sums[-1])
-        deviations.append(int(np.abs(rests[-1][usable]).sum()))
-    if deviations[0] > deviations[1]:
-        return _matched(other, one)
-    brought = (rests[0] * deviations[1] // max(deviations[0], 1) + sums[1]) // count
-    return brought.clip(0, 255).astype(np.uint8), other
-
-
-def _change(one: np.ndarray, other: np.ndarray, reach: int) -> Change:
-    missed = np.stack([_not_found(one, other, reach), _not_found(other, one, reach)])
-    changed = missed > CHANGED
-    findable = changed | (np.stack([_variation(one), _variation(other)]) > CHANGED)
-    return Change(
-        int(np.minimum(missed, 5 * CHANGED).sum()) // missed.size, int(changed.sum()) / max(int(findable.sum()), 1)
-    )
-
-
-def _not_found(one: np.ndarray, other: np.ndarray, reach: int) -> np.ndarray:
-    """How much each block of `one` differs from the most similar one near its place in `other`, int64 `[6, 8]`."""
-    padded = np.pad(other, ((reach, reach), (reach, reach), (0, 0)), mode="edge")
-    moved = sliding_window_view(padded, (ROWS, COLUMNS), (0, 1)).transpose(0, 1, 3, 4, 2)
-    differences = np.maximum(moved, one) - np.minimum(moved, one)
-    return _block_sums(differences.reshape(-1, ROWS, COLUMNS * 3), 1).min(0)[..., 0] // BLOCK**2
-
-
-def _block_sums(cells: np.ndarray, channels: int) -> np.ndarray:
-    """The sums over blocks, int64 `[N, 6, 8, channels]`, of uint8 `[N, 24, 32 · 3]`; 1 channel is the sum of all."""
-    columns = np.arange(COLUMNS * 3)
-    place = columns // (3 * BLOCK) * channels + columns % 3 % channels
-    weights = np.eye(COLUMNS // BLOCK * channels, dtype=np.float32)[place]
-    # Products of small whole numbers: they are exact in fp32 in any order.
-    sums = cells.astype(np.float32) @ weights
-    sums = sums.reshape(len(cells), ROWS // BLOCK, BLOCK, COLUMNS // BLOCK, channels).sum(2)
-    return sums.astype(np.int64)
-
-
-def _block_means(cells: np.ndarray) -> np.ndarray:
-    """The mean of its block for each cell, uint8 `[24, 32, 3]`."""
-    means = _block_sums(cells.reshape(1, ROWS, -1), 3)[0] // BLOCK**2
-    return means.astype(np.uint8).repeat(BLOCK, 0).repeat(BLOCK, 1)
-
-
-def _variation(cells: np.ndarray) -> np.ndarray:
-    """How much each block varies: the mean absolute deviation of its cells, int64 `[6, 8]`."""
-    means = _block_means(cells)
-    deviations = np.maximum(cells, means) - np.minimum(cells, means)
-    return _block_sums(deviations.reshape(1, ROWS, -1), 1)[0, ..., 0] // BLOCK**2
-
-
 def _is_same(one: Sketch, other: Sketch, level: int = 0) -> bool:
     """Whether two sketches show the same picture: they differ little, or by less than half of a level."""
     difference = change(one, other, LONG_REACH)
     return difference.share < SAME_SHARE or 2 * difference.level < level
+
+
+def _is_flash(brief: Sketch, other: Sketch) -> bool:
+    """Whether what is there for a few frames alone may be a flash: it is blank, or much brighter."""
+    return brief.is_blank or 4 * brief.light > 5 * other.light
+
+
+def _is_blended(sketches: Sequence[Sketch]) -> bool:
+    """Whether all sketches but for two at each end are blank, or mixtures of what is there before and after."""
+    before, after = sketches[1], sketches[-2]
+    if before.is_blank or after.is_blank:
+        return False
+    cells = np.stack([sketch.cells.ravel() for sketch in sketches]).astype(np.int64)
+    gone, way = cells - cells[1], cells[-2] - cells[1]
+    length, along = int(way @ way), gone @ way
+    errors = (gone * gone).sum(1) * length - along * along
+    mixed = (along >= 0) & (along <= length) & (errors <= BLEND_ERROR * length * length)
+    # A longer dissolve, or an explosion, begins earlier or ends later.
+    steady = 4 * max(abs(int(along[0])), abs(int(along[-1]) - length)) <= length
+    return steady and all(sketch.is_blank or fits for sketch, fits in zip(sketches[2:-2], mixed[2:-2], strict=True))
 
 
 @dataclass(frozen=True)
@@ -228,7 +136,8 @@ class _Shot:
     def __init__(self) -> None:
         self._sketches: deque[Sketch] = deque(maxlen=max(DISSOLVE_SPANS) + LOOKAHEAD)
         self._count = 0
-        self._steps: dict[int, Change] = {}
+        self._steps: dict[tuple[int, int, bool], Change] = {}
+        self._first_picture: int | None = None
         self._first_blank: int | None = None
         self._last_blank = 0
         self._dissolve: _Dissolve | None = None
@@ -237,32 +146,38 @@ class _Shot:
         """Take the next frame. If the next shot is found to begin, return how many frames of it were taken."""
         self._sketches.append(sketch)
         self._count += 1
-        start = self._fade() or self._cut()
+        if sketch.is_blank:
+            self._first_blank = self._first_blank or self._count
+            self._last_blank = self._count
+        else:
+            self._first_picture = self._first_picture or self._count
+        start = self._fade(FLASH + 2) or self._cut(FLASH)
         # What waits to be sure of itself is earlier, and comes first.
-        return (self.last_start() or start) if start else self._dissolved()
+        return (self._waiting() or start) if start else self._dissolved()
 
     def last_start(self) -> int | None:
-        """The same at the end of the film: a dissolve need not wait any longer."""
+        """The same at the end of the film, where nothing can come back any more."""
+        cuts = (self._cut(ago) for ago in reversed(range(SHORTEST - 1, FLASH)))
+        return self._waiting() or next(filter(None, cuts), None) or self._fade(SHORTEST)
+
+    def _waiting(self) -> int | None:
+        """The start in a dissolve that was found."""
         return None if self._dissolve is None else self._count + 1 - self._dissolve.middle
 
     def _sketch(self, ago: int) -> Sketch:
         """The sketch of so many frames ago."""
         return self._sketches[-1 - ago]
 
-    def _fade(self) -> int | None:
-        """Look for a picture after blank frames, and for a few more frames, to know a flash."""
-        if self._sketch(0).is_blank:
-            self._first_blank = self._first_blank or self._count
-            self._last_blank = self._count
-            return None
+    def _fade(self, after: int) -> int | None:
+        """Look for a fade, so many frames after the last blank one."""
         first, last = self._first_blank, self._last_blank
-        if first is None or self._count < last + SHORTEST:
+        if first is None or self._count < last + after:
             return None
         self._first_blank = None
-        if first == 1:  # blank frames before the first picture are part of its shot
+        if first <= SHORTEST:  # blank frames before the first picture are part of its shot
             return None
-        before = self._sketches[max(len(self._sketches) - 1 - (self._count - first) - SHORTEST, 0)]
-        if last - first < SHORTEST - 2 and _is_same(before, self._sketch(0)):
+        before = self._sketches[max(len(self._sketches) - 1 - (self._count - first) - FLASH - 2, 0)]
+        if last - first < FLASH and _is_same(before, self._sketch(0)):
             return None
         return self._deepest(max(first, self._count - LOOKAHEAD + 2), last)
 
@@ -274,35 +189,77 @@ class _Shot:
         deepest = [number for number, light in zip(numbers, lights, strict=True) if abs(light - extreme) <= 1]
         return self._count + 1 - deepest[len(deepest) // 2]
 
-    def _cut(self) -> int | None:
-        """Look whether a cut was some frames ago: as many as a flash may last."""
-        ago = SHORTEST - 2
-        if self._count < SHORTEST + ago + 1 or self._sketch(ago).is_blank or self._sketch(ago + 1).is_blank:
-            return None
-        step = self._step(ago)
-        if step.level < CUT_LEVEL or step.share < CUT_SHARE:
-            return None
-        after, before = (
-            step.level / (1 + max(self._step(near).level for near in side))
-            for side in (range(ago - AROUND, ago), range(ago + 1, ago + 1 + AROUND))
+    def _cut(self, ago: int) -> int | None:
+        """Look whether a shot begins so many frames ago by a cut."""
+        for gap in range(1, BETWEEN + 2):
+            if self._is_cut(ago, gap):
+                before, after = self._sketch(ago + gap), self._sketch(ago)
+                if gap == 1 or not _is_flash(after, before):
+                    return ago + 1
+                # It may be an explosion, and waits as a dissolve does whether the picture before it comes back.
+                self._dissolve = self._dissolve or _Dissolve(self._count - ago, before, self._step(ago, gap).level)
+        return None
+
+    def _is_cut(self, ago: int, gap: int) -> bool:
+        """Whether there is a cut from the frame `ago + gap` to that of `ago`."""
+        frames_before = self._count - ago - gap
+        if frames_before < max(SHORTEST, self._first_picture or self._count):
+            return False
+        before, after = self._sketch(ago + gap), self._sketch(ago)
+        if gap > 1 and not (self._stands_out(ago, gap, apart=1) and self._may_be_between(ago, gap)):
+            return False
+        step = self._step(ago, gap, self._has_blanks(ago, gap))
+        if step.level < CUT_LEVEL or step.share < CUT_SHARE or not self._stands_out(ago, gap, apart=gap):
+            return False
+        if ago < FLASH and _is_flash(after, before) or frames_before <= FLASH and _is_flash(before, after):
+            return False
+        return not self._comes_back(ago, gap, step)
+
+    def _may_be_between(self, ago: int, gap: int) -> bool:
+        """Whether a cut may have the frames from `ago + gap` to `ago` in its midst."""
+        if min(self._step(near).share for near in (ago, ago + gap - 1)) >= CUT_SHARE:
+            return True  # what is there for a moment is neither the picture before nor that after
+        # Two mixed frames before a much brighter one may be an explosion.
+        brighter = gap > 2 and _is_flash(self._sketch(ago), self._sketch(ago + gap))
+        return not brighter and _is_blended([self._sketch(near) for near in range(ago + gap + 1, ago - 2, -1)])
+
+    def _has_blanks(self, ago: int, gap: int) -> bool:
+        """Whether there are blank frames from `ago + gap` to `ago`, or around."""
+        around = range(max(ago - AROUND, 0), min(ago + gap + AROUND + 1, self._count))
+        return any(self._sketch(near).is_blank for near in around)
+
+    def _stands_out(self, ago: int, gap: int, apart: int) -> bool:
+        """Whether the changes from `ago + gap` to `ago`, of frames so far apart, are much larger than those around."""
+        # A fade changes the light little by little, and exposures would hide that.
+        exact = self._has_blanks(ago, gap)
+        level = max(self._step(near, apart, exact).level for near in range(ago, ago + gap + 1 - apart))
+        around = max(AROUND, apart)
+        frames_before = self._count - ago - gap
+        sides = (
+            range(max(ago - around, 0), ago + 1 - apart),
+            range(ago + gap, ago + gap + min(around, frames_before - 1) + 1 - apart),
         )
-        if min(before, after) < SIDE_RATIO or before * after < CUT_RATIO**2:
-            return None
-        return None if self._comes_back(ago, step) else ago + 1
+        if not all(sides):
+            return False
+        times = [level / (1 + max(self._step(near, apart, exact).level for near in side)) for side in sides]
+        return min(times) >= (SIDE_RATIO if gap == 1 else CUT_RATIO) and math.prod(times) >= CUT_RATIO**2
 
-    def _step(self, ago: int) -> Change:
-        """The change from the frame before to that of so many frames ago."""
+    def _step(self, ago: int, gap: int = 1, exact: bool = False) -> Change:
+        """The change to the frame of so many frames ago from the one `gap` before it, at any exposure or as it is."""
         number = self._count - ago
-        if number not in self._steps:
-            self._steps[number] = change(self._sketch(ago + 1), self._sketch(ago), STEP_REACH)
-            self._steps = {kept: step for kept, step in self._steps.items() if kept > number - 2 * SHORTEST}
-        return self._steps[number]
+        key = number, gap, exact
+        if key not in self._steps:
+            compare, reach = plain_change if exact else change, STEP_REACH if gap == 1 else LONG_REACH
+            self._steps[key] = compare(self._sketch(ago + gap), self._sketch(ago), reach)
+            self._steps = {kept: step for kept, step in self._steps.items() if kept[0] > number - 4 * FLASH}
+        return self._steps[key]
 
-    def _comes_back(self, ago: int, step: Change) -> bool:
+    def _comes_back(self, ago: int, gap: int, step: Change) -> bool:
         """Whether the picture before a change is there again after it, or the one after it was there before."""
-        before, after = self._sketch(ago + 1), self._sketch(ago)
+        before, after = self._sketch(ago + gap), self._sketch(ago)
         pairs = [(before, self._sketch(later)) for later in range(ago)]
-        pairs += [(self._sketch(earlier), after) for earlier in range(ago + 2, min(ago + 1 + SHORTEST, self._count))]
+        first = ago + gap + 1
+        pairs += [(self._sketch(earlier), after) for earlier in range(first, min(first + FLASH, self._count))]
         return any(_is_same(one, other, step.level) for one, other in pairs)
 
     def _dissolved(self) -> int | None:
@@ -311,7 +268,7 @@ class _Shot:
             self._dissolve = next(filter(None, map(self._dissolve_over, DISSOLVE_SPANS)), None)
         elif _is_same(self._dissolve.before, self._sketch(0), self._dissolve.level):
             self._dissolve = None
-        start = self.last_start()
+        start = self._waiting()
         return start if start == LOOKAHEAD - 1 else None
 
     def _dissolve_over(self, span: int) -> _Dissolve | None:
@@ -350,8 +307,11 @@ def _likeness(parts: list[float], window: list[Sketch]) -> float:
     The detail of a mixture of unlike pictures is the sum of their squares. One picture that grows brighter or moves has
     more, because the mixed terms count as well.
     """
-    first, last = window[0].detail, window[-1].detail
-    mixtures = [(part, sketch.detail) for part, sketch in zip(parts, window, strict=True) if 0.2 < part < 0.8]
+    shown = in_blocks(bars(window[0].cells, window[-1].cells)) == 0  # the edges of bars are in both
+    first, last = (int(sketch.detail[shown].sum()) for sketch in (window[0], window[-1]))
+    mixtures = [
+        (part, int(sketch.detail[shown].sum())) for part, sketch in zip(parts, window, strict=True) if 0.2 < part < 0.8
+    ]
     mixed_terms = sum(detail - (1 - part) ** 2 * first - part**2 * last for part, detail in mixtures)
     whole = sum(2 * part * (1 - part) for part, _ in mixtures) * math.sqrt(first * last)
     return mixed_terms / max(whole, 1.0)

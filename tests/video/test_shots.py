@@ -146,6 +146,18 @@ def test_another_picture_for_a_moment_is_no_cut():
     assert starts(still(1, 30) + still(2, SHORTEST - 2) + still(1, 30)) == [0]
 
 
+def test_white_for_a_moment_is_no_cut():
+    white = [np.full((HEIGHT, WIDTH, 3), 255, np.uint8)] * (SHORTEST - 2)
+    assert starts(still(1, 30) + white + still(1, 30)) == [0]
+
+
+def test_a_picture_that_comes_back_after_an_explosion_is_in_the_same_shot():
+    fire = [(picture(2) // 4 + np.array([170, 150, 120])).astype(np.uint8)] * 8
+    assert starts(still(1, 40) + mixed(still(1, 1), fire, 4) + fire + mixed(fire, still(1, 1), 12) + still(1, 60)) == [
+        0
+    ]
+
+
 def test_a_flash_at_a_cut_is_one_cut():
     white = [np.full((HEIGHT, WIDTH, 3), 255, np.uint8)] * 2
     _, second = starts(still(1, 30) + white + still(2, 30))
