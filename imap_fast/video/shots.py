@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imap_fast.video.sketch import BLOCK, Change, Sketch, bars, change, in_blocks, plain_change
+from imap_fast.video.sketch import Change, Sketch, bars, change, in_blocks, plain_change
 
 TimedFrame = tuple[np.ndarray, float]
 """A frame, uint8 `[H, W, 3]`, RGB, and its time in seconds."""
@@ -211,7 +211,7 @@ class _Shot:
         step = self._step(ago, gap, self._has_blanks(ago, gap))
         if step.level < CUT_LEVEL or step.share < CUT_SHARE or not self._stands_out(ago, gap, apart=gap):
             return False
-        if ago < FLASH and _is_flash(after, before) or frames_before <= FLASH and _is_flash(before, after):
+        if (ago < FLASH and _is_flash(after, before)) or (frames_before <= FLASH and _is_flash(before, after)):
             return False
         return not self._comes_back(ago, gap, step)
 
