@@ -59,7 +59,7 @@ def check_stretch(start: float | str | None, end: float | str | None) -> tuple[f
     """
     first, last = (None if time is None else seconds_of(time) for time in (start, end))
     if last is not None and last <= (first or 0.0):
-        raise ValueError(f"end={end!r} is not after start={start!r}; give a later end")
+        raise ValueError(f"end={end!r} is not after start={start or 0!r}; give a later end")
     return first, last
 
 
