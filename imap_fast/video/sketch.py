@@ -167,5 +167,3 @@ def _variation(cells: np.ndarray) -> np.ndarray:
     means = _block_means(cells)
     deviations = np.maximum(cells, means) - np.minimum(cells, means)
     return _block_sums(deviations.reshape(1, ROWS, -1), 1)[0, ..., 0] // BLOCK**2
-
-
