@@ -3,10 +3,13 @@
 Each frame is looked at as a sketch, 24 × 32 cells of colour, in integers. A shot begins
 
 - at a **cut**: most of what one frame shows is nowhere near in the other, after brightness and contrast are evened out,
-  and the frames around change much less. A flash is none: the picture before it comes back.
+  and the frames around change much less. A few frames in its midst may be blended, combed, blank, or of another
+  picture: they belong to the shot before. A flash is no cut: the picture before it comes back.
 - in the middle of a **dissolve**: the frames between two different pictures are mixtures of them, and the share of the
   second grows from none to all.
-- at the darkest or the brightest frame of a **fade** through black or white.
+- at the darkest or the brightest frame of a **fade** through black or white, if the light falls and rises little by
+  little. If it is black or white at once, or a picture at once, there is a cut. Black or white before the first picture
+  of a shot is part of it.
 
 What begins a shot depends on the frames of the previous shot and on the next `LOOKAHEAD` ones alone. So the shots from
 the first frame of any shot on are found without the frames before it.
@@ -30,11 +33,12 @@ LOOKAHEAD = 48
 """The largest number of frames that `find_shots` holds."""
 
 SHORTEST = 3
-"""Frames of the shortest shot."""
+"""Frames of the shortest shot, and of what is read before the first cut and after the last one."""
 FLASH = 4
 """Frames of the longest flash: what changes and changes back within them begins no shot."""
-BETWEEN = 3
-"""Frames that a cut may have in its midst which are of both shots, blended or combed, or blank."""
+BETWEEN, BLENDED = 3, 2
+"""The largest numbers of frames in the midst of a cut: all that are neither of the shots, and those that are blended or
+combed of both."""
 
 STEP_REACH, LONG_REACH = 4, 8
 """How far blocks are looked for, in cells: from a frame to the next, and over several frames."""
@@ -107,7 +111,7 @@ def _is_flash(brief: Sketch, other: Sketch) -> bool:
 
 
 def _is_blended(sketches: Sequence[Sketch]) -> bool:
-    """Whether all sketches but for two at each end are blank, or mixtures of what is there before and after."""
+    """Whether sketches but for two at each end are blank, or mixtures of the steady pictures before and after them."""
     before, after = sketches[1], sketches[-2]
     if before.is_blank or after.is_blank:
         return False
@@ -117,7 +121,7 @@ def _is_blended(sketches: Sequence[Sketch]) -> bool:
     errors = (gone * gone).sum(1) * length - along * along
     mixed = (along >= 0) & (along <= length) & (errors <= BLEND_ERROR * length * length)
     # A longer dissolve, or an explosion, begins earlier or ends later.
-    steady = 4 * max(abs(int(along[0])), abs(int(along[-1]) - length)) <= length
+    steady = 5 * max(abs(int(along[0])), abs(int(along[-1]) - length)) <= length
     return steady and all(sketch.is_blank or fits for sketch, fits in zip(sketches[2:-2], mixed[2:-2], strict=True))
 
 
@@ -174,7 +178,7 @@ class _Shot:
         if first is None or self._count < last + after:
             return None
         self._first_blank = None
-        if first <= SHORTEST:  # blank frames before the first picture are part of its shot
+        if first <= SHORTEST:  # blank frames before the first picture are part of its shot, and no shot is shorter
             return None
         before = self._sketches[max(len(self._sketches) - 1 - (self._count - first) - FLASH - 2, 0)]
         if last - first < FLASH and _is_same(before, self._sketch(0)):
@@ -219,18 +223,18 @@ class _Shot:
         """Whether a cut may have the frames from `ago + gap` to `ago` in its midst."""
         if min(self._step(near).share for near in (ago, ago + gap - 1)) >= CUT_SHARE:
             return True  # what is there for a moment is neither the picture before nor that after
-        # Two mixed frames before a much brighter one may be an explosion.
-        brighter = gap > 2 and _is_flash(self._sketch(ago), self._sketch(ago + gap))
-        return not brighter and _is_blended([self._sketch(near) for near in range(ago + gap + 1, ago - 2, -1)])
+        # More mixed frames are a dissolve, or before a much brighter one an explosion.
+        most = 1 if _is_flash(self._sketch(ago), self._sketch(ago + gap)) else BLENDED
+        return gap <= most + 1 and _is_blended([self._sketch(near) for near in range(ago + gap + 1, ago - 2, -1)])
 
     def _has_blanks(self, ago: int, gap: int) -> bool:
-        """Whether there are blank frames from `ago + gap` to `ago`, or around."""
+        """Whether there are blank frames from `ago + gap` to `ago` or around."""
         around = range(max(ago - AROUND, 0), min(ago + gap + AROUND + 1, self._count))
         return any(self._sketch(near).is_blank for near in around)
 
     def _stands_out(self, ago: int, gap: int, apart: int) -> bool:
         """Whether the changes from `ago + gap` to `ago`, of frames so far apart, are much larger than those around."""
-        # A fade changes the light little by little, and exposures would hide that.
+        # A fade changes the light little by little. Even exposures would hide that.
         exact = self._has_blanks(ago, gap)
         level = max(self._step(near, apart, exact).level for near in range(ago, ago + gap + 1 - apart))
         around = max(AROUND, apart)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imap_fast.video.shots import LOOKAHEAD, SHORTEST, find_shots
+from imap_fast.video.shots import BETWEEN, FLASH, LOOKAHEAD, SHORTEST, find_shots
 from tests.video.media import draw_frames
 
 HEIGHT, WIDTH = 48, 64
@@ -52,6 +52,23 @@ def faded(frames, gains, level=0):
     ]
 
 
+def barred(frames, axis, bar):
+    """Frames between two black bars."""
+    result = [frame.copy() for frame in frames]
+    for frame in result:
+        along = frame.swapaxes(0, axis)
+        along[:bar], along[-bar:] = 0, 0
+    return result
+
+
+def card(level, count):
+    return [np.full((HEIGHT, WIDTH, 3), level, np.uint8)] * count
+
+
+def flashed(frames, gain=6):
+    return [(frame * float(gain)).clip(0, 255).astype(np.uint8) for frame in frames]
+
+
 def through(level, before, after, half=8):
     """Two shots, of which one fades to a level of brightness and the other comes from it."""
     down = np.arange(half, 0, -1) / half
@@ -89,12 +106,57 @@ def test_a_small_thing_on_an_even_ground_is_another_shot_elsewhere():
     assert starts([before] * 20 + [after] * 20) == [0, 20]
 
 
-@pytest.mark.parametrize("length", [6, 12, 24, 48])
+@pytest.mark.parametrize("length", [6, 12, 24, 48, 60])
 def test_a_dissolve_is_cut_in_its_middle(length):
     before, after = still(1, 40), still(2, 60)
     first, second = starts(before + mixed(before, after, length) + after)
     assert first == 0
     assert abs(second - (40 + length / 2)) <= 1
+
+
+@pytest.mark.parametrize("bar", [2, 7, 8, 9, 10, 11, 12])
+@pytest.mark.parametrize("axis", [0, 1], ids=["above and below", "beside"])
+def test_black_bars_hide_no_cut(axis, bar):
+    assert starts(barred(still(1, 20) + still(2, 20) + pan(3, 20), axis, bar)) == [0, 20, 40]
+
+
+@pytest.mark.parametrize("bar", [7, 8, 9, 10])
+def test_black_bars_hide_no_dissolve(bar):
+    before, after = still(1, 40), still(2, 60)
+    for axis in (0, 1):
+        first, second = starts(barred(before + mixed(before, after, 12) + after, axis, bar))
+        assert first == 0
+        assert abs(second - 46) <= 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("speed", [0, 2])
+@pytest.mark.parametrize("join", ["blended", "combed", "two blended"])
+def test_frames_of_both_shots_hide_no_cut(join, speed, seed):
+    before, after = pan(seed, 30, speed), pan(seed + 50, 30, speed)
+    if join == "combed":
+        between = [before[-1].copy()]
+        between[0][1::2] = after[0][1::2]
+    else:
+        between = mixed(before, after, 1 if join == "blended" else 2)
+    assert starts(before + between + after) == [0, 30 + len(between)]
+
+
+@pytest.mark.parametrize("length", range(1, BETWEEN + 1))
+def test_another_picture_between_two_shots_is_one_cut(length):
+    assert starts(still(1, 30) + still(2, length) + still(3, 30)) == [0, 30 + length]
+
+
+@pytest.mark.parametrize(("darkest", "brightest"), [(6, 24), (0, 30), (230, 255)])
+def test_shots_of_few_levels_are_shots(darkest, brightest):
+    def dim(frames):
+        return [(darkest + frame.astype(int) * (brightest - darkest) // 255).astype(np.uint8) for frame in frames]
+
+    bright, other, dark, darker = pan(1, 60), still(3, 60), dim(pan(2, 100)), dim(still(4, 100))
+    assert starts(bright + dark + other) == [0, 60, 160]
+    assert starts(dark + bright) == [0, 100]
+    assert starts(bright + dark) == [0, 60]
+    assert starts(dark + darker) == [0, 100]
 
 
 def test_a_dissolve_of_moving_shots_is_cut_near_its_middle():
@@ -119,11 +181,47 @@ def test_a_fade_is_one_cut_at_its_deepest_frame(level):
     assert (first, second) == (0, 40)
 
 
-def test_a_long_black_is_one_cut():
-    black = [np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * (2 * LOOKAHEAD)
-    first, second = starts(still(1, 40) + black + still(2, 40))
+@pytest.mark.parametrize("level", [0, 255])
+@pytest.mark.parametrize("length", [6, 2 * LOOKAHEAD])
+def test_a_card_between_hard_cuts_begins_the_next_shot(length, level):
+    assert starts(still(1, 40) + card(level, length) + still(2, 40)) == [0, 40]
+
+
+def test_black_with_a_fade_on_one_side_is_cut_at_the_hard_step():
+    fade = np.linspace(1, 0, 12)
+    assert starts(still(1, 40) + faded(still(1, 12), fade) + card(0, 10) + still(2, 40)) == [0, 62]
+    assert starts(still(1, 40) + card(0, 10) + faded(still(2, 12), 1 - fade) + still(2, 40)) == [0, 40]
+
+
+def test_a_long_black_between_fades_is_one_cut_in_it():
+    fade = np.linspace(1, 0, 12)
+    black = card(0, 2 * LOOKAHEAD)
+    first, second = starts(faded(still(1, 12), fade) + black + faded(still(2, 12), 1 - fade) + still(2, 40))
     assert first == 0
-    assert 40 <= second < 40 + len(black)
+    assert 12 <= second < 12 + len(black)
+
+
+def test_a_shot_has_the_least_frames_at_a_fade_too():
+    assert starts(still(1, 1) + card(0, 1) + still(2, 30)) == [0]
+    assert starts(still(1, 30) + card(0, 1) + still(2, 1)) == [0]
+    for length in range(1, 9):
+        found = starts(still(1, 30) + faded(still(1, 3), [0.7, 0.4, 0.1]) + card(0, 3) + still(2, length))
+        assert all(36 + length - begin >= SHORTEST for begin in found)
+
+
+@pytest.mark.parametrize("length", range(1, 8))
+def test_a_cut_near_the_end_or_the_start_is_found(length):
+    found = length >= SHORTEST
+    assert starts(pan(1, 30) + pan(2, length)) == ([0, 30] if found else [0])
+    assert starts(pan(1, length) + pan(2, 30)) == ([0, length] if found else [0])
+
+
+@pytest.mark.parametrize("length", range(1, FLASH + 1))
+@pytest.mark.parametrize("gain", [0.3, 2, 6])
+def test_a_flash_at_the_end_or_the_start_is_no_cut(gain, length):
+    shot = pan(1, 40)
+    assert starts(shot[:-length] + flashed(shot[-length:], gain)) == [0]
+    assert starts(flashed(shot[:length], gain) + shot[length:]) == [0]
 
 
 def test_black_at_the_start_and_at_the_end_is_no_cut():
@@ -143,11 +241,11 @@ def test_a_flash_is_no_cut(length, gain):
 
 
 def test_another_picture_for_a_moment_is_no_cut():
-    assert starts(still(1, 30) + still(2, SHORTEST - 2) + still(1, 30)) == [0]
+    assert starts(still(1, 30) + still(2, FLASH) + still(1, 30)) == [0]
 
 
 def test_white_for_a_moment_is_no_cut():
-    white = [np.full((HEIGHT, WIDTH, 3), 255, np.uint8)] * (SHORTEST - 2)
+    white = [np.full((HEIGHT, WIDTH, 3), 255, np.uint8)] * (FLASH)
     assert starts(still(1, 30) + white + still(1, 30)) == [0]
 
 
@@ -221,7 +319,7 @@ def test_at_most_the_lookahead_is_in_memory():
     assert not alive
 
 
-KINDS = ("cut", "dissolve", "fade", "flash", "flash at a cut", "black")
+KINDS = ("cut", "blended cut", "dissolve", "fade", "flash", "flash at a cut", "black")
 
 
 @st.composite
@@ -229,11 +327,13 @@ def films(draw):
     """Frames of up to five shots, which are still or turn, joined in all ways."""
     frames = pan(0, draw(st.integers(1, 50)), draw(st.integers(0, 2)))
     for seed in range(1, draw(st.integers(2, 5))):
-        shot = pan(seed, draw(st.integers(8, 60)), draw(st.integers(0, 2)))
+        shot = pan(seed, draw(st.integers(2, 60)), draw(st.integers(0, 2)))
         kind = draw(st.sampled_from(KINDS))
         white = [np.full((HEIGHT, WIDTH, 3), 230, np.uint8)] * draw(st.integers(1, 4))
         if kind == "dissolve":
             frames += mixed(frames, shot, draw(st.integers(6, 48))) + shot
+        elif kind == "blended cut":
+            frames += mixed(frames, shot, draw(st.integers(1, 3))) + shot
         elif kind == "fade":
             frames = through(draw(st.sampled_from((0, 255))), frames, shot, min(8, len(frames), len(shot)))
         elif kind == "flash":
@@ -254,6 +354,7 @@ def test_each_shot_is_found_without_what_was_before_it(frames):
     found = starts(frames)
     for begin in found:
         assert starts(frames[begin:]) == [number - begin for number in found if number >= begin]
+    assert all(length >= SHORTEST for length in np.diff([*found, max(len(frames), SHORTEST)]))
 
 
 def test_the_second_half_of_a_dissolve_is_not_found_again():
