@@ -26,9 +26,16 @@ SIZE = "480 × 720"
 """The size at which the time is told."""
 
 
+PARTS = ("shots.json", "shot-pairs.json", "film.json", "stretch.json")
+"""The results, in the order of the page."""
+
+
 def shots(results: Path = RESULTS) -> str:
-    """What was measured about shots, in Markdown."""
-    return "\n\n".join([_detectors(results), _pairs(results), _film(results), _stretch(results)])
+    """What was measured about shots and stretches, in Markdown. What was not measured is said."""
+    writers = dict(zip(PARTS, (_detectors, _pairs, _film, _stretch), strict=True))
+    parts = [write(results) for name, write in writers.items() if (results / name).exists()]
+    missing = [f"`{name}`" for name in PARTS if not (results / name).exists()]
+    return "\n\n".join(parts + ([f"Not measured yet: {', '.join(missing)}."] if missing else []))
 
 
 def _read(path: Path) -> tuple[dict[tuple[str, str], Any], str]:
