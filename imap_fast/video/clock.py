@@ -63,19 +63,22 @@ class Stamps:
         tick: seconds in a unit of the stamps.
         fps: frames per second, on average.
         may_be_spliced: whether the format allows that its clock jumps.
+        all_are_stamped: whether the format stamps every packet. Guesses for the others go on with an old clock, so then
+            one stamp far off cannot be told from a clock that began anew.
 
     Attributes:
         newest: the latest stamp that was read. None: none was read.
         has_jumped: whether the clock began anew, or seemed to.
     """
 
-    def __init__(self, tick: Fraction, fps: float, *, may_be_spliced: bool) -> None:
+    def __init__(self, tick: Fraction, fps: float, *, may_be_spliced: bool, all_are_stamped: bool) -> None:
         self.newest: int | None = None
         self.has_jumped = False
         self.tick = tick
         self._step = max(1, round(1 / fps / tick))
         self._largest_step = round((LARGEST_STEP_OF_SPLICED if may_be_spliced else LARGEST_STEP) / tick)
         self._largest_step_back = round(max(LARGEST_STEP_BACK, MAX_REORDERED / fps) / tick)
+        self._all_are_stamped = all_are_stamped
         self._offset = 0
         self._before: tuple[int, int] | None = None  # the offset and the newest stamp before the last packet
 
@@ -87,7 +90,8 @@ class Stamps:
             if self._before is not None and self._goes_on_from(*self._before, stamp):
                 self._offset, self.newest = self._before
             ahead = stamp + self._offset - self.newest
-            self._before = self._offset, self.newest
+            if self._all_are_stamped:
+                self._before = self._offset, self.newest
             if self._is_jump(ahead):
                 self._offset += self._step - ahead
                 self.has_jumped = True

@@ -47,7 +47,8 @@ def frame_rate(container: av.container.InputContainer) -> float | None:
 def stamps_of(container: av.container.InputContainer, fps: float) -> Stamps:
     """A reader of the stamps of the film."""
     tick = video_stream(container).time_base or Fraction(1)
-    return Stamps(tick, fps, may_be_spliced=may_be_spliced(container))
+    is_program_stream = container.format.name == "mpeg"
+    return Stamps(tick, fps, may_be_spliced=may_be_spliced(container), all_are_stamped=not is_program_stream)
 
 
 def is_short(container: av.container.InputContainer, stamps: Stamps, packets: int, end: float, fps: float) -> bool:
