@@ -57,8 +57,8 @@ def explain(
         width: in pixels.
         num_frames: the largest number of frames to read. None: all. Frames at the end that do not fill a latent frame
             are dropped.
-        start: the time at which to begin, in seconds of the file or as `"1:20.5"`. Files with sound time stamps are not
-            decoded up to it. None: the first frame.
+        start: the time at which to begin, in seconds of the file or as `"1:20.5"`. What comes before is not decoded,
+            unless the file must be read from its beginning to know its times. None: the first frame.
         end: the time before which to end. None: the last frame.
         shots: `"auto"` finds cuts, fades and dissolves while the video is read (docs/real-video.md, "Shots"), and no
             window passes one: each shot begins as a clip of its own. `"off"`: the video is one shot. Or the times of
