@@ -56,7 +56,7 @@ def test_every_example_is_named_in_their_list() -> None:
 def test_a_long_video_is_explained_into_a_folder_and_resumed(run: Run, tmp_path: Path, monkeypatch) -> None:
     said = run("long_video.py")
     assert [line.partition(":")[0] for line in said.splitlines()] == ["cat", "jumping", "table"]
-    assert len(read_clip(tmp_path / "film-overlay.mp4").frames) == 97
+    assert len(read_clip(tmp_path / "film-overlay.mp4").frames) == len(read_clip(tmp_path / "film.mp4").frames)
     maps = SaliencyMaps.load(tmp_path / "film-maps")
     assert maps.settings["video"]["windows"] > 2
     before = (tmp_path / "film-overlay.mp4").read_bytes()
