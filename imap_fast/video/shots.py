@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imap_fast.video.sketch import Change, Sketch, bars, change, in_blocks, plain_change
+from imap_fast.video.sketch import Change, Sketch, bars, change, correlation, in_blocks, plain_change
 
 TimedFrame = tuple[np.ndarray, float]
 """A frame, uint8 `[H, W, 3]`, RGB, and its time in seconds."""
@@ -51,6 +51,8 @@ CUT_RATIO, SIDE_RATIO = 1.8, 1.4
 side."""
 SAME_SHARE = 0.55
 """Pictures that differ in a smaller share are the same one, after a flash."""
+SAME_CORRELATION = 0.9
+"""Pictures of a larger correlation are the same one, also if a key frame shows it anew, sharper and elsewhere."""
 AROUND = 3
 """Steps before and after a cut that are compared with it."""
 
@@ -217,7 +219,7 @@ class _Shot:
             return False
         if (ago < FLASH and _is_flash(after, before)) or (frames_before <= FLASH and _is_flash(before, after)):
             return False
-        return not self._comes_back(ago, gap, step)
+        return correlation(before, after) <= SAME_CORRELATION and not self._comes_back(ago, gap, step)
 
     def _may_be_between(self, ago: int, gap: int) -> bool:
         """Whether a cut may have the frames from `ago + gap` to `ago` in its midst."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from imap_fast.video.shots import BETWEEN, FLASH, LOOKAHEAD, SHORTEST, find_shots
 from tests.video.media import draw_frames
@@ -279,6 +280,13 @@ def test_noise_is_no_cut():
     draw = np.random.default_rng(0)
     shot = [(frame + draw.normal(0, 20, frame.shape)).clip(0, 255).astype(np.uint8) for frame in pan(1, 60)]
     assert starts(shot) == [0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_key_frame_that_is_sharper_and_elsewhere_is_no_cut(seed):
+    shot = pan(seed, 60)
+    small = [Image.fromarray(frame).resize((WIDTH // 8, HEIGHT // 8)) for frame in shot[:30]]
+    assert starts([np.asarray(frame.resize((WIDTH, HEIGHT))) for frame in small] + shot[33:]) == [0]
 
 
 def test_a_window_that_opens_is_no_cut():
