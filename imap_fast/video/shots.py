@@ -102,9 +102,9 @@ def find_shots(frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, bool]
 
 
 def _is_same(one: Sketch, other: Sketch, level: int = 0) -> bool:
-    """Whether two sketches show the same picture: they differ little, or by less than half of a level."""
+    """Whether two sketches show the same picture: they differ little, or by less than half of a level, or correlate."""
     difference = change(one, other, LONG_REACH)
-    return difference.share < SAME_SHARE or 2 * difference.level < level
+    return difference.share < SAME_SHARE or 2 * difference.level < level or correlation(one, other) > SAME_CORRELATION
 
 
 def _is_flash(brief: Sketch, other: Sketch) -> bool:
@@ -219,7 +219,7 @@ class _Shot:
             return False
         if (ago < FLASH and _is_flash(after, before)) or (frames_before <= FLASH and _is_flash(before, after)):
             return False
-        return correlation(before, after) <= SAME_CORRELATION and not self._comes_back(ago, gap, step)
+        return not self._comes_back(ago, gap, step)
 
     def _may_be_between(self, ago: int, gap: int) -> bool:
         """Whether a cut may have the frames from `ago + gap` to `ago` in its midst."""
@@ -261,9 +261,9 @@ class _Shot:
         return self._steps[key]
 
     def _comes_back(self, ago: int, gap: int, step: Change) -> bool:
-        """Whether the picture before a change is there again after it, or the one after it was there before."""
+        """Whether the picture before a change is still or again there after it, or that after it was there before."""
         before, after = self._sketch(ago + gap), self._sketch(ago)
-        pairs = [(before, self._sketch(later)) for later in range(ago)]
+        pairs = [(before, self._sketch(later)) for later in range(ago + 1)]
         first = ago + gap + 1
         pairs += [(self._sketch(earlier), after) for earlier in range(first, min(first + FLASH, self._count))]
         return any(_is_same(one, other, step.level) for one, other in pairs)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from imap_fast.video import Clip, VideoError, VideoFile, read_clip
+from imap_fast.video.write import write_timed_mp4
 from tests.video.media import CLOCKWISE, draw_frames, set_display_matrix, write_sound
 
 
@@ -42,6 +43,18 @@ def test_a_saved_clip_plays_in_a_browser(tmp_path):
         assert (codec.name, codec.pix_fmt) == ("h264", "yuv420p")
     content = path.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
+
+
+@pytest.mark.slow
+def test_the_same_frames_give_the_same_bytes(tmp_path):
+    mosaics = np.random.default_rng(4).integers(0, 256, (2, 60, 130, 3)).repeat(4, 1).repeat(4, 2)
+    frames = [(mosaics[0, :, 2 * n :][:, :360] + mosaics[1, :, 5 * n :][:, :360]) // 2 for n in range(24)]
+    frames = np.stack(frames).astype(np.uint8)
+    for name in "ab":
+        Clip(frames).save(tmp_path / f"{name}.mp4")
+        write_timed_mp4(tmp_path / f"{name}-timed.mp4", ((frame, n / 24) for n, frame in enumerate(frames)), 24)
+    for name in (".mp4", "-timed.mp4"):
+        assert (tmp_path / f"a{name}").read_bytes() == (tmp_path / f"b{name}").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["clip.avi", "clip"])
