@@ -24,7 +24,7 @@ from benchmarks.shots.films import DISTRACTIONS, TRANSITIONS, Film, film
 from benchmarks.shots.footage import camera_shot
 
 OUTPUT = RESULTS / "shots.json"
-HELD_OUT = 1000
+HELD_OUT = 2000
 """The first seed that no threshold was chosen on."""
 TIMED_SIZES = ((96, 96), (480, 720), (768, 1360))
 FRAMES_A_MINUTE = 24 * 60

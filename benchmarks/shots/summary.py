@@ -26,16 +26,9 @@ SIZE = "480 × 720"
 """The size at which the time is told."""
 
 
-PARTS = ("shots.json", "shot-pairs.json", "film.json", "stretch.json")
-"""The results, in the order of the page."""
-
-
 def shots(results: Path = RESULTS) -> str:
-    """What was measured about shots and stretches, in Markdown. What was not measured is said."""
-    writers = dict(zip(PARTS, (_detectors, _pairs, _film, _stretch), strict=True))
-    parts = [write(results) for name, write in writers.items() if (results / name).exists()]
-    missing = [f"`{name}`" for name in PARTS if not (results / name).exists()]
-    return "\n\n".join(parts + ([f"Not measured yet: {', '.join(missing)}."] if missing else []))
+    """What was measured about shots and stretches, in Markdown."""
+    return "\n\n".join(part(results) for part in (_detectors, _pairs, _film, _stretch))
 
 
 def _read(path: Path) -> tuple[dict[tuple[str, str], Any], str]:
@@ -56,7 +49,7 @@ def _detectors(results: Path) -> str:
     def line(what: str, measure: str, kind: str) -> list[str]:
         return [what, *(f"{values[measure, f'{kind}, {name}']:.2f}" for name in known)]
 
-    lines = [line(f"{kind}, found", "recall", kind) for kind in TRANSITIONS]
+    lines = [line(f"{kind}, found", "recall", kind) for kind in (*TRANSITIONS, "all")]
     lines += [line("of what it finds, right", "precision", "all")]
     lines += [line(f"false cuts a minute: {kind}", "false cuts", kind) for kind in DISTRACTIONS]
     lines += [line(f"ms of CPU for a frame of {SIZE}", "time", SIZE)]
@@ -101,7 +94,7 @@ def _film(results: Path) -> str:
     return (
         f"A film of three minutes at 24 frames a second, {shape}, {date}: {number} shots are found, {true} of them "
         f"true. AUC of objects: {aucs}. Its peak of memory is {growth:.2f} times that of its first quarter. After ten "
-        f"kills (`SIGKILL`, at counted windows of {windows}) the bytes are {'the same' if same else 'others'}."
+        f"kills (`SIGKILL`, at counted ones of {windows}) the bytes are {'the same' if same else 'others'}."
     )
 
 
