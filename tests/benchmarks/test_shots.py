@@ -55,7 +55,7 @@ def test_it_writes_every_figure_of_every_detector(tmp_path, capsys, monkeypatch)
         assert 0 <= values["precision", f"all, {name}"] <= 1
         assert values["time", f"48 × 64, {name}"] > 0
     assert values["recall", "all, imap-fast"] == 1
-    assert values["seeds", "1000 to 1000"] == 1
+    assert values["seeds", f"{benchmark.HELD_OUT} to {benchmark.HELD_OUT}"] == 1
     printed = capsys.readouterr().out
     assert "false cuts: demo world" in printed
     assert printed.endswith(f"{len(report['rows'])} rows in {path}\n")

@@ -80,10 +80,11 @@ def test_the_maps_of_a_shot_are_those_of_its_clip(pipeline, changed: dict) -> No
 def test_a_text_encoder_that_sees_the_video_sees_each_shot(windows_per_batch: int, tmp_path: Path) -> None:
     """Image-to-video HunyuanVideo gives the first frame to its text encoder."""
     pipeline = tiny_image_pipeline(image_condition_type="token_replace")
-    changed = {"shots": [20 / FPS, 30 / FPS], "num_frames": 40, "windows_per_batch": windows_per_batch}
+    size = {"height": 32, "width": 48}
+    changed = {"shots": [20 / FPS, 30 / FPS], "num_frames": 40, "windows_per_batch": windows_per_batch, **size}
     maps = explain(pipeline, folder=tmp_path / "whole", **changed)
     for shot in maps.shots:
-        alone = explain(pipeline, Clip(VIDEO.frames[shot.frames.start : shot.frames.stop], FPS), shots="off")
+        alone = explain(pipeline, Clip(VIDEO.frames[shot.frames.start : shot.frames.stop], FPS), shots="off", **size)
         torch.testing.assert_close(maps.imap[:, shot.latents], alone.imap, rtol=1e-4, atol=1e-4)
     run, passed = Explainer._pass, []
 
