@@ -241,6 +241,12 @@ def test_a_flash_is_no_cut(length, gain):
     assert starts(shot) == [0]
 
 
+@pytest.mark.parametrize("speed", [4, 6])
+def test_a_flash_in_a_fast_pan_is_no_cut(speed):
+    shot = pan(1, 60, speed)
+    assert starts(shot[:30] + flashed(shot[30:34], gain=1.6) + shot[34:]) == [0]
+
+
 def test_another_picture_for_a_moment_is_no_cut():
     assert starts(still(1, 30) + still(2, FLASH) + still(1, 30)) == [0]
 
