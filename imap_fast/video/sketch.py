@@ -84,17 +84,19 @@ def change(one: Sketch, other: Sketch, reach: int) -> Change:
 
 
 def correlation(one: Sketch, other: Sketch) -> float:
-    """The largest correlation of two sketches, one of them moved by up to 4 cells, from −1 to 1. Bars are left out.
+    """The largest correlation of two sketches, one moved by up to a sixth, from −1 to 1. Bars are left out.
 
-    It is close to 1 for the same picture at another exposure or quality, and 0 if one is even.
+    It is close to 1 for the same picture at another exposure or quality, and 0 if one is even. A sixth leaves enough
+    of a small picture to compare.
     """
     inside = ~bars(one.cells, other.cells)
     shown = np.ix_(inside.any(1), inside.any(0))
     first, second = one.cells[shown].astype(np.int64), other.cells[shown].astype(np.int64)
+    rows, columns = (min(side // 6, BLOCK) for side in first.shape[:2])
     return max(
         _correlation(_moved(first, down, right), _moved(second, -down, -right))
-        for down in range(-BLOCK, BLOCK + 1)
-        for right in range(-BLOCK, BLOCK + 1)
+        for down in range(-rows, rows + 1)
+        for right in range(-columns, columns + 1)
     )
 
 

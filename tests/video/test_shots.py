@@ -121,6 +121,12 @@ def test_black_bars_hide_no_cut(axis, bar):
     assert starts(barred(still(1, 20) + still(2, 20) + pan(3, 20), axis, bar)) == [0, 20, 40]
 
 
+@pytest.mark.parametrize("seed", [1, 2, 4])
+def test_a_small_picture_in_black_is_cut(seed):
+    frames = still(seed, 20) + still(seed + 8, 20)
+    assert starts(barred(barred(frames, 0, 17), 1, 23)) == [0, 20]
+
+
 @pytest.mark.parametrize("bar", [7, 8, 9, 10])
 def test_black_bars_hide_no_dissolve(bar):
     before, after = still(1, 40), still(2, 60)
