@@ -33,9 +33,20 @@ NAMES = {"2b": "CogVideoX-2B", "5b": "CogVideoX-5B", "1.5-5b": "CogVideoX1.5-5B"
 
 def table() -> str:
     """A Markdown table: a row for each card, a column for each model."""
-    peaks = [_peaks(name) for name in MODELS]
+    columns = [column(name) for name in MODELS]
     lines = [f"| card | {' | '.join(NAMES[name] for name in MODELS)} |", "| --- |" + " --- |" * len(MODELS)]
-    return "\n".join([*lines, *(f"| {card} GB | {' | '.join(cell(each, card) for each in peaks)} |" for card in CARDS)])
+    rows = zip(CARDS, *columns, strict=True)
+    return "\n".join([*lines, *(f"| {card} GB | {' | '.join(cells)} |" for card, *cells in rows)])
+
+
+def column(name: str) -> list[str]:
+    """A model's cells of the table: one for each card.
+
+    Args:
+        name: of `MODELS`.
+    """
+    peaks = _peaks(name)
+    return [cell(peaks, card) for card in CARDS]
 
 
 def cell(peaks: dict[str, int], card: int) -> str:

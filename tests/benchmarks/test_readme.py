@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import readme
+from benchmarks import cards, readme
 from benchmarks.figure import figure
 from benchmarks.readme import BEGIN, END, MEASURED, PAGES, costs, localization, predicted, targets
 
@@ -15,12 +15,23 @@ SECTIONS = {(page, name): section for page, sections in PAGES.items() for name, 
 
 
 # tests/benchmarks/test_resources.py compares the predicted ones, because it compiles the kernels.
-@pytest.mark.parametrize(("page", "name"), [key for key, section in SECTIONS.items() if section is not predicted])
+READ = [key for key, section in SECTIONS.items() if section not in (predicted, cards.table)]
+
+
+@pytest.mark.parametrize(("page", "name"), READ)
 def test_a_page_holds_the_results_that_are_committed(page: Path, name: str) -> None:
     _, _, rest = page.read_text("utf-8").partition(BEGIN.format(name))
     written, found, _ = rest.partition(END.format(name))
     assert found, f"{page.name} has lost its markers"
     assert written.strip() == SECTIONS[page, name](), "run python -m benchmarks.readme"
+
+
+@pytest.mark.slow
+def test_a_page_holds_what_fits_a_card() -> None:
+    """Only for the smallest model: larger clips take a minute."""
+    (page,) = (page for (page, _), section in SECTIONS.items() if section is cards.table)
+    lines = [line.split("|") for line in page.read_text("utf-8").splitlines() if " GB |" in line]
+    assert [cells[2].strip() for cells in lines] == cards.column("2b")
 
 
 def test_rows_with_a_description_are_written_with_device_date_and_picture(tmp_path: Path, monkeypatch) -> None:

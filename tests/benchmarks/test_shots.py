@@ -42,16 +42,16 @@ def test_every_kind_has_whole_frames_and_cuts_between_them(kind) -> None:
 @pytest.mark.slow
 def test_it_writes_every_figure_of_every_detector(tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(benchmark, "TIMED_SIZES", ((48, 64),))
-    for kinds in (TRANSITIONS, DISTRACTIONS):
-        for kind in list(kinds)[2:]:
-            monkeypatch.delitem(kinds, kind)
+    transitions, distractions = dict(list(TRANSITIONS.items())[:2]), dict(list(DISTRACTIONS.items())[:2])
+    monkeypatch.setattr(benchmark, "TRANSITIONS", transitions)
+    monkeypatch.setattr(benchmark, "DISTRACTIONS", distractions)
     path = tmp_path / "shots.json"
     main(["--seeds", "1", "--output", str(path)])
     report = json.loads(path.read_text())
     values = {(row["name"], row["shape"]): row["value"] for row in report["rows"]}
     for name in DETECTORS:
-        assert {("recall", f"{kind}, {name}") for kind in TRANSITIONS} <= set(values)
-        assert {("false cuts", f"{kind}, {name}") for kind in (*TRANSITIONS, *DISTRACTIONS)} <= set(values)
+        assert {("recall", f"{kind}, {name}") for kind in transitions} <= set(values)
+        assert {("false cuts", f"{kind}, {name}") for kind in (*transitions, *distractions)} <= set(values)
         assert 0 <= values["precision", f"all, {name}"] <= 1
         assert values["time", f"48 × 64, {name}"] > 0
     assert values["recall", "all, imap-fast"] == 1
