@@ -86,6 +86,7 @@ class WindowOptions:
     window: options.Window = None
     overlap: options.Overlap = None
     shots: options.Shots = "auto"
+    fps: options.Fps = "model"
     num_inference_steps: options.NumInferenceSteps = None
     windows_per_batch: options.WindowsPerBatch = "1"
     noises: options.Noises = 1
@@ -94,13 +95,14 @@ class WindowOptions:
         """The arguments of `imap_fast.explain`. `steps` defaults to the best step of the demo model.
 
         Raises:
-            BadParameter: shots, or a number of windows, that cannot be parsed.
+            BadParameter: shots, a rate, or a number of windows, that cannot be parsed.
         """
         if model == "demo" and steps is None and self.num_inference_steps is None:
             steps = best_settings()["steps"]
         return asdict(self) | {
             "steps": steps,
             "shots": options.shots(self.shots),
+            "fps": options.fps(self.fps),
             "windows_per_batch": options.windows_per_batch(self.windows_per_batch),
         }
 

@@ -12,6 +12,7 @@ from imap_fast.loading.memory_modes import MODES, QUANTIZED
 from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.text.words import check_concepts
+from imap_fast.video.rate import LEAST_FPS, RATES, check_fps
 from imap_fast.video.times import SHOTS, check_stretch, seconds_of
 
 LARGEST = 2**20
@@ -123,6 +124,14 @@ Shots = Annotated[
         "Cuts: auto finds them, off has none; or the times at which shots begin, such as 12.5,1:20. Times are those of "
         "the file, also in a stretch.",
         metavar="LIST",
+    ),
+]
+Fps = Annotated[
+    str,
+    _option(
+        READING,
+        "Frames per second that pass the model: model for its own rate, all, or a number. The maps cover all frames.",
+        metavar="RATE",
     ),
 ]
 NumInferenceSteps = Annotated[
@@ -262,6 +271,19 @@ def map_names(text: str) -> list[str]:
         if name not in MAP_NAMES:
             raise typer.BadParameter(f"{name!r} is unknown; choose from {', '.join(MAP_NAMES)}", param_hint="--maps")
     return names
+
+
+def fps(text: str) -> str | float:
+    """Parse "model", "all" or frames per second.
+
+    Raises:
+        BadParameter: something else.
+    """
+    try:
+        return check_fps(text if text in RATES else float(text))
+    except ValueError:
+        reason = f"{text!r} is no rate; give model, all, or frames per second from {LEAST_FPS} on"
+        raise typer.BadParameter(reason, param_hint="--fps") from None
 
 
 def windows_per_batch(text: str) -> int | str:

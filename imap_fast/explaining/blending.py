@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from imap_fast.maps.names import TIMES
+
 
 def blend_weights(frames: int) -> Tensor:
     """Weights of the later window over the latent frames that two windows share, fp64 `[frames]`.
@@ -22,7 +24,7 @@ class Blender:
     Args:
         begin: the latent frame of the video at which `pending` begins.
         pending: the latent frames that a later window may still change, `[F, …]` by name. They are at most one window.
-            All values are blended except `seconds`: the later window knows only a part of its first latent frame.
+            All values are blended except `TIMES`: the later window knows only a part of its first latent frame.
     """
 
     def __init__(self, begin: int, pending: dict[str, Tensor]) -> None:
@@ -36,7 +38,7 @@ class Blender:
         self.begin, self.pending = begin, {}
         for name, later in values.items():
             earlier = pending[name][before:]
-            if name != "seconds":
+            if name not in TIMES:
                 weight = blend_weights(len(earlier)).to(later.dtype).view(-1, *[1] * (later.ndim - 1))
                 earlier = torch.lerp(earlier, later[: len(earlier)], weight)
             self.pending[name] = torch.cat([earlier, later[len(earlier) :]])

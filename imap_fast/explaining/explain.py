@@ -30,6 +30,7 @@ def explain(
     start: float | str | None = None,
     end: float | str | None = None,
     shots: str | Sequence[float | str] = "auto",
+    fps: str | float = "model",
     window: int | None = None,
     overlap: int | None = None,
     windows_per_batch: int | str = 1,
@@ -63,6 +64,9 @@ def explain(
         shots: `"auto"` finds cuts, fades and dissolves while the video is read (docs/real-video.md, "Shots"), and no
             window passes one: each shot begins as a clip of its own. `"off"`: the video is one shot. Or the times of
             the file at which shots begin; those outside of a stretch do not matter.
+        fps: frames per second that pass the model. `"model"`: the rate for which it was made, if the video has more
+            than 1.5 times as many, or else all frames. `"all"`: all frames. A number: this rate. The frames nearest in
+            time are taken, none twice. The maps cover all frames (docs/real-video.md, "Frame rate").
         window: frames that the model sees at once. None: the clip length of the model.
         overlap: latent frames that neighbouring windows share. None: a third of a window.
         windows_per_batch: the number of windows that pass the transformer together, or `"auto"`: as many as fit into
@@ -84,11 +88,11 @@ def explain(
 
     Returns:
         The maps. `seconds` holds the time of each latent frame, and `shots` the shots. `settings["video"]` holds `fps`,
-        `num_frames`, `height` and `width` of what was read, `start` and `end`, the number of `windows`, their length
-        `window`, their `overlap`, the `shots`, and the `gaps`: `[from, to]` in seconds, where frames could not be read.
-        `to` is None if no frame follows. `sha256` is that of the content of a file, and None for frames. With several
-        noises, a warning names the concepts of which another noise would give another default map: their agreement is
-        below 0.5.
+        `num_frames`, `height` and `width` of what was read, `passed_fps`, the rate that passed the model, or None for
+        all frames, `start` and `end`, the number of `windows`, their length `window`, their `overlap`, the `shots`, and
+        the `gaps`: `[from, to]` in seconds, where frames could not be read. `to` is None if no frame follows. `sha256`
+        is that of the content of a file, and None for frames. With several noises, a warning names the concepts of
+        which another noise would give another default map: their agreement is below 0.5.
 
     Raises:
         TypeError: an unsupported pipeline, or a prompt, concepts or frames of the wrong type.
@@ -108,6 +112,7 @@ def explain(
         window=window,
         overlap=overlap,
         shots=shots,
+        fps=fps,
         windows_per_batch=windows_per_batch,
         noises=noises,
         generator=generator,

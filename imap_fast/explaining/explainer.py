@@ -11,17 +11,19 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from imap_fast.ahead import ahead
 from imap_fast.explaining.blending import Blender
 from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.fingerprint import fingerprint_of, schedule_of
 from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
+from imap_fast.explaining.read_frames import FrameReader
 from imap_fast.explaining.repeats import agreements, mean_and_spread, stacked
 from imap_fast.explaining.shot_windows import ShotStart, ShotWindows, Window
 from imap_fast.explaining.windows import Windows
+from imap_fast.maps.names import FRAME_NUMBERS
 from imap_fast.maps.run_folder import result_of
 from imap_fast.maps.run_state import RunState, ShotState
 from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -34,8 +36,8 @@ from imap_fast.tracing.settings import indices
 from imap_fast.tracing.trace import trace
 from imap_fast.tracing.tracer import NotFiniteError
 from imap_fast.version import versions
-from imap_fast.video import Clip, VideoFile, resize_and_crop
-from imap_fast.video.shots import TimedFrame
+from imap_fast.video import Clip, VideoFile
+from imap_fast.video.rate import check_fps, passed_rate
 from imap_fast.video.times import TOLERANCE, check_shots, check_stretch
 
 
@@ -61,6 +63,7 @@ class Explainer:
         window: int | None = None,
         overlap: int | None = None,
         shots: str | Sequence[float | str] = "auto",
+        fps: str | float = "model",
         windows_per_batch: int | str = 1,
         noises: int = 1,
         generator: torch.Generator | None = None,
@@ -87,7 +90,8 @@ class Explainer:
             )
         self.windows_per_batch = windows_per_batch
         self.shots = check_shots(shots)
-        self.shot_windows = ShotWindows(self.windows, self.shots, needs_first_frame=forward.text_sees_video)
+        self.shot_windows = ShotWindows(self.windows, self.shots)
+        self.fps = check_fps(fps)
         if type(noises) is not int or noises < 1:
             raise ValueError(f"noises={noises!r} is not possible; give a number from 1")
         noise = Noise(generator or torch.Generator().manual_seed(0))
@@ -151,12 +155,12 @@ class Explainer:
             state = checkpoint.state
             on_progress(state.num_frames, expected)
             if not state.finished:
-                current = state.shots[-1] if state.shots else None
-                frames = self._frames(video, num_frames, self.shot_windows.first_needed(current))
-                for batch in self._batches(self.shot_windows.split(frames, current), state):
-                    self._encode_text(batch[0].shot)
-                    self._pass(batch, checkpoint)
-                    on_progress(state.num_frames, expected)
+                state.passed_fps = passed_rate(self.fps, video.fps, self.forward.fps)
+                with ahead(self._windows(video, num_frames, state)) as windows:
+                    for batch in self._batches(windows, state):
+                        self._encode_text(batch[0].shot)
+                        self._pass(batch, checkpoint)
+                        on_progress(state.num_frames, expected)
                 self._finish(video, (start, end), digest, checkpoint)
             return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
 
@@ -172,6 +176,7 @@ class Explainer:
             "start": start,
             "end": end,
             "shots": self.shots,
+            "fps": self.fps,
             "prompt": self.prompt,
             "concepts": wanted,
             "labels": self.labels,
@@ -206,18 +211,20 @@ class Explainer:
         if self._encoded_for is shot or (self._encoded_for is not None and not self.forward.text_sees_video):
             return
         self.tracer.reset()
-        self.forward.encode_text(self.prompt, shot.frame)
+        self.forward.encode_text(self.prompt, shot.pixels)
         self._encoded_for = shot
         if self.release_text_encoder and not self.forward.text_sees_video:
             release_text_encoders(self.pipe)
 
-    def _resized(self, frame: np.ndarray) -> np.ndarray:
-        return resize_and_crop(frame[None], self.forward.height, self.forward.width)[0]
-
-    def _frames(self, video: VideoFile | Clip, num_frames: int | None, first: int) -> Iterator[TimedFrame]:
-        """The frames of the video from number `first` on, at the size of the model, and their times."""
-        frames = islice(video.timed_frames(first), None if num_frames is None else num_frames - first)
-        return ((self._resized(frame), seconds) for frame, seconds in frames)
+    def _windows(self, video: VideoFile | Clip, num_frames: int | None, state: RunState) -> Iterator[Window]:
+        """The windows of the video that are not finished."""
+        current = state.shots[-1] if state.shots else None
+        begin, skipped = (current.first_frame, self.windows.resume_frame(current.windows)) if current else (0, 0)
+        reader = FrameReader(
+            self.forward.height, self.forward.width, state.passed_fps, finds_shots=self.shots == "auto"
+        )
+        frames = reader.read(islice(video.pictures(), num_frames), begin, skipped)
+        return self.shot_windows.split(frames, current)
 
     def _batches(self, windows: Iterator[Window], state: RunState) -> Iterator[list[Window]]:
         """Group windows of the same length, and of the same text, into batches.
@@ -253,7 +260,9 @@ class Explainer:
         for number, window in enumerate(batch):
             repeats = read[number * count :][:count]
             values = stacked([maps.maps for maps in repeats])
-            values["seconds"] = self.windows.latent_seconds([seconds for _, seconds in window.frames])
+            values["seconds"] = self.windows.latent_means([frame.seconds for frame in window.frames])
+            if state.passed_fps is not None:
+                values[FRAME_NUMBERS] = self.windows.latent_means([frame.number for frame in window.frames])
             shot = self._shot_of(window, checkpoint)
             blender = Blender(state.latent_frames - shot.first_latent, state.pending)
             self._append(blender.add(window.begin, values), checkpoint)
@@ -262,7 +271,7 @@ class Explainer:
                 self._count_heads(maps, state)
             state.windows += 1
             shot.windows += 1
-            shot.num_frames = window.begin * self.windows.span + len(window.frames)
+            shot.num_frames = window.frames[-1].number + 1 - shot.first_frame
             state.num_frames = shot.first_frame + shot.num_frames
         state.record = self._record(read[-1])
         checkpoint.commit()
@@ -282,7 +291,7 @@ class Explainer:
 
     def _encoded(self, window: Window) -> list[dict[str, Tensor]]:
         """What the forward passes of a window need: a row for each noise. It is encoded once."""
-        encoded = self.forward.encode(np.stack([frame for frame, _ in window.frames]))
+        encoded = self.forward.encode(window.pixels)
         begin = window.begin * self.windows.patch_size_t
         return [self.forward.with_noise(encoded, begin, noise) for noise in self.noises]
 
@@ -342,6 +351,7 @@ class Explainer:
             state.tensors |= agreements(sums, state.record["maps"], state.latent_frames * height * width)
         state.record["settings"]["video"] = {
             "fps": video.fps,
+            "passed_fps": state.passed_fps,
             "num_frames": state.num_frames,
             "height": self.forward.height,
             "width": self.forward.width,

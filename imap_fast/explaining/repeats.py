@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from imap_fast.maps.agreement import agreement, sums_of_repeats
-from imap_fast.maps.names import AGREEMENT, SPREAD
+from imap_fast.maps.names import AGREEMENT, SPREAD, TIMES
 from imap_fast.maps.run_state import REPEATS
 
 
@@ -20,13 +20,13 @@ def mean_and_spread(final: Mapping[str, Tensor], tensors: dict[str, Tensor]) -> 
     """The mean of each map over N noises, and its standard deviation. Their sums are added to `tensors`.
 
     Args:
-        final: latent frames that no later window changes: each map, fp32 `[F, N, C, H, W]`, and `seconds`, fp64 `[F]`.
+        final: latent frames that no later window changes: each map, fp32 `[F, N, C, H, W]`, and `TIMES`, fp64 `[F]`.
         tensors: holds `repeats.<map>`, the sums over the latent frames before.
 
     Returns:
-        Each map and `spread.<map>`, fp32 `[F, C, H, W]`, and `seconds`.
+        Each map and `spread.<map>`, fp32 `[F, C, H, W]`, and `TIMES`.
     """
-    reduced = {"seconds": final["seconds"]}
+    reduced = {name: final[name] for name in TIMES if name in final}
     for name in final.keys() - reduced.keys():
         repeats = final[name].double()
         mean = repeats.mean(1)

@@ -67,17 +67,17 @@ class Windows:
     def _latents(self, frames: int) -> int:
         return (frames - 1) // self.temporal_compression + 1
 
-    def latent_seconds(self, seconds: Sequence[float]) -> Tensor:
-        """The time of each latent frame of the maps: the mean of the times of its video frames, fp64 `[F]`."""
-        latents = self._latents(len(seconds))
+    def latent_means(self, values: Sequence[float]) -> Tensor:
+        """The mean of the values of the video frames, such as their times, in each latent frame, fp64 `[F]`."""
+        latents = self._latents(len(values))
         # If the latents do not fill the patches, the pipeline pads in front.
         padding = -latents % self.patch_size_t
         ends = [
             last * self.temporal_compression + 1
             for last in range(self.patch_size_t - 1 - padding, latents, self.patch_size_t)
         ]
-        covered = [seconds[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
-        return torch.tensor([sum(times) / len(times) for times in covered], dtype=torch.float64)
+        covered = [values[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+        return torch.tensor([sum(each) / len(each) for each in covered], dtype=torch.float64)
 
     def count(self, frames: int) -> int:
         """The number of windows that cover a video of `frames` frames."""

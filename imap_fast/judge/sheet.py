@@ -14,7 +14,6 @@ from imap_fast.render.spacing import evenly_spaced
 from imap_fast.render.text import text_strip
 from imap_fast.upsampling.interpolate import neighbours
 from imap_fast.video.read import read_clip
-from imap_fast.video.resize import resize_and_crop
 
 FRAMES, COLUMNS = 8, 4
 """The largest numbers of frames in a sheet, and of frames in a row."""
@@ -56,8 +55,8 @@ class ContactSheets:
         times = maps.frame_times(source.num_frames)
         self._neighbours = neighbours(times, source.num_frames, source.cuts).select(self.frames)
         stills = [
-            resize_and_crop(frame[None], height, width)[0]
-            for number, (frame, _) in enumerate(source.frames())
+            picture.resized(height, width)
+            for number, (picture, _) in enumerate(source.pictures())
             if number in self.frames
         ]
         self._pale = pale(np.stack(stills))

@@ -21,6 +21,7 @@ from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
 from imap_fast.tracing.trace import trace
 from imap_fast.video import Clip, VideoFile, resize_and_crop
+from imap_fast.video.rate import at_rate, passed_rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,11 +91,11 @@ def choose_layers(
 ) -> LayerChoice:
     """Measure every layer of a checkpoint on some videos, and choose the half of the layers to read.
 
-    The first frames of each video, one window of the model, are noised to a step and pass the model once. λ₂ of the
-    heads of a layer is computed while the layer runs, and nothing else is kept. Layers with a large mean λ₂ have
-    sharper features (CVPR 2026, arXiv 2603.02919, after arXiv 2507.17657). With masks, the layers are chosen by the AUC
-    of each single layer instead. Half of the layers is a rule of thumb: published choices are half to two thirds of
-    them.
+    The first frames of each video, one window of the model at its frame rate, are noised to a step and pass the model
+    once. λ₂ of the heads of a layer is computed while the layer runs, and nothing else is kept. Layers with a large
+    mean λ₂ have sharper features (CVPR 2026, arXiv 2603.02919, after arXiv 2507.17657). With masks, the layers are
+    chosen by the AUC of each single layer instead. Half of the layers is a rule of thumb: published choices are half to
+    two thirds of them.
 
     Args:
         pipe: as in `imap_fast.explain`.
@@ -134,13 +135,13 @@ def choose_layers(
     auc: list[Tensor] = []
     masks_of: Sequence[Mapping[str, np.ndarray | None] | None] = [None] * len(videos) if masks is None else masks
     for video, prompt, video_masks in zip(videos, prompts, masks_of, strict=True):
-        frames = _first_window(video, adapter, forward)
+        frames, numbers = _first_window(video, adapter, forward)
         with torch.no_grad(), ExitStack() as exits:
             exits.callback(pipe.maybe_free_model_hooks)
             tracer = None
             if video_masks is not None:
                 every_layer = trace(pipe, list(video_masks), layers=range(adapter.num_layers), match=match, top_k=top_k)
-                tracer = SingleLayerTracer(every_layer, _resized_masks(video_masks, frames, forward))
+                tracer = SingleLayerTracer(every_layer, _resized_masks(video_masks, frames, numbers, forward))
                 exits.enter_context(tracer)
             eigenvalues.append(_eigenvalues(adapter, forward, step, frames, prompt, noise))
         if tracer is not None:
@@ -150,26 +151,29 @@ def choose_layers(
     return _choice(step, eigenvalues, head_scores, auc)
 
 
-def _first_window(video: Any, adapter: Adapter, forward: VideoForward) -> np.ndarray:
-    """The first window of a video, uint8 `[T, H, W, 3]` at the size of the video."""
+def _first_window(video: Any, adapter: Adapter, forward: VideoForward) -> tuple[np.ndarray, list[int]]:
+    """The first window of a video at the rate of the model: uint8 `[T, H, W, 3]` at the size of the video, and the
+    numbers of its frames.
+    """
     video = VideoFile(video) if isinstance(video, (str, os.PathLike)) else Clip.of(video)
     windows = Windows(forward.num_frames, None, forward.temporal_compression, adapter.patch_size[0])
-    _, frames = next(windows.split(frame for frame, _ in video.timed_frames()))
-    return np.stack(frames)
+    pictures = enumerate(at_rate(video.pictures(), passed_rate("model", video.fps, forward.fps)))
+    _, passed = next(windows.split((number, picture) for number, ((picture, _), passes) in pictures if passes))
+    return np.stack([picture.pixels() for _, picture in passed]), [number for number, _ in passed]
 
 
 def _resized_masks(
-    masks: Mapping[str, np.ndarray | None], frames: np.ndarray, forward: VideoForward
+    masks: Mapping[str, np.ndarray | None], frames: np.ndarray, numbers: list[int], forward: VideoForward
 ) -> dict[str, np.ndarray]:
     """The masks of the frames that are read, resized and cropped like the frames."""
     resized = {}
     for label, mask in masks.items():
         if mask is None:
             continue
-        if mask.dtype != bool or mask.shape[1:] != frames.shape[1:3] or len(mask) < len(frames):
-            size = list(frames.shape[:3])
+        if mask.dtype != bool or mask.shape[1:] != frames.shape[1:3] or len(mask) <= numbers[-1]:
+            size = [numbers[-1] + 1, *frames.shape[1:3]]
             raise ValueError(f"the mask of {label!r} is {mask.dtype} {list(mask.shape)}; the video needs bool {size}")
-        picture = np.repeat(mask[: len(frames), ..., None], 3, axis=-1).astype(np.uint8) * 255
+        picture = np.repeat(mask[numbers, ..., None], 3, axis=-1).astype(np.uint8) * 255
         resized[label] = resize_and_crop(picture, forward.height, forward.width)[..., 0] > 127
     return resized
 

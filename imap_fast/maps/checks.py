@@ -43,3 +43,12 @@ def check_repeats(
             # A comparison with NaN is false.
             if prefix == AGREEMENT and not ((values >= 0) & (values <= 1)).all():
                 raise ValueError(f"{prefix}{name} must be numbers from 0 to 1")
+
+
+def check_times(name: str, times: Tensor, frames: int) -> None:
+    """Raise TypeError or ValueError unless `times` are fp64 `[F]` of F latent `frames`, and never decrease."""
+    check_tensor(name, times, torch.float64)
+    if times.shape != (frames,):
+        raise ValueError(f"{name} {list(times.shape)} must have one entry for each of {frames} frames")
+    if not times.isfinite().all() or (times.diff() < 0).any():
+        raise ValueError(f"{name} must be finite numbers that never decrease")

@@ -8,3 +8,7 @@ MAP_NAMES = (*CONTRASTED, "cross_attention", "concept_attention")
 
 AGREEMENT, SPREAD = "agreement.", "spread."
 """Before the name of a map: its tensors in files that say how sure it is."""
+
+FRAME_NUMBERS = "frame_numbers"
+TIMES = ("seconds", FRAME_NUMBERS)
+"""When latent frames are: in seconds, and in frames of the video if not all of them passed the model."""

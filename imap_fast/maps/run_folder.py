@@ -1,8 +1,9 @@
 """The folder in which the maps of a long run grow on disk.
 
-It holds `<map>.npy`, fp32 `[F, C, H, W]`, and `seconds.npy`, fp64 `[F]`. With several noises, it also holds
-`spread.<map>.npy`, like the maps. Final latent frames arrive in order and are only appended, which NumPy's format
-allows: its header has room for a larger shape. Any program can map such a file into memory without reading it.
+It holds `<map>.npy`, fp32 `[F, C, H, W]`, and `seconds.npy`, fp64 `[F]`. If not all frames passed the model, it also
+holds `frame_numbers.npy`, like the seconds, and with several noises `spread.<map>.npy`, like the maps. Final latent
+frames arrive in order and are only appended, which NumPy's format allows: its header has room for a larger shape. Any
+program can map such a file into memory without reading it.
 
 `state.safetensors` (`imap_fast.maps.run_state`) records how many latent frames are valid. It is replaced last, and
 atomically. So a run that dies between two windows or within one leaves the state of its last complete window; frames
@@ -22,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imap_fast.maps.names import MAP_NAMES, SPREAD
+from imap_fast.maps.names import MAP_NAMES, SPREAD, TIMES
 from imap_fast.maps.run_state import STATE, RunState, StoredArray, damaged, read_state
 
 _PART = 2**20
@@ -38,7 +39,7 @@ def read_run(folder: Path) -> RunState | None:
     """
     if (folder / STATE).is_file():
         return read_state(folder)
-    for name in (*MAP_NAMES, *(SPREAD + name for name in MAP_NAMES), "seconds"):
+    for name in (*MAP_NAMES, *(SPREAD + name for name in MAP_NAMES), *TIMES):
         if (folder / f"{name}.npy").exists():
             raise ValueError(f"{folder / STATE} is missing beside {name}.npy; remove {folder} and run again")
     return None
@@ -136,7 +137,7 @@ def result_of(state: RunState, arrays: dict[str, Tensor]) -> tuple[dict[str, Any
     """The record and the tensors of a finished run, for `SaliencyMaps.from_record`."""
     tensors = {f"map.{name}": arrays[name].transpose(0, 1) for name in state.record["maps"]}
     tensors |= {name: values.transpose(0, 1) for name, values in arrays.items() if name.startswith(SPREAD)}
-    return state.record, {**tensors, **state.tensors, "seconds": arrays["seconds"]}
+    return state.record, {**tensors, **state.tensors, **{name: arrays[name] for name in TIMES if name in arrays}}
 
 
 def load_run(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

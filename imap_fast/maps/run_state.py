@@ -11,14 +11,23 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from imap_fast.files import atomic_write
 from imap_fast.maps.digest import digest_of
-from imap_fast.maps.names import AGREEMENT, MAP_NAMES, SPREAD
+from imap_fast.maps.names import AGREEMENT, MAP_NAMES, SPREAD, TIMES
 
 STATE = "state.safetensors"
 
@@ -76,6 +85,7 @@ class RunState(BaseModel):
         windows: the number of finished windows.
         latent_frames: the number of final latent frames on disk.
         num_frames: the video frames up to the last one that a finished window covers.
+        passed_fps: frames per second that pass the model. None: all frames pass.
         shots: those with a finished window. Runs of versions that knew no shots have none.
         windows_per_batch: None until it is decided.
         finished: whether the run is complete.
@@ -93,6 +103,7 @@ class RunState(BaseModel):
     windows: NonNegativeInt = 0
     latent_frames: NonNegativeInt = 0
     num_frames: NonNegativeInt = 0
+    passed_fps: PositiveFloat | None = None
     shots: list[ShotState] = Field(default_factory=list)
     windows_per_batch: PositiveInt | None = None
     finished: bool = False
@@ -116,11 +127,12 @@ class RunState(BaseModel):
                 raise ValueError("it has results of no window")
             return self
         maps = self.record["maps"]
-        names, heads = {*maps, "seconds"}, {"head_scores", "selected_heads" if self.finished else "votes"}
+        times = {"seconds"} if self.passed_fps is None else {*TIMES}
+        names, heads = {*maps, *times}, {"head_scores", "selected_heads" if self.finished else "votes"}
         has_noises = self.record["settings"].get("repeats") is not None
         of_noises = {(AGREEMENT if self.finished else REPEATS) + name for name in maps} if has_noises else set()
         on_disk = names | {SPREAD + name for name in maps} if has_noises else names
-        if not names <= {*MAP_NAMES, "seconds"} or self.arrays.keys() != (on_disk if self.latent_frames else set()):
+        if not names <= {*MAP_NAMES, *TIMES} or self.arrays.keys() != (on_disk if self.latent_frames else set()):
             raise ValueError(f"it names the maps {sorted(names)} and the arrays {sorted(self.arrays)}")
         if any(array.shape[0] != self.latent_frames for array in self.arrays.values()):
             raise ValueError(f"arrays do not have {self.latent_frames} latent frames")
@@ -131,7 +143,7 @@ class RunState(BaseModel):
         if len({len(tensor) for tensor in self.pending.values()}) > 1:
             raise ValueError("pending maps have different lengths")
         for name, pending in self.pending.items():
-            of_frame = pending.shape[2 if has_noises and name != "seconds" else 1 :]
+            of_frame = pending.shape[2 if has_noises and name not in TIMES else 1 :]
             continued = [array for array in (name, SPREAD + name) if array in self.arrays]
             if any(self.arrays[array].shape[1:] != list(of_frame) for array in continued):
                 raise ValueError(f"pending {name} does not continue its array")

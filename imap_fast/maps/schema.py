@@ -118,6 +118,7 @@ class Video(_Object):
     height: Side
     width: Side
     fps: FramesPerSecond | None = None
+    passed_fps: FramesPerSecond | None = None
     windows: Count | None = None
     window: Count | None = None
     overlap: Index | None = None
@@ -133,10 +134,11 @@ class Video(_Object):
         if self.shots is not None:
             begins = [shot.first_frame for shot in self.shots] + [self.num_frames]
             ends = [shot.first_frame + shot.num_frames for shot in self.shots]
-            # Fewer frames than a latent frame covers are left between two shots.
             left = [begin - end for end, begin in zip(ends, begins[1:], strict=True)]
+            # Fewer frames than a latent frame covers are left between two shots, of those that passed the model.
+            most = MOST_COMPRESSION * MOST_PATCH if self.passed_fps is None else self.num_frames
             seconds = [shot.seconds for shot in self.shots]
-            if begins[0] != 0 or not all(0 <= frames < MOST_COMPRESSION * MOST_PATCH for frames in left) or left[-1]:
+            if begins[0] != 0 or not all(0 <= frames < most for frames in left) or left[-1]:
                 raise ValueError(f"shots must follow each other from frame 0 to {self.num_frames}")
             if any(later <= earlier for earlier, later in pairwise(seconds)):
                 raise ValueError("the seconds of shots must ascend")

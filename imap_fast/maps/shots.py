@@ -34,8 +34,7 @@ def shots_of(time: LatentTime, seconds: Sequence[float], latent_frames: int, num
     """
     if not seconds:
         return (Shot(range(num_frames), slice(0, latent_frames), None),)
-    lengths = [time.latent_frames(covered) for _, covered in time.shots[:-1]]
-    latents = [*accumulate(lengths, initial=0), latent_frames]
+    latents = accumulate(time.latents_of_shots(latent_frames), initial=0)
     frames = [0, *time.cuts, num_frames]
     return tuple(
         Shot(range(*of_frames), slice(*of_latents), at)

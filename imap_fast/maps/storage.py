@@ -25,7 +25,7 @@ from imap_fast.files import atomic_write
 from imap_fast.maps.digest import digest_of
 from imap_fast.maps.schema import one_line
 
-FORMAT = 2
+FORMAT = 3
 """The version of the file format. It increases when older code can no longer read a newer file."""
 
 RECORD = "imap_fast"

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from imap_fast.maps.checks import check_repeats, check_tensor
-from imap_fast.maps.names import AGREEMENT, CONTRASTED, MAP_NAMES, SPREAD
+from imap_fast.maps.checks import check_repeats, check_tensor, check_times
+from imap_fast.maps.names import AGREEMENT, CONTRASTED, MAP_NAMES, SPREAD, TIMES
 from imap_fast.maps.schema import MOST_HEADS, check_record, one_line
 from imap_fast.maps.shots import Shot, shots_of
 from imap_fast.upsampling.interpolate import upsample_space, upsample_time
@@ -52,6 +52,7 @@ class MapValues:
             `labels` (`match="prompt"` with a tensor of concepts). None: `labels`.
         seconds: the time of each latent frame of a real video, fp64 `[F]`, from the first frame on: the mean over the
             frames that it covers, by the timestamps of the file. None for generated videos.
+        frame_numbers: the same in numbers of frames, if not all frames of the video passed the model. None: all did.
         agreements: how sure each map is (docs/method.md, "How sure a map is"), by its name, fp32 `[C]` or `[V, C]` in
             [0, 1]. None if there are no repeats of the maps. `settings["repeats"]` says what and how many they are.
         spreads: the standard deviation of each map over the repeats, by its name, in the shape of the map. None if
@@ -72,6 +73,7 @@ class MapValues:
     settings: dict[str, Any]
     baseline_labels: tuple[str, ...] | None = None
     seconds: Tensor | None = None
+    frame_numbers: Tensor | None = None
     agreements: dict[str, Tensor] | None = None
     spreads: dict[str, Tensor] | None = None
 
@@ -116,20 +118,20 @@ class MapValues:
             raise ValueError(f"selected_heads must be different heads in each layer, from 0 to {heads - 1}")
 
     def _check_time(self) -> None:
-        frames, _, _ = self.grid
-        if self.seconds is not None:
-            check_tensor("seconds", self.seconds, torch.float64)
-            if self.seconds.shape != (frames,):
-                raise ValueError(f"seconds {list(self.seconds.shape)} must have one entry for each of {frames} frames")
-            if not self.seconds.isfinite().all() or (self.seconds.diff() < 0).any():
-                raise ValueError("seconds must be finite numbers that never decrease")
+        for name in TIMES:
+            if (times := getattr(self, name)) is not None:
+                check_times(name, times, self.grid[0])
+        if (self.frame_numbers is None) != (self._read.get("passed_fps") is None):
+            raise ValueError("one of frame_numbers and settings.video.passed_fps is missing")
 
     def _check_video(self) -> None:
         read = self._read
         if not read:
             return
         try:
-            self.frame_times(read["num_frames"])
+            times = self.frame_times(read["num_frames"])
+            if not 0 <= times[0] <= times[-1] < read["num_frames"] or 0 in self.time.latents_of_shots(len(times)):
+                raise ValueError("a latent frame is outside of its shot")
         except ValueError as error:
             raise ValueError(f"settings.video.num_frames does not fit the maps: {error}") from error
         for name, patches in zip(("height", "width"), self.grid[1:], strict=True):
@@ -291,11 +293,14 @@ class MapValues:
     @property
     def time(self) -> LatentTime:
         """How latent frames relate to video frames."""
+        numbers = None if self.frame_numbers is None else tuple(self.frame_numbers.tolist())
         return LatentTime(
             self.settings.get("temporal_compression") or 4,
             self.settings.get("patch_size_t") or 1,
             self.settings.get("rest_in_first_latent") or False,
             tuple((shot["first_frame"], shot["num_frames"]) for shot in self._read.get("shots") or ()),
+            numbers,
+            self._read.get("num_frames"),
         )
 
     @property
@@ -359,13 +364,13 @@ class MapValues:
         named |= {"head_scores": self.head_scores, "selected_heads": self.selected_heads}
         for prefix, by_name in ((AGREEMENT, self.agreements), (SPREAD, self.spreads)):
             named |= {f"{prefix}{name}": values for name, values in (by_name or {}).items()}
-        return named if self.seconds is None else named | {"seconds": self.seconds}
+        return named | {name: values for name in TIMES if (values := getattr(self, name)) is not None}
 
     @classmethod
     def from_record(cls: type[Self], record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
         """The maps of a `record` and its tensors: `map.<name>`, `head_scores` and `selected_heads`.
 
-        Optional ones are `seconds`, and `agreement.<name>` and `spread.<name>` of each map.
+        Optional ones are `TIMES`, and `agreement.<name>` and `spread.<name>` of each map.
 
         Raises:
             TypeError, ValueError: an entry or a tensor is missing, a tensor is not named, or as in the constructor.
@@ -375,7 +380,7 @@ class MapValues:
         if missing := names - tensors.keys():
             raise ValueError(f"{', '.join(sorted(missing))} is missing")
         optional = {f"{prefix}{name}" for prefix in (AGREEMENT, SPREAD) for name in record["maps"]}
-        if unknown := tensors.keys() - names - optional - {"seconds"}:
+        if unknown := tensors.keys() - names - optional - {*TIMES}:
             raise ValueError(one_line(f"{', '.join(sorted(unknown))} belongs to no map"))
 
         def after(prefix: str) -> dict[str, Tensor] | None:
@@ -390,7 +395,7 @@ class MapValues:
             head_scores=tensors["head_scores"],
             selected_heads=tensors["selected_heads"],
             settings=record["settings"],
-            seconds=tensors.get("seconds"),
+            **{name: tensors.get(name) for name in TIMES},
             agreements=after(AGREEMENT),
             spreads=after(SPREAD),
         )

@@ -47,7 +47,8 @@ def grid_figure(
         outlines: masks by label, bool `[T, H, W]` at the size of the video, drawn as outlines.
     """
     columns = grid_frames(source.num_frames)
-    stills = np.stack([frame for number, (frame, _) in enumerate(source.frames()) if number in columns])
+    pictures = (picture for number, (picture, _) in enumerate(source.pictures()) if number in columns)
+    stills = np.stack([picture.resized(source.height, source.width) for picture in pictures])
     return grid_of_stills(stills, source.num_frames, labels, values, times, source.cuts, notes, outlines)
 
 

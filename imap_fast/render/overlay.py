@@ -9,12 +9,13 @@ import torch
 from matplotlib.colors import to_rgb
 from torch import Tensor
 
+from imap_fast.ahead import mapped
 from imap_fast.render.heatmap import apply_scales, heat_scales, overlay_heat, pale
 from imap_fast.render.source_video import SourceVideo
 from imap_fast.render.text import text_strip
 from imap_fast.upsampling.interpolate import neighbours
 from imap_fast.video.clip import Clip
-from imap_fast.video.resize import resize_and_crop
+from imap_fast.video.picture import TimedPicture
 from imap_fast.video.write import write_timed_mp4
 
 LARGEST_HEIGHT, LARGEST_WIDTH = 1440, 1920
@@ -66,18 +67,21 @@ def panel_frames(
         )
         panels.append((slice(top + LABEL_HEIGHT, top + LABEL_HEIGHT + height), slice(left, left + width)))
 
-    positions = zip(*neighbours(times, source.num_frames, source.cuts), strict=True)
-    for (frame, seconds), (before, after, weight) in zip(source.frames(), positions, strict=True):
+    def drawn(frame: tuple[TimedPicture, tuple[Tensor, Tensor, Tensor]]) -> tuple[np.ndarray, float]:
+        (picture, seconds), (before, after, weight) = frame
         # Only two latent frames are read: values may be on disk.
         near = apply_scales(values[:, before : after + 1], scales)
         heat = torch.lerp(near[:, 0], near[:, -1], weight)
-        frames, picture = resize_and_crop(frame[None], height, width), empty.copy()
-        backdrop = pale(frames)
+        still, panel_frame = picture.resized(height, width), empty.copy()
+        backdrop = pale(still[None])
         if not source.is_blank:
-            picture[panels[0]] = frames[0]
+            panel_frame[panels[0]] = still
         for panel, concept in zip(panels[-len(labels) :], heat, strict=True):
-            picture[panel] = overlay_heat(backdrop, concept[None])[0]
-        yield picture, seconds
+            panel_frame[panel] = overlay_heat(backdrop, concept[None])[0]
+        return panel_frame, seconds
+
+    positions = zip(*neighbours(times, source.num_frames, source.cuts), strict=True)
+    yield from mapped(drawn, zip(source.pictures(), positions, strict=True))
 
 
 def _arrange(panels: int, height: int, width: int) -> tuple[int, int]:

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import numpy as np
-
 from imap_fast.video.clip import Clip
 from imap_fast.video.decode import VideoFile
-from imap_fast.video.resize import resize_and_crop
+from imap_fast.video.picture import TimedPicture
 
 
 @dataclass(frozen=True)
@@ -44,15 +42,15 @@ class SourceVideo:
         """Frames per second."""
         return self.video.fps
 
-    def frames(self) -> Iterator[tuple[np.ndarray, float]]:
-        """Yield each frame, uint8 `[height, width, 3]`, and its time in seconds.
+    def pictures(self) -> Iterator[TimedPicture]:
+        """Yield each frame and its time in seconds.
 
         Raises:
             ValueError: the video ends before the last frame.
         """
         count = 0
-        for frame, seconds in islice(self.video.timed_frames(), self.num_frames):
-            yield resize_and_crop(frame[None], self.height, self.width)[0], seconds
+        for timed in islice(self.video.pictures(), self.num_frames):
+            yield timed
             count += 1
         if count < self.num_frames:
             raise ValueError(

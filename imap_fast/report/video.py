@@ -14,8 +14,8 @@ import numpy as np
 
 from imap_fast.render.grid import grid_frames
 from imap_fast.video.clip import Clip
-from imap_fast.video.decode import UPRIGHT, VideoFile, display_axes
-from imap_fast.video.resize import resize_and_crop
+from imap_fast.video.decode import VideoFile
+from imap_fast.video.picture import UPRIGHT, display_axes
 from imap_fast.video.write import write_timed_mp4
 
 
@@ -60,15 +60,15 @@ def embed_video(video: Clip | VideoFile, read: Mapping[str, Any], folder: Path) 
 
 
 def _embed_file(video: VideoFile, read: Mapping[str, Any], target: Path) -> EmbeddedVideo:
-    first, _ = next(video.timed_frames())  # raises if the file is no video
+    first = next(video.pictures()).picture.pixels()  # raises if the file is no video
     height, width = read.get("height") or first.shape[0], read.get("width") or first.shape[1]
     count = read.get("num_frames") or _count(video.path)
     wanted, stills, seen = set(grid_frames(count)), [], 0
 
     def frames() -> Iterator[tuple[np.ndarray, float]]:
         nonlocal seen
-        for frame, _ in islice(video.timed_frames(), count):
-            frame = resize_and_crop(frame[None], height, width)[0]
+        for picture, _ in islice(video.pictures(), count):
+            frame = picture.resized(height, width)
             if seen in wanted:
                 stills.append(frame)
             yield frame, seen / video.fps  # evenly spaced: the page computes the time of a frame from its number

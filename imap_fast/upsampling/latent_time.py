@@ -1,6 +1,8 @@
 """When the latent frames of a map happen, in video frames."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -17,20 +19,33 @@ class LatentTime:
             CogVideoX, which decodes an even number of latents to r frames each. False: after the last latent, unseen.
         shots: the first video frame of each shot, and the number of its frames that latents cover. The VAE encodes each
             shot as a clip of its own. Empty: the video is one shot.
+        numbers: of a video of which not all frames passed the model: the mean number of the video frames in each latent
+            frame. None: all passed.
+        num_frames: of the video. None: unknown.
     """
 
     temporal_compression: int
     patch_size_t: int
     rest_in_first_latent: bool = False
     shots: tuple[tuple[int, int], ...] = ()
+    numbers: tuple[float, ...] | None = None
+    num_frames: int | None = None
 
     @property
     def cuts(self) -> tuple[int, ...]:
         """The video frames at which a shot begins, without the first one."""
         return tuple(first for first, _ in self.shots[1:])
 
-    def latent_frames(self, num_frames: int) -> int:
-        """The number of latent frames of the map that cover a shot of `num_frames`."""
+    def latents_of_shots(self, num_latent_frames: int) -> list[int]:
+        """The number of latent frames in each shot of a map of F latent frames. The last shot has the rest."""
+        if self.numbers is not None:
+            first = [bisect_left(self.numbers, cut) for cut in self.cuts]
+        else:
+            first = list(accumulate(self._latent_frames(covered) for _, covered in self.shots[:-1]))
+        return [end - begin for begin, end in pairwise([0, *first, num_latent_frames])]
+
+    def _latent_frames(self, num_frames: int) -> int:
+        """The number of latent frames of the map that cover `num_frames`."""
         return -(-((num_frames - 1) // self.temporal_compression + 1) // self.patch_size_t)
 
     def frame_times(self, num_latent_frames: int, num_frames: int) -> Tensor:
@@ -54,13 +69,19 @@ class LatentTime:
         """
         if num_frames < 1:
             raise ValueError(f"num_frames must be at least 1, not {num_frames}")
+        if self.numbers is not None:
+            if num_frames != self.num_frames:
+                raise ValueError(
+                    f"the maps cover {self.num_frames} frames of a video, not {num_frames}; give the number of frames "
+                    "of the video, not of those that passed the model"
+                )
+            return torch.tensor(self.numbers, dtype=torch.float64)
         *earlier, (begin, _) = self.shots or ((0, num_frames),)
-        lengths = [self.latent_frames(covered) for _, covered in earlier]
+        *lengths, rest = self.latents_of_shots(num_latent_frames)
         times = [
             first + self._times_in_shot(latents, covered)
             for (first, covered), latents in zip(earlier, lengths, strict=True)
         ]
-        rest = num_latent_frames - sum(lengths)
         if num_frames <= begin or rest < 1:
             raise ValueError(
                 f"{num_frames} video frames and {num_latent_frames} latent frames do not fit the shots of the maps; "
@@ -86,8 +107,9 @@ class LatentTime:
 
     def longest_video(self, num_latent_frames: int) -> int:
         """The largest number of video frames that a pipeline makes of this number of latent frames."""
-        *earlier, (begin, _) = self.shots or ((0, 0),)
-        last = num_latent_frames - sum(self.latent_frames(covered) for _, covered in earlier)
-        latents = last * self.patch_size_t
+        if self.numbers is not None and self.num_frames is not None:
+            return self.num_frames
+        begin = self.shots[-1][0] if self.shots else 0
+        latents = self.latents_of_shots(num_latent_frames)[-1] * self.patch_size_t
         rest = self.temporal_compression - 1 if self.rest_in_first_latent and latents % 2 == 0 else 0
         return begin + self.temporal_compression * (latents - 1) + 1 + rest

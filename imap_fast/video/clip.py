@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
+from imap_fast.video.picture import ArrayPicture, TimedPicture
 from imap_fast.video.times import check_stretch, is_after, is_before
 from imap_fast.video.write import write_mp4
 
@@ -85,6 +86,11 @@ class Clip:
         """Yield the frames from `number` on, uint8 `[H, W, 3]`, and their times; see `VideoFile.timed_frames`."""
         for place in range(number, len(self.frames)):
             yield self.frames[place], self.start + place / self.fps
+
+    def pictures(self) -> Iterator[TimedPicture]:
+        """Yield all frames and their times; see `VideoFile.pictures`."""
+        for frame, seconds in self.timed_frames():
+            yield TimedPicture(ArrayPicture(frame), seconds)
 
     def stretch(self, start: float | str | None, end: float | str | None) -> "Clip":
         """The frames from `start` on and before `end`, in seconds as those of the clip. They are not copied.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ import numpy as np
 from imap_fast.files import sha256_of
 from imap_fast.video.container import frame_rate, stamps_of, video_stream
 from imap_fast.video.packets import Packets
+from imap_fast.video.picture import DecodedPicture, TimedPicture, display_axes
 from imap_fast.video.shown import Shown, shown_frames
 from imap_fast.video.times import check_stretch, is_after, is_before
 
@@ -31,9 +33,6 @@ _SCANNED: dict[tuple[Path, int, int], Packets] = {}
 
 UNKNOWN_RATE = 25.0
 """Frames per second of a file in which nothing tells them, as in FFmpeg."""
-
-UPRIGHT = (1, 0), (0, 1)
-"""`display_axes` of a frame that is shown as it is."""
 
 
 class VideoError(ValueError):
@@ -108,8 +107,15 @@ class VideoFile:
         """Yield the frames of the stretch from `number` on, uint8 RGB `[H, W, 3]`, and their times in seconds from the
         first frame of the file.
 
-        Frames are turned and mirrored as the file specifies. Earlier frames of the stretch are decoded, too, because
-        only decoding shows which frame has a number. They are not converted to pictures.
+        Frames are turned and mirrored as the file specifies. The errors are those of `pictures`.
+        """
+        for picture, seconds in islice(self.pictures(), number, None):
+            yield picture.pixels(), seconds
+
+    def pictures(self) -> Iterator[TimedPicture]:
+        """Yield the frames of the stretch, and their times in seconds from the first frame of the file.
+
+        Their pixels are made when they are asked for.
 
         Raises:
             VideoError: no frame can be decoded, the stretch has none, or frames are turned by other than quarter turns.
@@ -126,8 +132,8 @@ class VideoFile:
                 # A loss that ends where the stretch begins is not its own.
                 if shown.is_after_loss and (self.start is None or is_before(self.start, shown.seconds)):
                     self.gaps.append((before or 0.0, shown.seconds))
-                if count >= number and not is_over:
-                    yield self._upright(shown.frame), shown.seconds
+                if not is_over:
+                    yield TimedPicture(self._picture(shown.frame), shown.seconds)
                 count += not is_over
             before = shown.seconds
             if is_over:
@@ -141,19 +147,11 @@ class VideoFile:
                 "times of the video"
             )
 
-    def _upright(self, frame: av.VideoFrame) -> np.ndarray:
-        """A frame as RGB `[H, W, 3]`, as a player shows it: turned, and mirrored if the file says so."""
-        from av.video.reformatter import Colorspace
-
-        # RGB has no such colour space, but older versions of PyAV ignore that of the frame if none is requested.
-        picture = frame.reformat(format="rgb24", dst_colorspace=Colorspace.ITU601).to_ndarray()
+    def _picture(self, frame: av.VideoFrame) -> DecodedPicture:
         axes = display_axes(frame)
         if axes is None:
             raise VideoError(f"{self.path} is to be shown turned by other than quarter turns; turn its pixels instead")
-        right, down = axes
-        if right[0] == 0:  # what was right is now up or down
-            picture, right, down = picture.transpose(1, 0, 2), down, right
-        return picture[:: down[1], :: right[0]]
+        return DecodedPicture(frame, axes)
 
     def _shown(self) -> Iterator[Shown[av.VideoFrame] | None]:
         """Yield frames with their times, at least those of the stretch. None at the end: further frames are lost."""
@@ -202,30 +200,3 @@ class VideoFile:
                 if stream.codec_context is None:
                     raise VideoError(f"{self.path} has a format that is not supported; convert it to .mp4")
                 yield container
-
-
-def display_axes(frame: av.VideoFrame) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Where a player shows the right and the bottom of a decoded frame, each as a direction `(x, y)`.
-
-    These are rows of its display matrix (ISO/IEC 14496-12, "Matrices"), `[a b u; c d v; x y w]`. None: it does not turn
-    by quarters.
-    """
-    from av.sidedata.sidedata import SideDataContainer, Type
-
-    # Not frame.side_data: the frame would keep it, and it the frame, until a garbage collection.
-    side_data = SideDataContainer(frame)  # type: ignore[call-arg]  # the stubs of PyAV omit it
-    try:
-        a, b, _, c, d, *_ = np.frombuffer(bytes(side_data[Type.DISPLAYMATRIX]), np.int32).tolist()
-    except KeyError:
-        return UPRIGHT
-    right, down = _direction(a, b), _direction(c, d)
-    if right is None or down is None or abs(right[0]) == abs(down[0]):
-        return None
-    return right, down
-
-
-def _direction(x: int, y: int) -> tuple[int, int] | None:
-    """The one of the four directions in which a vector points, within half a degree. None: none of them."""
-    if 100 * min(abs(x), abs(y)) >= max(abs(x), abs(y)):
-        return None
-    return (0, 1 if y > 0 else -1) if abs(x) < abs(y) else (1 if x > 0 else -1, 0)

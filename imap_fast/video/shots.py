@@ -21,13 +21,13 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from imap_fast.video.sketch import Change, Sketch, bars, change, correlation, in_blocks, plain_change
 
-TimedFrame = tuple[np.ndarray, float]
-"""A frame, uint8 `[H, W, 3]`, RGB, and its time in seconds."""
+Item = TypeVar("Item")
 
 LOOKAHEAD = 48
 """The largest number of frames that `find_shots` holds."""
@@ -69,23 +69,25 @@ LIKENESS = 0.5
 """The largest likeness of the pictures of a dissolve."""
 
 
-def find_shots(frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, bool]]:
-    """Yield each frame, and whether a shot begins with it. The first frame begins one.
+def find_shots(frames: Iterable[tuple[np.ndarray, Item]]) -> Iterator[tuple[Item, bool]]:
+    """Yield what comes with each frame, and whether a shot begins with it. The first frame begins one.
 
-    At most `LOOKAHEAD` frames are held. The times are passed on, and decide nothing.
+    What comes with at most `LOOKAHEAD` frames is held.
 
     Args:
-        frames: of any size, at least 64 × 48 pixels to be told apart.
+        frames: uint8 `[H, W, 3]`, RGB, of any size, at least 64 × 48 pixels to be told apart. With each comes anything,
+            such as its number.
     """
-    held: deque[tuple[TimedFrame, Sketch]] = deque()
+    held: deque[tuple[Item, Sketch]] = deque()
     shot, begins, untaken = _Shot(), True, 0  # of the held frames, the last `untaken` are not yet taken by the shot
     stream = iter(frames)
     while True:
         if untaken:
             start = shot.next_start(held[-untaken][1])
             untaken -= 1
-        elif (timed := next(stream, None)) is not None:
-            held.append((timed, Sketch(timed[0])))
+        elif (following := next(stream, None)) is not None:
+            frame, item = following
+            held.append((item, Sketch(frame)))
             untaken = 1
             continue
         elif (start := shot.last_start()) is None:
@@ -96,8 +98,8 @@ def find_shots(frames: Iterable[TimedFrame]) -> Iterator[tuple[TimedFrame, bool]
             begins = False
         if start is not None:  # the next shot is looked at from its first frame on, as if nothing had been before
             shot, begins, untaken = _Shot(), True, len(held)
-    for timed, _ in held:
-        yield timed, begins
+    for item, _ in held:
+        yield item, begins
         begins = False
 
 

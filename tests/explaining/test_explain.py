@@ -51,7 +51,7 @@ def test_a_file_is_read_at_the_models_size(pipeline, video: Path) -> None:
     maps = imap_fast.explain(pipeline, video, *ARGUMENTS, maps=MAP_NAMES, **READ)
     assert maps.grid == (3, 2, 3)
     assert maps.steps == (30,)
-    read = {"fps": 8.0, "num_frames": 9, "height": HEIGHT, "width": WIDTH}
+    read = {"fps": 8.0, "passed_fps": None, "num_frames": 9, "height": HEIGHT, "width": WIDTH}
     assert maps.settings["video"] == {
         **read,
         "windows": 1,

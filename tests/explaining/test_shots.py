@@ -18,6 +18,7 @@ from imap_fast import SaliencyMaps
 from imap_fast.demo import world
 from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.explainer import Explainer
+from imap_fast.explaining.read_frames import EMPTY, ReadFrame
 from imap_fast.explaining.shot_windows import ShotWindows
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.run_state import ShotState
@@ -170,37 +171,34 @@ def shots_of(draw: st.DrawFn) -> tuple[int, list[int]]:
     return frames, sorted(draw(st.sets(st.integers(1, max(frames - 1, 1)), max_size=6)))
 
 
-@given(windows_of_any_size(), shots_of(), st.integers(0, 12))
+@given(windows_of_any_size(), shots_of(), st.integers(0, 12), st.integers(1, 4))
 def test_no_window_passes_a_cut_and_any_of_them_can_be_the_last(
-    windows: Windows, drawn: tuple[int, list[int]], done: int
+    windows: Windows, drawn: tuple[int, list[int]], done: int, every: int
 ) -> None:
     frames, cuts = drawn
     cuts = [cut for cut in cuts if cut < frames]
-    stream = [(np.uint8(number), number / 10) for number in range(frames)]
-    seconds = [cut / 10 for cut in cuts]
-    for needs_first_frame in (False, True):
-        split = ShotWindows(windows, seconds, needs_first_frame=needs_first_frame)
-        all_windows = list(split.split(stream))
-        edges = [0, *cuts, frames]
-        expected = [
-            (begin, latent, [number + begin for number in seen])
-            for begin, end in itertools.pairwise(edges)
-            for latent, seen in windows.split(range(end - begin))
+    stream = [ReadFrame(number, number / 10, number % every == 0, np.uint8(number), EMPTY) for number in range(frames)]
+    split = ShotWindows(windows, [cut / 10 for cut in cuts])
+    all_windows = list(split.split(stream))
+    parts = [range(begin, end) for begin, end in itertools.pairwise([0, *cuts, frames])]
+    passing = [[number for number in part if number % every == 0] for part in parts]
+    expected = [
+        (part[0], latent, list(seen))
+        for part, numbers in zip(parts, passing, strict=True)
+        for latent, seen in windows.split(numbers)
+    ]
+    assert [(each.shot.number, each.begin, [frame.number for frame in each.frames]) for each in all_windows] == expected
+    firsts = {part[0]: numbers[0] for part, numbers in zip(parts, passing, strict=True) if numbers}
+    assert all(each.shot.pixels == firsts[each.shot.number] for each in all_windows)
+    count = min(done, len(all_windows))
+    if count:
+        shot = all_windows[count - 1].shot
+        finished = sum(each.shot.number == shot.number for each in all_windows[:count])
+        current = ShotState(first_frame=shot.number, first_latent=0, seconds=shot.seconds, windows=finished)
+        rest = list(split.split(stream[current.first_frame :], current))
+        assert [(each.shot.number, each.begin, each.frames) for each in rest] == [
+            (each.shot.number, each.begin, each.frames) for each in all_windows[count:]
         ]
-        found = [(each.shot.number, each.begin, [round(at * 10) for _, at in each.frames]) for each in all_windows]
-        assert found == expected
-        assert all(each.shot.frame == each.shot.number for each in all_windows)
-        count = min(done, len(all_windows))
-        if count:
-            shot = all_windows[count - 1].shot
-            finished = sum(each.shot.number == shot.number for each in all_windows[:count])
-            current = ShotState(first_frame=shot.number, first_latent=0, seconds=shot.seconds, windows=finished)
-            rest = list(split.split(stream[split.first_needed(current) :], current))
-            assert [(each.begin, each.frames) for each in rest] == [
-                (each.begin, each.frames) for each in all_windows[count:]
-            ]
-            if needs_first_frame:
-                assert rest == all_windows[count:]
 
 
 @given(windows_of_any_size(), shots_of())
@@ -211,7 +209,7 @@ def test_latent_frames_of_shots_happen_when_their_frames_do(windows: Windows, dr
     for begin, end in itertools.pairwise(edges):
         latents = {}
         for latent, seen in windows.split(range(begin, end)):
-            for place, time in enumerate(windows.latent_seconds(seen).tolist()):
+            for place, time in enumerate(windows.latent_means(seen).tolist()):
                 latents.setdefault(latent + place, time)
             covered = seen[-1] + 1 - begin
         shots.append((begin, covered))
@@ -315,7 +313,7 @@ def test_a_stretch_of_a_file(pipeline, tmp_path: Path) -> None:
         maps.overlay(VIDEO)  # times of the file are not those of a clip
     # Maps of frames that are a stretch of a file are drawn over that stretch.
     source = alone.source_video(tmp_path / "clip.mp4")
-    assert next(iter(source.frames()))[1] == 2.5
+    assert next(source.pictures()).seconds == 2.5
 
 
 @pytest.fixture(scope="module")

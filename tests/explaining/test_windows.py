@@ -57,7 +57,7 @@ def test_no_more_is_held_than_a_window_and_a_step() -> None:
 @given(cuts(), st.integers(1, 400))
 def test_latent_frames_happen_when_the_frames_they_cover_do(windows: Windows, frames: int) -> None:
     frames = windows.whole(frames)
-    seconds = windows.latent_seconds([frame / 10 for frame in range(frames)])
+    seconds = windows.latent_means([frame / 10 for frame in range(frames)])
     expected = LatentTime(windows.temporal_compression, windows.patch_size_t).frame_times(len(seconds), frames) / 10
     torch.testing.assert_close(seconds, expected)
 

@@ -60,7 +60,8 @@ def test_maps_of_no_file_have_none_to_show(file: Path) -> None:
         make_maps().overlay(file)
 
 
-def test_frames_are_drawn_one_by_one(monkeypatch) -> None:
+def test_frames_are_drawn_as_they_are_written(monkeypatch) -> None:
+    monkeypatch.setattr("imap_fast.ahead.MOST_WORKERS", 1)
     drawn = []
     monkeypatch.setattr(
         "imap_fast.render.overlay.write_timed_mp4", lambda path, frames, fps: drawn.append(next(frames))
@@ -71,7 +72,8 @@ def test_frames_are_drawn_one_by_one(monkeypatch) -> None:
         Clip, "timed_frames", lambda clip: (read.append(n) or (f, n / 5) for n, f in enumerate(clip.frames))
     )
     maps_of_a_file().save_overlay("overlay.mp4", clip)
-    assert len(drawn) == len(read) == 1
+    assert len(drawn) == 1
+    assert len(read) <= 4, "the one that was written, one that is drawn, one that waits, and one that is read"
 
 
 def test_a_long_video_is_scaled_by_some_of_its_frames(monkeypatch) -> None:

@@ -77,6 +77,11 @@ class VideoForward(ABC):
         """Frames, height and width of the default clip of the model."""
 
     @property
+    @abstractmethod
+    def fps(self) -> float:
+        """Frames per second of the clips for which the model was made."""
+
+    @property
     def text_sees_video(self) -> bool:
         """Whether the text is encoded together with the first frame, so once for each video."""
         return False

@@ -21,6 +21,10 @@ class CogVideoXForward(VideoForward):
         scale, config = self.pipeline.vae_scale_factor_spatial, self.config
         return config.sample_frames, config.sample_height * scale, config.sample_width * scale
 
+    @property
+    def fps(self) -> float:
+        return 8.0 if self.config.patch_size_t is None else 16.0  # CogVideoX 1.5
+
     def encode_text(self, prompt: str, first_frame: np.ndarray) -> None:
         self.prompt_embeds, _ = self.pipeline.encode_prompt(
             prompt,

@@ -23,6 +23,10 @@ class HunyuanVideoForward(VideoForward):
     def clip(self) -> tuple[int, int, int]:
         return 49, 480, 720
 
+    @property
+    def fps(self) -> float:
+        return 24.0
+
     def set_timesteps(self) -> None:
         steps = self.num_inference_steps
         self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 0.0, steps + 1)[:-1])

@@ -25,6 +25,10 @@ class WanForward(VideoForward):
         return 49, 480, 832
 
     @property
+    def fps(self) -> float:
+        return 24.0 if self.pipeline.config.get("expand_timesteps") else 16.0  # Wan 2.2 5B
+
+    @property
     def patch_size(self) -> int:
         return self.config.patch_size[-1]
 
