@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from imap_fast import SaliencyMaps
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.maps.names import FRAME_NUMBERS
 from imap_fast.upsampling.interpolate import neighbours
-from imap_fast.video import Clip, read_clip
+from imap_fast.video import Clip, VideoFile, read_clip
 from tests.architectures import Architecture
 from tests.explaining.runs import Killed, contents
 from tests.explaining.test_explain import ARGUMENTS, HEIGHT, READ, WIDTH, clip
@@ -126,6 +128,7 @@ def test_it_is_saved_and_checked(pipeline, film, tmp_path: Path) -> None:
         SaliencyMaps.from_record(record, {**tensors, FRAME_NUMBERS: numbers.flip(0)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shots", ["off", [cut / 24 for cut in CUTS], "auto"])
 @pytest.mark.parametrize("noises", [1, 2])
 def test_a_run_goes_on_to_the_same_bytes(pipeline, film, tmp_path: Path, monkeypatch, shots, noises) -> None:
@@ -159,6 +162,7 @@ def test_another_rate_is_another_run(pipeline, film, tmp_path: Path) -> None:
         explain(pipeline, film, folder=tmp_path / "run", num_frames=25, fps="all")
 
 
+@pytest.mark.slow
 def test_pictures_show_every_frame(pipeline, film, tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     film.save(path)
@@ -169,3 +173,56 @@ def test_pictures_show_every_frame(pipeline, film, tmp_path: Path) -> None:
     assert "passed_fps" not in (tmp_path / "report.html").read_text("utf-8").split("<script")[0]
     assert len(maps.grid_figure(path).axes) > 1
     assert maps.timeline(109).axes[0].get_xlim() == (-0.5, 108.5)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_error_while_reading_ahead_ends_the_run_and_loses_nothing(
+    pipeline, film, tmp_path: Path, monkeypatch, error
+) -> None:
+    explain(pipeline, film, folder=tmp_path / "whole")
+    pictures = Clip.pictures
+
+    def failing(self: Clip):
+        for number, timed in enumerate(pictures(self)):
+            if number == 80:
+                raise error
+            yield timed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Clip, "pictures", failing)
+        with pytest.raises(error):
+            explain(pipeline, film, folder=tmp_path / "run")
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith(("ahead", "ThreadPool"))]
+    assert (tmp_path / "run" / "imap.npy").exists()
+    explain(pipeline, film, folder=tmp_path / "run")
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+def test_an_interrupted_model_stops_reading(pipeline, film, monkeypatch) -> None:
+    monkeypatch.setattr(Explainer, "_pass", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        explain(pipeline, film)
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith(("ahead", "ThreadPool"))]
+
+
+def interrupt(*given: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_losses_are_named_whatever_passes(pipeline, tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    Clip(np.random.default_rng(6).integers(0, 256, (80, 64, 64, 3), dtype=np.uint8), 24).save(path)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 9000] = bytes(9000)
+    path.write_bytes(content)
+    with pytest.warns(UserWarning, match=r"clip\.mp4 could not be read from"):
+        every = explain(pipeline, path, fps="all")
+    with pytest.warns(UserWarning, match=r"clip\.mp4 could not be read from"):
+        thinned = explain(pipeline, path)
+    assert thinned.settings["video"]["gaps"] == every.settings["video"]["gaps"] != []
+    seconds = [timed.seconds for timed in VideoFile(path).pictures()]
+    for number, at in zip(thinned.frame_numbers.tolist(), thinned.seconds.tolist(), strict=True):
+        assert seconds[max(0, math.floor(number) - 5)] <= at <= seconds[min(len(seconds) - 1, math.ceil(number) + 5)]
+    assert thinned.overlay(path).frames.shape[0] == thinned.settings["video"]["num_frames"]
