@@ -27,6 +27,8 @@ _LEVELS = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
 _OPACITY = 0.9 * _LEVELS
 _FRAME = SHADE * (1 - _OPACITY)
 _COLOUR = _OPACITY * COLOURS(_LEVELS[:, 0])[:, :3].astype(np.float32) * 255
+_DRAWN = [np.rint(_FRAME * np.arange(256, dtype=np.float32) + colour[:, None]).astype(np.uint8) for colour in _COLOUR.T]
+"""What is drawn in each channel, by the level of the heat and that of the frame, uint8 `[256, 256]`."""
 
 
 def heat(values: Tensor) -> Tensor:
@@ -97,6 +99,7 @@ def overlay_heat(frames: np.ndarray, heat: Tensor) -> np.ndarray:
     result = np.empty_like(frames)
     for frame, cold_to_hot, picture in zip(frames, heat, result, strict=True):
         height, width = frame.shape[:2]
-        level = np.rint(upsample_space(cold_to_hot, height, width).numpy() * 255).astype(np.uint8)
-        picture[:] = np.rint(_FRAME.take(level, 0) * frame + _COLOUR.take(level, 0))
+        level = np.rint(upsample_space(cold_to_hot, height, width).numpy() * 255).astype(np.uint16) << 8
+        for channel, drawn in enumerate(_DRAWN):
+            picture[..., channel] = drawn.take(level | frame[..., channel])
     return result

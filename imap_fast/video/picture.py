@@ -67,8 +67,8 @@ class ArrayPicture:
 class DecodedPicture:
     """A decoded frame.
 
-    FFmpeg scales it and converts its colours at once, which takes a fraction of the time of `resize_and_crop`. Flags
-    make the result the same on every processor.
+    FFmpeg scales it and converts its colours at once, which takes a fraction of the time of `resize_and_crop`: by area
+    to half its size or less, and bicubic otherwise. Flags make the result the same on every processor.
 
     Attributes:
         frame: as the decoder gave it.
@@ -86,7 +86,8 @@ class DecodedPicture:
         if own == (height, width):
             return self.pixels()
         cover = cover_size(*own, height, width)
-        picture = self._upright(self._turned(*cover), "BICUBIC")
+        is_halved = 2 * cover[0] <= own[0] and 2 * cover[1] <= own[1]
+        picture = self._upright(self._turned(*cover), "AREA" if is_halved else "BICUBIC")
         top, left = (cover[0] - height) // 2, (cover[1] - width) // 2
         return np.ascontiguousarray(picture[top : top + height, left : left + width])
 
