@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MOST_WORKERS = 8
-"""Threads of `mapped`. Each holds a frame or two, and 8 scale what a decoder gives."""
+MOST_WORKERS = 4
+"""Threads of `mapped`. They keep up with a decoder, and a few large frames are in memory for each."""
 
 
 @contextmanager

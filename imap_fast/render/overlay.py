@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 
 import numpy as np
 import torch
@@ -44,12 +45,13 @@ def save_overlay(
     path: str | os.PathLike, source: SourceVideo, labels: Sequence[str], values: Tensor, times: Tensor
 ) -> None:
     """Write the same to an .mp4. Each frame is encoded as soon as it is drawn."""
-    write_timed_mp4(path, panel_frames(source, labels, values, times), source.fps)
+    with closing(panel_frames(source, labels, values, times)) as frames:  # an error stops its threads, too
+        write_timed_mp4(path, frames, source.fps)
 
 
 def panel_frames(
     source: SourceVideo, labels: Sequence[str], values: Tensor, times: Tensor
-) -> Iterator[tuple[np.ndarray, float]]:
+) -> Generator[tuple[np.ndarray, float], None, None]:
     """Yield the picture of each frame with all panels, uint8 `[H, W, 3]`, and its time in seconds."""
     scales = heat_scales(values)
     titles = list(labels) if source.is_blank else ["video", *labels]
