@@ -34,6 +34,7 @@ def eval(
     clips: Annotated[int | None, options.number(None, "The number of clips. Default: all; 200 of demo.")] = None,
     worst: Annotated[int, options.number(None, "Clips with the lowest AUC to draw.", least=0)] = 6,
     seed: options.Seed = 0,
+    vae: options.Vae = None,
     output: options.Output = Path("imap-eval"),
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -53,5 +54,5 @@ def eval(
     dataset = open_dataset(data, captions=captions, videos=videos, clips=clips)
     from imap_fast.cli.eval_run import Run
 
-    run = Run(dataset, asdict(loading), arguments | {"seed": seed}, output, worst)
+    run = Run(dataset, asdict(loading), vae, arguments | {"seed": seed}, output, worst)
     run.print(run.evaluate(overwrite=overwrite), as_json=as_json)

@@ -37,8 +37,9 @@ from imap_fast.evaluate.journal import CLIPS, Journal
 from imap_fast.evaluate.run import evaluate
 from imap_fast.evaluate.worst import worst_figures
 from imap_fast.files import sha256_of, write_each
-from imap_fast.loading.identity import model_identity, refuse_changed_model
+from imap_fast.loading.identity import model_identity, refuse_changed_model, vae_identity
 from imap_fast.loading.pipeline import load_pipeline
+from imap_fast.loading.vae import load_other_vae
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.version import versions
 from imap_fast.video.clip import Clip
@@ -58,18 +59,25 @@ class Run:
     Args:
         dataset: the clips.
         loading: arguments of `load_pipeline`.
+        vae: a folder or an id of another VAE.
         arguments: of `evaluate`, the seed included.
         output: the folder for everything that is written.
         worst: the number of clips with the lowest AUC to draw.
     """
 
     def __init__(
-        self, dataset: DataSet, loading: dict[str, str], arguments: dict[str, Any], output: Path, worst: int
+        self,
+        dataset: DataSet,
+        loading: dict[str, str],
+        vae: str | None,
+        arguments: dict[str, Any],
+        output: Path,
+        worst: int,
     ) -> None:
-        self.dataset, self.loading, self.arguments = dataset, loading, arguments
+        self.dataset, self.loading, self.vae, self.arguments = dataset, loading, vae, arguments
         self.output, self.worst = output, worst
         self.not_written: dict[Path, str] = {}  # of clips without masks
-        self.identity = model_identity(loading["model"])
+        self.identity = model_identity(loading["model"]) | vae_identity(vae)
         values = {**dataset.source, **arguments, **loading, **self.identity, "versions": versions()}
         self.options: dict[str, Any] = json.loads(json.dumps(values))
 
@@ -146,7 +154,8 @@ class Run:
         new = self.output / NEW
         shutil.rmtree(new, ignore_errors=True)  # of a process that died
         pipe = load_pipeline(**self.loading, console=console)
-        refuse_changed_model(self.loading["model"], self.identity)
+        arguments = self.arguments | {"vae": load_other_vae(self.vae, pipe)}
+        refuse_changed_model(self.loading["model"], self.identity, self.vae)
         try:
             with progress(console, "evaluating", len(self.dataset.clips)) as on_clip_done:
                 evaluation = evaluate(
@@ -155,12 +164,12 @@ class Run:
                     journal=journal,
                     on_unmasked=self._write_unmasked,
                     on_clip_done=on_clip_done,
-                    **self.arguments,
+                    **arguments,
                 )
             worst, not_written = evaluation.worst(self.worst), dict[str, str]()
             names = {name: f"{WORST}/{number}.png" for number, name in enumerate(worst, 1)}
             with progress(console, "drawing", len(worst)) as on_drawn:
-                for name, draw in worst_figures(pipe, self.dataset, worst, **self.arguments):
+                for name, draw in worst_figures(pipe, self.dataset, worst, **arguments):
                     not_written |= write_each(new, {names[name]: partial(_save_figure, draw)})
                     on_drawn()
         except BaseException:
@@ -199,6 +208,7 @@ class Run:
         with results_folder(self.output / VIDEOS / name, list(FILES), overwrite=True) as folder:
             options = self._clip_options(name, self.dataset.digest(name))
             record = {"command": "eval", "model": self.options["model"], "seed": self.options["seed"]}
+            record["vae"] = self.options.get("vae")
             record["options"] = options
             if isinstance(example.video, Path):
                 record["video"] = path_from(self.output / VIDEOS / name, example.video)

@@ -10,7 +10,7 @@ import typer
 from imap_fast.cli import options
 from imap_fast.cli.option_groups import ConceptOptions, SmallGpuOptions, TraceOptions, WindowOptions
 from imap_fast.cli.video_files import result_folders
-from imap_fast.loading.identity import model_identity
+from imap_fast.loading.identity import model_identity, vae_identity
 from imap_fast.loading.source import model_source
 from imap_fast.version import versions
 
@@ -27,6 +27,7 @@ def explain(
     end: options.Ends = None,
     num_frames: options.MaxFrames = None,
     seed: options.Seed = 0,
+    vae: options.Vae = None,
     output: options.Output = Path("imap-explain"),
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -44,7 +45,7 @@ def explain(
     model_source(loading.model)
     from imap_fast.cli.explain_run import Run
 
-    identity = model_identity(loading.model)
+    identity = model_identity(loading.model) | vae_identity(vae)
     text = {"prompt": prompt, "concepts": words}
     values = {
         **arguments,
@@ -59,5 +60,5 @@ def explain(
     run = Run(folders, json.loads(json.dumps(values)), overwrite=overwrite)
     run.check_videos()
     if run.remaining:
-        run.explain(asdict(loading), text | arguments, identity)
+        run.explain(asdict(loading), vae, text | arguments, identity)
     run.print(output, as_json=as_json)

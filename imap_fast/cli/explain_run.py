@@ -99,21 +99,25 @@ class Run:
         known = (options["video"] for stretch, options in self.options_of.items() if stretch.path == path)
         return next(known, None) or sha256_of(path)
 
-    def explain(self, loading: dict[str, str], arguments: dict[str, Any], identity: ModelIdentity) -> None:
+    def explain(
+        self, loading: dict[str, str], vae: str | None, arguments: dict[str, Any], identity: ModelIdentity
+    ) -> None:
         """Draw what finished runs lack. Then load the model once, if there are other videos, and explain these.
 
         Args:
             loading: arguments of `load_pipeline`.
+            vae: a folder or an id of another VAE.
             arguments: of `Explainer`.
-            identity: of the model, as it is in the options.
+            identity: of the model and the other VAE, as it is in the options.
 
         Raises:
-            ValueError: the model has changed since.
+            ValueError: they have changed since.
         """
         import torch
 
         from imap_fast.explaining.explainer import Explainer
         from imap_fast.loading.pipeline import load_pipeline
+        from imap_fast.loading.vae import load_other_vae
 
         console = Console(stderr=True)
         for stretch in self.undrawn:
@@ -128,9 +132,12 @@ class Run:
                 with self._survive(stretch), results as unfinished:
                     if explainer is None:
                         pipe = load_pipeline(**loading, console=console)
-                        refuse_changed_model(loading["model"], identity)
+                        other_vae = load_other_vae(vae, pipe)
+                        refuse_changed_model(loading["model"], identity, vae)
                         generator = torch.Generator().manual_seed(self.options["seed"])
-                        explainer = Explainer(pipe, generator=generator, release_text_encoder=True, **arguments)
+                        explainer = Explainer(
+                            pipe, generator=generator, vae=other_vae, release_text_encoder=True, **arguments
+                        )
                         exits.enter_context(explainer)
                     began = time.perf_counter()
                     with frames_progress(console, f"explaining {stretch}{position}") as on_progress:
@@ -156,6 +163,7 @@ class Run:
             "command": "explain",
             "video": path_from(self.folders[stretch], stretch.path),
             "model": self.options["model"],
+            "vae": self.options.get("vae"),
             "dtype": str(dtype).removeprefix("torch."),
             "seed": self.options["seed"],
             "seconds": round(seconds, 2),

@@ -75,6 +75,15 @@ Model = Annotated[
         help="A folder, a Hugging Face id such as THUDM/CogVideoX-2b, or demo: the small model in this package.",
     ),
 ]
+Vae = Annotated[
+    str | None,
+    _option(
+        RUNNING,
+        "Another encoder for the model's latents: a folder or a Hugging Face id of a VAE. Default: the model's.",
+        "--vae",
+        metavar="MODEL",
+    ),
+]
 Prompt = Annotated[str, typer.Option(metavar="TEXT", help="What the video shows.")]
 Concepts = Annotated[
     str | None,

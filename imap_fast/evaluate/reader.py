@@ -27,8 +27,12 @@ class Reader:
         explainer = Explainer(pipe, "", ["one", "another"], maps=self.map_names, **explain_arguments)
         self.settings, self.steps, self.forward = explainer.tracer.settings, explainer.steps, explainer.forward
         self.noises, self.shots = len(explainer.noises), explainer.shots
-        # Explicit layers, so that a warning about default layers comes only once.
-        self.arguments = {**explain_arguments, "layers": self.settings.layers}
+        # Explicit layers, so that a warning about default layers comes only once. Another VAE is loaded only once.
+        self.arguments = {
+            **explain_arguments,
+            "layers": self.settings.layers,
+            "vae": self.forward.encoder.other,
+        }
 
     def prepared(self, example: Example) -> Example:
         """The part of an example that the model sees, with the concepts that it can look for."""
@@ -74,6 +78,7 @@ class Reader:
             "num_inference_steps": self.forward.num_inference_steps,
             "height": self.forward.height,
             "width": self.forward.width,
+            "vae": self.forward.encoder.description,
             "seed": self.seed,
             "dtype": str(self.pipe.transformer.dtype),
             "device": self.pipe._execution_device.type,

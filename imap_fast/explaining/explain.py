@@ -36,6 +36,7 @@ def explain(
     windows_per_batch: int | str = 1,
     noises: int = 1,
     generator: torch.Generator | None = None,
+    vae: str | os.PathLike | Any = None,
     folder: str | os.PathLike | None = None,
     **trace_arguments: Any,
 ) -> SaliencyMaps:
@@ -79,6 +80,12 @@ def explain(
             unknown.
         generator: of the first noise, as in diffusers; the others are derived from it. None: seeded with 0, so that a
             video always gives the same maps.
+        vae: another encoder for the latents of the model, such as a small one (docs/real-video.md, "Another encoder"):
+            a folder or an id on the hub that holds a VAE of diffusers, or any object whose `encode` takes pixels
+            `[1, 3, T, H, W]` in [-1, 1] and returns latents as a VAE of diffusers does. Its own config normalizes them;
+            without one they are as the transformer takes them. A small clip is encoded to check them before the video
+            is read. A folder is loaded to the device and in the dtype of the pipeline's VAE. An object is used in the
+            dtype and on the device of its first weight. None: the VAE of the pipeline.
         folder: keeps the maps on disk as they are finished, so that memory does not grow with the video. After any
             interruption the same call resumes, and gives the same bits. A finished run is loaded at once, as
             `SaliencyMaps.load(folder)` does. All that is read is verified by digests. Weights are compared by some
@@ -91,12 +98,14 @@ def explain(
         `num_frames`, `height` and `width` of what was read, `passed_fps`, the rate that passed the model, or None for
         all frames, `start` and `end`, the number of `windows`, their length `window`, their `overlap`, the `shots`, and
         the `gaps`: `[from, to]` in seconds, where frames could not be read. `to` is None if no frame follows. `sha256`
-        is that of the content of a file, and None for frames. With several noises, a warning names the concepts of
-        which another noise would give another default map: their agreement is below 0.5.
+        is that of the content of a file, and None for frames. `vae` is the class and the name of another encoder, and
+        None for the VAE of the pipeline. With several noises, a warning names the concepts of which another noise would
+        give another default map: their agreement is below 0.5.
 
     Raises:
-        TypeError: an unsupported pipeline, or a prompt, concepts or frames of the wrong type.
-        ValueError: a video that cannot be read, an impossible size, stretch or step, dropout in training mode, a
+        TypeError: an unsupported pipeline, or a prompt, concepts, frames or a `vae` of the wrong type.
+        ValueError: a video that cannot be read, an impossible size, stretch or step, dropout in training mode, a `vae`
+            that cannot be loaded or makes latents of another shape, of other frames or that are not finite, a
             `folder` that holds a run with other settings or weights or a damaged run, or to which another process is
             writing, or as in `imap_fast.trace`.
         OSError: the `folder` can no longer be written. What is finished stays, and the same call resumes.
@@ -116,6 +125,7 @@ def explain(
         windows_per_batch=windows_per_batch,
         noises=noises,
         generator=generator,
+        vae=vae,
         **trace_arguments,
     )
     with explainer:

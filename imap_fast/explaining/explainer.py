@@ -67,6 +67,7 @@ class Explainer:
         windows_per_batch: int | str = 1,
         noises: int = 1,
         generator: torch.Generator | None = None,
+        vae: str | os.PathLike | Any = None,
         release_text_encoder: bool = False,
         **trace_arguments: Any,
     ) -> None:
@@ -74,7 +75,7 @@ class Explainer:
             raise TypeError(f"prompt must be one text for the whole video, not {prompt!r}")
         self.pipe, self.prompt = pipe, prompt
         self.adapter = adapter = adapter_for(pipe)
-        self.forward = forward = adapter.video_forward(num_inference_steps, height, width)
+        self.forward = forward = adapter.video_forward(num_inference_steps, height, width, vae)
         self.steps = indices("steps", [forward.published_step] if steps is None else steps)
         scheduled = forward.num_inference_steps
         if self.steps[-1] >= scheduled:
@@ -148,7 +149,9 @@ class Explainer:
         expected = video.expected_frames and min(video.expected_frames, num_frames or video.expected_frames)
         digest = video.fingerprint()
         if folder is not None and not self._fingerprint:
-            self._fingerprint = fingerprint_of(self.pipe)  # before text encoders are released
+            self._fingerprint = fingerprint_of(
+                self.pipe, self.forward.encoder.module
+            )  # before text encoders are released
         with Checkpoint(
             folder, self._options(digest, num_frames, start, end) if folder is not None else {}
         ) as checkpoint:
@@ -194,6 +197,7 @@ class Explainer:
             **self._fingerprint,
             "schedule": schedule_of(self.forward.scheduler),
             "dtype": str(self.pipe.transformer.dtype),
+            "vae": self.forward.encoder.options,
             "vae_tiling": self._tiling(),
             "active_attention_backend": active_backend(),
             "autocast": str(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else None,
@@ -203,8 +207,10 @@ class Explainer:
 
     def _tiling(self) -> dict[str, Any] | None:
         """The sizes of the tiles in which the VAE encodes, or None without tiles."""
-        vae = self.pipe.vae
-        return {name: size for name, size in vars(vae).items() if name.startswith("tile_")} if vae.use_tiling else None
+        vae = self.forward.encoder.vae
+        if not getattr(vae, "use_tiling", False):
+            return None
+        return {name: size for name, size in vars(vae).items() if name.startswith("tile_")}
 
     def _encode_text(self, shot: ShotStart) -> None:
         """Encode the text once, or for each shot if the text encoder sees its first frame."""
@@ -355,6 +361,7 @@ class Explainer:
             "num_frames": state.num_frames,
             "height": self.forward.height,
             "width": self.forward.width,
+            "vae": self.forward.encoder.description,
             "windows": state.windows,
             "window": self.windows.length,
             "overlap": self.windows.overlap,

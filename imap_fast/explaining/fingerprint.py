@@ -29,13 +29,17 @@ _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Integers of the same size as a value, in bytes: every device can copy them."""
 
 
-def fingerprint_of(pipe: Any) -> dict[str, Any]:
+def fingerprint_of(pipe: Any, vae: nn.Module | None = None) -> dict[str, Any]:
     """What of a pipeline and its parts determines the maps: classes, configs, settings, running LoRA adapters, weights.
 
     Weights are sampled: about `SAMPLES` values of each tensor, evenly spaced. So another checkpoint, a fine-tuned model
     and a fused LoRA differ; a change of few values may not be seen. It does not matter on which device the weights are,
     or whether they are offloaded. Quantized weights are read as they are stored. Settings are those of every module
     (`imap_fast.explaining.module_settings`).
+
+    Args:
+        pipe: a pipeline.
+        vae: a module that encodes in place of that of the pipeline. It is the part `other vae`.
 
     Returns:
         JSON values: a class with its config for `pipeline` and each part; a digest of each
@@ -46,10 +50,13 @@ def fingerprint_of(pipe: Any) -> dict[str, Any]:
         ValueError: weights are not loaded.
     """
     # Sorted: diffusers names the parts in another order each time.
-    parts = {name: getattr(part, "_orig_mod", part) for name, part in sorted(pipe.components.items())}
-    found: dict[str, Any] = {"pipeline": _class_and_config(pipe, without=parts.keys())}
+    components = dict(sorted(pipe.components.items()))
+    found: dict[str, Any] = {"pipeline": _class_and_config(pipe, without=components.keys())}
     # Such as the sizes and factors that a pipeline keeps from its parts.
-    found["pipeline"] |= settings_of(pipe, without=parts.keys())
+    found["pipeline"] |= settings_of(pipe, without=components.keys())
+    if vae is not None:
+        components["other vae"] = vae
+    parts = {name: getattr(part, "_orig_mod", part) for name, part in components.items()}
     weights: list[_Weight] = []
     for name, part in parts.items():
         if part is None:
@@ -60,7 +67,7 @@ def fingerprint_of(pipe: Any) -> dict[str, Any]:
         else:
             found[name] = _class_and_config(part)
         if isinstance(part, nn.Module):
-            found[f"settings of the {name}"] = digest_of_settings(getattr(pipe, name))  # hooks of its wrapper, too
+            found[f"settings of the {name}"] = digest_of_settings(components[name])  # hooks of its wrapper, too
             found |= {f"weights of the {name}": None, f"LoRA of the {name}": {}}
             weights += _weights(name, part)
     scales: dict[tuple[str, str | None], list[float]] = {}

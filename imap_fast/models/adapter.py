@@ -232,6 +232,8 @@ class Adapter(ABC):
         """The number of denoising steps in the run of the pipeline. None before it, and for a bare transformer."""
         return getattr(self.pipeline, "num_timesteps", None)
 
-    def video_forward(self, num_inference_steps: int | None, height: int | None, width: int | None) -> VideoForward:
+    def video_forward(
+        self, num_inference_steps: int | None, height: int | None, width: int | None, vae: Any = None
+    ) -> VideoForward:
         """The pass of a real video through the pipeline; see `VideoForward`."""
-        return self.video_forward_class(self.pipeline, self.config, num_inference_steps, height, width)
+        return self.video_forward_class(self.pipeline, self.config, num_inference_steps, height, width, vae)

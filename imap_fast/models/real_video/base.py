@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import os
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from imap_fast.maps.allowed_values import MOST_PIXELS
+from imap_fast.models.real_video.encoder import Encoder
 from imap_fast.models.real_video.noise import Noise
+from imap_fast.models.real_video.other_encoder import OtherEncoder
+from imap_fast.models.real_video.stored_vae import load_vae
 
 
 class VideoForward(ABC):
@@ -23,6 +26,7 @@ class VideoForward(ABC):
         num_inference_steps: length of the schedule. None: the published one.
         height: in pixels. None: the default of the model, like `width`.
         width: in pixels.
+        vae: encodes in place of the VAE of the pipeline; as in `imap_fast.explain`.
 
     Attributes:
         pipelines: names of the supported pipelines.
@@ -31,10 +35,12 @@ class VideoForward(ABC):
         time_dim: the dimension of latents that is time.
         temporal_compression: frames in a latent frame.
         published_step: index of the published noise level in this schedule.
+        encoder: what encodes.
 
     Raises:
-        TypeError: the pipeline needs inputs that a video does not give, or its scheduler is of a higher order.
-        ValueError: a size that is not a multiple of a patch.
+        TypeError: the pipeline needs inputs that a video does not give, its scheduler is of a higher order, or `vae` is
+            no encoder.
+        ValueError: a size that is not a multiple of a patch, or a `vae` that makes other latents.
     """
 
     pipelines: ClassVar[tuple[str, ...]]
@@ -42,7 +48,13 @@ class VideoForward(ABC):
     time_dim: ClassVar[int] = 2
 
     def __init__(
-        self, pipeline: Any, config: Any, num_inference_steps: int | None, height: int | None, width: int | None
+        self,
+        pipeline: Any,
+        config: Any,
+        num_inference_steps: int | None,
+        height: int | None,
+        width: int | None,
+        vae: str | os.PathLike | Any = None,
     ) -> None:
         if not any(ancestor.__name__ in self.pipelines for ancestor in type(pipeline).__mro__):
             given = "a bare transformer" if pipeline is None else type(pipeline).__name__
@@ -70,6 +82,15 @@ class VideoForward(ABC):
                 f"{len(self.scheduler.timesteps)} timesteps, so step numbers do not name noise levels; set a scheduler "
                 "with one timestep in each step"
             )
+        self.encoder = self._encoder(vae)
+
+    def _encoder(self, vae: str | os.PathLike | Any) -> Encoder:
+        """The VAE of the pipeline, or what takes its place."""
+        if isinstance(vae, (str, os.PathLike)):
+            vae = load_vae(vae, self.pipeline)
+        if vae is None or vae is self.pipeline.vae:
+            return Encoder(self.pipeline)
+        return OtherEncoder(self.pipeline, vae, self.config.out_channels or self.config.in_channels)
 
     @property
     @abstractmethod
@@ -94,11 +115,6 @@ class VideoForward(ABC):
     def set_timesteps(self) -> None:
         """Compute the schedule as the pipeline does."""
         self.scheduler.set_timesteps(self.num_inference_steps)
-
-    def pixels(self, frames: np.ndarray) -> Tensor:
-        """Convert frames, uint8 `[T, H, W, 3]`, to the input of the VAE, `[1, 3, T, H, W]` in [-1, 1]."""
-        device, dtype = self.pipeline._execution_device, self.pipeline.vae.dtype
-        return torch.from_numpy(frames).to(device, dtype).permute(3, 0, 1, 2)[None] / 127.5 - 1
 
     @abstractmethod
     def encode_text(self, prompt: str, first_frame: np.ndarray) -> None:

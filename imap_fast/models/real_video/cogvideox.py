@@ -34,7 +34,7 @@ class CogVideoXForward(VideoForward):
         )
 
     def encode(self, frames: np.ndarray) -> dict[str, Tensor]:
-        dtype, pixels = self.prompt_embeds.dtype, self.pixels(frames)
+        dtype, pixels = self.prompt_embeds.dtype, self.encoder.pixels(frames)
         latents = self.encode_pixels(pixels) * self.pipeline.vae_scaling_factor_image
         # CogVideoX 1.5 needs complete temporal patches. Like its pipelines, pad in front.
         padding = -latents.shape[1] % (self.config.patch_size_t or 1)
@@ -46,7 +46,7 @@ class CogVideoXForward(VideoForward):
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
         """Encode pixels `[1, 3, T, H, W]` in [-1, 1] to the mode of their latents, `[1, F, C, H, W]`, not scaled."""
-        return self.pipeline.vae.encode(pixels).latent_dist.mode().transpose(1, 2)
+        return self.encoder.encode(pixels).transpose(1, 2)
 
     def condition_on(self, first_frame: Tensor, latents: Tensor) -> Tensor:
         """The latents that condition an image-to-video checkpoint: the first frame, then zeros."""

@@ -48,15 +48,14 @@ class HunyuanVideoForward(VideoForward):
         self.prompt_embeds, self.pooled, self.mask = pipeline.encode_prompt(prompt=prompt, device=device, **image)
 
     def encode(self, frames: np.ndarray) -> dict[str, Tensor]:
-        window = {"latents": self.encode_pixels(self.pixels(frames))}
+        window = {"latents": self.encode_pixels(self.encoder.pixels(frames))}
         if self.config.image_condition_type is not None:
-            window["first_frame"] = self.encode_pixels(self.pixels(frames[:1]))
+            window["first_frame"] = self.encode_pixels(self.encoder.pixels(frames[:1]))
         return window
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
         """Encode pixels `[1, 3, T, H, W]` in [-1, 1] to the mode of their latents, `[1, C, F, H, W]`, scaled."""
-        vae = self.pipeline.vae
-        return vae.encode(pixels).latent_dist.mode().float() * vae.config.scaling_factor
+        return self.encoder.encode(pixels).float() * self.pipeline.vae.config.scaling_factor
 
     def conditioned(self, latents: Tensor, window: dict[str, Tensor]) -> Tensor:
         """The noisy latents, with the first frame if the checkpoint is image-to-video."""

@@ -42,8 +42,8 @@ class WanForward(VideoForward):
         )
 
     def encode(self, frames: np.ndarray) -> dict[str, Tensor]:
-        pixels = self.pixels(frames)
-        latents = self.normalized(self.pipeline.vae.encode(pixels).latent_dist.mode().float())
+        pixels = self.encoder.pixels(frames)
+        latents = self.normalized(self.encoder.encode(pixels).float())
         window = {"latents": latents}
         if "ImageToVideo" in type(self.pipeline).__name__:
             window |= self.condition_on(pixels[:, :, 0].float(), frames[0], latents)
@@ -63,16 +63,17 @@ class WanForward(VideoForward):
             `image_embeds`, the CLIP embedding of the first frame, if the model takes it.
         """
         pipeline = self.pipeline
-        _, condition, *noisy = pipeline.prepare_latents(
-            first_frame,
-            batch_size=1,
-            height=self.height,
-            width=self.width,
-            num_frames=(latents.shape[2] - 1) * self.temporal_compression + 1,
-            dtype=torch.float32,
-            device=latents.device,
-            latents=latents,
-        )
+        with self.encoder.in_the_pipeline():
+            _, condition, *noisy = pipeline.prepare_latents(
+                first_frame,
+                batch_size=1,
+                height=self.height,
+                width=self.width,
+                num_frames=(latents.shape[2] - 1) * self.temporal_compression + 1,
+                dtype=torch.float32,
+                device=latents.device,
+                latents=latents,
+            )
         given = {"condition": condition}
         if noisy:
             given["noisy"] = noisy[0]
