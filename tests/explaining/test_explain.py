@@ -54,6 +54,7 @@ def test_a_file_is_read_at_the_models_size(pipeline, video: Path) -> None:
     read = {"fps": 8.0, "passed_fps": None, "num_frames": 9, "height": HEIGHT, "width": WIDTH}
     assert maps.settings["video"] == {
         **read,
+        "vae": None,
         "windows": 1,
         "window": 9,
         "overlap": 1,

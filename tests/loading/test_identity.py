@@ -5,9 +5,10 @@ import os
 import shutil
 
 import pytest
+from huggingface_hub.errors import EntryNotFoundError
 
 from imap_fast.files import SAMPLE, STRIDE, sampled_sha256_of
-from imap_fast.loading.identity import model_identity, refuse_changed_model
+from imap_fast.loading.identity import model_identity, refuse_changed_model, vae_identity
 
 WEIGHTS = "transformer/weights.safetensors"
 
@@ -113,11 +114,31 @@ def test_a_model_of_the_hub_is_known_by_the_commit_in_the_cache(tmp_path, monkey
     assert downloads == [("THUDM/CogVideoX-2b", "model_index.json")]
 
 
+def test_a_vae_of_the_hub_is_known_by_its_commit_wherever_its_config_is(tmp_path, monkeypatch):
+    tried = []
+
+    def download(model, name):
+        tried.append(name)
+        if name == "config.json":
+            raise EntryNotFoundError("404")
+        return str(tmp_path / "snapshots" / "0123" / name)
+
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    assert vae_identity("THUDM/CogVideoX-2b") == {"vae": "THUDM/CogVideoX-2b", "vae_commit": "0123"}
+    assert tried == ["config.json", "vae/config.json"]
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", pytest.fail)
+    cached = {"vae/config.json": str(tmp_path / "snapshots" / "4567" / "vae" / "config.json")}
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda model, name: cached.get(name))
+    assert vae_identity("THUDM/CogVideoX-2b")["vae_commit"] == "4567"
+
+
 def test_a_model_that_the_hub_does_not_have_is_one_line_that_names_it(monkeypatch):
     def refuse(*_):
         raise OSError("404")
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
     for model in ("nobody/has-this", "no id"):
-        with pytest.raises(ValueError, match=f"--model {model}: not loaded; give a folder or a Hugging Face id"):
-            model_identity(model)
+        for option, identity in (("--model", model_identity), ("--vae", vae_identity)):
+            with pytest.raises(ValueError, match=f"{option} {model}: not loaded; give a folder or a Hugging Face id"):
+                identity(model)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -56,7 +54,7 @@ class Encoder:
         """The latents `[1, C, F, h, w]` of pixels in the convention of the VAE: the mode, before its normalization."""
         return self.pipeline.vae.encode(pixels).latent_dist.mode()
 
-    @contextmanager
-    def in_the_pipeline(self) -> Iterator[None]:
-        """Let the methods of the pipeline encode with it inside the `with` block."""
-        yield
+    @property
+    def encoding_pipeline(self) -> Any:
+        """The pipeline, or one like it whose VAE encodes with it. Methods of its class take it as `self`."""
+        return self.pipeline

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from imap_fast.models.dropout import refuse_dropout
 from imap_fast.models.real_video.encoder import Encoder
 from imap_fast.models.real_video.normalization import Normalization
+from imap_fast.models.real_video.stand_in import StandIn
 from imap_fast.text.model_name import model_name
 
 PROBE = 8, 12
@@ -50,7 +50,6 @@ class OtherEncoder(Encoder):
         self.other, self.channels = vae, channels
         self.module = vae if isinstance(vae, nn.Module) else _held_by(vae)
         refuse_dropout({"vae": self.module})
-        self.normalization = Normalization.of(vae, channels)
         self.convention = Normalization.of(pipeline.vae, channels)
         self.temporal, self.spatial = pipeline.vae_scale_factor_temporal, pipeline.vae_scale_factor_spatial
         self.repeats = self._alignment()
@@ -58,6 +57,11 @@ class OtherEncoder(Encoder):
     @property
     def vae(self) -> Any:
         return self.other
+
+    @cached_property
+    def normalization(self) -> Normalization:
+        """That of its config. It is read when the number of channels is known to be right."""
+        return Normalization.of(self.other, self.channels)
 
     @property
     def place(self) -> tuple[torch.device, torch.dtype]:
@@ -86,17 +90,13 @@ class OtherEncoder(Encoder):
     def encode(self, pixels: Tensor) -> Tensor:
         return self._encoded(pixels, self.repeats)
 
-    @contextmanager
-    def in_the_pipeline(self) -> Iterator[None]:
-        vae = self.pipeline.vae
-        before = vars(vae).get("encode")  # such as a compiled one
-        vae.encode = lambda pixels: SimpleNamespace(latents=self.encode(pixels))
-        try:
-            yield
-        finally:
-            del vae.encode
-            if before is not None:
-                vae.encode = before
+    @property
+    def encoding_pipeline(self) -> Any:
+        def encode(pixels: Tensor) -> SimpleNamespace:
+            return SimpleNamespace(latents=self.encode(pixels))
+
+        _, dtype = self.place
+        return StandIn(self.pipeline, vae=StandIn(self.pipeline.vae, encode=encode, dtype=dtype))
 
     @torch.no_grad()
     def _alignment(self) -> int:

@@ -63,17 +63,17 @@ class WanForward(VideoForward):
             `image_embeds`, the CLIP embedding of the first frame, if the model takes it.
         """
         pipeline = self.pipeline
-        with self.encoder.in_the_pipeline():
-            _, condition, *noisy = pipeline.prepare_latents(
-                first_frame,
-                batch_size=1,
-                height=self.height,
-                width=self.width,
-                num_frames=(latents.shape[2] - 1) * self.temporal_compression + 1,
-                dtype=torch.float32,
-                device=latents.device,
-                latents=latents,
-            )
+        _, condition, *noisy = type(pipeline).prepare_latents(
+            self.encoder.encoding_pipeline,
+            first_frame,
+            batch_size=1,
+            height=self.height,
+            width=self.width,
+            num_frames=(latents.shape[2] - 1) * self.temporal_compression + 1,
+            dtype=torch.float32,
+            device=latents.device,
+            latents=latents,
+        )
         given = {"condition": condition}
         if noisy:
             given["noisy"] = noisy[0]
