@@ -149,9 +149,8 @@ class Explainer:
         expected = video.expected_frames and min(video.expected_frames, num_frames or video.expected_frames)
         digest = video.fingerprint()
         if folder is not None and not self._fingerprint:
-            self._fingerprint = fingerprint_of(
-                self.pipe, self.forward.encoder.module
-            )  # before text encoders are released
+            # Before text encoders are released.
+            self._fingerprint = fingerprint_of(self.pipe, self.forward.encoder.module)
         with Checkpoint(
             folder, self._options(digest, num_frames, start, end) if folder is not None else {}
         ) as checkpoint:

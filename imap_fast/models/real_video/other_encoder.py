@@ -114,7 +114,11 @@ class OtherEncoder(Encoder):
         raise refusals[0]
 
     def _check(self, repeats: int) -> None:
-        """Encode noise of two latent frames, and the same with those frames mirrored that only the second may show."""
+        """Encode noise of two latent frames, and the same with those frames mirrored that only the second may show.
+
+        Raises:
+            ValueError: the latents are of another shape, of other frames, or not finite, or the encoder fails.
+        """
         frames = self.temporal + 1
         size = (1, 3, frames, *(self.spatial * latents for latents in PROBE))
         clip = 2 * torch.rand(size, generator=torch.Generator().manual_seed(0)) - 1
