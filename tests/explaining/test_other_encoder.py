@@ -122,13 +122,13 @@ def test_it_encodes_in_its_own_dtype_in_the_range_of_a_vae(pipeline: Any) -> Non
 
 
 class Plain:
-    """An encoder that is no module, but holds one."""
+    """An encoder that is no module, but holds one, and a tensor."""
 
     def __init__(self, returned: Callable[[torch.Tensor], Any] = lambda latents: latents) -> None:
-        self.model, self.returned = Pooling(), returned
+        self.model, self.scale, self.returned = Pooling(), torch.ones(1), returned
 
     def encode(self, pixels: torch.Tensor) -> Any:
-        return self.returned(self.model.encode(pixels))
+        return self.returned(self.scale * self.model.encode(pixels))
 
 
 @pytest.mark.parametrize(
@@ -237,8 +237,12 @@ def test_a_pipeline_without_a_vae_is_refused(pipeline: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("vae", [Pooling, Plain])
-def test_a_run_resumes_with_this_encoder_only(vae: Callable, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("vae", "weight"),
+    [(Pooling, lambda vae: vae.weight), (Plain, lambda vae: vae.model.weight), (Plain, lambda vae: vae.scale)],
+    ids=["module", "held-module", "held-tensor"],
+)
+def test_a_run_resumes_with_this_encoder_only(vae: Callable, weight: Callable, tmp_path: Path) -> None:
     pipeline, whole, folder = tiny_pipeline(), tmp_path / "whole", tmp_path / "cut"
     explain(pipeline, whole, vae=vae())
     cut_off(pipeline, folder, vae=vae())
@@ -253,7 +257,7 @@ def test_a_run_resumes_with_this_encoder_only(vae: Callable, tmp_path: Path) -> 
     }
     other = vae()
     with torch.no_grad():
-        getattr(other, "model", other).weight[0, 0] += 1
+        weight(other).add_(1)
     with pytest.raises(ValueError, match="other settings: weights of the other vae changed; give another folder"):
         explain(pipeline, folder, vae=other)
     with pytest.raises(ValueError, match=r"vae was \{'class': .* and is None"):
