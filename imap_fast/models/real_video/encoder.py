@@ -48,7 +48,11 @@ class Encoder:
 
     def pixels(self, frames: np.ndarray) -> Tensor:
         """Convert frames, uint8 `[T, H, W, 3]`, to the input of `encode`, `[1, 3, T, H, W]` in [-1, 1]."""
-        return torch.from_numpy(frames).to(*self.place).permute(3, 0, 1, 2)[None] / 127.5 - 1
+        device, dtype = self.place
+        pixels = torch.from_numpy(frames)
+        if device.type == "cuda":  # the copy is of bytes, and blocks nobody
+            pixels = pixels.pin_memory().to(device, non_blocking=True)
+        return pixels.to(device, dtype).permute(3, 0, 1, 2)[None] / 127.5 - 1
 
     def encode(self, pixels: Tensor) -> Tensor:
         """The latents `[1, C, F, h, w]` of pixels in the convention of the VAE: the mode, before its normalization."""
