@@ -23,7 +23,9 @@ from benchmarks.record import RESULTS, Table
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure, write each row as soon as it is known, and print it."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.long_video", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.long_video",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     added = {name: commands.add_parser(name) for name in ("cost", "sleeping", "memory", "flops", "quality")}
