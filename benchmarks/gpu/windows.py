@@ -54,12 +54,12 @@ def calls(run: Run, pixels: tuple[int, int, int]) -> Iterator[tuple[str, str, Ca
         for variant in ENCODERS:
             if (COMPILED in variant) == is_compiled:
                 shape = ", ".join([f"{frames} × {height}×{width}", *variant])
-                yield "encoder", shape, lambda variant=variant: encoder(run, pixels, variant, backend)
+                yield "window_encoder", shape, lambda variant=variant: encoder(run, pixels, variant, backend)
         for model in models:
             if is_compiled:
-                yield "transformer", f"{model.name}, {COMPILED}", lambda model=model: stock(run, model, backend)
+                yield "window_transformer", f"{model.name}, {COMPILED}", lambda model=model: stock(run, model, backend)
             else:
-                yield "transformer", model.name, lambda model=model: stock(run, model, None)
+                yield "window_transformer", model.name, lambda model=model: stock(run, model, None)
                 yield (
                     "transformer",
                     f"{model.name}, maps of {CONCEPTS} concepts",
@@ -103,9 +103,9 @@ def traced(run: Run, model: Model) -> Call:
 
 def rows_of(name: str, shape: str, seconds: float | None, first: float, memory: float) -> list[dict[str, object]]:
     """The rows of a call so far. `seconds` are unknown before its second round, and memory is only that of a GPU."""
-    rows = [row(f"{name}, first call", shape, first, "s")]
+    rows = [row(f"{name}_first_call", shape, first, "s")]
     if seconds is not None:
-        rows.append(row(name, shape, 1000 * seconds, "ms a window"))
+        rows.append(row(name, shape, 1000 * seconds, "ms"))
     if memory:
-        rows.append(row(f"{name}, memory", shape, memory, "MiB"))
+        rows.append(row(f"{name}_memory", shape, memory, "MiB"))
     return rows

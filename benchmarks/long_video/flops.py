@@ -15,8 +15,9 @@ from benchmarks.record import RESULTS, row
 
 FILM_FPS = 24.0
 MEASURED = RESULTS / "pipeline-nvidia-h100-80gb-hbm3.json"
-PEAK = {"H100": 989e12, "H200": 989e12}
-"""FLOP/s of dense products of matrices in bf16, of the SXM modules (data sheets of NVIDIA)."""
+PEAK = 989e12
+"""FLOP/s of dense products of matrices in bf16 of an H100, and of an H200, which has the same multiprocessors (data
+sheets of the SXM modules)."""
 
 TINY = 50
 """A stand-in for a tiny encoder: the encoder of the model, counted as one part of so many."""
@@ -28,7 +29,7 @@ TERA = 1e12
 def measure() -> Iterator[list[dict[str, object]]]:
     """Yield the rows of each model."""
     share = measured_share(counted(FULL_SIZE["CogVideoX-2B"]).transformer)
-    yield [row("share of the peak that the predictions assume", "CogVideoX-2B's pass on an H100, bf16", share, "ratio")]
+    yield [row("share of the peak that the predictions assume", "the pass of CogVideoX-2B on an H100", share, "ratio")]
     for name, make in FULL_SIZE.items():
         yield model_rows(name, counted(make), share)
 
@@ -42,7 +43,7 @@ def measured_share(flops: int, results: Path = MEASURED) -> float:
     """
     rows = json.loads(results.read_text())["rows"]
     seconds = next(each["value"] for each in rows if each["name"] == "explain_seconds_2b")
-    return flops / seconds / PEAK["H100"]
+    return flops / seconds / PEAK
 
 
 def model_rows(name: str, window: Window, share: float) -> list[dict[str, object]]:
@@ -57,9 +58,8 @@ def model_rows(name: str, window: Window, share: float) -> list[dict[str, object
         flops = windows * (encoder + window.transformer)
         rows.append(row(f"windows: {way}", shape, windows, "for a second of film"))
         rows.append(row(f"arithmetic: {way}", shape, flops / TERA, "TFLOP for a second of film"))
-        for gpu, peak in PEAK.items():
-            hour = SECONDS_OF_HOUR * flops / (share * peak)
-            rows.append(row(f"predicted hour of film on an {gpu}: {way}", shape, hour / 60, "minutes"))
+        hour = SECONDS_OF_HOUR * flops / (share * PEAK)
+        rows.append(row(f"predicted hour of film on an H100 or H200: {way}", shape, hour / 60, "minutes"))
     return rows
 
 

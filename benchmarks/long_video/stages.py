@@ -8,7 +8,7 @@ import inspect
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -48,7 +48,7 @@ class _Thread:
 
     def __init__(self) -> None:
         self.stack: list[str] = []
-        self.seconds: dict[str, float] = defaultdict(float)
+        self.seconds: Counter[str] = Counter()
         self.first = self.last = self.since = 0.0
 
     def enter(self, stage: str) -> None:
@@ -79,11 +79,7 @@ class Stages:
     @property
     def seconds(self) -> dict[str, float]:
         """Of each stage, summed over threads."""
-        total: dict[str, float] = defaultdict(float)
-        for thread in self._threads.values():
-            for stage, seconds in thread.seconds.items():
-                total[stage] += seconds
-        return dict(total)
+        return dict(sum((thread.seconds for thread in self._threads.values()), Counter()))
 
     @property
     def frames_waited(self) -> float:
