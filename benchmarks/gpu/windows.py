@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from diffusers import AutoencoderKLCogVideoX
@@ -54,17 +55,14 @@ def calls(run: Run, pixels: tuple[int, int, int]) -> Iterator[tuple[str, str, Ca
         for variant in ENCODERS:
             if (COMPILED in variant) == is_compiled:
                 shape = ", ".join([f"{frames} × {height}×{width}", *variant])
-                yield "window_encoder", shape, lambda variant=variant: encoder(run, pixels, variant, backend)
+                yield "window_encoder", shape, partial(encoder, run, pixels, variant, backend)
         for model in models:
             if is_compiled:
-                yield "window_transformer", f"{model.name}, {COMPILED}", lambda model=model: stock(run, model, backend)
+                yield "window_transformer", f"{model.name}, {COMPILED}", partial(stock, run, model, backend)
             else:
-                yield "window_transformer", model.name, lambda model=model: stock(run, model, None)
-                yield (
-                    "transformer",
-                    f"{model.name}, maps of {CONCEPTS} concepts",
-                    lambda model=model: traced(run, model),
-                )
+                with_maps = f"{model.name}, maps of {CONCEPTS} concepts"
+                yield "window_transformer", model.name, partial(stock, run, model, None)
+                yield "window_transformer", with_maps, partial(traced, run, model)
 
 
 def encoder(run: Run, pixels: tuple[int, int, int], variant: tuple[str, ...], backend: str) -> Call:

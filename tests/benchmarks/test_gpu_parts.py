@@ -269,11 +269,10 @@ def test_a_window_is_timed_in_every_way_and_one_that_fails_stops_none(
 @pytest.mark.slow
 def test_channels_last_and_compiled_passes_give_what_the_others_give(tmp_path: Path) -> None:
     of, latents = run(tmp_path), []
-    for variant in windows.ENCODERS:
+    for variant in (windows.ENCODERS[0], windows.ENCODERS[-1]):
         torch.manual_seed(0)
         latents.append(windows.encoder(of, windows.TINY_PIXELS, variant, "eager")().latent_dist.mean)
-    for other in latents[1:]:
-        torch.testing.assert_close(other, latents[0], rtol=0.05, atol=0.05)
+    torch.testing.assert_close(*latents, rtol=0.05, atol=0.05)
     outputs = []
     for backend in (None, "eager"):
         torch.manual_seed(0)
