@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.long_video.full_size import FULL_SIZE, Window, counted
 from benchmarks.record import RESULTS, row
+from imap_fast.video.rate import passed_rate
 
 FILM_FPS = 24.0
 MEASURED = RESULTS / "pipeline-nvidia-h100-80gb-hbm3.json"
@@ -67,14 +68,9 @@ def ways(window: Window) -> dict[str, tuple[float, float]]:
     """The windows of a second of film, and the FLOPs of the encoder for one of them, in each way of reading it."""
     before = window.windows(round(window.windows(None).latent_frames / 3))
     now = window.windows(None)
-    rate = passed_fps(FILM_FPS, window.forward.fps)
+    rate = passed_rate("model", FILM_FPS, window.forward.fps) or FILM_FPS
     return {
         "all frames, a third of a window shared": (FILM_FPS / before.stride / before.span, window.encoder),
         "the model's rate": (rate / now.stride / now.span, window.encoder),
         "the model's rate, tiny encoder's stand-in": (rate / now.stride / now.span, window.encoder / TINY),
     }
-
-
-def passed_fps(film: float, model: float) -> float:
-    """The frames of a second of film that a model of this rate sees."""
-    return model if film > 1.5 * model else film

@@ -16,35 +16,45 @@ from unittest import mock
 
 from benchmarks.clock import synchronized_clock
 
+DECODED = "imap_fast.video.picture:DecodedPicture"
 MAPS = {
-    "imap_fast.video.decode:VideoFile.timed_frames": "decode",
-    "imap_fast.video.resize:resize_and_crop": "scale",
+    "imap_fast.video.decode:VideoFile.pictures": "decode",
+    f"{DECODED}.resized": "scale",
+    f"{DECODED}.small": "shots",
     "imap_fast.video.shots:find_shots": "shots",
-    "imap_fast.explaining.explainer:Explainer._batches": "wait",
+    "imap_fast.explaining.shot_windows:ShotWindows.split": "windows",
     "imap_fast.explaining.explainer:Explainer._encoded": "encode",
     "imap_fast.explaining.explainer:Explainer._read": "pass",
     "imap_fast.explaining.checkpoint:Checkpoint.append": "write",
     "imap_fast.explaining.checkpoint:Checkpoint.commit": "write",
+    "imap_fast.ahead:mapped": "wait",
+    "imap_fast.explaining.explainer:Explainer._batches": "wait",
 }
-"""The functions of each stage of `explain`."""
+"""The functions of each stage of `explain`. `"wait"`: a thread waits for what others make."""
 
 OVERLAY = {
-    "imap_fast.video.decode:VideoFile.timed_frames": "decode",
-    "imap_fast.video.resize:resize_and_crop": "scale",
-    "imap_fast.render.overlay:panel_frames": "draw",
+    "imap_fast.video.decode:VideoFile.pictures": "decode",
+    f"{DECODED}.resized": "scale",
+    "imap_fast.render.heatmap:apply_scales": "draw",
+    "imap_fast.render.heatmap:pale": "draw",
+    "imap_fast.render.heatmap:overlay_heat": "draw",
     "imap_fast.video.write:write_timed_mp4": "write",
+    "imap_fast.render.overlay:panel_frames": "wait",
 }
 """The functions of each stage of `save_overlay`."""
 
-OF_FRAMES = "decode", "scale", "shots"
-"""The stages before the model. What is left of `"wait"` is the time in which another thread does them."""
+OF_FRAMES = "decode", "scale", "shots", "windows", "wait"
+"""What a thread does before the model, or until it gets what others do before it."""
 
 ON_DEVICE = "encode", "pass"
 """The stages whose work a GPU may still do when their function returns."""
 
 
 class _Thread:
-    """What one thread does: the stages that it is in, and the seconds of each, without those of a stage within it."""
+    """What one thread does: the stages that it is in, and the seconds of each, without those of a stage within it.
+
+    `first` and `last` are the times at which it began and ended to make windows.
+    """
 
     def __init__(self) -> None:
         self.stack: list[str] = []
@@ -54,11 +64,12 @@ class _Thread:
     def enter(self, stage: str) -> None:
         self._count(time.perf_counter())
         self.stack.append(stage)
-        self.first = self.first or self.since
+        if stage == "windows":
+            self.first = self.first or self.since
 
     def leave(self) -> None:
         self._count(synchronized_clock() if self.stack[-1] in ON_DEVICE else time.perf_counter())
-        if self.stack.pop() == "decode":
+        if self.stack.pop() == "windows":
             self.last = self.since
 
     def _count(self, now: float) -> None:
@@ -68,7 +79,7 @@ class _Thread:
 
 
 class Stages:
-    """The seconds of the stages of a run, from any number of threads.
+    """The seconds of the stages of a run, summed over its threads, which run at the same time.
 
     A stage within another one is not counted twice: the detector of shots asks for a frame, which is decoded meanwhile.
     """
@@ -83,18 +94,18 @@ class Stages:
 
     @property
     def frames_waited(self) -> float:
-        """Seconds in which a thread that decodes did nothing for frames, from its first one to its last one."""
+        """Seconds in which a window was ready, and the model had not taken it."""
         return sum(
             thread.last - thread.first - sum(thread.seconds[stage] for stage in OF_FRAMES)
             for thread in self._threads.values()
-            if "decode" in thread.seconds
+            if "windows" in thread.seconds
         )
 
     @property
     def model_waited(self) -> float:
-        """Seconds in which the thread of the model waited for frames, or made them itself."""
+        """Seconds in which the thread of the model waited for a window."""
         return sum(
-            sum(thread.seconds[stage] for stage in ("wait", *OF_FRAMES))
+            sum(thread.seconds[stage] for stage in OF_FRAMES)
             for thread in self._threads.values()
             if "pass" in thread.seconds
         )

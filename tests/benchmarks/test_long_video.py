@@ -23,13 +23,16 @@ from benchmarks.long_video.process import run_work
 from benchmarks.long_video.stages import MAPS, OVERLAY, Stages, places_of
 from imap_fast.video import VideoFile
 
-SMALL = Film(3, fps=24, height=48, width=64)
+SMALL = Film(8, fps=8, height=48, width=64)
 
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of one shot, at the rate of the demo model, that fills several of its windows."""
     path = tmp_path_factory.mktemp("film") / "film.mp4"
-    SMALL.save(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(film, "SHOT_SECONDS", (8,))
+        SMALL.save(path)
     return path
 
 
@@ -89,28 +92,30 @@ def run(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
             clock.now += 1
             yield frame
 
+    def split(frames: Iterator[int]) -> Iterator[int]:
+        yield from frames
+
     def model(frame: int) -> int:
         clock.now += 10
         return frame + 1
 
-    module.File, module.find, module.model = File, find, model
+    module.File, module.find, module.split, module.model = File, find, split, model
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return module
 
 
 def names(run: ModuleType) -> dict[str, str]:
-    of = {"File.frames": "decode", "find": "shots", "model": "pass"}
+    of = {"File.frames": "decode", "find": "shots", "split": "windows", "model": "pass"}
     return {f"{run.__name__}:{name}": stage for name, stage in of.items()}
 
 
-def test_a_stage_is_counted_without_those_within_it(run: ModuleType) -> None:
+def test_a_stage_is_counted_without_those_within_it(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     importer = ModuleType("importer_of_model")
     importer.model = run.model
-    sys.modules[importer.__name__] = importer
+    monkeypatch.setitem(sys.modules, importer.__name__, importer)
     found, original = Stages(), (run.File.frames, run.find, run.model)
     with found.watching(names(run)):
-        assert [importer.model(frame) for frame in run.find(run.File().frames())] == [1, 2, 3]
-    del sys.modules[importer.__name__]
+        assert [importer.model(frame) for frame in run.split(run.find(run.File().frames()))] == [1, 2, 3]
     assert found.seconds == {"decode": 6, "shots": 3, "pass": 30}
     assert found.model_waited == 9, "in one thread, the model waits while frames are made"
     assert found.frames_waited == 30, "and frames wait while it runs"
@@ -118,8 +123,13 @@ def test_a_stage_is_counted_without_those_within_it(run: ModuleType) -> None:
     assert importer.model is run.model
 
 
-def test_frames_that_another_thread_makes_cost_the_model_only_its_waiting(run: ModuleType, clock: Clock) -> None:
+def test_windows_that_another_thread_makes_cost_the_model_only_its_waiting(run: ModuleType, clock: Clock) -> None:
     made: list[int] = []
+
+    def make() -> None:
+        for frame in run.split(run.find(run.File().frames())):
+            made.append(frame)
+            clock.now += 5  # until the model takes it
 
     def wait() -> Iterator[int]:
         clock.now += 4
@@ -128,14 +138,14 @@ def test_frames_that_another_thread_makes_cost_the_model_only_its_waiting(run: M
     run.wait = wait
     found = Stages()
     with found.watching(names(run) | {f"{run.__name__}:wait": "wait"}):
-        thread = threading.Thread(target=lambda: made.extend(run.find(run.File().frames())))
+        thread = threading.Thread(target=make)
         thread.start()
         thread.join()
         for frame in run.wait():
             run.model(frame)
     assert found.seconds == {"decode": 6, "shots": 3, "wait": 4, "pass": 30}
     assert found.model_waited == 4
-    assert found.frames_waited == 0
+    assert found.frames_waited == 15
 
 
 @pytest.mark.parametrize("name", {**MAPS, **OVERLAY})
@@ -162,12 +172,12 @@ def test_cost_compares_the_medians_of_runs_in_turn(
     rows = [row for rows in cost.measure(video, "demo", tmp_path) for row in rows]
     assert order == ["stages", *[process.HERE.name, tmp_path.name] * 3]
     values = {row["name"]: row["value"] for row in rows}
-    assert values["maps: decode"] == 2000, "ms for each of three seconds"
-    assert values["overlay: draw"] == 500
+    assert values["maps: decode"] == 750, "ms for each of eight seconds"
+    assert values["overlay: draw"] == 187.5
     assert (values["the model waited for frames"], values["frames waited for the model"]) == (1, 2)
     assert (values["maps, this checkout"], values["maps, before"], values["both, before"]) == (2, 8, 9)
     assert values["maps, this checkout over before"] == 0.25
-    assert {row["shape"] for row in rows} == {"demo, 3 s of 48 × 64 at 24 frames a second"}
+    assert {row["shape"] for row in rows} == {"demo, 8 s of 48 × 64 at 8 frames a second"}
 
 
 def test_work_by_other_packages_is_no_comparison(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from benchmarks.long_video import flops, quality
-from benchmarks.long_video.flops import TERA, measured_share, model_rows, passed_fps
+from benchmarks.long_video.flops import TERA, measured_share, model_rows
 from benchmarks.long_video.full_size import FULL_SIZE, Window, counted
 from benchmarks.long_video.quality import LENGTHS, Found, rows_of, scene_found, scores
 from benchmarks.long_video.seams import begins, seam
@@ -60,7 +60,6 @@ def test_a_second_of_film_costs_its_windows(monkeypatch: pytest.MonkeyPatch) -> 
     assert hour == pytest.approx(60 * 21.2e12 * now / (0.5 * flops.PEAK))
     faster = {each["name"]: each["value"] for each in model_rows("x", window(16.0), share=0.5)}
     assert faster["windows: the model's rate"] == 3 * now, "24 is not more than 1.5 times 16"
-    assert [passed_fps(24, model) for model in (8, 15.9, 16, 30)] == [8, 15.9, 24, 24]
 
 
 def test_the_share_is_that_of_the_measured_pass(tmp_path: Path) -> None:
@@ -126,17 +125,16 @@ def test_ways_are_compared_in_pairs() -> None:
 
 
 @pytest.mark.slow
-def test_a_scene_is_read_in_every_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    shortest = min(LENGTHS)
-    for reading in quality.READINGS:
-        ways = scene_found(0, num_frames=shortest, reading=reading)
-        assert list(ways) == list(LENGTHS[shortest])
-        for way in ways.values():
-            assert {kind for kind, _ in way.scores} >= {"objects", "motions", "when"}
-            assert all(0 <= score <= 1 for of in way.scores.values() for score in of if not isnan(score))
-        every, model_rate = ways.values()
-        assert every.seams.keys() == set(quality.MAPS), "all frames fill several windows"
-        assert model_rate.seams == {}, "at its own rate the model sees the scene at once"
+def test_a_scene_is_read_in_every_way() -> None:
+    shortest, reading = min(LENGTHS), list(quality.READINGS)[-1]
+    ways = scene_found(0, num_frames=shortest, reading=reading)
+    assert list(ways) == list(LENGTHS[shortest])
+    for way in ways.values():
+        assert {kind for kind, _ in way.scores} == set(quality.KINDS)
+        assert all(0 <= score <= 1 for of in way.scores.values() for score in of if not isnan(score))
+    every, model_rate = ways.values()
+    assert every.seams.keys() == set(quality.MAPS), "all frames fill several windows"
+    assert model_rate.seams == {}, "at its own rate the model sees the scene at once"
 
 
 @pytest.mark.parametrize(("num_frames", "windows"), [(73, [1]), (217, [3, 4, 4, 5])])
