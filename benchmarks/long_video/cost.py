@@ -16,6 +16,7 @@ REPEATS = 3
 """Runs of each checkout, in turn. Figures are medians."""
 
 TIMED = "maps", "overlay", "both"
+STAGES = "decode", "scale", "shots", "encode", "pass", "draw", "write"
 
 Rows = Iterator[list[dict[str, object]]]
 
@@ -59,9 +60,10 @@ def measure(video: Path, model: str, against: Path | None, repeats: int = REPEAT
 def stage_rows(found: dict[str, Any], seconds: float, shape: str) -> list[dict[str, object]]:
     """Milliseconds of each stage for a second of video, and the seconds of the run in which one waits for the other."""
     rows = [
-        row(f"{kind}: {stage}", shape, 1000 * spent / seconds, "ms for a second of video")
+        row(f"{kind}: {stage}", shape, 1000 * found[f"{kind}_stages"][stage] / seconds, "ms for a second of video")
         for kind in ("maps", "overlay")
-        for stage, spent in found[f"{kind}_stages"].items()
+        for stage in STAGES
+        if stage in found[f"{kind}_stages"]
     ]
     rows.append(row("the model waited for frames", shape, found["model_waited"], "s"))
     rows.append(row("frames waited for the model", shape, found["frames_waited"], "s"))

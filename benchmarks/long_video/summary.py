@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figure import figure
+from benchmarks.long_video.cost import STAGES
 from benchmarks.record import RESULTS
 
 KINDS = {"objects": "objects", "motions": "motions", "when": "*when* a motion happens", "seam": "seams"}
@@ -41,7 +42,7 @@ def _figure(row: dict[str, Any] | None) -> str:
 def _cost(rows: Rows, measured: str) -> str:
     of = {name: row for (name, _), row in rows.items()}
     (shape,) = {shape for _, shape in rows}
-    stages = list(dict.fromkeys(name.split(": ")[1] for name in of if ": " in name))
+    stages = [stage for stage in STAGES if {f"maps: {stage}", f"overlay: {stage}"} & of.keys()]
 
     def cell(kind: str, stage: str) -> str:
         row = of.get(f"{kind}: {stage}")
@@ -63,7 +64,10 @@ def _cost(rows: Rows, measured: str) -> str:
             for name in checkouts
         ],
     )
-    return f"**What a second costs.** {shape}; {measured}.\n\n{table}\n\n{waits}\n\n{whole}"
+    return (
+        f"**What a second costs.** {shape}; {measured}. Stages are summed over threads, which work at the "
+        f"same time.\n\n{table}\n\n{waits}\n\n{whole}"
+    )
 
 
 def _sleeping(rows: Rows, measured: str) -> str:
@@ -112,7 +116,11 @@ def _flops(rows: Rows, _: str) -> str:
 
 
 def _quality(rows: Rows, measured: str) -> str:
-    parts = [f"**Quality.** Held-out scenes of the demo's world, with 95 % confidence intervals; {measured}."]
+    parts = [
+        f"**Quality.** AUC in held-out scenes of the demo's world, with 95 % confidence intervals; {measured}. Below it, "
+        "the paired difference to the first line. *Seams*: the mean step between neighbouring latent frames where "
+        "windows meet, over that within windows."
+    ]
     for shape in dict.fromkeys(shape for _, shape in rows):
         of = {name: row for (name, each), row in rows.items() if each == shape}
         ways = list(dict.fromkeys(name.split(": ")[1] for name in of if ", minus " not in name))
