@@ -117,8 +117,8 @@ def _flops(rows: Rows, _: str) -> str:
 
 def _quality(rows: Rows, measured: str) -> str:
     parts = [
-        f"**Quality.** AUC in held-out scenes of the demo's world, with 95 % confidence intervals; {measured}. Below it, "
-        "the paired difference to the first line. *Seams*: the mean step between neighbouring latent frames where "
+        f"**Quality.** AUC in held-out scenes of the demo's world, with 95 % confidence intervals; {measured}. Below "
+        "it, the paired difference to the first line. *Seams*: the mean step between neighbouring latent frames where "
         "windows meet, over that within windows."
     ]
     for shape in dict.fromkeys(shape for _, shape in rows):
