@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks import cards, summary
 from benchmarks.figure import figure
+from benchmarks.long_video.summary import long_video
 from benchmarks.record import PICTURES, RESULTS
 from benchmarks.resources import floor
 from benchmarks.shots.summary import shots
@@ -43,6 +44,8 @@ DESCRIPTIONS = {
     r"(stock|traced)_first_step_(2b|5b|1_5_5b)$": r"first \1 step, with what is done only once",
     r"device_operations_per_layer$": "device operations that a layer adds by being read",
     r"training_seconds$": "training of the demo model",
+    r"window_encoder$": "encoder of a real video's window, random weights",
+    r"window_transformer$": "transformer's pass of such a window",
     r"extra_memory_2b": "memory that a layer's saliency allocates",
 }
 
@@ -161,6 +164,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "docs/trials.md": {"trials": trials},
     ROOT / "docs/performance.md": {
         "measured": costs,
+        "long video": long_video,
         "targets": targets,
         "floor": floor.table,
         "predicted": predicted,

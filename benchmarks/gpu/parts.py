@@ -31,6 +31,7 @@ PARTS = {
         Part("authors", 45, "pipeline"),
         Part("profile", 40, "profile"),
         Part("sweeps", 45, "pipeline"),
+        Part("windows", 60, "windows"),
         Part("training", 30, "training"),
     )
 }

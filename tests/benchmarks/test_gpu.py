@@ -23,7 +23,7 @@ from benchmarks.gpu.parts import PARTS, Part, limit
 from benchmarks.record import Table, result_path, row
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ("machine", "correctness", "kernels", "pipeline", "profile")
+RESULTS = ("machine", "correctness", "kernels", "pipeline", "profile", "windows")
 MEASURED = [name for name in PARTS if name != "training"]  # which takes minutes on a CPU even where it is tiny
 # The published class has more arguments than the stock one, which the step of the benchmark passes.
 PUBLISHED = """
@@ -72,7 +72,7 @@ def test_every_part_is_done_and_has_a_line_of_the_summary(dry_run: tuple[Path, s
     summary = {line["name"]: line for line in read(out, "summary")}
     assert {name: line["state"] for name, line in summary.items()} == dict.fromkeys(MEASURED, "done"), printed
     assert all(0 < line["value"] < line["limit"] for line in summary.values())
-    assert re.fullmatch(r"done: machine \d+ s, .*, sweeps \d+ s; not done: nothing", printed.splitlines()[-1])
+    assert re.fullmatch(r"done: machine \d+ s, .*, windows \d+ s; not done: nothing", printed.splitlines()[-1])
     assert [line.split(":")[0] for line in printed.splitlines()[:-1]] == MEASURED
     assert {path.name for path in (out / "logs").iterdir()} == {f"{name}.log" for name in MEASURED}
 
@@ -97,6 +97,7 @@ def test_the_results_have_the_form_of_those_that_are_committed(dry_run: tuple[Pa
         ("kernels", "copy_bandwidth qk_match_reference_time qk_norm_rope_reference_time"),
         ("pipeline", "stock_first_step_tiny stock_seconds_tiny step_ratio_tiny explain_over_stock_step_tiny"),
         ("pipeline", "traced_all_maps_seconds_tiny authors_over_ours_tiny step_ratio_tiny_sweep"),
+        ("windows", "window_encoder window_encoder_first_call window_transformer"),
         ("profile", "traced_step_device_time device_operations_per_layer"),
     ],
 )

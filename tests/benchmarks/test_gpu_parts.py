@@ -15,7 +15,7 @@ import torch
 
 import imap_kernels
 from benchmarks.cases import OPERATIONS
-from benchmarks.gpu import authors, check_operation, correctness, kernels, launch_once, steps, suite, training
+from benchmarks.gpu import authors, check_operation, correctness, kernels, launch_once, steps, suite, training, windows
 from benchmarks.gpu.checks import LIMITS, TINY_SIZES, Check, checks_of
 from benchmarks.gpu.correctness import Job
 from benchmarks.gpu.run import Run
@@ -239,3 +239,42 @@ def test_only_the_published_code_is_measured_beside_ours_once_more(
     found: list[dict[str, object]] = []
     authors.measure(run(tmp_path), found.extend)
     assert [each["name"] for each in found] == ["authors_seconds_2b", "authors_over_ours_2b"]
+
+
+def test_a_window_is_timed_in_every_way_and_one_that_fails_stops_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = []
+
+    def encoder(_: Run, pixels: tuple[int, int, int], variant: tuple[str, ...], backend: str) -> windows.Call:
+        made.append((pixels, variant, backend))
+        if variant == (windows.CHANNELS_LAST,):
+            raise torch.OutOfMemoryError
+        return lambda: None
+
+    monkeypatch.setattr(windows, "encoder", encoder)
+    monkeypatch.setattr(windows, "stock", lambda of, model, backend: lambda: None)
+    monkeypatch.setattr(windows, "traced", lambda of, model: lambda: None)
+    table = Table(tmp_path / "windows.json")
+    with pytest.raises(SystemExit, match="failed: window_encoder, 49 × 480×720, channels last: OutOfMemoryError"):
+        windows.measure(run(tmp_path, dry=False), table.add)
+    assert [variant for _, variant, _ in made] == list(windows.ENCODERS)
+    assert {(pixels, backend) for pixels, _, backend in made} == {(windows.PIXELS, "inductor")}
+    shapes = [found["shape"] for found in table.rows if found["name"] == "window_transformer"]
+    of_models = [[name, f"{name}, maps of 8 concepts"] for name in ("2b", "5b")]
+    assert shapes == [*of_models[0], *of_models[1], "2b, compiled", "5b, compiled"]
+    assert "49 × 480×720, channels last, compiled" in {found["shape"] for found in table.rows}
+
+
+@pytest.mark.slow
+def test_channels_last_and_compiled_passes_give_what_the_others_give(tmp_path: Path) -> None:
+    of, latents = run(tmp_path), []
+    for variant in (windows.ENCODERS[0], windows.ENCODERS[-1]):
+        torch.manual_seed(0)
+        latents.append(windows.encoder(of, windows.TINY_PIXELS, variant, "eager")().latent_dist.mean)
+    torch.testing.assert_close(*latents, rtol=0.05, atol=0.05)
+    outputs = []
+    for backend in (None, "eager"):
+        torch.manual_seed(0)
+        outputs.append(windows.stock(of, windows.MODELS["tiny"], backend)().sample)
+    torch.testing.assert_close(*outputs)
