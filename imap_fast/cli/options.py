@@ -155,9 +155,7 @@ GuidanceScale = Annotated[
 Window = Annotated[
     int | None, number(SAMPLING, "Frames that the model sees at once. Default: its clip length.", most=LONGEST_CLIP)
 ]
-Overlap = Annotated[
-    int | None, number(SAMPLING, "Latent frames that windows share. Default: a third of a window.", least=0)
-]
+Overlap = Annotated[int | None, number(SAMPLING, "Latent frames that windows share. Default: 1.", least=0)]
 WindowsPerBatch = Annotated[
     str, _option(RUNNING, "Windows in one forward pass; auto: as many as fit into the GPU's memory.", metavar="N")
 ]

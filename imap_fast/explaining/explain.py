@@ -69,7 +69,7 @@ def explain(
             than 1.5 times as many, or else all frames. `"all"`: all frames. A number: this rate. The frames nearest in
             time are taken, none twice. The maps cover all frames (docs/real-video.md, "Frame rate").
         window: frames that the model sees at once. None: the clip length of the model.
-        overlap: latent frames that neighbouring windows share. None: a third of a window.
+        overlap: latent frames that neighbouring windows share. None: 1.
         windows_per_batch: the number of windows that pass the transformer together, or `"auto"`: as many as fit into
             the free memory of the GPU. A window counts once for each of its noises. Encoding gives the same bits in any
             batch. The transformer may round differently in a larger batch, which can reorder patches that are nearly

@@ -22,8 +22,8 @@ class Windows:
 
     Args:
         length: video frames in a window. Frames at the end that do not fill a latent frame are dropped.
-        overlap: latent frames that a window shares with the previous one. None: a third of a window, which gives a
-            smooth blend and one and a half times as many windows.
+        overlap: latent frames that a window shares with the previous one. None: 1, or 0 if a window has no more. More
+            of them cost windows, and gave no better maps (docs/performance.md, "A long film").
         temporal_compression: video frames in a latent frame of the VAE.
         patch_size_t: latent frames of the VAE in a latent frame of the maps.
 
@@ -36,7 +36,7 @@ class Windows:
             raise ValueError(f"window={length} is not possible; a window has at least 1 frame")
         self.temporal_compression, self.patch_size_t = temporal_compression, patch_size_t
         self.length = self.whole(length)
-        self.overlap = round(self.latent_frames / 3) if overlap is None else overlap
+        self.overlap = min(1, self.latent_frames - 1) if overlap is None else overlap
         # Without overlap, only the last video frame of a window's first latent frame would be read.
         least = min(1, self.span - 1, self.latent_frames - 1)
         if not least <= self.overlap < self.latent_frames:
