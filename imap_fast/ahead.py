@@ -22,7 +22,7 @@ def ahead(items: Iterable[Item], most: int = 1) -> Iterator[Iterator[Item]]:
     """Iterate over `items` in a thread, and yield an iterator of them in the same order.
 
     An error of `items` is raised where the iterator would yield the next one. At the end of the `with` block the thread
-    stops after the item at which it works, and `items` is closed.
+    is waited for: it stops after the item at which it works, and `items` is closed.
 
     Args:
         items: used by the thread alone.

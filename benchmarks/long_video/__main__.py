@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     for rows in measured(arguments):
         table.add(rows)
         for each in rows:
-            print("{name}; {shape}: {value:.4g} {unit}".format(**each), flush=True)
+            value = "–" if each["value"] is None else f"{each['value']:.4g}"
+            print(f"{each['name']}; {each['shape']}: {value} {each['unit']}", flush=True)
     print(f"{len(table.rows)} rows in {table.path}")
 
 

@@ -21,14 +21,13 @@ STAGES = "decode", "scale", "shots", "encode", "pass", "draw", "write"
 Rows = Iterator[list[dict[str, object]]]
 
 
-def measure(video: Path, model: str, against: Path | None, repeats: int = REPEATS) -> Rows:
+def measure(video: Path, model: str, against: Path | None) -> Rows:
     """Yield the rows of the stages, then those of the wall times.
 
     Args:
         video: the file.
         model: `"demo"`, or a folder.
         against: another checkout, which does the same work in turn with this one.
-        repeats: runs of each checkout.
     """
     shape, seconds = described(video, model)
     yield stage_rows(run_work(video, model, stages=True), seconds, shape)
@@ -36,7 +35,7 @@ def measure(video: Path, model: str, against: Path | None, repeats: int = REPEAT
     if against is not None:
         checkouts[version_of(against)] = against
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in checkouts}
-    for _ in range(repeats):
+    for _ in range(REPEATS):
         for name, checkout in checkouts.items():
             once = run_work(video, model, checkout=checkout)
             found[name].append(once | {"both": once["maps"] + once["overlay"]})
@@ -73,7 +72,9 @@ def stage_rows(found: dict[str, Any], seconds: float, shape: str) -> list[dict[s
 def described(video: Path, model: str) -> tuple[str, float]:
     """The model and the video as text, and the seconds of the video."""
     file = VideoFile(video)
-    frames = file.expected_frames or 0
+    frames = file.expected_frames
+    if frames is None:
+        raise SystemExit(f"{video}: its length is unknown; give an .mp4")
     height, width = next(file.timed_frames())[0].shape[:2]
     name = model if model == "demo" else Path(model).name
     seconds = frames / file.fps

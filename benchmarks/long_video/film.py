@@ -51,9 +51,6 @@ class Film:
     height: int = 1080
     width: int = 1920
 
-    def __str__(self) -> str:
-        return f"{self.seconds:g} s, {self.height} × {self.width}, {self.fps} frames a second"
-
     @property
     def num_frames(self) -> int:
         """Frames of all shots."""

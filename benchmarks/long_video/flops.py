@@ -71,6 +71,9 @@ def ways(window: Window) -> dict[str, tuple[float, float]]:
     rate = passed_rate("model", FILM_FPS, window.forward.fps) or FILM_FPS
     return {
         "all frames, a third of a window shared": (FILM_FPS / before.stride / before.span, window.encoder),
-        "the model's rate": (rate / now.stride / now.span, window.encoder),
-        "the model's rate, tiny encoder's stand-in": (rate / now.stride / now.span, window.encoder / TINY),
+        f"the model's rate, overlap {now.overlap}": (rate / now.stride / now.span, window.encoder),
+        f"the model's rate, overlap {now.overlap}, tiny encoder's stand-in": (
+            rate / now.stride / now.span,
+            window.encoder / TINY,
+        ),
     }

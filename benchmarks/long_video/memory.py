@@ -21,13 +21,13 @@ def measure(video: Path, shape: str) -> Iterator[list[dict[str, object]]]:
     copies = run_work(longer, "demo")
     yield _rows(copies, f"{COPIES} × {shape}")
     yield [
-        row(f"{what}: {COPIES} copies minus one", shape, (copies[key] - once[key]) / 1e6, "MB")
+        row(f"{what}: {COPIES} copies minus one", shape, copies[key] - once[key], "B")
         for what, key in (("peak of the maps", "peak_of_maps"), ("peak with the overlay", "peak"))
     ]
 
 
 def _rows(found: dict[str, float], shape: str) -> list[dict[str, object]]:
     return [
-        row("peak of the maps", shape, found["peak_of_maps"] / 1e6, "MB"),
-        row("peak with the overlay", shape, found["peak"] / 1e6, "MB"),
+        row("peak of the maps", shape, found["peak_of_maps"], "B"),
+        row("peak with the overlay", shape, found["peak"], "B"),
     ]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
-from math import nan
+from math import isnan, nan
 from multiprocessing import get_context
 from typing import Any
 
@@ -37,7 +37,7 @@ MAPS = "imap", "gramcol"
 KINDS = "objects", "motions", "when"
 
 THIRD = {"fps": "all", "overlap": 2}
-"""Every frame, and a third of the seven latent frames of a window is shared, as up to commit 1f74508."""
+"""Every frame, and a third of the seven latent frames of a window is shared, as before there was a choice."""
 LENGTHS = {
     73: {"all frames, overlap 2": THIRD, "the model's rate": {"fps": "model"}},
     217: {"all frames, overlap 2": THIRD}
@@ -97,8 +97,8 @@ def scene_found(seed: int, *, num_frames: int) -> dict[str, Found]:
             for truth in example.truths:
                 for kind, score in scores(large[maps.index(truth.label, name)], truth).items():
                     found.scores[kind, name].append(score)
-            if read["windows"] > 1:
-                found.seams[name] = seam(maps.maps[name], windows)
+            if read["windows"] > 1 and not isnan(step := seam(maps.maps[name], windows)):
+                found.seams[name] = step
     return result
 
 

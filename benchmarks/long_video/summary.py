@@ -11,7 +11,7 @@ from benchmarks.figure import figure
 from benchmarks.long_video.cost import STAGES
 from benchmarks.record import RESULTS
 
-KINDS = {"objects": "objects", "motions": "motions", "when": "*when* a motion happens", "seam": "seams"}
+HEADINGS = {"objects": "objects", "motions": "motions", "when": "*when* a motion happens", "seam": "seams"}
 """The measures of quality, and what they are called."""
 
 Rows = dict[tuple[str, str], dict[str, Any]]
@@ -126,7 +126,7 @@ def _quality(rows: Rows, measured: str) -> str:
         ways = list(dict.fromkeys(name.split(": ")[1] for name in of if ", minus " not in name))
         columns = list(dict.fromkeys(name.split(": ")[0] for name in of))
         lines = [[way, *(_estimate(of, column, way, ways[0]) for column in columns)] for way in ways]
-        heads = [f"{KINDS[kind]}, `{name}`" for kind, _, name in (column.partition(" by ") for column in columns)]
+        heads = [f"{HEADINGS[kind]}, `{name}`" for kind, _, name in (column.partition(" by ") for column in columns)]
         scenes = max(row["clips"] for row in of.values())
         parts.append(f"{scenes} scenes, {shape}:\n\n" + _table(["read as", *heads], lines))
     return "\n\n".join(parts)

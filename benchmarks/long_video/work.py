@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("video", type=Path)
     parser.add_argument("folder", type=Path, help="of the maps and the overlay; it must be new")
     parser.add_argument("--model", required=True, help="folder of a pipeline")
-    parser.add_argument("--settings", type=json.loads, default={}, help="arguments of explain, as JSON")
+    parser.add_argument("--settings", type=json.loads, required=True, help="arguments of explain, as JSON")
     parser.add_argument("--stages", action="store_true")
     arguments = parser.parse_args()
     pipe = DiffusionPipeline.from_pretrained(arguments.model)

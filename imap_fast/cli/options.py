@@ -139,7 +139,7 @@ Fps = Annotated[
     str,
     _option(
         READING,
-        "Frames per second that pass the model: model for its own rate, all, or a number. The maps cover all frames.",
+        "Frames per second that pass the model: model for its own rate, all, or a number. Maps cover the others, too.",
         metavar="RATE",
     ),
 ]

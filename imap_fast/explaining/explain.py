@@ -67,7 +67,7 @@ def explain(
             the file at which shots begin; those outside of a stretch do not matter.
         fps: frames per second that pass the model. `"model"`: the rate for which it was made, if the video has more
             than 1.5 times as many, or else all frames. `"all"`: all frames. A number: this rate. The frames nearest in
-            time are taken, none twice. The maps cover all frames (docs/real-video.md, "Frame rate").
+            time are taken, none twice. The maps cover those between, too (docs/real-video.md, "Frame rate").
         window: frames that the model sees at once. None: the clip length of the model.
         overlap: latent frames that neighbouring windows share. None: 1.
         windows_per_batch: the number of windows that pass the transformer together, or `"auto"`: as many as fit into
@@ -83,7 +83,7 @@ def explain(
         vae: another encoder for the latents of the model, such as a small one (docs/real-video.md, "Another encoder"):
             a folder or an id on the hub that holds a VAE of diffusers, or any object whose `encode` takes pixels
             `[1, 3, T, H, W]` in [-1, 1] and returns latents as a VAE of diffusers does. Its own config normalizes them;
-            without one they are as the transformer takes them. A small clip is encoded to check them before the video
+            without one they are as the transformer takes them. Small clips are encoded to check them before the video
             is read. A folder is loaded to the device and in the dtype of the pipeline's VAE. An object is used in the
             dtype and on the device of its first weight. None: the VAE of the pipeline.
         folder: keeps the maps on disk as they are finished, so that memory does not grow with the video. After any

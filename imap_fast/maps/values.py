@@ -52,7 +52,7 @@ class MapValues:
             `labels` (`match="prompt"` with a tensor of concepts). None: `labels`.
         seconds: the time of each latent frame of a real video, fp64 `[F]`, from the first frame on: the mean over the
             frames that it covers, by the timestamps of the file. None for generated videos.
-        frame_numbers: the same in numbers of frames, if not all frames of the video passed the model. None: all did.
+        frame_numbers: the mean number of the video frames in each latent frame, fp64 `[F]`. None: all passed the model.
         agreements: how sure each map is (docs/method.md, "How sure a map is"), by its name, fp32 `[C]` or `[V, C]` in
             [0, 1]. None if there are no repeats of the maps. `settings["repeats"]` says what and how many they are.
         spreads: the standard deviation of each map over the repeats, by its name, in the shape of the map. None if

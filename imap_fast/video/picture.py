@@ -35,7 +35,7 @@ class Picture(Protocol):
         """The picture scaled to cover a size, and cropped evenly; see `imap_fast.video.resize_and_crop`."""
 
     def small(self) -> np.ndarray:
-        """A small picture to be compared with others, uint8 RGB. Its aspect may be another one."""
+        """A picture to be compared with others, as small as is cheap, uint8 RGB. Its aspect may be another one."""
 
 
 class TimedPicture(NamedTuple):

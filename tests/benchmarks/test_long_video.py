@@ -215,9 +215,9 @@ def test_memory_is_that_of_one_and_of_ten(monkeypatch: pytest.MonkeyPatch, video
     rows = [row for rows in memory.measure(video, "x") for row in rows]
     assert frames == [SMALL.num_frames, 10 * SMALL.num_frames]
     values = {(row["name"], row["shape"]): row["value"] for row in rows}
-    assert values["peak with the overlay", "x"] == 8
-    assert values["peak with the overlay", "10 × x"] == 9
-    assert values["peak with the overlay: 10 copies minus one", "x"] == 1
+    assert values["peak with the overlay", "x"] == 8e6
+    assert values["peak with the overlay", "10 × x"] == 9e6
+    assert values["peak with the overlay: 10 copies minus one", "x"] == 1e6
     assert values["peak of the maps: 10 copies minus one", "x"] == 0
 
 
@@ -238,8 +238,8 @@ def test_a_sleeping_model_computes_each_length_once(monkeypatch: pytest.MonkeyPa
     assert slept[: 4 * windows] == [0] * 4 * windows
     each = rows["reading alone"] / windows / 2
     assert slept[4 * windows :] == [each * share for share in sleeping.SHARES for _ in range(2 * windows)]
-    assert rows["model of 2 × reading: wall time over the longer one"] == 0.5
-    assert rows["model of 2 × reading: one after the other"] == 1.5
+    assert rows["sleeps 2 × as long as reading takes: wall time over the longer one"] == 0.5
+    assert rows["sleeps 2 × as long as reading takes: one after the other"] == 1.5
 
 
 def test_rows_are_on_disk_as_soon_as_they_are_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from imap_fast.models.real_video import base
 from tests.architectures import ARCHITECTURES
 from tests.assertions import assert_close
 from tests.explaining import encoders
-from tests.explaining.encoders import Pooling
+from tests.explaining.encoders import TEMPORAL, Pooling
 from tests.explaining.runs import contents, cut_off, explain, options_of
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
 from tests.pipelines import PIPELINES, PROMPT
@@ -147,11 +147,20 @@ def test_whatever_an_encode_of_diffusers_returns(returned: Callable, pipeline: A
     assert torch.equal(maps.imap, imap_fast.explain(pipeline, clip(), *ARGUMENTS, vae=Pooling(), **READ).imap)
 
 
-def changed(**values: object) -> Pooling:
-    vae = Pooling()
+def changed(fill: str = "front", **values: object) -> Pooling:
+    vae = Pooling(fill=fill)
     for name, value in values.items():
         setattr(vae, name, value)
     return vae
+
+
+class Blocks(Pooling):
+    """Fails unless it is given whole blocks of frames."""
+
+    def encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        if pixels.shape[2] % TEMPORAL:
+            raise RuntimeError("no whole blocks")
+        return super().encode(pixels)
 
 
 class Backward(Pooling):
@@ -184,12 +193,33 @@ REFUSED = {
     ),
     "of-images": (
         lambda: AutoencoderTiny(encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4),
-        "the AutoencoderTiny cannot encode a clip [1, 3, 5, 64, 96] (RuntimeError: ",
+        "the AutoencoderTiny cannot encode a clip of 5 frames (RuntimeError: ",
     ),
     "config": (
         lambda: Pooling(config={"scaling_factor": 0}),
         "the config of the Pooling has scaling_factor=0, which normalizes no latents of 4 channels; give one finite "
         "number or 4",
+    ),
+    "config-of-a-class": (
+        lambda: Pooling(config=type("Config", (), {"scaling_factor": 0})()),
+        "the config of the Pooling has scaling_factor=0, which",
+    ),
+    "config-of-text": (lambda: Pooling(config={"scaling_factor": "half"}), "has scaling_factor=half, which normalizes"),
+    "config-of-two-dimensions": (
+        lambda: Pooling(config={"latents_mean": torch.zeros(1, 40, 1, 1, 1)}),
+        "the config of the Pooling has latents_mean=",
+    ),
+    "blocks-not-finite": (
+        lambda: changed(fill="nowhere", weight=nn.Parameter(torch.full((4, 3), torch.inf))),
+        "the Pooling gives NaN or an infinity; load it in",
+    ),
+    "blocks-of-a-wrong-config": (
+        lambda: Pooling(fill="nowhere", config={"scaling_factor": 0}),
+        "the config of the Pooling has scaling_factor=0, which",
+    ),
+    "blocks-of-other-channels": (
+        lambda: Blocks(channels=5),
+        "the Blocks makes latents [1, 5, 2, 8, 12] of a clip [1, 3, 8, 64, 96], and the transformer takes",
     ),
     "config-of-others": (lambda: Pooling(config={"latents_mean": [0, 0]}), "has latents_mean=[0, 0], which"),
     "config-not-finite": (lambda: Pooling(config=SimpleNamespace(latents_std=[1, 1, 1, float("nan")])), "latents_std="),
@@ -220,6 +250,31 @@ def test_other_encoders_are_refused_before_the_video_is_read(
     with pytest.raises(error, match=re.escape(message)) as refused:
         imap_fast.explain(pipeline, "nowhere.mp4", *ARGUMENTS, vae=make(), **READ)
     assert "\n" not in str(refused.value)
+
+
+def test_an_encoder_of_whole_blocks_is_given_them(pipeline: Any) -> None:
+    blocks, causal = (imap_fast.explain(pipeline, clip(), *ARGUMENTS, vae=vae, **READ) for vae in (Blocks(), Pooling()))
+    assert torch.equal(blocks.imap, causal.imap)
+
+
+def test_attributes_of_an_object_may_have_any_name(pipeline: Any) -> None:
+    holder = Plain()
+    holder.parameters, holder.type, holder.training, holder.dropout = {"a": 1}, torch.ones(2), True, 0.1
+    maps = imap_fast.explain(pipeline, clip(), *ARGUMENTS, vae=holder, **READ)
+    assert torch.equal(maps.imap, imap_fast.explain(pipeline, clip(), *ARGUMENTS, vae=Pooling(), **READ).imap)
+
+
+def test_a_failure_within_the_video_is_told_as_it_is(pipeline: Any) -> None:
+    encode, calls = Pooling().encode, []
+
+    def failing(pixels: torch.Tensor) -> torch.Tensor:
+        calls.append(pixels)
+        if len(calls) > 2:  # those of the check
+            raise RuntimeError("CUDA error")
+        return encode(pixels)
+
+    with pytest.raises(RuntimeError, match="CUDA error"):
+        imap_fast.explain(pipeline, clip(), *ARGUMENTS, vae=changed(encode=failing), **READ)
 
 
 def test_memory_that_is_full_is_no_fault_of_the_encoder(pipeline: Any) -> None:

@@ -68,6 +68,8 @@ def test_a_gap_takes_no_frame_twice_and_a_burst_not_all() -> None:
         ("all", 60, 8, None),
         ("model", 24, 8, 8),
         ("model", 12, 8, None),  # not more than 1.5 times as many
+        ("model", 24.003, 16, None),
+        ("model", 25, 16, 16),
         ("model", 12.5, 8, 8),
         ("model", 8, 24, None),
         (10.0, 12, 8, 10),

@@ -86,6 +86,8 @@ class VideoForward(ABC):
 
     def _encoder(self, vae: str | os.PathLike | Any) -> Encoder:
         """The VAE of the pipeline, or what takes its place."""
+        if vae is not None and self.pipeline.vae is None:
+            raise ValueError("the pipeline has no VAE, whose normalization it needs; load it with one")
         if isinstance(vae, (str, os.PathLike)):
             vae = load_vae(vae, self.pipeline)
         if vae is None or vae is self.pipeline.vae:

@@ -43,7 +43,7 @@ class Encoder:
 
     @property
     def options(self) -> dict[str, Any] | None:
-        """The same, and what else determines its latents besides its weights and settings, as JSON values."""
+        """The description and the normalization, which decide whether a run may resume, as JSON values."""
         return None
 
     def pixels(self, frames: np.ndarray) -> Tensor:
@@ -60,5 +60,5 @@ class Encoder:
 
     @property
     def encoding_pipeline(self) -> Any:
-        """The pipeline, or one like it whose VAE encodes with it. Methods of its class take it as `self`."""
+        """What methods of the pipeline's class take as `self`, so that they encode with this encoder."""
         return self.pipeline

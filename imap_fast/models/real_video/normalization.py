@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,14 +38,15 @@ class Normalization:
             ValueError: an entry that normalizes no latents with this number of channels.
         """
         config = getattr(vae, "config", None)
-        entries = config if isinstance(config, Mapping) else getattr(config, "__dict__", {})
-        found = {name: _numbers(entries.get(name), neutral) for name, neutral in NEUTRAL.items()}
-        for name, values in found.items():
-            divides = NEUTRAL[name] == 1 and 0 in values
+        found = {}
+        for name, neutral in NEUTRAL.items():
+            value = config.get(name) if isinstance(config, Mapping) else getattr(config, name, None)
+            values = found[name] = _numbers(value, neutral)
+            divides = neutral == 1 and 0 in values
             if len(values) not in (1, channels) or divides or not all(map(math.isfinite, values)):
                 raise ValueError(
-                    f"the config of the {type(vae).__name__} has {name}={entries[name]}, which normalizes no latents "
-                    f"of {channels} channels; give one finite number or {channels}"
+                    f"the config of the {type(vae).__name__} has {name}={textwrap.shorten(str(value), 80)}, which "
+                    f"normalizes no latents of {channels} channels; give one finite number or {channels}"
                 )
         offset = tuple(shift + mean for shift, mean in _paired(found["shift_factor"], found["latents_mean"]))
         factor = tuple(scale / std for scale, std in _paired(found["scaling_factor"], found["latents_std"]))
@@ -66,10 +68,13 @@ class Normalization:
 
 
 def _numbers(value: Any, neutral: float) -> tuple[float, ...]:
-    """A number or several, as a tuple. None is the neutral one."""
+    """A number or several, as a tuple. None is the neutral one, and what is no number gives no values."""
     if value is None:
         return (neutral,)
-    return tuple(map(float, value)) if isinstance(value, Iterable) else (float(value),)
+    try:
+        return tuple(map(float, value)) if isinstance(value, Iterable) else (float(value),)
+    except (TypeError, ValueError, RuntimeError):  # the last one by a tensor of several dimensions
+        return ()
 
 
 def _paired(one: tuple[float, ...], other: tuple[float, ...]) -> list[tuple[float, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
@@ -36,7 +37,7 @@ class OtherEncoder(Encoder):
     Raises:
         TypeError: there is no `encode`, or it returns something else.
         ValueError: the encoder fails, drops values at random, or gives latents of another shape, of other frames, or
-            that are not finite; or the pipeline has no VAE.
+            that are not finite.
     """
 
     module: nn.Module
@@ -45,8 +46,6 @@ class OtherEncoder(Encoder):
         super().__init__(pipeline)
         if not callable(getattr(vae, "encode", None)):
             raise TypeError(f"vae={textwrap.shorten(repr(vae), 80)} has no encode; give a model that has one")
-        if pipeline.vae is None:
-            raise ValueError("the pipeline has no VAE, whose normalization it needs; load it with one")
         self.other, self.channels = vae, channels
         self.module = vae if isinstance(vae, nn.Module) else _held_by(vae)
         refuse_dropout({"vae": self.module})
@@ -79,7 +78,7 @@ class OtherEncoder(Encoder):
     def description(self) -> dict[str, str]:
         """The class, and the name of the folder or the id on the hub, which is empty if unknown."""
         config = getattr(self.other, "config", None)
-        source = config.get("_name_or_path", "") if isinstance(config, dict) else ""
+        source = config.get("_name_or_path", "") if isinstance(config, Mapping) else ""
         return {"class": self.name, "name": model_name(str(source))}
 
     @property
@@ -109,9 +108,9 @@ class OtherEncoder(Encoder):
             try:
                 self._check(repeats)
                 return repeats
-            except ValueError as error:
+            except _OtherFramesError as error:
                 refusals.append(error)
-        raise refusals[0]
+        raise next((error for error in refusals if not error.is_failure), refusals[0])
 
     def _check(self, repeats: int) -> None:
         """Encode noise of two latent frames, and the same with those frames mirrored that only the second may show.
@@ -123,13 +122,23 @@ class OtherEncoder(Encoder):
         size = (1, 3, frames, *(self.spatial * latents for latents in PROBE))
         clip = 2 * torch.rand(size, generator=torch.Generator().manual_seed(0)) - 1
         mirrored = torch.cat([clip[:, :, :1], clip[:, :, 1:-1].flip(-1), clip[:, :, -1:]], dim=2)
-        latents, changed = (self._encoded(each, repeats) for each in (clip, mirrored))
+        try:
+            latents, changed = (self._encoded(each, repeats) for each in (clip, mirrored))
+        except (MemoryError, torch.OutOfMemoryError, TypeError, ValueError):
+            raise
+        except Exception as error:
+            reason = textwrap.shorten(f"{type(error).__name__}: {error}", 160)
+            raise _OtherFramesError(
+                f"the {self.name} cannot encode a clip of {frames + repeats} frames ({reason}); give an encoder of "
+                "videos",
+                is_failure=True,
+            ) from error
         if not latents.isfinite().all():
             raise ValueError(f"the {self.name} gives NaN or an infinity; load it in torch.bfloat16 or torch.float32")
         first, second = (latents - changed).abs().mean((0, 1, 3, 4)).tolist()
         # More than 0 is no fault: the VAEs of CogVideoX and HunyuanVideo normalize over frames.
         if first > second:
-            raise ValueError(
+            raise _OtherFramesError(
                 f"the first latent frame of the {self.name} shows the frames 0 to {self.temporal - 1}, and that of the "
                 "pipeline's VAE only the frame 0; give an encoder with the latent frames of this model"
             )
@@ -138,15 +147,7 @@ class OtherEncoder(Encoder):
         """The latents of pixels after so many repetitions of the first frame, in the convention of the VAE."""
         frames, height, width = pixels.shape[2:]
         pixels = torch.cat([pixels[:, :, :1]] * repeats + [pixels], dim=2).to(*self.place)
-        try:
-            output = self.other.encode(pixels)
-        except (MemoryError, torch.OutOfMemoryError):
-            raise
-        except Exception as error:
-            reason = textwrap.shorten(f"{type(error).__name__}: {error}", 160)
-            raise ValueError(
-                f"the {self.name} cannot encode a clip {list(pixels.shape)} ({reason}); give an encoder of videos"
-            ) from error
+        output = self.other.encode(pixels)
         latents = _latents_of(output)
         if latents is None:
             raise TypeError(
@@ -155,11 +156,19 @@ class OtherEncoder(Encoder):
             )
         expected = [1, self.channels, (frames - 1) // self.temporal + 1, height // self.spatial, width // self.spatial]
         if list(latents.shape) != expected:
-            raise ValueError(
+            raise _OtherFramesError(
                 f"the {self.name} makes latents {list(latents.shape)} of a clip {list(pixels.shape)}, and the "
                 f"transformer takes {expected}; give an encoder for the latents of this model"
             )
         return self.normalization.converted(latents.to(self.pipeline._execution_device), self.convention)
+
+
+class _OtherFramesError(ValueError):
+    """An encoder makes latents of another shape or of other frames, or fails. Repetitions may help."""
+
+    def __init__(self, message: str, *, is_failure: bool = False) -> None:
+        super().__init__(message)
+        self.is_failure = is_failure
 
 
 def _latents_of(output: Any) -> Tensor | None:
@@ -175,8 +184,10 @@ def _latents_of(output: Any) -> Tensor | None:
 
 def _held_by(holder: Any) -> nn.Module:
     """The modules, tensors and settings among the attributes of an object, as a module."""
-    module = nn.Module()
+    module = nn.Module().eval()
     for name, value in getattr(holder, "__dict__", {}).items():
+        if hasattr(module, name):  # an attribute of another meaning
+            name = f"{name}_"
         if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
             module.register_buffer(name, value)
         else:

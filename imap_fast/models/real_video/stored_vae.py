@@ -35,7 +35,7 @@ def load_vae(source: str | os.PathLike, pipeline: Any) -> Any:
             f"the vae {source} was not loaded; give a folder or a Hugging Face id of a VAE of diffusers ({reason})"
         ) from error
     vae.to(pipeline._execution_device)
-    if pipeline.vae.use_tiling and hasattr(vae, "use_tiling"):
+    if getattr(pipeline.vae, "use_tiling", False) and hasattr(vae, "use_tiling"):
         vae.enable_tiling()
     return vae
 
