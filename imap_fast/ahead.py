@@ -62,21 +62,20 @@ class _Ahead(Thread, Generic[Item]):
         self._error: BaseException | None = None
 
     def run(self) -> None:
-        items = iter(self._items)
         try:
-            for item in items:
+            for item in self._items:
                 with self._changed:
                     self._ready.append(item)
                     self._changed.notify_all()
                     self._changed.wait_for(lambda: self._is_stopped or len(self._ready) < self._most)
                     if self._is_stopped:
-                        return
+                        break
                 del item  # not in memory while the next one is made
+            if hasattr(self._items, "close"):
+                self._items.close()
         except BaseException as error:  # raised where it is seen
             self._error = error
         finally:
-            if hasattr(items, "close"):
-                items.close()
             with self._changed:
                 self._is_over = True
                 self._changed.notify_all()

@@ -29,6 +29,28 @@ def test_every_item_comes_before_the_error() -> None:
     assert found == [0, 1, 2, 3, 4] * 2
 
 
+def test_items_that_cannot_begin_or_end_do_not_hang() -> None:
+    class Broken:
+        def __iter__(self):
+            raise ValueError("no beginning")
+
+    with ahead(Broken()) as ready, pytest.raises(ValueError, match="no beginning"):
+        next(ready)
+
+    def items():
+        try:
+            yield 1
+        finally:
+            raise ValueError("no end")
+
+    with ahead(items()) as ready:
+        assert next(ready) == 1
+        with pytest.raises(ValueError, match="no end"):
+            next(ready)
+    with ahead(items()) as ready:
+        assert next(ready) == 1
+
+
 def test_no_more_than_most_wait() -> None:
     made = []
 

@@ -86,7 +86,7 @@ class WindowOptions:
     window: options.Window = None
     overlap: options.Overlap = None
     shots: options.Shots = "auto"
-    fps: options.Fps = "model"
+    fps: options.Fps = None
     num_inference_steps: options.NumInferenceSteps = None
     windows_per_batch: options.WindowsPerBatch = "1"
     noises: options.Noises = 1
@@ -99,10 +99,13 @@ class WindowOptions:
         """
         if model == "demo" and steps is None and self.num_inference_steps is None:
             steps = best_settings()["steps"]
-        return asdict(self) | {
+        given = asdict(self)
+        # Without it, the default is that of the function.
+        if (fps := given.pop("fps")) is not None:
+            given["fps"] = options.fps(fps)
+        return given | {
             "steps": steps,
             "shots": options.shots(self.shots),
-            "fps": options.fps(self.fps),
             "windows_per_batch": options.windows_per_batch(self.windows_per_batch),
         }
 

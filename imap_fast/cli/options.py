@@ -12,7 +12,7 @@ from imap_fast.loading.memory_modes import MODES, QUANTIZED
 from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.text.words import check_concepts
-from imap_fast.video.rate import LEAST_FPS, RATES, check_fps
+from imap_fast.video.rate import LEAST_FPS, MOST_FPS, RATES, check_fps
 from imap_fast.video.times import SHOTS, check_stretch, seconds_of
 
 LARGEST = 2**20
@@ -136,10 +136,10 @@ Shots = Annotated[
     ),
 ]
 Fps = Annotated[
-    str,
+    str | None,
     _option(
         READING,
-        "Frames per second that pass the model: model for its own rate, all, or a number. Maps cover the others, too.",
+        "Frames per second that pass the model: model for its own rate, all or a number. Default: model; all for eval.",
         metavar="RATE",
     ),
 ]
@@ -289,7 +289,7 @@ def fps(text: str) -> str | float:
     try:
         return check_fps(text if text in RATES else float(text))
     except ValueError:
-        reason = f"{text!r} is no rate; give model, all, or frames per second from {LEAST_FPS} on"
+        reason = f"{text!r} is no rate; give model, all, or {LEAST_FPS} to {MOST_FPS} frames per second"
         raise typer.BadParameter(reason, param_hint="--fps") from None
 
 

@@ -48,7 +48,7 @@ def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Examp
         annotated = example.annotated[example.annotated < num_frames]
         if not len(annotated):
             raise ValueError(
-                f"the first {num_frames} frames were read, and annotations begin at frame {example.annotated[0]}; "
+                f"the maps cover the first {num_frames} frames, and annotations begin at frame {example.annotated[0]}; "
                 "annotate an earlier one"
             )
         height, width = example.clip.frames.shape[1:3]

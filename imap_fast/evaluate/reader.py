@@ -23,10 +23,12 @@ class Reader:
         self.pipe, self.seed = pipe, seed
         self.adapter = adapter_for(pipe)
         self.map_names = [name for name in MAP_NAMES if self.adapter.has_concept_stream or name != "concept_attention"]
+        # Otherwise up to a second at the end of a video would not be measured.
+        explain_arguments = {"fps": "all", **explain_arguments}
         # Never entered: it checks the settings before the first clip is read.
         explainer = Explainer(pipe, "", ["one", "another"], maps=self.map_names, **explain_arguments)
         self.settings, self.steps, self.forward = explainer.tracer.settings, explainer.steps, explainer.forward
-        self.noises, self.shots = len(explainer.noises), explainer.shots
+        self.noises, self.shots, self.fps = len(explainer.noises), explainer.shots, explainer.fps
         # Explicit layers, so that a warning about default layers comes only once. Another VAE is loaded only once.
         self.arguments = {
             **explain_arguments,
@@ -75,6 +77,7 @@ class Reader:
             "steps": self.steps,
             "noises": self.noises,
             "shots": self.shots,
+            "fps": self.fps,
             "num_inference_steps": self.forward.num_inference_steps,
             "height": self.forward.height,
             "width": self.forward.width,

@@ -44,8 +44,8 @@ def evaluate(
         seed: seed of the noise and of the random heads.
         on_unmasked: called with the name, the example and the maps of each clip without ground truth.
         on_clip_done: called after each clip, also after those that are skipped.
-        explain_arguments: any other argument of `imap_fast.explain` except `num_frames`, `maps`, `motion_heads`
-            and `folder`.
+        explain_arguments: any other argument of `imap_fast.explain` except `num_frames`, `maps`, `motion_heads` and
+            `folder`. `fps` is `"all"` by default.
 
     Returns:
         The scores of all clips.

@@ -377,8 +377,8 @@ class Explainer:
             if late:
                 times = ", ".join(f"{time:g} s" for time in late)
                 warnings.warn(
-                    f"no shot begins at {times}, where {video.name} has no frame or none was read; "
-                    "give times of the video",
+                    f"no shot begins at {times}, where {video.name} has no frame, none was read or none passed; "
+                    "give other times",
                     stacklevel=4,
                 )
         if video.gaps:

@@ -159,7 +159,10 @@ def _first_window(video: Any, adapter: Adapter, forward: VideoForward) -> tuple[
     windows = Windows(forward.num_frames, None, forward.temporal_compression, adapter.patch_size[0])
     pictures = enumerate(at_rate(video.pictures(), passed_rate("model", video.fps, forward.fps)))
     _, passed = next(windows.split((number, picture) for number, ((picture, _), passes) in pictures if passes))
-    return np.stack([picture.pixels() for _, picture in passed]), [number for number, _ in passed]
+    frames = [picture.pixels() for _, picture in passed]
+    if any(frame.shape != frames[0].shape for frame in frames):
+        raise ValueError(f"{video.name} changes its size in its first {len(frames)} frames; give a video of one size")
+    return np.stack(frames), [number for number, _ in passed]
 
 
 def _resized_masks(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from imap_fast.maps.names import AGREEMENT, SPREAD
 from imap_fast.maps.schema import one_line
+from imap_fast.upsampling.latent_time import LatentTime
+
+MOST_BURST = 16
+"""How many times more frames a part of a video may have than its mean rate says."""
 
 
 def check_tensor(name: str, values: Tensor, dtype: torch.dtype) -> None:
@@ -52,3 +57,26 @@ def check_times(name: str, times: Tensor, frames: int) -> None:
         raise ValueError(f"{name} {list(times.shape)} must have one entry for each of {frames} frames")
     if not times.isfinite().all() or (times.diff() < 0).any():
         raise ValueError(f"{name} must be finite numbers that never decrease")
+
+
+def check_frame_times(times: Tensor, time: LatentTime, read: Mapping[str, Any]) -> None:
+    """Check where latent frames are in a video of which not all frames passed the model.
+
+    Args:
+        times: `LatentTime.frame_times`.
+        time: of a real video.
+        read: what `explain` read.
+
+    Raises:
+        ValueError: a latent frame is outside of its shot, or few of them claim a long video, which would take long to
+            draw.
+    """
+    if time.numbers is None or time.num_frames is None:
+        return
+    if not 0 <= times[0] <= times[-1] < time.num_frames or 0 in time.latents_of_shots(len(times)):
+        raise ValueError("a latent frame is outside of its shot")
+    ratio = (read.get("fps") or 1) / read["passed_fps"]
+    # As many again as are covered may fill no latent frame.
+    most = 2 * len(times) * time.temporal_compression * time.patch_size_t * ratio * MOST_BURST
+    if time.num_frames > most:
+        raise ValueError(f"{time.num_frames} frames are too many for {len(times)} latent frames")

@@ -130,7 +130,9 @@ class Video(_Object):
 
     @model_validator(mode="after")
     def _has_possible_shots(self) -> "Video":
-        """The shots follow each other from frame 0 on, and end with the last frame."""
+        """Fewer frames pass than there are. The shots follow each other from frame 0 on, and end with the last one."""
+        if self.passed_fps is not None and self.fps is not None and self.passed_fps >= self.fps:
+            raise ValueError(f"passed_fps must be below the {self.fps:g} frames per second of the video")
         if self.shots is not None:
             begins = [shot.first_frame for shot in self.shots] + [self.num_frames]
             ends = [shot.first_frame + shot.num_frames for shot in self.shots]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from imap_fast.maps.checks import check_repeats, check_tensor, check_times
+from imap_fast.maps.checks import check_frame_times, check_repeats, check_tensor, check_times
 from imap_fast.maps.names import AGREEMENT, CONTRASTED, MAP_NAMES, SPREAD, TIMES
 from imap_fast.maps.schema import MOST_HEADS, check_record, one_line
 from imap_fast.maps.shots import Shot, shots_of
@@ -129,9 +129,7 @@ class MapValues:
         if not read:
             return
         try:
-            times = self.frame_times(read["num_frames"])
-            if not 0 <= times[0] <= times[-1] < read["num_frames"] or 0 in self.time.latents_of_shots(len(times)):
-                raise ValueError("a latent frame is outside of its shot")
+            check_frame_times(self.frame_times(read["num_frames"]), self.time, read)
         except ValueError as error:
             raise ValueError(f"settings.video.num_frames does not fit the maps: {error}") from error
         for name, patches in zip(("height", "width"), self.grid[1:], strict=True):

@@ -83,11 +83,10 @@ class DecodedPicture:
 
     def resized(self, height: int, width: int) -> np.ndarray:
         own = self._turned(self.frame.height, self.frame.width)
-        if own == (height, width):
-            return self.pixels()
         cover = cover_size(*own, height, width)
         is_halved = 2 * cover[0] <= own[0] and 2 * cover[1] <= own[1]
-        picture = self._upright(self._turned(*cover), "AREA" if is_halved else "BICUBIC")
+        size = None if cover == own else self._turned(*cover)
+        picture = self._upright(size, "AREA" if is_halved else "BICUBIC")
         top, left = (cover[0] - height) // 2, (cover[1] - width) // 2
         return np.ascontiguousarray(picture[top : top + height, left : left + width])
 
@@ -103,19 +102,28 @@ class DecodedPicture:
 
     def _upright(self, size: tuple[int, int] | None = None, filter_name: str = "BICUBIC") -> np.ndarray:
         """The frame, scaled to a height and width, and then turned and mirrored as a player shows it."""
+        from av import FFmpegError
         from av.video.reformatter import Colorspace, Interpolation
 
         scaled: dict[str, Any] = {}
         if size is not None:
-            exact = Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+            # Without the last flag, FFmpeg halves the colours of an even width.
+            exact = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
             scaled = {"height": size[0], "width": size[1], "interpolation": Interpolation[filter_name] | exact}
         # RGB has no such colour space, but older versions of PyAV ignore that of the frame if none is requested.
-        reformatted = self.frame.reformat(format="rgb24", dst_colorspace=Colorspace.ITU601, **scaled)
+        try:
+            reformatted = self.frame.reformat(format="rgb24", dst_colorspace=Colorspace.ITU601, **scaled)
+        except FFmpegError as error:
+            own = f"{self.frame.height} × {self.frame.width}"
+            raise ValueError(
+                f"FFmpeg cannot scale frames of {own} pixels to {size}; crop or resize the video"
+            ) from error
         picture = reformatted.to_ndarray()
         right, down = self.axes
         if right[0] == 0:  # what was right is now up or down
             picture, right, down = picture.transpose(1, 0, 2), down, right
-        return picture[:: down[1], :: right[0]]
+        upright = picture[:: down[1], :: right[0]]
+        return upright if self.axes == UPRIGHT else upright.copy()  # torch takes no negative strides
 
 
 def display_axes(frame: av.VideoFrame) -> Axes | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from numbers import Real
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from imap_fast.video.picture import TimedPicture
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
 RATES = "model", "all"
 """The rate for which the model was made, if the video has a much higher one; and that of the video."""
 
-LEAST_FPS = 0.001
-"""The lowest rate: a frame in a quarter of an hour."""
+LEAST_FPS, MOST_FPS = 0.001, 1_000_000
+"""The lowest rate, a frame in a quarter of an hour, and the highest one that the timestamps of a file can hold."""
 
 LEAST_RATIO = 1.51
 """A video of a rate up to this many times that of the model is passed as it is. It is a little more than 1.5, because
@@ -23,19 +24,19 @@ TIE = 1e-6
 """Seconds. Frames whose distances differ by less are equally near, and the earlier one is taken."""
 
 
-def check_fps(fps: str | float) -> str | float:
+def check_fps(fps: Any) -> str | float:
     """The argument `fps` of `explain`.
 
     Raises:
         TypeError: neither a text nor a number.
         ValueError: another text or number.
     """
-    if isinstance(fps, bool) or not isinstance(fps, (int, float, str)):
+    if isinstance(fps, bool) or not isinstance(fps, (Real, str)):
         raise TypeError(f"fps={fps!r} is no rate; give 'model', 'all', or frames per second")
-    if fps in RATES:
+    if isinstance(fps, str) and fps in RATES:
         return fps
-    if isinstance(fps, str) or not (math.isfinite(fps) and fps >= LEAST_FPS):
-        raise ValueError(f"fps={fps!r} is no rate; give 'model', 'all', or frames per second from {LEAST_FPS} on")
+    if isinstance(fps, str) or not LEAST_FPS <= cast("float", fps) <= MOST_FPS:
+        raise ValueError(f"fps={fps!r} is no rate; give 'model', 'all', or {LEAST_FPS} to {MOST_FPS} frames per second")
     return float(fps)
 
 

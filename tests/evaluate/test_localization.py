@@ -101,7 +101,7 @@ def test_only_annotated_frames_that_were_read_count():
     found = rows_of(maps_of(square=values[:5], background=~values[:5]), shown)
     assert found["square"]["spatial_auc"] == found["square"]["spacetime_auc"] == found[None]["mean_iou"] == 1
     late = example(GroundTruth("square", square()[[5]]), annotated=[5])
-    with pytest.raises(ValueError, match="first 5 frames were read, and annotations begin at frame 5"):
+    with pytest.raises(ValueError, match="the maps cover the first 5 frames, and annotations begin at frame 5"):
         rows_of(maps_of(square=values[:5], background=~values[:5]), late)
 
 

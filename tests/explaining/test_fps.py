@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import threading
 from itertools import pairwise
@@ -88,7 +89,7 @@ def test_every_frame_has_a_map_between_those_of_the_latent_frames_around(pipelin
         by_time = np.interp(seconds, maps.seconds.numpy(), values[:, 1, 1].numpy())
         np.testing.assert_allclose(concept[:, 1, 1].numpy(), by_time, atol=1e-6)
     for wrong in (36, 37, 108, 110):
-        with pytest.raises(ValueError, match=f"the maps cover 109 frames of a video, not {wrong}; give the number of"):
+        with pytest.raises(ValueError, match=f"the maps cover 109 frames of the video, not {wrong}; give settings"):
             maps.upsample(wrong, 8, 8)
 
 
@@ -124,6 +125,14 @@ def test_it_is_saved_and_checked(pipeline, film, tmp_path: Path) -> None:
     for wrong in (numbers + 6, numbers - 1, numbers.clamp(min=21), numbers.clamp(max=19)):
         with pytest.raises(ValueError, match="a latent frame is outside of its shot"):
             SaliencyMaps.from_record(record, {**tensors, FRAME_NUMBERS: wrong})
+    for wrong, says in (
+        ({"num_frames": 2**31 - 1}, "2147483647 frames are too many for"),
+        ({"passed_fps": 24.0}, "passed_fps must be below the 24 frames per second of the video"),
+    ):
+        forged = copy.deepcopy(record)
+        forged["settings"]["video"] |= {**wrong, "shots": None}
+        with pytest.raises(ValueError, match=says):
+            SaliencyMaps.from_record(forged, {**tensors, FRAME_NUMBERS: numbers})
     with pytest.raises(ValueError, match="frame_numbers must be finite numbers that never decrease"):
         SaliencyMaps.from_record(record, {**tensors, FRAME_NUMBERS: numbers.flip(0)})
 

@@ -265,7 +265,7 @@ def test_shots_are_kept_and_checked(pipeline, tmp_path: Path) -> None:
 
 
 def test_times_at_which_no_shot_begins_are_named(pipeline) -> None:
-    with pytest.warns(UserWarning, match="no shot begins at 7 s, 100 s, where the video has no frame or none was read"):
+    with pytest.warns(UserWarning, match="no shot begins at 7 s, 100 s, where the video has no frame, none was read"):
         maps = explain(pipeline, clip(17), shots=[1, 7, 100])
     assert len(maps.shots) == 2
     maps = explain(pipeline, clip(17), shots=[0, 1, 100], start=1)  # a list of the whole film

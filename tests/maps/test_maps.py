@@ -171,7 +171,7 @@ def test_a_foreign_file_is_refused(tmp_path):
 
 
 def test_a_newer_format_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("imap_fast.maps.storage.FORMAT", 3)
+    monkeypatch.setattr("imap_fast.maps.storage.FORMAT", FORMAT + 1)
     make_maps().save(tmp_path / "maps.npz")
     monkeypatch.undo()
     with pytest.raises(ValueError, match="upgrade"):

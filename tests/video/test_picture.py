@@ -35,6 +35,17 @@ def test_ffmpeg_scales_as_torch_does(file, axes, size) -> None:
         assert difference.max() < 24
 
 
+@pytest.mark.parametrize("size", [(120, 160), (240, 426)])
+def test_colours_are_kept_at_an_even_width(tmp_path, size) -> None:
+    """FFmpeg halves them by itself, and is wrong by 23 and 18 levels then."""
+    cells = np.indices((48, 80)).sum(0) % 2
+    frame = np.array([[200, 40, 40], [40, 90, 220]], np.uint8)[cells].repeat(8, 0).repeat(8, 1)
+    Clip(frame[None].repeat(2, 0), 24).save(tmp_path / "cells.mp4")
+    for picture, _ in VideoFile(tmp_path / "cells.mp4").pictures():
+        expected = resize_and_crop(frame[None], *size)[0]
+        assert np.abs(picture.resized(*size).astype(float) - expected).mean() < 15
+
+
 def test_the_same_size_is_not_scaled(file) -> None:
     for picture, _ in file.pictures():
         np.testing.assert_array_equal(picture.resized(270, 480), picture.pixels())
