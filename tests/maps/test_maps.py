@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.maps.storage import FORMAT
 from tests.maps.raw_files import with_repeats
 from tests.render.synthetic import NASTY_LABELS, make_maps
 
