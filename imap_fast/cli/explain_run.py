@@ -26,7 +26,7 @@ from imap_fast.cli.results import (
     path_from,
     print_results,
     resumable_folder,
-    shot_count,
+    shots_and_rate,
     sureness,
     warn_of_doubts,
 )
@@ -156,7 +156,7 @@ class Run:
                     warn_of_doubts(maps, str(stretch) if len(self.folders) > 1 else "")
                     with progress(console, "drawing"):
                         self._write(unfinished, maps, stretch, dtype=pipe.transformer.dtype, seconds=seconds)
-                    self.headlines[stretch] = f"{maps} in {seconds:.1f} s; {shot_count(maps)}; {sureness(maps)}"
+                    self.headlines[stretch] = f"{maps} in {seconds:.1f} s; {shots_and_rate(maps)}; {sureness(maps)}"
 
     def _write(self, folder: Path, maps: SaliencyMaps, stretch: Stretch, *, dtype: torch.dtype, seconds: float) -> None:
         record = {

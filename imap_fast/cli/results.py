@@ -231,10 +231,13 @@ def sureness(maps: SaliencyMaps) -> str:
     return f"agreement {least}" if least == most else f"agreement {least} to {most}"
 
 
-def shot_count(maps: SaliencyMaps) -> str:
-    """How many shots a video has."""
-    count = len(maps.shots)
-    return "1 shot" if count == 1 else f"{count} shots"
+def shots_and_rate(maps: SaliencyMaps) -> str:
+    """How many shots a video has, and how many of its frames passed the model, if not all did."""
+    count, read = len(maps.shots), maps.settings["video"]
+    shots = "1 shot" if count == 1 else f"{count} shots"
+    return (
+        shots if read["passed_fps"] is None else f"{shots}, {read['passed_fps']:g} of {read['fps']:g} frames a second"
+    )
 
 
 def warn_of_doubts(maps: SaliencyMaps, video: str = "") -> None:

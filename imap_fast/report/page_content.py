@@ -131,10 +131,14 @@ def _facts(data: ReportData) -> list[tuple[str, str]]:
 
 
 def _read(data: ReportData) -> dict[str, str]:
-    """The stretch and the shots that were read. The size of the video is above the player."""
+    """What was read of the video, and how. Its size is above the player."""
     rows = {name: file_time(data.read[name]) for name in ("start", "end") if data.read.get(name) is not None}
     if "shots" in data.read:
         rows["shots"] = _shots(data.shots)
+    if (passed := data.read.get("passed_fps")) is not None:
+        rows["frames a second that passed"] = f"{passed:g} of {data.read.get('fps') or 0:g}"
+    if (vae := data.read.get("vae")) is not None:
+        rows["vae"] = " ".join(filter(None, map(str, vae.values())))
     return rows
 
 
