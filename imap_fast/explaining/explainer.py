@@ -158,7 +158,7 @@ class Explainer:
             on_progress(state.num_frames, expected)
             if not state.finished:
                 state.passed_fps = passed_rate(self.fps, video.fps, self.forward.fps)
-                with ahead(self._windows(video, num_frames, state)) as windows:
+                with ahead(self._windows(video, num_frames, state), 2) as windows:
                     for batch in self._batches(windows, state):
                         self._encode_text(batch[0].shot)
                         self._pass(batch, checkpoint)
