@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 SMALL_HEIGHT, SMALL_WIDTH = 96, 128
 """The largest size of a picture that is only compared with others, in pixels."""
 
+BICUBIC, AREA = 0x4, 0x20
+EXACT = 0x40000 | 0x80000 | 0x2000
+"""Flags of FFmpeg's scaler (libswscale/swscale.h), for which PyAV 15 has no names: two filters; and exact rounding, the
+same bits on every processor, and colours at full width, which FFmpeg halves by itself if the width is even."""
+
 UPRIGHT = (1, 0), (0, 1)
 """`Axes` of a frame that is shown as it is."""
 
@@ -86,7 +91,7 @@ class DecodedPicture:
         cover = cover_size(*own, height, width)
         is_halved = 2 * cover[0] <= own[0] and 2 * cover[1] <= own[1]
         size = None if cover == own else self._turned(*cover)
-        picture = self._upright(size, "AREA" if is_halved else "BICUBIC")
+        picture = self._upright(size, AREA if is_halved else BICUBIC)
         top, left = (cover[0] - height) // 2, (cover[1] - width) // 2
         return np.ascontiguousarray(picture[top : top + height, left : left + width])
 
@@ -94,22 +99,20 @@ class DecodedPicture:
         height, width = self.frame.height, self.frame.width
         if height <= SMALL_HEIGHT and width <= SMALL_WIDTH:
             return self.pixels()
-        return self._upright((min(height, SMALL_HEIGHT), min(width, SMALL_WIDTH)), "AREA")
+        return self._upright((min(height, SMALL_HEIGHT), min(width, SMALL_WIDTH)), AREA)
 
     def _turned(self, height: int, width: int) -> tuple[int, int]:
         """Height and width, exchanged if the frame is turned by a quarter."""
         return (width, height) if self.axes[0][0] == 0 else (height, width)
 
-    def _upright(self, size: tuple[int, int] | None = None, filter_name: str = "BICUBIC") -> np.ndarray:
+    def _upright(self, size: tuple[int, int] | None = None, scaler: int = BICUBIC) -> np.ndarray:
         """The frame, scaled to a height and width, and then turned and mirrored as a player shows it."""
         from av import FFmpegError
-        from av.video.reformatter import Colorspace, Interpolation
+        from av.video.reformatter import Colorspace
 
         scaled: dict[str, Any] = {}
         if size is not None:
-            # Without the last flag, FFmpeg halves the colours of an even width.
-            exact = Interpolation.ACCURATE_RND | Interpolation.BITEXACT | Interpolation.FULL_CHR_H_INT
-            scaled = {"height": size[0], "width": size[1], "interpolation": Interpolation[filter_name] | exact}
+            scaled = {"height": size[0], "width": size[1], "interpolation": scaler | EXACT}
         # RGB has no such colour space, but older versions of PyAV ignore that of the frame if none is requested.
         try:
             reformatted = self.frame.reformat(format="rgb24", dst_colorspace=Colorspace.ITU601, **scaled)
