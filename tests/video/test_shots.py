@@ -366,7 +366,7 @@ def films(draw):
 
 
 @pytest.mark.slow
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=5, deadline=None, derandomize=True)
 @given(films())
 def test_each_shot_is_found_without_what_was_before_it(frames):
     found = starts(frames)
