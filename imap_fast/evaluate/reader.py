@@ -23,7 +23,7 @@ class Reader:
         self.pipe, self.seed = pipe, seed
         self.adapter = adapter_for(pipe)
         self.map_names = [name for name in MAP_NAMES if self.adapter.has_concept_stream or name != "concept_attention"]
-        # Otherwise up to a second at the end of a video would not be measured.
+        # Whatever is annotated passes the model.
         explain_arguments = {"fps": "all", **explain_arguments}
         # Never entered: it checks the settings before the first clip is read.
         explainer = Explainer(pipe, "", ["one", "another"], maps=self.map_names, **explain_arguments)

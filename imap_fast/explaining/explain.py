@@ -57,8 +57,8 @@ def explain(
         num_inference_steps: length of the schedule. None: the published one, 30 for HunyuanVideo and 50 for the others.
         height: in pixels. The video is resized to cover the size, and cropped. None: the default size of the model.
         width: in pixels.
-        num_frames: the largest number of frames to read. None: all. Frames at the end that do not fill a latent frame
-            are dropped.
+        num_frames: the largest number of frames to read. None: all. If all of them pass the model, frames at the end
+            that do not fill a latent frame are dropped.
         start: the time at which to begin, in seconds of the file or as `"1:20.5"`. What comes before is not decoded,
             unless the file must be read from its beginning to know its times. None: the first frame.
         end: the time before which to end. None: the last frame.
@@ -67,7 +67,7 @@ def explain(
             the file at which shots begin; those outside of a stretch do not matter.
         fps: frames per second that pass the model. `"model"`: the rate for which it was made, if the video has more
             than 1.5 times as many, or else all frames. `"all"`: all frames. A number: this rate. The frames nearest in
-            time are taken, none twice. The maps cover those between, too (docs/real-video.md, "Frame rate").
+            time are taken. The maps cover those between, too (docs/real-video.md, "Frame rate").
         window: frames that the model sees at once. None: the clip length of the model.
         overlap: latent frames that neighbouring windows share. None: 1.
         windows_per_batch: the number of windows that pass the transformer together, or `"auto"`: as many as fit into

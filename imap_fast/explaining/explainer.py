@@ -91,7 +91,6 @@ class Explainer:
             )
         self.windows_per_batch = windows_per_batch
         self.shots = check_shots(shots)
-        self.shot_windows = ShotWindows(self.windows, self.shots)
         self.fps = check_fps(fps)
         if type(noises) is not int or noises < 1:
             raise ValueError(f"noises={noises!r} is not possible; give a number from 1")
@@ -229,7 +228,7 @@ class Explainer:
             self.forward.height, self.forward.width, state.passed_fps, finds_shots=self.shots == "auto"
         )
         frames = reader.read(islice(video.pictures(), num_frames), begin, skipped)
-        return self.shot_windows.split(frames, current)
+        return ShotWindows(self.windows, self.shots, fills=state.passed_fps is not None).split(frames, current)
 
     def _batches(self, windows: Iterator[Window], state: RunState) -> Iterator[list[Window]]:
         """Group windows of the same length, and of the same text, into batches.
@@ -276,7 +275,7 @@ class Explainer:
                 self._count_heads(maps, state)
             state.windows += 1
             shot.windows += 1
-            shot.num_frames = window.frames[-1].number + 1 - shot.first_frame
+            shot.num_frames = window.last + 1 - shot.first_frame
             state.num_frames = shot.first_frame + shot.num_frames
         state.record = self._record(read[-1])
         checkpoint.commit()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import groupby, islice, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -16,19 +16,21 @@ from imap_fast.video.shots import find_shots
 from imap_fast.video.times import Shots, is_before
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class ShotStart:
-    """The beginning of a shot.
+    """The beginning of a shot, and how far it was read.
 
     Attributes:
         number: of its first frame.
         seconds: the time of its first frame.
         pixels: of its first frame that passes the model, uint8 `[H, W, 3]`.
+        last: the frame of the shot that was read last, whether it passes or not.
     """
 
     number: int
     seconds: float
     pixels: np.ndarray
+    last: ReadFrame
 
 
 class Window(NamedTuple):
@@ -38,11 +40,13 @@ class Window(NamedTuple):
         shot: its beginning.
         begin: the latent frame of the shot at which the window begins.
         frames: of the window. They have pixels.
+        last: the number of the last frame of the shot that its maps cover.
     """
 
     shot: ShotStart
     begin: int
     frames: list[ReadFrame]
+    last: int
 
     @property
     def pixels(self) -> np.ndarray:
@@ -58,10 +62,12 @@ class ShotWindows:
     Args:
         windows: in a shot.
         shots: which shots there are.
+        fills: whether the last frame of a shot that passes is repeated until it fills a latent frame, so that the maps
+            cover the whole shot. Otherwise frames at the end that fill none are dropped.
     """
 
-    def __init__(self, windows: Windows, shots: Shots) -> None:
-        self.windows, self.shots = windows, shots
+    def __init__(self, windows: Windows, shots: Shots, *, fills: bool) -> None:
+        self.windows, self.shots, self.fills = windows, shots, fills
 
     def split(self, frames: Iterable[ReadFrame], current: ShotState | None = None) -> Iterator[Window]:
         """Split a stream of frames into the windows of its shots. None passes a cut.
@@ -74,9 +80,24 @@ class ShotWindows:
         """
         for shot, group in groupby(self._passing(frames), lambda pair: pair[0]):
             done = current.windows if current is not None and shot.number == current.first_frame else 0
-            needed = islice((frame for _, frame in group), self.windows.resume_frame(done), None)
+            passing = (frame for _, frame in group)
+            needed = islice(self._filled(passing) if self.fills else passing, self.windows.resume_frame(done), None)
+            window: Window | None = None
             for latent, seen in self.windows.split(needed, done):
-                yield Window(shot, latent, seen)
+                if window is not None:
+                    yield window
+                window = Window(shot, latent, seen, seen[-1].number)
+            if window is not None:
+                # Only now it is known how far the shot goes.
+                yield window._replace(last=shot.last.number) if self.fills else window
+
+    def _filled(self, passing: Iterable[ReadFrame]) -> Iterator[ReadFrame]:
+        """Yield the frames of a shot that pass, and then repeat the last one."""
+        frames = 0
+        for frame in passing:
+            frames += 1
+            yield frame
+        yield from repeat(frame, self.windows.missing(frames))
 
     def _passing(self, frames: Iterable[ReadFrame]) -> Iterator[tuple[ShotStart, ReadFrame]]:
         """Yield each frame that passes the model, after the beginning of its shot."""
@@ -85,8 +106,10 @@ class ShotWindows:
         for frame, begins_shot in self._marked(frames):
             if begin is None or begins_shot:
                 begin, shot = frame, None
+            if shot is not None:
+                shot.last = frame
             if frame.passes:
-                shot = shot or ShotStart(begin.number, begin.seconds, frame.pixels)
+                shot = shot or ShotStart(begin.number, begin.seconds, frame.pixels, frame)
                 yield shot, frame
 
     def _marked(self, frames: Iterable[ReadFrame]) -> Iterator[tuple[ReadFrame, bool]]:

@@ -67,6 +67,10 @@ class Windows:
     def _latents(self, frames: int) -> int:
         return (frames - 1) // self.temporal_compression + 1
 
+    def missing(self, frames: int) -> int:
+        """How many video frames a shot of this many lacks to fill its last latent frame of the maps."""
+        return (self.length - frames) % (self.temporal_compression if frames <= self.length else self.span)
+
     def latent_means(self, values: Sequence[float]) -> Tensor:
         """The mean of the values of the video frames, such as their times, in each latent frame, fp64 `[F]`."""
         latents = self._latents(len(values))

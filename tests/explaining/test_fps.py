@@ -50,7 +50,7 @@ def test_the_frames_that_pass_give_the_maps_that_they_give_alone(pipeline, film,
     for name, values in alone.tensors().items():
         torch.testing.assert_close(maps.tensors()[name], values, rtol=0, atol=1e-12 if name == "seconds" else 0)
     read = maps.settings["video"]
-    assert (read["fps"], read["passed_fps"], read["num_frames"]) == (24.0, 8.0, 3 * 36 + 1)
+    assert (read["fps"], read["passed_fps"], read["num_frames"]) == (24.0, 8.0, 110)
     assert maps.frame_numbers.tolist() == [3 * at for at in alone.frame_times(37).tolist()]
 
 
@@ -77,32 +77,34 @@ def test_each_model_has_its_rate(architecture: Architecture) -> None:
     assert maps.settings["video"]["passed_fps"] == fps
     assert alone.settings["video"]["passed_fps"] is None
     assert torch.equal(maps.maps[maps.default], alone.maps[alone.default])
-    assert maps.settings["video"]["num_frames"] == 2 * alone.settings["video"]["num_frames"] - 1
+    assert maps.settings["video"]["num_frames"] == 34
 
 
 def test_every_frame_has_a_map_between_those_of_the_latent_frames_around(pipeline, film) -> None:
     maps = explain(pipeline, film)
-    large = maps.upsample(109, *maps.grid[1:])
-    assert large.shape[1] == 109
-    seconds = np.arange(109) / 24
+    large = maps.upsample(110, *maps.grid[1:])
+    assert large.shape[1] == 110
+    seconds = np.arange(110) / 24
     for concept, values in zip(large, maps.imap, strict=True):
         by_time = np.interp(seconds, maps.seconds.numpy(), values[:, 1, 1].numpy())
         np.testing.assert_allclose(concept[:, 1, 1].numpy(), by_time, atol=1e-6)
-    for wrong in (36, 37, 108, 110):
-        with pytest.raises(ValueError, match=f"the maps cover 109 frames of the video, not {wrong}; give settings"):
+    for wrong in (36, 37, 109, 111):
+        with pytest.raises(ValueError, match=f"the maps cover 110 frames of the video, not {wrong}; give settings"):
             maps.upsample(wrong, 8, 8)
 
 
 def test_a_shot_begins_at_its_cut_and_one_of_no_passing_frame_belongs_to_the_one_before(pipeline, film) -> None:
     maps = explain(pipeline, film, shots=[cut / 24 for cut in CUTS])
-    assert [shot.frames for shot in maps.shots] == [range(21), range(21, 70), range(70, 109)]
+    assert [shot.frames for shot in maps.shots] == [range(21), range(21, 70), range(70, 110)]
     assert [shot.seconds for shot in maps.shots] == [0.0, 21 / 24, 70 / 24]
     # The first frames that pass are 0, 21 and 72.
-    parts = [Clip(film.frames[begin:end:3], 8.0) for begin, end in pairwise((0, 21, 72, 110))]
-    for shot, part in zip(maps.shots, parts, strict=True):
-        assert torch.equal(maps.imap[:, shot.latents], explain(pipeline, part).imap)
+    for shot, (begin, end) in zip(maps.shots, pairwise((0, 21, 72, 110)), strict=True):
+        frames = film.frames[begin:end:3]
+        # The last one fills the last latent frame, of four frames.
+        alone = Clip(np.concatenate([frames, frames[-1:].repeat((1 - len(frames)) % 4, 0)]), 8.0)
+        assert torch.equal(maps.imap[:, shot.latents], explain(pipeline, alone).imap)
     assert [maps.frame_numbers[shot.latents][0] for shot in maps.shots] == [0, 21, 72]
-    shown = neighbours(maps.frame_times(109), 109, maps.time.cuts)
+    shown = neighbours(maps.frame_times(110), 110, maps.time.cuts)
     for shot in maps.shots:
         near = shown.select(list(shot.frames))
         assert shot.latents.start <= near.before.min()
@@ -117,12 +119,12 @@ def test_it_is_saved_and_checked(pipeline, film, tmp_path: Path) -> None:
         again = SaliencyMaps.load(path)
         assert torch.equal(again.frame_numbers, maps.frame_numbers)
         assert again.shots == maps.shots
-        assert torch.equal(again.upsample(106, 8, 8), maps.upsample(106, 8, 8))
+        assert torch.equal(again.upsample(110, 8, 8), maps.upsample(110, 8, 8))
     tensors, record = maps.tensors(), maps.record()
     numbers = tensors.pop(FRAME_NUMBERS)
     with pytest.raises(ValueError, match=r"one of frame_numbers and settings\.video\.passed_fps is missing"):
         SaliencyMaps.from_record(record, tensors)
-    for wrong in (numbers + 6, numbers - 1, numbers.clamp(min=21), numbers.clamp(max=19)):
+    for wrong in (numbers + 10, numbers - 1, numbers.clamp(min=21), numbers.clamp(max=19)):
         with pytest.raises(ValueError, match="a latent frame is outside of its shot"):
             SaliencyMaps.from_record(record, {**tensors, FRAME_NUMBERS: wrong})
     for wrong, says in (
@@ -177,11 +179,11 @@ def test_pictures_show_every_frame(pipeline, film, tmp_path: Path) -> None:
     film.save(path)
     maps = explain(pipeline, path)
     maps.save_overlay(tmp_path / "overlay.mp4", path)
-    assert len(read_clip(tmp_path / "overlay.mp4").frames) == 109
+    assert len(read_clip(tmp_path / "overlay.mp4").frames) == 110
     maps.report(tmp_path / "report.html", path)
     assert '["frames a second that passed", "8 of 24"]' in (tmp_path / "report.html").read_text("utf-8")
     assert len(maps.grid_figure(path).axes) > 1
-    assert maps.timeline(109).axes[0].get_xlim() == (-0.5, 108.5)
+    assert maps.timeline(110).axes[0].get_xlim() == (-0.5, 109.5)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])

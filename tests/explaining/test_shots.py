@@ -171,23 +171,31 @@ def shots_of(draw: st.DrawFn) -> tuple[int, list[int]]:
     return frames, sorted(draw(st.sets(st.integers(1, max(frames - 1, 1)), max_size=6)))
 
 
-@given(windows_of_any_size(), shots_of(), st.integers(0, 12), st.integers(1, 4))
+@given(windows_of_any_size(), shots_of(), st.integers(0, 12), st.integers(1, 4), st.booleans())
 def test_no_window_passes_a_cut_and_any_of_them_can_be_the_last(
-    windows: Windows, drawn: tuple[int, list[int]], done: int, every: int
+    windows: Windows, drawn: tuple[int, list[int]], done: int, every: int, fills: bool
 ) -> None:
     frames, cuts = drawn
     cuts = [cut for cut in cuts if cut < frames]
     stream = [ReadFrame(number, number / 10, number % every == 0, np.uint8(number), EMPTY) for number in range(frames)]
-    split = ShotWindows(windows, [cut / 10 for cut in cuts])
+    split = ShotWindows(windows, [cut / 10 for cut in cuts], fills=fills)
     all_windows = list(split.split(stream))
     parts = [range(begin, end) for begin, end in itertools.pairwise([0, *cuts, frames])]
     passing = [[number for number in part if number % every == 0] for part in parts]
+    if fills:
+        passing = [numbers + numbers[-1:] * windows.missing(len(numbers)) for numbers in passing]
     expected = [
         (part[0], latent, list(seen))
         for part, numbers in zip(parts, passing, strict=True)
         for latent, seen in windows.split(numbers)
     ]
     assert [(each.shot.number, each.begin, [frame.number for frame in each.frames]) for each in all_windows] == expected
+    for part, numbers in zip(parts, passing, strict=True):
+        of_shot = [each for each in all_windows if each.shot.number == part[0]]
+        covered = {number for each in of_shot for number in (frame.number for frame in each.frames)}
+        assert covered >= {*numbers} or not fills, "no frame that passes is left out"
+        if numbers:
+            assert of_shot[-1].last == (part[-1] if fills else max(covered))
     firsts = {part[0]: numbers[0] for part, numbers in zip(parts, passing, strict=True) if numbers}
     assert all(each.shot.pixels == firsts[each.shot.number] for each in all_windows)
     count = min(done, len(all_windows))
@@ -196,8 +204,8 @@ def test_no_window_passes_a_cut_and_any_of_them_can_be_the_last(
         finished = sum(each.shot.number == shot.number for each in all_windows[:count])
         current = ShotState(first_frame=shot.number, first_latent=0, seconds=shot.seconds, windows=finished)
         rest = list(split.split(stream[current.first_frame :], current))
-        assert [(each.shot.number, each.begin, each.frames) for each in rest] == [
-            (each.shot.number, each.begin, each.frames) for each in all_windows[count:]
+        assert [(each.shot.number, each.begin, each.frames, each.last) for each in rest] == [
+            (each.shot.number, each.begin, each.frames, each.last) for each in all_windows[count:]
         ]
 
 
