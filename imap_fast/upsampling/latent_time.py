@@ -72,8 +72,8 @@ class LatentTime:
         if self.numbers is not None:
             if num_frames != self.num_frames:
                 raise ValueError(
-                    f"the maps cover {self.num_frames} frames of the video, not {num_frames}; give "
-                    'settings["video"]["num_frames"]: later ones fill no latent frame'
+                    f"the maps cover {self.num_frames} frames of the video, not {num_frames}; give all of them, not "
+                    "those that passed the model"
                 )
             return torch.tensor(self.numbers, dtype=torch.float64)
         *earlier, (begin, _) = self.shots or ((0, num_frames),)

@@ -89,7 +89,7 @@ def test_every_frame_has_a_map_between_those_of_the_latent_frames_around(pipelin
         by_time = np.interp(seconds, maps.seconds.numpy(), values[:, 1, 1].numpy())
         np.testing.assert_allclose(concept[:, 1, 1].numpy(), by_time, atol=1e-6)
     for wrong in (36, 37, 109, 111):
-        with pytest.raises(ValueError, match=f"the maps cover 110 frames of the video, not {wrong}; give settings"):
+        with pytest.raises(ValueError, match=f"the maps cover 110 frames of the video, not {wrong}; give all of them"):
             maps.upsample(wrong, 8, 8)
 
 
