@@ -66,17 +66,18 @@ def test_no_more_than_most_wait() -> None:
     assert len(made) == 100
 
 
-def test_the_thread_stops_where_the_block_ends() -> None:
-    closed = []
+def endless(closed: list[bool]):
+    try:
+        yield from range(10**9)
+    finally:
+        closed.append(True)
 
-    def items():
-        try:
-            yield from range(10**9)
-        finally:
-            closed.append(True)
+
+def test_the_thread_stops_where_the_block_ends() -> None:
+    closed: list[bool] = []
 
     def interrupted() -> None:
-        with ahead(items()) as ready:
+        with ahead(endless(closed)) as ready:
             next(ready)
             raise KeyboardInterrupt
 
@@ -95,15 +96,8 @@ def test_results_come_in_order_from_several_threads() -> None:
 
 
 def test_a_closed_map_ends_its_threads_and_its_source() -> None:
-    closed = []
-
-    def items():
-        try:
-            yield from range(10**9)
-        finally:
-            closed.append(True)
-
-    results = mapped(str, items())
+    closed: list[bool] = []
+    results = mapped(str, endless(closed))
     assert [next(results) for _ in range(3)] == ["0", "1", "2"]
     results.close()
     assert closed == [True]

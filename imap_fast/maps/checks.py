@@ -12,8 +12,8 @@ from imap_fast.maps.names import AGREEMENT, SPREAD
 from imap_fast.maps.schema import one_line
 from imap_fast.upsampling.latent_time import LatentTime
 
-MOST_BURST = 16
-"""How many times more frames a part of a video may have than its mean rate says."""
+MOST_BURST = 1000
+"""How many times more frames a stretch of a video may have than its mean rate says, as in a recording of a screen."""
 
 
 def check_tensor(name: str, values: Tensor, dtype: torch.dtype) -> None:
@@ -76,7 +76,6 @@ def check_frame_times(times: Tensor, time: LatentTime, read: Mapping[str, Any]) 
     if not 0 <= times[0] <= times[-1] < time.num_frames or 0 in time.latents_of_shots(len(times)):
         raise ValueError("a latent frame is outside of its shot")
     ratio = (read.get("fps") or 1) / read["passed_fps"]
-    # As many again as are covered may fill no latent frame.
-    most = 2 * len(times) * time.temporal_compression * time.patch_size_t * ratio * MOST_BURST
+    most = len(times) * time.temporal_compression * time.patch_size_t * ratio * MOST_BURST
     if time.num_frames > most:
         raise ValueError(f"{time.num_frames} frames are too many for {len(times)} latent frames")

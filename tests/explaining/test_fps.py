@@ -22,6 +22,7 @@ from tests.architectures import Architecture
 from tests.explaining.runs import Killed, contents
 from tests.explaining.test_explain import ARGUMENTS, HEIGHT, READ, WIDTH, clip
 from tests.tiny import tiny_pipeline
+from tests.video.media import save_damaged
 
 CUTS = (19, 21, 70)
 """The first frames of shots. Of the second one, no frame passes at 8 of 24 frames per second."""
@@ -223,11 +224,7 @@ def interrupt(*given: object) -> None:
 @pytest.mark.slow
 def test_losses_are_named_whatever_passes(pipeline, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
-    Clip(np.random.default_rng(6).integers(0, 256, (80, 64, 64, 3), dtype=np.uint8), 24).save(path)
-    content = bytearray(path.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 9000] = bytes(9000)
-    path.write_bytes(content)
+    save_damaged(path, 80, 24)
     with pytest.warns(UserWarning, match=r"clip\.mp4 could not be read from"):
         every = explain(pipeline, path, fps="all")
     with pytest.warns(UserWarning, match=r"clip\.mp4 could not be read from"):

@@ -13,13 +13,13 @@ import imap_fast
 from imap_fast import SaliencyMaps
 from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
-from imap_fast.video import Clip
 from tests.architectures import ARCHITECTURES
 from tests.assertions import assert_close
 from tests.explaining.test_explain import ARGUMENTS, READ, ROTARY, clip
 from tests.pipelines import PIPELINES, PROMPT
 from tests.precision import in_fp64
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
+from tests.video.media import save_damaged
 
 
 def explain(pipeline, video, **changed: object) -> imap_fast.SaliencyMaps:
@@ -151,11 +151,7 @@ def test_on_a_cpu_auto_is_one_window(pipeline) -> None:
 @pytest.mark.slow
 def test_a_gap_is_named_and_the_rest_explained(pipeline, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
-    Clip(np.random.default_rng(6).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8), 8).save(path)
-    content = bytearray(path.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 9000] = bytes(9000)
-    path.write_bytes(content)
+    save_damaged(path, 40, 8)
     with pytest.warns(UserWarning, match=r"clip\.mp4 could not be read from \d\.\d\d s to \d\.\d\d s"):
         maps = explain(pipeline, path)
     ((begin, end),) = maps.settings["video"]["gaps"]

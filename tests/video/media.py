@@ -6,6 +6,8 @@ import av
 import numpy as np
 from PIL import Image
 
+from imap_fast.video import Clip
+
 
 def draw_frames(count: int, height: int, width: int, seed: int) -> np.ndarray:
     """Smooth random frames, which compress well: uint8 `[count, height, width, 3]`."""
@@ -34,4 +36,13 @@ def set_display_matrix(path: Path, matrix: tuple[float, float, float, float] = C
     a, b, c, d = (round(value * 2**16) for value in matrix)
     for place, value in enumerate((a, b, 0, c, d)):
         content[start + 4 * place : start + 4 * place + 4] = value.to_bytes(4, "big", signed=True)
+    path.write_bytes(content)
+
+
+def save_damaged(path: Path, count: int, fps: float) -> None:
+    """Write a clip whose middle cannot be decoded."""
+    Clip(np.random.default_rng(6).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8), fps).save(path)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 9000] = bytes(9000)
     path.write_bytes(content)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from imap_fast.video import Clip, VideoError, VideoFile
-from tests.video.media import draw_frames, set_display_matrix, write_sound
+from tests.video.media import draw_frames, save_damaged, set_display_matrix, write_sound
 
 CONTAINERS = {
     "h264.mp4": ("libx264", "yuv420p", {}),
@@ -101,11 +101,7 @@ def test_frames_are_skipped_but_counted(tmp_path: Path) -> None:
 
 def test_a_corrupted_middle_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
-    Clip(np.random.default_rng(6).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8), 8).save(path)
-    content = bytearray(path.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 9000] = bytes(9000)
-    path.write_bytes(content)
+    save_damaged(path, 40, 8)
     video = VideoFile(path)
     times = [time for _, time in video.timed_frames()]
     assert 30 <= len(times) < 40
