@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import torch
@@ -60,21 +59,15 @@ def parts_of(source: str) -> dict[str, Any]:
     Raises:
         ValueError: there is no pipeline.
     """
-    import diffusers
     import transformers
 
+    from imap_fast.loading.module_classes import module_classes
+
+    parts: dict[str, Any] = {}
     try:
-        index = diffusers.DiffusionPipeline.load_config(source)
-        parts = {}
         with torch.device("meta"):
-            for name, entry in index.items():
-                library, kind = entry if isinstance(entry, (list, tuple)) and len(entry) == 2 else ("", "")
-                modules = {"diffusers": diffusers, "transformers": transformers}
-                made: Any = getattr(modules.get(library or ""), kind or "", None)
-                is_model = inspect.isclass(made) and issubclass(made, nn.Module)
-                if not is_model:
-                    continue
-                if library == "diffusers":
+            for name, made in module_classes(source).items():
+                if hasattr(made, "load_config"):  # of diffusers
                     parts[name] = made.from_config(made.load_config(source, subfolder=name))
                 else:
                     parts[name] = made(transformers.AutoConfig.from_pretrained(source, subfolder=name))

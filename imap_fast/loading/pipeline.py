@@ -10,6 +10,7 @@ from rich.console import Console
 
 from imap_fast.loading.libraries import keep_libraries_quiet
 from imap_fast.loading.memory_modes import fitting_mode
+from imap_fast.loading.parts import load_parts
 from imap_fast.loading.placement import place
 from imap_fast.loading.quantization import quantize as quantize_weights
 from imap_fast.loading.source import model_source, reading_model
@@ -34,12 +35,13 @@ def load_pipeline(
         quantize: one of `imap_fast.loading.memory_modes.QUANTIZED`.
 
     Raises:
-        ValueError: the model or the device does not exist, or a file of the model is damaged.
+        ValueError: the model or the device does not exist, or a file of the model is damaged or incomplete.
     """
     keep_libraries_quiet(console)
     source, torch_device = model_source(model), _device(device)
     with reading_model(model):
-        pipe = DiffusionPipeline.from_pretrained(source, torch_dtype=_dtype(dtype, torch_device, source))
+        weights = _dtype(dtype, torch_device, source)
+        pipe = DiffusionPipeline.from_pretrained(source, torch_dtype=weights, **load_parts(source, weights))
     missing = [name for name in PARTS if getattr(pipe, name, None) is None]
     if missing:
         raise ValueError(f"--model {model}: {type(pipe).__name__} there has no {missing[0]}; give a video pipeline")

@@ -40,7 +40,6 @@ LEFT_OUT = {
         "a line is not what was written",
         "an object has the key … twice",
         "its config is of the class …, which is no VAE of diffusers",
-        "its weights have no …",
         "metrics: a measure is missing, or it is not one of every method",
         "the measures of … are others",
         "there is no such folder",

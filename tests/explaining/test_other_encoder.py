@@ -355,7 +355,7 @@ DAMAGES = {
     ),
     "no-class": (lambda folder: (folder / "config.json").write_text("{}"), "of the class None, which is no VAE"),
     "cut-weights": (lambda folder: (folder / WEIGHTS).write_bytes(b"{}"), "Unable to load weights"),
-    "a-tensor": (without_a_tensor, "its weights have no encoder.conv_out.conv.weight"),
+    "a-tensor": (without_a_tensor, "the files of its vae have no encoder.conv_out.conv.weight"),
 }
 
 

@@ -10,6 +10,7 @@ import diffusers
 import torch
 from torch import nn
 
+from imap_fast.models.complete_weights import check_complete
 from imap_fast.text.model_name import HUB_ID
 
 
@@ -51,8 +52,7 @@ def _loaded(source: str, dtype: torch.dtype) -> Any:
     vae, info = kind.from_pretrained(
         source, subfolder=subfolder, torch_dtype=dtype, use_safetensors=True, output_loading_info=True
     )
-    if missing := info["missing_keys"]:
-        raise ValueError(f"its weights have no {min(missing)}")  # diffusers would draw it at random
+    check_complete("vae", source, info)
     return vae
 
 

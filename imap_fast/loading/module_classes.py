@@ -1,0 +1,26 @@
+"""The classes of the parts of a pipeline that have weights."""
+
+import importlib
+from typing import Any
+
+from diffusers import DiffusionPipeline
+from torch import nn
+
+LIBRARIES = ("diffusers", "transformers")
+"""Those whose classes a model may name. No code of its folder runs."""
+
+
+def module_classes(source: str) -> dict[str, Any]:
+    """The class of each part that has weights, by its name in the index of a pipeline.
+
+    Args:
+        source: a folder or a Hugging Face id.
+    """
+    classes = {name: _class_of(entry) for name, entry in DiffusionPipeline.load_config(source).items()}
+    return {name: kind for name, kind in classes.items() if isinstance(kind, type) and issubclass(kind, nn.Module)}
+
+
+def _class_of(entry: Any) -> Any:
+    if not isinstance(entry, (list, tuple)) or len(entry) != 2 or entry[0] not in LIBRARIES:
+        return None
+    return getattr(importlib.import_module(entry[0]), str(entry[1]), None)

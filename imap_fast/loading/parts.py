@@ -1,0 +1,33 @@
+"""Loads the parts of a pipeline that have weights, each of them whole."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from imap_fast.loading.module_classes import module_classes
+from imap_fast.models.complete_weights import check_complete
+
+
+def load_parts(source: str, dtype: torch.dtype) -> dict[str, nn.Module]:
+    """Load each part that has weights, by its name.
+
+    A pipeline loads its parts itself, but does not tell which tensors their files lack. Libraries draw those at random.
+    Weights are read from safetensors only.
+
+    Args:
+        source: a folder or a Hugging Face id.
+        dtype: of the weights.
+
+    Raises:
+        ValueError: a tensor is missing.
+    """
+    return {name: _load(name, kind, source, dtype) for name, kind in module_classes(source).items()}
+
+
+def _load(name: str, kind: Any, source: str, dtype: torch.dtype) -> nn.Module:
+    part, info = kind.from_pretrained(
+        source, subfolder=name, torch_dtype=dtype, use_safetensors=True, output_loading_info=True
+    )
+    check_complete(name, source, info)
+    return part
