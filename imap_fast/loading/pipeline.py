@@ -14,6 +14,7 @@ from imap_fast.loading.parts import load_parts
 from imap_fast.loading.placement import place
 from imap_fast.loading.quantization import quantize as quantize_weights
 from imap_fast.loading.source import model_source, reading_model
+from imap_fast.loading.unknown_settings import warn_of_unknown_settings
 
 PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler")
 """The parts that every supported pipeline has."""
@@ -45,6 +46,7 @@ def load_pipeline(
     missing = [name for name in PARTS if getattr(pipe, name, None) is None]
     if missing:
         raise ValueError(f"--model {model}: {type(pipe).__name__} there has no {missing[0]}; give a video pipeline")
+    warn_of_unknown_settings(pipe, source)
     pipe.set_progress_bar_config(disable=True)
     quantize_weights(pipe, quantize)
     place(pipe, torch_device, _choose_mode(pipe, torch_device, console) if memory == "auto" else memory)

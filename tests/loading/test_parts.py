@@ -80,6 +80,17 @@ def test_a_config_of_fewer_blocks_is_told(tiny_folder: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "file"), [("transformer", "config.json"), ("vae", "config.json"), ("scheduler", "scheduler_config.json")]
+)
+def test_settings_of_a_newer_diffusers_are_named(part: str, file: str, tiny_folder: Path, tmp_path: Path) -> None:
+    config = shutil.copytree(tiny_folder, tmp_path / "model") / part / file
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"snr_tilt": 3.0, "a_gate": True}))
+    with pytest.warns(UserWarning, match=rf"the {part} of .* does not know \(a_gate, snr_tilt\)"):
+        load(tmp_path / "model")
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error::UserWarning")
 def test_a_whole_model_of_each_architecture_is_loaded(architecture: Architecture, tmp_path: Path) -> None:
     saved = architecture.pipeline()
