@@ -86,3 +86,6 @@ PIPELINES = {
         {"image": RED},
     ),
 }
+
+EXPLAINED = [kind for kind in PIPELINES if kind != "control"]
+"""The pipelines that need nothing but a real video and a prompt."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import random
 import re
@@ -13,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -24,8 +22,7 @@ from imap_fast import SaliencyMaps
 from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.maps.run_state import STATE, RunState, read_state, write_state
-from tests.explaining.runs import ARRAYS, contents, explain, options_of, refused
-from tests.explaining.test_resume import same
+from tests.explaining.runs import ARRAYS, HEADER, contents, explain, flip_bit, options_of, refused, same, size_of
 from tests.tiny import tiny_pipeline
 
 REMEDY = r"; remove .* and run again$"
@@ -37,9 +34,7 @@ def pipeline():
 
 
 def flip(draw: random.Random, folder: Path, path: Path, others: list[Path]) -> None:
-    content = bytearray(path.read_bytes())
-    content[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
-    path.write_bytes(content)
+    flip_bit(path, draw.randrange(path.stat().st_size), draw.randrange(8))
 
 
 def cut(draw: random.Random, folder: Path, path: Path, others: list[Path]) -> None:
@@ -83,8 +78,10 @@ def resumed_state(folder: Path, options: dict[str, Any]) -> tuple[RunState, dict
     """What a run would go on from: its state, and the committed bytes of its arrays."""
     with Checkpoint(folder, options) as checkpoint:
         state = checkpoint.state
-        sizes = {name: np.dtype(array.dtype).itemsize * math.prod(array.shape) for name, array in state.arrays.items()}
-        arrays = {name: (folder / f"{name}.npy").read_bytes()[128:][:size] for name, size in sizes.items()}
+        arrays = {
+            name: (folder / f"{name}.npy").read_bytes()[HEADER:][: size_of(array)]
+            for name, array in state.arrays.items()
+        }
         return state, arrays
 
 
@@ -151,9 +148,7 @@ def test_the_damaged_array_is_named_with_the_remedy(name: str, damage: Callable,
 
 def test_the_committed_part_of_an_unfinished_array_is_verified(pipeline, unfinished, monkeypatch) -> None:
     monkeypatch.setattr(Explainer, "_pass", lambda *_: pytest.fail("went on"))
-    content = bytearray((unfinished / "imap.npy").read_bytes())
-    content[130] ^= 1
-    (unfinished / "imap.npy").write_bytes(content)
+    flip_bit(unfinished / "imap.npy", 130)
     with pytest.raises(ValueError, match=rf"imap\.npy is damaged: its values are not what was written{REMEDY}"):
         explain(pipeline, unfinished)
 
@@ -235,9 +230,7 @@ def test_a_state_of_wild_json_is_damaged(unfinished) -> None:
 
 
 def test_another_value_in_a_state_is_damage(unfinished) -> None:
-    content = bytearray((unfinished / STATE).read_bytes())
-    content[-1] ^= 1
-    (unfinished / STATE).write_bytes(content)
+    flip_bit(unfinished / STATE, -1)
     with pytest.raises(ValueError, match=rf"damaged: its content is not what was written{REMEDY}"):
         read_state(unfinished)
 

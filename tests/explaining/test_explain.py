@@ -26,7 +26,7 @@ from imap_fast.video import Clip
 from tests import tiny_wan
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
-from tests.pipelines import PIPELINES, PROMPT
+from tests.pipelines import EXPLAINED, PIPELINES, PROMPT
 from tests.precision import in_fp64
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
 
@@ -123,7 +123,7 @@ def test_it_is_a_trace_of_the_noised_latents(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [kind for kind in PIPELINES if kind != "control"])
+@pytest.mark.parametrize("kind", EXPLAINED)
 def test_every_pipeline_explains_and_is_left_as_it_was(kind: str) -> None:
     name, make, _ = PIPELINES[kind]
     pipeline, architecture = make(), ARCHITECTURES[name]

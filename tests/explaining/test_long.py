@@ -16,7 +16,7 @@ from imap_fast.models.registry import adapter_for
 from tests.architectures import ARCHITECTURES
 from tests.assertions import assert_close
 from tests.explaining.test_explain import ARGUMENTS, READ, ROTARY, clip
-from tests.pipelines import PIPELINES, PROMPT
+from tests.pipelines import EXPLAINED, PIPELINES, PROMPT
 from tests.precision import in_fp64
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
 from tests.video.media import save_damaged
@@ -96,7 +96,7 @@ def test_the_text_is_encoded_once(pipeline) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [kind for kind in PIPELINES if kind != "control"])
+@pytest.mark.parametrize("kind", EXPLAINED)
 def test_every_pipeline_explains_long_videos(kind: str) -> None:
     """Windows that pass together give the maps that each gives alone."""
     name, make, _ = PIPELINES[kind]
@@ -113,7 +113,7 @@ def test_every_pipeline_explains_long_videos(kind: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [kind for kind in PIPELINES if kind != "control"])
+@pytest.mark.parametrize("kind", EXPLAINED)
 def test_only_the_transformers_batch_rounds(kind: str) -> None:
     """What a window gives the transformer has the same bits, in whatever batch it passes."""
     name, make, _ = PIPELINES[kind]

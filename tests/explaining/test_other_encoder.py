@@ -23,10 +23,9 @@ from tests.explaining import encoders
 from tests.explaining.encoders import TEMPORAL, Pooling
 from tests.explaining.runs import contents, cut_off, explain, options_of
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
-from tests.pipelines import PIPELINES, PROMPT
+from tests.pipelines import EXPLAINED, PIPELINES, PROMPT
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
 
-KINDS = [kind for kind in PIPELINES if kind != "control"]
 OF_EACH = ("text-1.5", "image-1.5", "wan-text", "wan-image", "hunyuan-text", "hunyuan-image-latents")
 
 
@@ -46,7 +45,7 @@ def latents_in(kind: str, pipeline: Any, **changed: object) -> torch.Tensor:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPLAINED)
 def test_a_copy_of_the_vae_gives_the_same_bits(kind: str, tmp_path: Path) -> None:
     pipeline = PIPELINES[kind][1]()
     expected = maps_of(kind, pipeline)
@@ -87,7 +86,7 @@ def test_a_doubled_scale_is_undone_to_the_bit(pipeline: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPLAINED)
 def test_a_small_encoder_does_all_the_encoding(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = PIPELINES[kind][1]()
     own = maps_of(kind, pipeline)

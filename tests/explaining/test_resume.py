@@ -24,7 +24,7 @@ from imap_fast.explaining.explainer import Explainer
 from imap_fast.maps.run_state import read_state
 from imap_fast.video import Clip
 from tests.assertions import assert_close
-from tests.explaining.runs import Killed, contents
+from tests.explaining.runs import Killed, contents, same
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
 from tests.precision import in_fp64
 from tests.tiny import tiny_pipeline
@@ -45,12 +45,6 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def explain(pipeline, video: Path, folder: Path | None, **changed: object) -> SaliencyMaps:
     return imap_fast.explain(pipeline, video, *ARGUMENTS, folder=folder, **{**READ, **changed})
-
-
-def same(one: SaliencyMaps, other: SaliencyMaps) -> bool:
-    tensors = ("imap", "gramcol", "head_scores", "selected_heads", "seconds")
-    equal = all(torch.equal(getattr(one, name), getattr(other, name)) for name in tensors)
-    return equal and (one.labels, one.steps, one.settings) == (other.labels, other.steps, other.settings)
 
 
 @pytest.fixture(scope="module")

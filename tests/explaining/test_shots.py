@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import random
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from hypothesis import strategies as st
 import imap_fast
 from imap_fast import SaliencyMaps
 from imap_fast.demo import world
-from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.explaining.read_frames import EMPTY, ReadFrame
 from imap_fast.explaining.shot_windows import ShotWindows
@@ -25,7 +25,7 @@ from imap_fast.maps.run_state import ShotState
 from imap_fast.upsampling.latent_time import LatentTime
 from imap_fast.video import Clip
 from imap_fast.video.times import check_shots
-from tests.explaining.runs import Killed, contents
+from tests.explaining.runs import Killed, contents, killed_after
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
 from tests.explaining.test_resume import Events, run_and_kill
 from tests.explaining.test_resume import explain as run_in_folder
@@ -109,22 +109,11 @@ def test_cut_off_after_any_window_it_goes_on_to_the_same_bytes(pipeline, tmp_pat
     explain(pipeline, video, shots=shots, folder=tmp_path / "whole")
     windows = SaliencyMaps.load(tmp_path / "whole").settings["video"]["windows"]
     assert windows == 4
-    commit = Checkpoint.commit
     for last in range(windows + 1):
-        commits = []
-
-        def stop(run: Checkpoint, last: int = last, commits: list = commits) -> None:
-            if len(commits) == last:
-                raise Killed
-            commits.append(run)
-            commit(run)
-
         folder = tmp_path / str(last)
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(Checkpoint, "commit", stop)
-            with pytest.raises(Killed):
-                explain(pipeline, video, shots=shots, folder=folder)
-        explain(pipeline, video, shots=shots, folder=folder)
+        run = partial(explain, pipeline, video, shots=shots, folder=folder)
+        assert killed_after(last, run)
+        run()
         assert contents(folder) == contents(tmp_path / "whole"), last
 
 

@@ -18,8 +18,7 @@ from imap_fast.explaining.explainer import Explainer
 from imap_fast.files import locked
 from imap_fast.maps.run_folder import write_frames
 from imap_fast.maps.run_state import read_state
-from tests.explaining.runs import ARRAYS, contents, explain, options_of, refused
-from tests.explaining.test_resume import same
+from tests.explaining.runs import ARRAYS, contents, explain, options_of, refused, same
 from tests.tiny import tiny_pipeline
 
 
