@@ -27,7 +27,12 @@ def load_parts(source: str, dtype: torch.dtype) -> dict[str, nn.Module]:
 
 def _load(name: str, kind: Any, source: str, dtype: torch.dtype) -> nn.Module:
     part, info = kind.from_pretrained(
-        source, subfolder=name, torch_dtype=dtype, use_safetensors=True, output_loading_info=True
+        source,
+        subfolder=name,
+        torch_dtype=dtype,
+        use_safetensors=True,
+        low_cpu_mem_usage=True,  # transformers 4 would first fill every tensor at random
+        output_loading_info=True,
     )
     check_complete(name, source, info)
     return part
