@@ -22,6 +22,7 @@ from imap_fast.models.text_rows import TextRows
 from imap_fast.models.weight_state import WeightState
 from imap_fast.text.concepts import Concepts
 from imap_fast.text.model_name import model_name
+from imap_fast.tracing.cut_prompt import warn_of_cut_prompt
 from imap_fast.tracing.guidance import Guidance
 from imap_fast.tracing.pipeline_calls import observed_calls
 from imap_fast.tracing.repeat_variation import agreement_of_repeats
@@ -259,6 +260,7 @@ class Tracer:
             if len(self._runs) > 1 and (self._run.prompt is None or self._run.prompt != self._runs[0].prompt):
                 raise ValueError('a mean of runs with match="prompt" needs the same prompt, as text, in each of them')
             self.concepts.read_prompt(self._run.prompt, lambda prompt: self.adapter.read_prompt(prompt, arguments))
+        warn_of_cut_prompt(self.adapter, arguments)
 
     # Python bookkeeping, which torch.compile would recompile at every step.
     @torch.compiler.disable

@@ -32,7 +32,7 @@ class SlowTokenizer:
         self.convert_ids_to_tokens = tokenizer.convert_ids_to_tokens
         self.unk_token_id, self.padding_side = tokenizer.unk_token_id, tokenizer.padding_side
 
-    def __call__(self, text: str, *, return_offsets_mapping: bool, **limits: object) -> dict[str, list[int]]:
+    def __call__(self, text: str, *, return_offsets_mapping: bool = False, **limits: object) -> dict[str, list[int]]:
         assert not return_offsets_mapping
         return self._tokenizer(text, **limits)
 
