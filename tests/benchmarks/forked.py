@@ -7,6 +7,7 @@ imports its own modules.
 from __future__ import annotations
 
 import gc
+import importlib
 import multiprocessing
 import os
 import runpy
@@ -16,17 +17,13 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TextIO
 
-gc.disable()  # imports leave no garbage
-os.environ.pop("TRITON_INTERPRET", None)  # which `tests` asks for
-
-import diffusers
-import pytest  # noqa: F401
-import torch._dynamo
-import torch.profiler  # noqa: F401
-
 from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import processes
 from benchmarks.gpu.parts import PARTS
+
+LIBRARIES = ("diffusers", "pytest", "torch._dynamo", "torch.profiler")
+LAZY = ("AutoencoderKLCogVideoX", "CogVideoXPipeline", "CogVideoXTransformer3DModel")
+"""Names in diffusers, which imports what it has when it is named."""
 
 
 class Fork:
@@ -61,8 +58,12 @@ def start(command: Sequence[str], *, stdout: TextIO, **options: object) -> Fork 
 
 
 if __name__ == "__main__":
-    for lazy in ("AutoencoderKLCogVideoX", "CogVideoXPipeline", "CogVideoXTransformer3DModel"):
-        getattr(diffusers, lazy)
+    os.environ.pop("TRITON_INTERPRET", None)  # `tests` asks for it, and the parts take the reference
+    gc.disable()  # imports leave no garbage
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    for name in LAZY:
+        getattr(sys.modules["diffusers"], name)
     gc.freeze()
     processes.subprocess = SimpleNamespace(**vars(subprocess) | {"Popen": start})
     code = command.main()
