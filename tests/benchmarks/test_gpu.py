@@ -255,17 +255,20 @@ for _ in sys.stdin:
 """
     command = [sys.executable, "-c", script]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment(), **pipes) as process:
-        for rows in (1, 20, 70):
-            print(file=process.stdin, flush=True)
-            writer = int(process.stdout.readline())
-            while not path.exists() or len(json.loads(path.read_text())["rows"]) < rows:
-                assert process.poll() is None
-            os.kill(writer, signal.SIGKILL)
-            while is_running(writer):
-                time.sleep(0.01)
-            assert len(json.loads(path.read_text())["rows"]) >= rows
-            path.unlink()
+    with subprocess.Popen(command, env=environment(), start_new_session=True, **pipes) as process:
+        try:
+            for rows in (1, 20, 70):
+                print(file=process.stdin, flush=True)
+                writer = int(process.stdout.readline())
+                while not path.exists() or len(json.loads(path.read_text())["rows"]) < rows:
+                    assert process.poll() is None
+                os.kill(writer, signal.SIGKILL)
+                while is_running(writer):
+                    time.sleep(0.01)
+                assert len(json.loads(path.read_text())["rows"]) >= rows
+                path.unlink()
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_what_a_part_leaves_unused_goes_to_the_later_ones() -> None:
