@@ -1,6 +1,6 @@
 """How often a traced run makes Triton compile each kernel.
 
-`TRITON_INTERPRET=0 python -m tests.specializations --prompt`
+`TRITON_INTERPRET=0 python -m tests.specializations --prompt --soft`
 
 Triton compiles a kernel anew for each combination of dtypes, of compile-time constants, and of what it sees in the
 arguments: whether numbers are 1 or multiples of 16, and whether pointers are aligned.
@@ -67,5 +67,9 @@ def specializations(layers: range, steps: int, settings: dict[str, object]) -> d
 
 
 if __name__ == "__main__":
-    chosen = SETTINGS[sys.argv[1]]
-    print(json.dumps([specializations(range(1), 1, chosen), specializations(range(LAYERS), 2, chosen)]))
+    chosen = {name: SETTINGS[name] for name in sys.argv[1:]}
+    found = {
+        name: [specializations(range(1), 1, each), specializations(range(LAYERS), 2, each)]
+        for name, each in chosen.items()
+    }
+    print(json.dumps(found))

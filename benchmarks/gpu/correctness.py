@@ -83,8 +83,8 @@ def jobs(run: Run, sanitizer: str | None) -> Iterator[Job]:
 
 
 def groups(run: Run) -> list[tuple[str, ...]]:
-    """The operations of each process: one, or half of them where a start takes longer than the checks."""
-    return [OPERATIONS[::2], OPERATIONS[1::2]] if run.dry else [(name,) for name in OPERATIONS]
+    """The operations of each process: one, or all of them where a start takes longer than the checks."""
+    return [OPERATIONS] if run.dry else [(name,) for name in OPERATIONS]
 
 
 def find_sanitizer() -> str | None:

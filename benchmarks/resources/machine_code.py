@@ -4,6 +4,7 @@ import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import triton
@@ -63,7 +64,7 @@ class Instructions:
 def resources(compiled: CompiledKernel, kernel: str, model: str, configuration: str, arch: int) -> Row:
     """The row of a kernel that is compiled for `arch`."""
     limits, shared, warps = LIMITS[arch], compiled.metadata.shared, compiled.metadata.num_warps
-    registers, spills = read_resources(dump(compiled, "--dump-resource-usage"))
+    registers, spills = read_resources(dump(compiled.asm["cubin"], "--dump-resource-usage"))
     resident = resident_programs(limits, warps, registers, shared)
     return Row(
         kernel=kernel,
@@ -80,16 +81,17 @@ def resources(compiled: CompiledKernel, kernel: str, model: str, configuration: 
 
 def instructions_of(compiled: CompiledKernel) -> Instructions:
     """The instructions of a kernel."""
-    instructions = read_instructions(dump(compiled, "--dump-sass"))
+    instructions = read_instructions(dump(compiled.asm["cubin"], "--dump-sass"))
     names = {name.split(".")[0] for _, name, _ in instructions}
     unit = next((unit for name, unit in MATRIX_UNITS.items() if name in names), "")
     return Instructions(*global_loads(instructions), unit)
 
 
-def dump(compiled: CompiledKernel, what: str) -> str:
-    """What `cuobjdump` says of the machine code."""
+@cache
+def dump(machine_code: bytes, what: str) -> str:
+    """What `cuobjdump` says of machine code, which variants of a layer and models may have in common."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
-        file.write(compiled.asm["cubin"])
+        file.write(machine_code)
         file.flush()
         return subprocess.run([CUOBJDUMP, what, file.name], check=True, capture_output=True, text=True).stdout
 

@@ -57,7 +57,7 @@ def dry_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     arguments = ["--minutes", "20", "--out", str(folder / "out"), "--authors", str(folder / "checkout"), "--dry-run"]
     arguments += ["--only", ",".join(MEASURED)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.gpu", *arguments],
+        [sys.executable, "-m", "tests.benchmarks.forked", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -239,20 +239,36 @@ def test_a_part_knows_when_it_will_be_killed(tmp_path: Path) -> None:
 def test_a_file_is_whole_whenever_its_process_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "many.json"
     script = f"""
+import os, signal, sys
 from pathlib import Path
 from benchmarks.record import Table, row
-table, number = Table(Path({str(path)!r})), 0
-while True:
-    table.add([row(str(number), "x" * 1000, 1.0, "s")])
-    number = (number + 1) % 1000
+for _ in sys.stdin:
+    writer = os.fork()
+    if writer:
+        print(writer, flush=True)
+        assert os.waitpid(writer, 0)[1] == signal.SIGKILL
+        continue
+    table, number = Table(Path({str(path)!r})), 0
+    while True:
+        table.add([row(str(number), "x" * 1000, 1.0, "s")])
+        number = (number + 1) % 1000
 """
-    for rows in (1, 20, 70):
-        with subprocess.Popen([sys.executable, "-c", script], env=environment()) as process:
-            while not path.exists() or len(json.loads(path.read_text())["rows"]) < rows:
-                assert process.poll() is None
-            process.kill()
-        assert len(json.loads(path.read_text())["rows"]) >= rows
-        path.unlink()
+    command = [sys.executable, "-c", script]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment(), start_new_session=True, **pipes) as process:
+        try:
+            for rows in (1, 20, 70):
+                print(file=process.stdin, flush=True)
+                writer = int(process.stdout.readline())
+                while not path.exists() or len(json.loads(path.read_text())["rows"]) < rows:
+                    assert process.poll() is None
+                os.kill(writer, signal.SIGKILL)
+                while is_running(writer):
+                    time.sleep(0.01)
+                assert len(json.loads(path.read_text())["rows"]) >= rows
+                path.unlink()
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_what_a_part_leaves_unused_goes_to_the_later_ones() -> None:

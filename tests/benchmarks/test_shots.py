@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 
 import benchmarks.shots.__main__ as benchmark
+from benchmarks.shots import films
 from benchmarks.shots.__main__ import Count, main
 from benchmarks.shots.detectors import DETECTORS
 from benchmarks.shots.films import DISTRACTIONS, TRANSITIONS, Film, film
+
+
+@pytest.fixture(autouse=True)
+def small_films(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Films of one size, which is small and not square."""
+    monkeypatch.setattr(films, "SIZES", ((72, 96),))
 
 
 def test_each_cut_is_found_once_and_the_rest_is_false() -> None:

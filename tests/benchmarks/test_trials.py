@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -44,12 +45,16 @@ def passes(pipe, clip):
 
 @pytest.fixture(scope="module")
 def product(pipe, clip):
-    """The maps of `imap_fast.explain`, by the name of the surrogates, the seed and the step."""
+    """The maps of `imap_fast.explain`, by the name of the surrogates, the seed and the step. Each are made once."""
 
-    def maps(surrogates="argmax", seed=0, steps=(STEP,), top_k=TOP_K):
+    @cache
+    def explained(surrogates, seed, steps, top_k):
         settings = {"layers": LAYERS, "steps": steps, "top_k": top_k, "maps": MAPS, "surrogates": surrogates}
         generator = torch.Generator().manual_seed(seed)
         return explain(pipe, clip.video, clip.caption, list(clip.concepts), generator=generator, **settings)
+
+    def maps(surrogates="argmax", seed=0, steps=(STEP,), top_k=TOP_K):
+        return explained(surrogates, seed, steps, top_k)
 
     return maps
 

@@ -21,8 +21,11 @@ COMMIT = "0" * 40
 FRAMES = 17
 """Frames of a clip of a small model: 5 latent frames."""
 
-SIDE = 96
-"""Pixels of its sides, as many as the demo model has: 6 × 6 patches."""
+SIDE = 64
+"""Pixels of its sides: 4 × 4 patches."""
+
+TILE = 48
+"""Pixels of the sides of a tile of its VAE. A clip needs two by two, and diffusers' sizes of them fit together."""
 
 HEADS = 6  # one more than the motion heads of a layer
 ROTARY = {"use_rotary_positional_embeddings": True}
@@ -33,7 +36,7 @@ def cogvideox(pipeline: type[DiffusionPipeline] = CogVideoXPipeline, **config: o
     sizes = {"sample_frames": FRAMES, "sample_height": SIDE // 8, "sample_width": SIDE // 8}
     sizes |= {"num_layers": 24, "num_attention_heads": HEADS, "max_text_seq_length": 226}
     small = tiny.tiny_pipeline(pipeline, **sizes, **config)
-    small.vae.register_to_config(sample_height=SIDE, sample_width=SIDE)  # the tiles of a VAE are half of it
+    small.vae.register_to_config(sample_height=2 * TILE, sample_width=2 * TILE)  # tiles are half of it
     return with_any_letters(small)
 
 

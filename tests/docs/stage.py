@@ -32,10 +32,13 @@ from tests.docs.hub import CHECKPOINTS, FRAMES, SIDE, write
 VIDEO = 49
 """Frames of a video in the folder, as CogVideoX makes them."""
 
+SCENE = 33
+"""Frames of each of the two scenes of the film. Each is two windows of a small model, and a video is three."""
+
 LARGEST = {"height": SIDE, "width": SIDE, "num_frames": VIDEO}
 """The largest clip that is made or read. Larger sizes are cut to it."""
 
-STEPS = 5
+STEPS = 3
 """Denoising steps of a run whose call names no number of them."""
 
 CLIPS = 2
@@ -73,7 +76,7 @@ def write_files(folder: Path) -> None:
     (folder / "videos").mkdir()
     for seed, name in enumerate(("cat", "a", "b", "videos/c", "videos/d")):
         Clip(world.sample(seed, num_frames=VIDEO).frames).save(folder / f"{name}.mp4")
-    film = np.concatenate([world.sample(seed, num_frames=VIDEO).frames for seed in range(2)])
+    film = np.concatenate([world.sample(seed, num_frames=SCENE).frames for seed in range(2)])
     Clip(film).save(folder / "film.mp4")
     (folder / "words.txt").write_text("cat\njumping\ntable\n")
 

@@ -39,13 +39,22 @@ def test_nothing_is_timed_in_the_capture_of_a_graph(monkeypatch):
     assert tuning._bench(lambda: pytest.fail("it was launched"), [0.5, 0.2, 0.8]) == [0.0] * 3
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_what_the_first_layer_compiles_serves_all_layers_and_steps(setting):
-    command = [sys.executable, "-m", "tests.specializations", setting]
+@pytest.fixture(scope="module")
+def compiled() -> dict[str, list[dict[str, int]]]:
+    """For each setting, how often each kernel is compiled for the first layer, and for all layers and steps.
+
+    In a new process, because Triton interprets in this one.
+    """
+    command = [sys.executable, "-m", "tests.specializations", *SETTINGS]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"TRITON_INTERPRET": "0"})
     assert done.returncode == 0, done.stderr
-    first_layer, all_layers = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_what_the_first_layer_compiles_serves_all_layers_and_steps(compiled, setting):
+    first_layer, all_layers = compiled[setting]
     matching = {"attend_part", "merge_surrogates"} if setting == "--soft" else {"peaks", "part_moments"}
     assert matching | {"variance_ratio", "rank_heads", "add_maps", "norm_rope"} <= set(first_layer)
     assert all_layers == first_layer
