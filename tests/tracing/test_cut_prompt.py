@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import imap_fast
+from tests.architectures import ARCHITECTURES
 from tests.explaining.test_explain import clip
 from tests.pipelines import EXPLAINED, PIPELINES
-from tests.architectures import ARCHITECTURES
 from tests.tiny import HEIGHT, WIDTH
 
 LONG = "a cat running " * 300 + "a dog"
