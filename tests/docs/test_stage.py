@@ -84,7 +84,7 @@ import imap_fast
 
 with imap_fast.trace(pipe, ["A", "cat"], match="prompt", top_k=2) as tracer:
     pipe("A cat")
-assert tracer.maps.steps == (0, 1, 2, 3, 4)
+assert tracer.maps.steps == (0, 1, 2)
 
 from imap_fast.evaluate import demo_world
 
