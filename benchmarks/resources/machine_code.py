@@ -89,7 +89,7 @@ def instructions_of(compiled: CompiledKernel) -> Instructions:
 
 @cache
 def dump(machine_code: bytes, what: str) -> str:
-    """What `cuobjdump` says of machine code, which variants of a layer and models may have in common."""
+    """What `cuobjdump` says of machine code. It is kept: layers and models have much of it in common."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(machine_code)
         file.flush()

@@ -66,11 +66,11 @@ def parts_of(source: str) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     try:
         with torch.device("meta"):
-            for name, made in module_classes(source).items():
-                if hasattr(made, "load_config"):  # of diffusers
-                    parts[name] = made.from_config(made.load_config(source, subfolder=name))
+            for name, kind in module_classes(source).items():
+                if hasattr(kind, "load_config"):  # a class of diffusers; those of transformers have none
+                    parts[name] = kind.from_config(kind.load_config(source, subfolder=name))
                 else:
-                    parts[name] = made(transformers.AutoConfig.from_pretrained(source, subfolder=name))
+                    parts[name] = kind(transformers.AutoConfig.from_pretrained(source, subfolder=name))
     except OSError as error:
         raise ValueError(f"--model {source}: no configuration there; give a folder or a Hugging Face id") from error
     return {name: part.to(HALF) for name, part in parts.items()}

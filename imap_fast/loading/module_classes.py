@@ -7,7 +7,7 @@ from diffusers import DiffusionPipeline
 from torch import nn
 
 LIBRARIES = ("diffusers", "transformers")
-"""Those whose classes a model may name. No code of its folder runs."""
+"""Those whose classes are looked up. The pipeline itself loads, or refuses, what is of another library."""
 
 
 def module_classes(source: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Loads the parts of a pipeline that have weights, each of them whole."""
+"""Loads the parts of a pipeline that have weights, and refuses those that are not whole."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from imap_fast.models.complete_weights import check_complete
 def load_parts(source: str, dtype: torch.dtype) -> dict[str, nn.Module]:
     """Load each part that has weights, by its name.
 
-    A pipeline loads its parts itself, but does not tell which tensors their files lack. Libraries draw those at random.
+    A pipeline would load them itself, and not tell which tensors their files lack: libraries draw those at random.
     Weights are read from safetensors only.
 
     Args:
@@ -34,5 +34,5 @@ def _load(name: str, kind: Any, source: str, dtype: torch.dtype) -> nn.Module:
         low_cpu_mem_usage=True,  # transformers 4 would first fill every tensor at random
         output_loading_info=True,
     )
-    check_complete(name, source, info)
+    check_complete(name, source, part, info)
     return part

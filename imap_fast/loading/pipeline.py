@@ -5,7 +5,7 @@ import textwrap
 from typing import Any
 
 import torch
-from diffusers import AutoModel, DiffusionPipeline
+from diffusers import AutoModel, ConfigMixin, DiffusionPipeline
 from rich.console import Console
 
 from imap_fast.loading.libraries import keep_libraries_quiet
@@ -14,7 +14,7 @@ from imap_fast.loading.parts import load_parts
 from imap_fast.loading.placement import place
 from imap_fast.loading.quantization import quantize as quantize_weights
 from imap_fast.loading.source import model_source, reading_model
-from imap_fast.loading.unknown_settings import warn_of_unknown_settings
+from imap_fast.models.unknown_settings import warn_of_unknown_settings
 
 PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler")
 """The parts that every supported pipeline has."""
@@ -41,12 +41,20 @@ def load_pipeline(
     keep_libraries_quiet(console)
     source, torch_device = model_source(model), _device(device)
     with reading_model(model):
-        weights = _dtype(dtype, torch_device, source)
-        pipe = DiffusionPipeline.from_pretrained(source, torch_dtype=weights, **load_parts(source, weights))
+        weight_dtype = _dtype(dtype, torch_device, source)
+        parts = load_parts(source, weight_dtype)
+        pipe = DiffusionPipeline.from_pretrained(source, torch_dtype=weight_dtype, **parts)
     missing = [name for name in PARTS if getattr(pipe, name, None) is None]
     if missing:
         raise ValueError(f"--model {model}: {type(pipe).__name__} there has no {missing[0]}; give a video pipeline")
-    warn_of_unknown_settings(pipe, source)
+    for name, part in pipe.components.items():
+        if isinstance(part, torch.nn.Module) and name not in parts:
+            raise ValueError(
+                f"--model {model}: the class of its {name} is not of diffusers or transformers; save the pipeline again"
+            )
+        if isinstance(part, ConfigMixin):
+            warn_of_unknown_settings(name, source, part.config, type(part))
+    warn_of_unknown_settings("pipeline", source, DiffusionPipeline.load_config(source), type(pipe))
     pipe.set_progress_bar_config(disable=True)
     quantize_weights(pipe, quantize)
     place(pipe, torch_device, _choose_mode(pipe, torch_device, console) if memory == "auto" else memory)

@@ -21,7 +21,7 @@ from imap_fast.models.joint_attention import JointAttention
 from imap_fast.models.real_video.hunyuan_video import HunyuanVideoForward
 from imap_fast.models.tap import LayerReader, Tap, TapSettings
 from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_known, check_lengths, check_text_encoder
-from imap_fast.text.prompt_tokens import PromptTokens
+from imap_fast.text.prompt_tokens import PLACEHOLDER, PromptTokens
 
 ASSISTANT_TOKENS = 4
 """The number of tokens after a concept that the image-to-video pipeline removes after encoding."""
@@ -189,7 +189,11 @@ class Adapter(adapter.Adapter):
         return torch.stack([row[: max(length, 1)].mean(0) for row, length in zip(embeddings, lengths, strict=True)])
 
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
-        template = arguments["prompt_template"]
+        template, interleave = arguments["prompt_template"], arguments.get("image_embed_interleave")
+        needed = ("template", "crop_start") if interleave is None else ("template", "crop_start", "image_emb_len")
+        missing = next((key for key in needed if template.get(key) is None), None)
+        if missing is not None or PLACEHOLDER not in template["template"]:
+            raise ValueError(f"prompt_template has no {missing or PLACEHOLDER}, which tells the rows of words; add it")
         tokens = PromptTokens.read(
             self.pipeline.tokenizer,
             prompt,
@@ -197,5 +201,4 @@ class Adapter(adapter.Adapter):
             template=template["template"],
             skip=template["crop_start"],
         )
-        interleave = arguments.get("image_embed_interleave")
         return tokens if interleave is None else tokens.after_image(template["image_emb_len"] // interleave)

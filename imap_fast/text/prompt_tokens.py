@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -23,7 +23,7 @@ class PromptTokens:
         names: the text of each token. Special tokens, such as EOS, have their own names.
         spans: start and end (exclusive) of each token in `text`. Empty for special tokens.
         unknown: the indices of tokens that stand for any text that the tokenizer does not know.
-        cut: the number of tokens after these, which are over the limit of the model.
+        cut: the number of tokens of the prompt that are over the limit of the model, and not read.
     """
 
     text: str
@@ -50,8 +50,13 @@ class PromptTokens:
         """
         check_tokenizer(tokenizer)
         limits = {"truncation": True, "max_length": max_length + skip}
+        read = cls._encoded(tokenizer, prompt, template, skip, **limits)
+        whole = cls._encoded(tokenizer, prompt, template, skip, verbose=False)
+        return replace(read, cut=whole.length - read.length)
+
+    @classmethod
+    def _encoded(cls, tokenizer: Any, prompt: str, template: str, skip: int, **limits: Any) -> PromptTokens:
         encoded = tokenizer(template.format(prompt), return_offsets_mapping=tokenizer.is_fast, **limits)
-        cut = len(tokenizer(template.format(prompt), verbose=False)["input_ids"]) - len(encoded["input_ids"])
         ids = encoded["input_ids"][skip:]
         pieces = tokenizer.convert_ids_to_tokens(ids)
         if tokenizer.is_fast:
@@ -66,14 +71,19 @@ class PromptTokens:
             text = "".join(spelled)
         names = [text[start:stop].strip() or piece for (start, stop), piece in zip(spans, pieces, strict=True)]
         unknown = frozenset(i for i, token in enumerate(ids) if token == tokenizer.unk_token_id)
-        return cls(text, tuple(names), tuple(spans), unknown, cut)
+        return cls(text, tuple(names), tuple(spans), unknown)
 
     def after_image(self, rows: int) -> PromptTokens:
         """The tokens of the prompt without special ones, after `rows` rows of an image."""
-        own = sum(stop > start for start, stop in self.spans)
+        own = self.length
         names = tuple(f"image {i}" for i in range(rows)) + self.names[:own]
         unknown = frozenset(rows + i for i in self.unknown if i < own)
         return PromptTokens(self.text, names, ((0, 0),) * rows + self.spans[:own], unknown, self.cut)
+
+    @property
+    def length(self) -> int:
+        """The number of tokens that are of the prompt: without special ones, and without rows of an image."""
+        return sum(stop > start for start, stop in self.spans)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -99,7 +109,7 @@ class PromptTokens:
         places = [match.span() for match in re.finditer(pattern, self.text, re.IGNORECASE)]
         if not places:
             words = ", ".join(dict.fromkeys(self.text.split()))
-            missing = f"{word!r} in the {len(self.names)} tokens that the model reads" if self.cut else repr(word)
+            missing = f"{word!r} in the {self.length} tokens that the model reads" if self.cut else repr(word)
             raise ValueError(f"the prompt does not contain {missing}; its words are {words}")
         found = [i for i, (start, stop) in enumerate(self.spans) if any(start < b and a < stop for a, b in places)]
         if not self.unknown.isdisjoint(found):

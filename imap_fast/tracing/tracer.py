@@ -260,7 +260,8 @@ class Tracer:
             if len(self._runs) > 1 and (self._run.prompt is None or self._run.prompt != self._runs[0].prompt):
                 raise ValueError('a mean of runs with match="prompt" needs the same prompt, as text, in each of them')
             self.concepts.read_prompt(self._run.prompt, lambda prompt: self.adapter.read_prompt(prompt, arguments))
-        warn_of_cut_prompt(self.adapter, arguments)
+        if self.settings.match == "prompt" or self.concepts.words is not None:
+            warn_of_cut_prompt(self.adapter, arguments)
 
     # Python bookkeeping, which torch.compile would recompile at every step.
     @torch.compiler.disable

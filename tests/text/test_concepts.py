@@ -240,6 +240,17 @@ class TestPrompt:
         assert behind.names == ("image 0", "image 1", "image 2", "red", "cat")
         assert behind.find("cat") == [4]
 
+    @pytest.mark.parametrize(("words", "cut"), [(1, 0), (8, 0), (9, 1), (12, 4)])
+    def test_what_is_over_the_limit_is_counted(self, words: int, cut: int) -> None:
+        prompt = " ".join(["cat"] * words)
+        for tokenizer in (tiny_tokenizer(), SlowTokenizer(tiny_tokenizer())):
+            read = PromptTokens.read(tokenizer, prompt, max_length=9)  # 8 and the end of the text
+            assert (read.length, read.cut) == (words - cut, cut)
+        template = "the dog {} on grass"
+        tokenizer = byte_level_tokenizer(f"{template} {prompt}", 5)
+        read = PromptTokens.read(tokenizer, prompt, max_length=8, template=template, skip=5)
+        assert (read.length, read.cut, read.after_image(3).cut) == (words - cut, cut, cut)
+
     def test_an_absent_word_is_found_before_any_work(self, pipeline) -> None:
         def fail(*_: object) -> None:
             raise AssertionError("the text encoder ran")

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from imap_fast.models.complete_weights import check_complete
+from imap_fast.models.unknown_settings import warn_of_unknown_settings
 from imap_fast.text.model_name import HUB_ID
 
 
@@ -52,7 +53,8 @@ def _loaded(source: str, dtype: torch.dtype) -> Any:
     vae, info = kind.from_pretrained(
         source, subfolder=subfolder, torch_dtype=dtype, use_safetensors=True, output_loading_info=True
     )
-    check_complete("vae", source, info)
+    check_complete("vae", source, vae, info)
+    warn_of_unknown_settings("vae", source, config, kind)
     return vae
 
 
