@@ -264,6 +264,7 @@ for _ in sys.stdin:
                     assert process.poll() is None
                 os.kill(writer, signal.SIGKILL)
                 while is_running(writer):
+                    assert process.poll() is None
                     time.sleep(0.01)
                 assert len(json.loads(path.read_text())["rows"]) >= rows
                 path.unlink()

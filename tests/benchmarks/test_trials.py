@@ -45,7 +45,7 @@ def passes(pipe, clip):
 
 @pytest.fixture(scope="module")
 def product(pipe, clip):
-    """The maps of `imap_fast.explain`, by the name of the surrogates, the seed and the step. Each are made once."""
+    """The maps of `imap_fast.explain`, by the name of the surrogates, the seed and the step. Each is made once."""
 
     @cache
     def explained(surrogates, seed, steps, top_k):

@@ -25,7 +25,7 @@ SIDE = 64
 """Pixels of its sides: 4 × 4 patches."""
 
 TILE = 48
-"""Pixels of the sides of a tile of its VAE. A clip needs two by two, and diffusers' sizes of them fit together."""
+"""Pixels of a side of a tile of its VAE: a clip takes two by two. With this size diffusers' overlaps come out even."""
 
 HEADS = 6  # one more than the motion heads of a layer
 ROTARY = {"use_rotary_positional_embeddings": True}

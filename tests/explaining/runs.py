@@ -33,7 +33,11 @@ def explain(pipeline: Any, folder: Path, **changed: object) -> SaliencyMaps:
 
 
 def killed_after(commits: int, run: Callable[[], object]) -> bool:
-    """Whether a run was killed in place of a commit after so many: its frames are written, and not committed."""
+    """Run, and be killed in place of the commit after the first `commits` ones, whose frames are written by then.
+
+    Returns:
+        whether there was such a commit.
+    """
     commit, done = Checkpoint.commit, []
 
     def stop(checkpoint: Checkpoint) -> None:

@@ -30,13 +30,13 @@ from tests.video.media import save_damaged
 pytestmark = pytest.mark.slow
 
 FRAMES, CUT = 44, 7
-"""Of the film, and the first frame of its second shot. Even frames pass, so this one does not.
+"""Of the film, and the first frame of its second shot. Even frames pass, so frame 7 does not.
 
 The shots have one window and three. Neither fills its last latent frame, so its last frame is repeated.
 """
 
 STEPS = [3, 6]
-"""Of ten. Each one passes another transformer of Wan 2.2."""
+"""Of ten. Wan 2.2 has a transformer for each."""
 
 
 class Model:
@@ -87,7 +87,7 @@ def whole(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def cut_off_after_each_window(kind: str, folder: Path, **changed: object) -> None:
-    """A run that is killed in place of each second commit. Each time, a new pipeline goes on, as in a new process."""
+    """Each attempt is killed at its second commit, and a new pipeline goes on, as in a new process."""
     killed = [killed_after(1, lambda: Model(kind).explain(folder=folder, **changed)) for _ in range(5)]
     assert killed == [True, True, True, True, False]
 
@@ -99,7 +99,7 @@ def test_cut_off_after_any_window_it_goes_on_to_the_same_bytes(model: Model, tmp
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
-def test_so_does_one_of_two_steps(model: Model, whole: Path, tmp_path: Path) -> None:
+def test_a_run_of_two_steps_goes_on_to_the_same_bytes(model: Model, whole: Path, tmp_path: Path) -> None:
     cut_off_after_each_window(model.kind, tmp_path / "cut")
     assert contents(tmp_path / "cut") == contents(whole)
 
@@ -131,7 +131,8 @@ def test_a_flipped_bit_is_refused(model: Model, whole: Path, tmp_path: Path, mon
         assert {"imap", "gramcol", "seconds", "frame_numbers"} <= arrays.keys()
         # What is before and after the values is written again when a run goes on.
         places = [(folder / f"{name}.npy", HEADER, HEADER + size_of(array)) for name, array in arrays.items()]
-        for path, begin, end in [*places, *[(folder / STATE, 0, (folder / STATE).stat().st_size)] * 2] * times:
+        places += [(folder / STATE, 0, (folder / STATE).stat().st_size)] * 2
+        for path, begin, end in places * times:
             place, bit = draw.randrange(begin, end), draw.randrange(8)
             flip_bit(path, place, bit)
             assert f"{path} is damaged" in (refused(attempt) or "not refused"), (place, bit)
@@ -172,9 +173,11 @@ def passes(pipeline: Any) -> Iterator[list[tuple[nn.Module, float]]]:
         )
         for part in adapter_for(pipeline).transformers
     ]
-    yield seen
-    for hook in hooks:
-        hook.remove()
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def test_two_steps_read_the_frames_that_pass(model: Model) -> None:

@@ -56,19 +56,23 @@ CASES = {
     "head_similarity": ("head_similarity", {}),
     "head_similarity-softmax": ("head_similarity", {"normalize": "softmax"}),
 }
-WITHOUT_KEYS = ("frame_separation", 1)  # it has no text, so one number of keys is enough
+SAME_AS_67_KEYS = ("frame_separation", 1)  # it has no text
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
 @pytest.mark.parametrize(
     ("case", "keys"),
-    [(case, keys) for case, (operation, _) in CASES.items() for keys in (1, 67) if (operation, keys) != WITHOUT_KEYS],
+    [
+        (case, keys)
+        for case, (operation, _) in CASES.items()
+        for keys in (1, 67)
+        if (operation, keys) != SAME_AS_67_KEYS
+    ],
 )
 def test_notes_one_value_that_is_not_finite(backend, case, keys, dtype):
     operation, arguments = CASES[case]
-    reads_text = operation in ("qk_match", "head_similarity", "soft_surrogates")
-    # As in the case of the queries, from which this one differs by its visual rows.
-    reads_text &= case != "soft_surrogates-features"
+    # Soft surrogates read text alike with queries and with features, so one case of both is enough.
+    reads_text = operation in ("qk_match", "head_similarity", "soft_surrogates") and case != "soft_surrogates-features"
     text = draw_rows(HEADS, keys, DIM, seed=1, dtype=dtype).contiguous()
     visual = draw_rows(HEADS, FRAMES * PATCHES, DIM, seed=2, dtype=dtype).contiguous()
     text[1, -1], visual[1, 5] = LARGE, -LARGE
