@@ -66,7 +66,7 @@ def _cost(rows: Rows, measured: str) -> str:
     )
     return (
         f"**What a second costs.** {shape}; {measured}. Stages are summed over threads, which work at the "
-        f"same time.\n\n{table}\n\n{waits}\n\n{whole}"
+        f"same time and wait for a core.\n\n{table}\n\n{waits}\n\n{whole}"
     )
 
 
