@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.long_video import work
@@ -18,7 +20,14 @@ HERE = Path(__file__).parents[2]
 """This checkout."""
 
 
-def run_work(video: Path, model: str, *, checkout: Path = HERE, stages: bool = False) -> dict[str, Any]:
+def run_work(
+    video: Path,
+    model: str,
+    *,
+    checkout: Path = HERE,
+    stages: bool = False,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """What the work costs in a new process; `benchmarks.long_video.work` has the names.
 
     Every checkout reads the same model, that of this one, with the same settings.
@@ -28,6 +37,7 @@ def run_work(video: Path, model: str, *, checkout: Path = HERE, stages: bool = F
         model: `"demo"`, or a folder.
         checkout: whose packages do the work.
         stages: whether to tell where the time goes. Only for this checkout.
+        environment: further variables of the process.
 
     Raises:
         SystemExit: the work failed, or other packages did it.
@@ -41,7 +51,7 @@ def run_work(video: Path, model: str, *, checkout: Path = HERE, stages: bool = F
             [*command, *(["--stages"] if stages else [])],
             capture_output=True,
             text=True,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, **environment, "PYTHONPATH": path},
         )
     if done.returncode:
         raise SystemExit(f"{done.stderr}the work failed with exit code {done.returncode} in {checkout}")

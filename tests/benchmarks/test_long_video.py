@@ -207,7 +207,8 @@ def test_the_work_tells_its_stages(video: Path) -> None:
 def test_memory_is_that_of_one_and_of_ten(monkeypatch: pytest.MonkeyPatch, video: Path) -> None:
     frames = []
 
-    def work(path: Path, model: str) -> dict[str, object]:
+    def work(path: Path, model: str, *, environment: dict[str, str]) -> dict[str, object]:
+        assert environment == memory.GIVES_BACK
         frames.append(VideoFile(path).expected_frames)
         return FOUND | {"peak": 7e6 + 1e6 * len(frames)}
 
