@@ -57,7 +57,7 @@ def dry_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     arguments = ["--minutes", "20", "--out", str(folder / "out"), "--authors", str(folder / "checkout"), "--dry-run"]
     arguments += ["--only", ",".join(MEASURED)]
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.forked", *arguments],
+        [sys.executable, "-m", "benchmarks.gpu", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -302,16 +302,6 @@ def test_only_keeps_the_order_of_importance() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
-def test_the_command_itself_starts_its_parts(tmp_path: Path) -> None:
-    arguments = ["--minutes", "20", "--out", str(tmp_path), "--only", "machine", "--dry-run"]
-    command = [sys.executable, "-m", "benchmarks.gpu", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment())
-    assert done.returncode == 0, done.stderr
-    (written,) = tmp_path.glob("machine-*.json")
-    assert json.loads(written.read_text())["rows"]
-
-
 def test_neither_videos_nor_pictures_nor_pages_are_needed() -> None:
     script = """
 import importlib, pkgutil, sys
