@@ -76,11 +76,14 @@ class Example:
         annotated: the numbers of the annotated frames, ascending, int64 `[n]`. Not used if there are no truths.
         start: the time of the video at which to begin, in seconds. None: the first frame.
         end: the time before which to end. None: the last frame.
+        void: pixels of the annotated frames of which nobody knows what they show, bool `[n, H, W]`. No measure counts
+            them. None: there are none.
 
     Raises:
-        TypeError: there are truths, and `video` is a file or `annotated` is not an array of integers.
-        ValueError: `annotated` is not ascending, or has no or other frames; a mask has another size than the video or
-            than `annotated`; a label occurs twice or is none of the concepts.
+        TypeError: there are truths, and `video` is a file, `annotated` is not an array of integers, or `void` not one
+            of bool.
+        ValueError: `annotated` is not ascending, or has no or other frames; a mask, or `void`, has another size than
+            the video or than `annotated`; a label occurs twice or is none of the concepts.
     """
 
     video: Clip | Path
@@ -90,6 +93,7 @@ class Example:
     annotated: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     start: float | None = None
     end: float | None = None
+    void: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if not self.truths:
@@ -109,6 +113,18 @@ class Example:
                     f"the mask of {truth.label!r} is {list(truth.mask.shape)}; give {expected}, the annotated frames "
                     "in the size of the video"
                 )
+        self._check_void([len(self.annotated), *size])
+
+    def _check_void(self, expected: list[int]) -> None:
+        if self.void is None:
+            return
+        if not isinstance(self.void, np.ndarray) or self.void.dtype != bool:
+            kind = getattr(self.void, "dtype", type(self.void).__name__)
+            raise TypeError(f"void is not a bool numpy array but {kind}; convert it")
+        if list(self.void.shape) != expected:
+            raise ValueError(
+                f"void is {list(self.void.shape)}; give {expected}, the annotated frames in the size of the video"
+            )
 
     def _check_annotated(self, num_frames: int) -> None:
         numbers = self.annotated
@@ -142,7 +158,9 @@ class Example:
         source_height, source_width = self.clip.frames.shape[1:3]
         rows, columns = kept_window(source_height, source_width, height, width)
         truths = tuple(replace(truth, mask=truth.mask[:, rows, columns]) for truth in self.truths)
-        return replace(self, video=replace(self.clip, frames=self.clip.frames[:, rows, columns]), truths=truths)
+        void = None if self.void is None else self.void[:, rows, columns]
+        video = replace(self.clip, frames=self.clip.frames[:, rows, columns])
+        return replace(self, video=video, truths=truths, void=void)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,8 @@ SIZE = f"[{FRAMES}, {HEIGHT}, {WIDTH}]"
         ({"annotated": np.arange(FRAMES) + 1}, ValueError, f"annotated has {FRAMES}; give numbers of frames from 0 to"),
         ({"annotated": np.arange(FRAMES) - 1}, ValueError, "annotated has -1; give numbers of frames from 0 to"),
         ({"annotated": np.arange(FRAMES - 1)}, ValueError, f"is {SIZE}; give [{FRAMES - 1}, {HEIGHT}, {WIDTH}]"),
+        ({"void": square()[1:]}, ValueError, f"void is [{FRAMES - 1}, {HEIGHT}, {WIDTH}]; give {SIZE}, the annotated"),
+        ({"void": square() * 1}, TypeError, "void is not a bool numpy array but int64; convert it"),
         ({"annotated": np.zeros(0, int)}, ValueError, "annotated has the shape [0]; give [n], at least one frame"),
         ({"annotated": np.zeros((1, 1), int)}, ValueError, "annotated has the shape [1, 1]; give [n]"),
         ({"annotated": np.arange(FRAMES) * 1.0}, TypeError, "annotated is not an integer numpy array but float64"),
