@@ -15,7 +15,7 @@ import numpy as np
 from imap_fast.render.grid import grid_frames
 from imap_fast.video.clip import Clip
 from imap_fast.video.decode import VideoFile
-from imap_fast.video.picture import UPRIGHT, display_axes
+from imap_fast.video.display import UPRIGHT, display_axes
 from imap_fast.video.write import write_timed_mp4
 
 

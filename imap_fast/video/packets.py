@@ -5,18 +5,13 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imap_fast.video.clock import Stamps
-from imap_fast.video.container import video_stream
+from imap_fast.video.container import Film
 from imap_fast.video.shown import Key
 from imap_fast.video.times import TOLERANCE
-
-if TYPE_CHECKING:
-    import av
-
 
 MOST_AHEAD = 4
 """Places by which encoders let a B frame be shown ahead of its packet. Formats allow 16, which nobody uses."""
@@ -40,12 +35,11 @@ class Packets:
     is_sound: bool
 
     @classmethod
-    def of(cls, container: av.container.InputContainer, stamps: Stamps) -> Packets:
+    def of(cls, film: Film, stamps: Stamps) -> Packets:
         """Read all packets."""
         import av
 
-        stream = video_stream(container)
-        demuxed, read, keys = container.demux(stream), array("q"), array("q")
+        demuxed, read, keys = film.container.demux(film.stream), array("q"), array("q")
         is_whole = True
         while True:
             try:
@@ -64,12 +58,12 @@ class Packets:
         on_clock = np.array(read, np.int64)
         is_whole &= not stamps.has_jumped and len(np.unique(on_clock)) == len(on_clock)
         # Where frames are reordered and stamps ascend, they are of decoding. In an .avi they are guessed from it.
-        is_as_decoded = container.format.name == "avi" or bool((np.diff(on_clock) > 0).all())
-        has_times = not (stream.codec_context.has_b_frames and is_as_decoded)
+        is_as_decoded = film.container.format.name == "avi" or bool((np.diff(on_clock) > 0).all())
+        has_times = not (film.stream.codec_context.has_b_frames and is_as_decoded)
         begins = len(on_clock) > 0 and on_clock[0] == on_clock.min()
         # A frame that is shown further ahead of its place than frames are reordered has a wrong stamp.
         ahead = np.argsort(on_clock) - np.arange(len(on_clock))
-        is_in_order = ahead.max(initial=0) <= MOST_AHEAD * stream.codec_context.has_b_frames
+        is_in_order = ahead.max(initial=0) <= MOST_AHEAD * film.stream.codec_context.has_b_frames
         is_sound = bool(is_whole and has_times and begins and is_in_order)
         return cls(on_clock, np.array(keys, np.int64), stamps.tick, is_sound)
 

@@ -1,4 +1,4 @@
-"""The frames of a container as a player shows them: in order, with their times, and with what is lost."""
+"""The frames of a film as a player shows them: in order, with their times, and with what is lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from imap_fast.video.clock import MAX_REORDERED, Clock, Shown
-from imap_fast.video.container import is_short, stamps_of, video_stream
+from imap_fast.video.container import Film, is_short, stamps_of
 
 if TYPE_CHECKING:
     import av
@@ -29,25 +29,23 @@ class Key(NamedTuple):
     earliest: int
 
 
-def shown_frames(
-    container: av.container.InputContainer, fps: float, key: Key | None = None
-) -> Iterator[Shown[av.VideoFrame] | None]:
+def shown_frames(film: Film, fps: float, key: Key | None = None) -> Iterator[Shown[av.VideoFrame] | None]:
     """Yield the frames of the film with their times. None at the end: further frames are lost.
 
     Args:
-        container: opened anew.
+        film: of a container that was opened anew.
         fps: frames per second, on average.
         key: where to begin. Nothing is yielded if the file cannot be read from there. None: the first frame.
     """
     import av
 
-    stream, stamps = video_stream(container), stamps_of(container, fps)
-    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    stamps = stamps_of(film, fps)
+    film.stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     clock: Clock[av.VideoFrame] = Clock(stamps, fps)
-    packets, count, end = container.demux(stream), 0, 0.0
+    packets, count, end = film.container.demux(film.stream), 0, 0.0
     if key is not None:
         clock = Clock(stamps, fps, earliest=key.earliest, begin=key.stamp)
-        packets, count = _from_key_frame(container, key.stamp, fps), key.place
+        packets, count = _from_key_frame(film, key.stamp, fps), key.place
     is_first = True
     while True:
         try:
@@ -88,22 +86,21 @@ def shown_frames(
     for shown in clock.end():
         end = shown.seconds + max(1 / fps, float((shown.frame.duration or 0) * stamps.tick))
         yield shown
-    if clock.misses_end or is_short(container, stamps, count, clock.first_seconds + end, fps):
+    if clock.misses_end or is_short(film, stamps, count, clock.first_seconds + end, fps):
         yield None
 
 
-def _from_key_frame(container: av.container.InputContainer, stamp: int, fps: float) -> Iterator[av.Packet]:
+def _from_key_frame(film: Film, stamp: int, fps: float) -> Iterator[av.Packet]:
     """Yield the packets from a key frame on. Nothing, if the container cannot seek to it."""
     import av
 
-    stream = video_stream(container)
     # Some formats seek by the time of decoding, which is earlier.
-    earlier = stamp - round(MAX_REORDERED / fps / (stream.time_base or 1))
+    earlier = stamp - round(MAX_REORDERED / fps / (film.stream.time_base or 1))
     try:
-        container.seek(earlier, stream=stream)
+        film.container.seek(earlier, stream=film.stream)
     except (av.FFmpegError, OSError):
         return
-    packets = container.demux(stream)
+    packets = film.container.demux(film.stream)
     for packet in packets:
         if packet.is_keyframe and packet.pts is not None:
             if packet.pts == stamp:

@@ -140,17 +140,16 @@ class Swallowing:
     ],
 )
 def test_frames_that_a_decoder_drops_silently_are_gaps(dropped: set[int], gaps: list, tmp_path, monkeypatch) -> None:
-    name, opened = "h264.mkv", VideoFile._open_container
+    name, opened = "h264.mkv", VideoFile._open_film
     write(tmp_path / name, draw_frames(12, 64, 80, seed=9), [n / 10 for n in range(12)], *CONTAINERS[name])
     video = VideoFile(tmp_path / name)
-    video._duration = None  # as if the file did not contain it
 
     @contextmanager
     def swallowing(video: VideoFile):
-        with opened(video) as container:
-            yield Swallowing(container, dropped)
+        with opened(video) as film:
+            yield film._replace(container=Swallowing(film.container, dropped))
 
-    monkeypatch.setattr(VideoFile, "_open_container", swallowing)
+    monkeypatch.setattr(VideoFile, "_open_film", swallowing)
     assert len(list(video.timed_frames())) == 12 - len(dropped)
     assert [edge for gap in video.gaps for edge in gap] == [
         edge if edge is None else pytest.approx(edge) for gap in gaps for edge in gap

@@ -81,7 +81,7 @@ SHOWN = {
     (-1, 0, 0, 1): lambda f: f[:, :, ::-1],
     (1, 0, 0, -1): lambda f: f[:, ::-1],
     (0, 1, 1, 0): lambda f: f.transpose(0, 2, 1, 3),
-    (0, -2, -3, 0): lambda f: f[:, ::-1, ::-1].transpose(0, 2, 1, 3),
+    (0, -2, -2, 0): lambda f: f[:, ::-1, ::-1].transpose(0, 2, 1, 3),
 }
 """What a player shows of frames `[T, H, W, 3]`, by the display matrix of their file."""
 

@@ -1,11 +1,14 @@
 """Pictures at the size that is needed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from imap_fast.video import Clip, VideoFile, resize_and_crop
-from imap_fast.video.picture import SMALL_HEIGHT, SMALL_WIDTH, UPRIGHT, ArrayPicture, DecodedPicture
+from imap_fast.video.display import TURNS
+from imap_fast.video.picture import SMALL_HEIGHT, SMALL_WIDTH, ArrayPicture, DecodedPicture
 from tests.video.media import draw_frames
 
 
@@ -23,10 +26,10 @@ def file(tmp_path_factory) -> VideoFile:
 
 
 @pytest.mark.parametrize("size", [(96, 96), (48, 72), (271, 479), (300, 700), (17, 96), (270, 480)])
-@pytest.mark.parametrize("axes", [UPRIGHT, ((0, 1), (-1, 0)), ((-1, 0), (0, -1)), ((0, -1), (-1, 0))])
+@pytest.mark.parametrize("axes", TURNS)
 def test_ffmpeg_scales_as_torch_does(file, axes, size) -> None:
     for decoded, _ in file.pictures():
-        picture = DecodedPicture(decoded.frame, axes)
+        picture = DecodedPicture(decoded.frame, replace(decoded.display, axes=axes))
         own = picture.resized(*size)
         assert own.shape == (*size, 3)
         expected = resize_and_crop(picture.pixels()[None], *size)[0]

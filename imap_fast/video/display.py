@@ -1,0 +1,236 @@
+"""`Display`: what a player makes of a decoded frame.
+
+The frame is turned, its pixels become squares, and its colours those of a screen. One filter graph of FFmpeg does this.
+
+PyAV is imported where a graph is built: whoever has arrays needs no PyAV.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import astuple, dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import av
+
+Axes = tuple[tuple[int, int], tuple[int, int]]
+"""Where a player shows the right and the bottom of a decoded frame, each as a direction `(x, y)`."""
+
+UPRIGHT = (1, 0), (0, 1)
+"""`Axes` of a frame that is shown as it is."""
+
+TURNS: dict[Axes, tuple[str, tuple[tuple[str, str], ...]]] = {
+    UPRIGHT: ("", ()),
+    ((-1, 0), (0, 1)): ("mirrored", (("hflip", ""),)),
+    ((1, 0), (0, -1)): ("mirrored, then by 180°", (("vflip", ""),)),
+    ((-1, 0), (0, -1)): ("by 180°", (("hflip", ""), ("vflip", ""))),
+    ((0, 1), (-1, 0)): ("by 90° clockwise", (("transpose", "clock"),)),
+    ((0, -1), (1, 0)): ("by 90° counterclockwise", (("transpose", "cclock"),)),
+    ((0, -1), (-1, 0)): ("mirrored, then by 90° clockwise", (("transpose", "clock_flip"),)),
+    ((0, 1), (1, 0)): ("mirrored, then by 90° counterclockwise", (("transpose", "cclock_flip"),)),
+}
+"""How a frame is turned, and the filters that do it, by its axes."""
+
+BICUBIC, AREA = "bicubic", "area"
+EXACT = "accurate_rnd+bitexact+full_chroma_int"
+"""Flags of FFmpeg's scaler: two filters; and exact rounding, the same bits on every processor, and colours at full
+width, which FFmpeg halves by itself if the width is even."""
+
+UNKNOWN = 2
+"""What a file says of its matrix, primaries or transfer if it says nothing. Such numbers are those of ITU-T H.273."""
+
+BT709, BT2020 = 1, 9
+PQ, HLG = 16, 18
+WIDE_PRIMARIES = {BT2020: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
+HDR_TRANSFERS = {PQ: "PQ", HLG: "HLG"}
+
+HD_HEIGHT, HD_WIDTH = 720, 1280
+"""From either on, players take a film that does not name its matrix for one of BT.709, and a smaller one for BT.601."""
+
+MOST_GRAPHS = 4
+"""The number of graphs that a thread keeps: for all sizes of one file, and for another file."""
+
+_GRAPHS = threading.local()
+"""The graphs of each thread by their arguments. One is built in a millisecond, and one that maps tones in seconds."""
+
+
+@dataclass(frozen=True)
+class Display:
+    """What decoded frames of one kind are, and how they are shown.
+
+    Attributes:
+        height: in stored pixels.
+        width: in stored pixels.
+        pixel_format: as FFmpeg calls it.
+        matrix: of YUV, as numbers of H.273 like `primaries` and `transfer`.
+        range: 2 for full range, and otherwise limited.
+        primaries: of the colours.
+        transfer: of the brightness.
+        pixel_aspect: width of a pixel in heights.
+        axes: how the frame is turned and mirrored.
+    """
+
+    height: int
+    width: int
+    pixel_format: str
+    matrix: int
+    range: int
+    primaries: int
+    transfer: int
+    pixel_aspect: Fraction = Fraction(1)
+    axes: Axes = UPRIGHT
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame, pixel_aspect: Fraction, axes: Axes) -> Display:
+        """How a decoded frame is shown."""
+        return cls(
+            frame.height,
+            frame.width,
+            frame.format.name,
+            matrix=int(frame.colorspace),
+            range=int(frame.color_range),
+            primaries=int(frame.color_primaries),
+            transfer=int(frame.color_trc),
+            pixel_aspect=pixel_aspect,
+            axes=axes,
+        )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture that is shown, in square pixels. As in browsers, none is lost."""
+        height, width, aspect = self.height, self.width, self.pixel_aspect
+        if aspect > 1:
+            width = round(width * aspect)
+        else:
+            height = round(height / aspect)
+        return self.turned(height, width)
+
+    def turned(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width, exchanged if the frame is turned by a quarter."""
+        return (width, height) if self.axes[0][0] == 0 else (height, width)
+
+    @property
+    def _assumes_hd(self) -> bool:
+        from av import VideoFormat
+
+        stored = VideoFormat(self.pixel_format)
+        is_large = self.height >= HD_HEIGHT or self.width >= HD_WIDTH
+        return self.matrix == UNKNOWN and is_large and not (stored.is_rgb or stored.has_palette)
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.primaries in WIDE_PRIMARIES or self.transfer in HDR_TRANSFERS
+
+    def described(self) -> dict[str, Any]:
+        """What is done to show a frame beside the usual conversion of YUV to RGB, as JSON values. Empty: nothing."""
+        done: dict[str, Any] = {}
+        if self.axes != UPRIGHT:
+            done["turned"] = TURNS[self.axes][0]
+        if self.pixel_aspect != 1:
+            done["stretched"] = f"{self.pixel_aspect.numerator}:{self.pixel_aspect.denominator}"
+        if self._assumes_hd:
+            done["assumed_matrix"] = "BT.709"
+        if self._is_wide:
+            gamut, transfer = WIDE_PRIMARIES.get(self.primaries), HDR_TRANSFERS.get(self.transfer)
+            done["tone_mapped" if transfer else "gamut_mapped"] = ", ".join(each for each in (transfer, gamut) if each)
+        return done
+
+    def show(self, frame: av.VideoFrame, height: int, width: int, scaler: str = BICUBIC) -> np.ndarray:
+        """A frame as it is shown, scaled to a height and width, uint8 RGB `[height, width, 3]`.
+
+        Args:
+            frame: a frame of this kind.
+            height: of the picture.
+            width: of the picture.
+            scaler: `BICUBIC` or `AREA`.
+
+        Raises:
+            ValueError: FFmpeg cannot scale so much.
+        """
+        from av import FFmpegError
+
+        try:
+            graph = self._graph(height, width, scaler)
+            graph.push(frame)
+            return graph.pull().to_ndarray()
+        except FFmpegError as error:
+            raise ValueError(
+                f"FFmpeg cannot scale frames of {self.height} × {self.width} pixels to {(height, width)}; crop or "
+                "resize the video"
+            ) from error
+
+    def _graph(self, height: int, width: int, scaler: str) -> Any:
+        graphs = _GRAPHS.__dict__.setdefault("by_arguments", {})
+        key = astuple(self), height, width, scaler
+        if key not in graphs:
+            while len(graphs) >= MOST_GRAPHS:
+                del graphs[next(iter(graphs))]
+            graphs[key] = self._built(height, width, scaler)
+        return graphs[key]
+
+    def _built(self, height: int, width: int, scaler: str) -> Any:
+        from av.filter import Graph
+
+        source = {
+            "video_size": f"{self.width}x{self.height}",
+            "pix_fmt": self.pixel_format,
+            "time_base": "1/1",
+            "colorspace": self.matrix,
+            "range": self.range,
+        }
+        stored = self.turned(height, width)
+        # At its own size a frame is, bit by bit, what the `ffmpeg` command makes of it.
+        flags = scaler if stored == (self.height, self.width) else f"{scaler}+{EXACT}"
+        scale: dict[str, Any] = {"width": stored[1], "height": stored[0], "flags": flags}
+        if self._assumes_hd:
+            scale["in_color_matrix"] = BT709
+        if self._is_wide:
+            is_hdr = self.transfer in HDR_TRANSFERS
+            scale |= {"out_primaries": BT709, "out_transfer": BT709}
+            scale["intent"] = "perceptual" if is_hdr else "relative_colorimetric"
+            if self.primaries == UNKNOWN:
+                scale["in_primaries"] = BT2020
+            if self.transfer == UNKNOWN:
+                scale["in_transfer"] = BT709
+        graph = Graph()
+        steps = [("buffer", source), ("scale", scale), ("format", "rgb24"), *TURNS[self.axes][1], ("buffersink", "")]
+        before = None
+        for name, arguments in steps:
+            if isinstance(arguments, dict):
+                arguments = ":".join(f"{key}={value}" for key, value in arguments.items())
+            step = graph.add(name, arguments)
+            if before is not None:
+                before.link_to(step)
+            before = step
+        graph.configure()
+        return graph
+
+
+def display_axes(frame: av.VideoFrame) -> Axes | None:
+    """The axes of a decoded frame. None: it does not turn by quarters.
+
+    These are rows of its display matrix (ISO/IEC 14496-12, "Matrices"), `[a b u; c d v; x y w]`.
+    """
+    from av.sidedata.sidedata import SideDataContainer, Type
+
+    # Not frame.side_data: the frame would keep it, and it the frame, until a garbage collection.
+    side_data = SideDataContainer(frame)  # type: ignore[call-arg]  # the stubs of PyAV omit it
+    try:
+        a, b, _, c, d, *_ = np.frombuffer(bytes(side_data[Type.DISPLAYMATRIX]), np.int32).tolist()
+    except KeyError:
+        return UPRIGHT
+    right, down = _direction(a, b), _direction(c, d)
+    if right is None or down is None or abs(right[0]) == abs(down[0]):
+        return None
+    return right, down
+
+
+def _direction(x: int, y: int) -> tuple[int, int] | None:
+    """The one of the four directions in which a vector points, within half a degree. None: none of them."""
+    if 100 * min(abs(x), abs(y)) >= max(abs(x), abs(y)):
+        return None
+    return (0, 1 if y > 0 else -1) if abs(x) < abs(y) else (1 if x > 0 else -1, 0)
