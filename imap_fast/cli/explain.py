@@ -25,6 +25,7 @@ def explain(
     concepts_file: options.ConceptsFile = None,
     start: options.Starts = None,
     end: options.Ends = None,
+    stream: options.Stream = None,
     num_frames: options.MaxFrames = None,
     seed: options.Seed = 0,
     vae: options.Vae = None,
@@ -53,6 +54,7 @@ def explain(
         **identity,
         **text,
         "num_frames": num_frames,
+        "stream": stream,
         "seed": seed,
         "versions": versions(),
     }

@@ -79,8 +79,8 @@ class Run:
         """Open every file and look for its results, so that errors are known before the model is loaded."""
         for stretch, folder in self.folders.items():
             with self._survive(stretch):
-                video = VideoFile(*stretch)
-                next(video.timed_frames())
+                video = VideoFile(*stretch, self.options["stream"])
+                next(video.pictures())
                 self.options_of[stretch] = {
                     "video": self._digest_of(stretch.path),
                     "start": stretch.start,
@@ -146,6 +146,7 @@ class Run:
                             num_frames=self.options["num_frames"],
                             start=stretch.start,
                             end=stretch.end,
+                            stream=self.options["stream"],
                             folder=unfinished / MAPS,
                             on_progress=on_progress,
                         )

@@ -123,6 +123,10 @@ Starts = Annotated[
         READING, "Where to begin, such as 80.5 or 1:20.5. Repeat both for several stretches.", "--start", metavar="TIME"
     ),
 ]
+Stream = Annotated[
+    int | None,
+    number(READING, "Which film of a file with several, from 0. Default: the one that players show.", least=0),
+]
 Ends = Annotated[
     list[str] | None, _option(READING, "Where to end: the first time that is not read.", "--end", metavar="TIME")
 ]

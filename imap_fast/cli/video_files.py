@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif", ".avi", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"}
+SUFFIXES = {
+    *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".ogv", ".avi", ".wmv", ".flv"),
+    *(".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".y4m", ".gif", ".apng"),
+}
 """The suffixes of videos in a folder."""
 
 
@@ -66,7 +69,7 @@ def _video_folders(paths: list[Path], output: Path) -> dict[Path, Path]:
     for path in paths:
         videos = [path]
         if path.is_dir():
-            videos = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+            videos = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.name[0] != ".")
             if not videos:
                 raise ValueError(f"{path} holds no video; give a folder with {', '.join(sorted(SUFFIXES))} files")
         files.extend(videos)

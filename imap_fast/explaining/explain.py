@@ -29,6 +29,7 @@ def explain(
     num_frames: int | None = None,
     start: float | str | None = None,
     end: float | str | None = None,
+    stream: int | None = None,
     shots: str | Sequence[float | str] = "auto",
     fps: str | float = "model",
     window: int | None = None,
@@ -62,6 +63,8 @@ def explain(
         start: the time at which to begin, in seconds of the file or as `"1:20.5"`. What comes before is not decoded,
             unless the file must be read from its beginning to know its times. None: the first frame.
         end: the time before which to end. None: the last frame.
+        stream: which of several films of a file to read, from 0. Cover pictures do not count. None: the one that
+            players show.
         shots: `"auto"` finds cuts, fades and dissolves while the video is read (docs/real-video.md, "Shots"), and no
             window passes one: each shot begins as a clip of its own. `"off"`: the video is one shot. Or the times of
             the file at which shots begin; those outside of a stretch do not matter.
@@ -96,11 +99,12 @@ def explain(
     Returns:
         The maps. `seconds` holds the time of each latent frame, and `shots` the shots. `settings["video"]` holds `fps`,
         `num_frames`, `height` and `width` of what was read, `passed_fps`, the rate that passed the model, or None for
-        all frames, `start` and `end`, the number of `windows`, their length `window`, their `overlap`, the `shots`, and
-        the `gaps`: `[from, to]` in seconds, where frames could not be read. `to` is None if no frame follows. `sha256`
-        is that of the content of a file, and None for frames. `vae` is the class and the name of another encoder, and
-        None for the VAE of the pipeline. With several noises, a warning names the concepts of which another noise would
-        give another default map: their agreement is below 0.5.
+        all frames, `start`, `end` and `stream`, `display`, which is what was done to show frames as a player does
+        (docs/real-video.md, "What a player shows"), the number of `windows`, their length `window`, their `overlap`,
+        the `shots`, and the `gaps`: `[from, to]` in seconds, where frames could not be read. `to` is None if no frame
+        follows. `sha256` is that of the content of a file, and None for frames. `vae` is the class and the name of
+        another encoder, and None for the VAE of the pipeline. With several noises, a warning names the concepts of
+        which another noise would give another default map: their agreement is below 0.5.
 
     Raises:
         TypeError: an unsupported pipeline, or a prompt, concepts, frames or a `vae` of the wrong type.
@@ -129,7 +133,7 @@ def explain(
         **trace_arguments,
     )
     with explainer:
-        maps = explainer.explain(video, num_frames=num_frames, start=start, end=end, folder=folder)
+        maps = explainer.explain(video, num_frames=num_frames, start=start, end=end, stream=stream, folder=folder)
     if (warning := doubts(maps, "noises=")) is not None:
         warnings.warn(warning, stacklevel=2)
     return maps

@@ -124,6 +124,7 @@ class Explainer:
         num_frames: int | None = None,
         start: float | str | None = None,
         end: float | str | None = None,
+        stream: int | None = None,
         folder: str | os.PathLike | None = None,
         on_progress: Callable[[int, int | None], None] = lambda done, expected: None,
     ) -> SaliencyMaps:
@@ -134,6 +135,7 @@ class Explainer:
             num_frames: the largest number of frames to read.
             start: of the stretch that is read.
             end: of the stretch.
+            stream: of a file.
             folder: of the checkpoint.
             on_progress: called with the number of frames whose windows are finished, and of all frames (None if
                 unknown).
@@ -142,7 +144,9 @@ class Explainer:
             raise ValueError(f"num_frames={num_frames} is not possible; read at least 1 frame")
         start, end = check_stretch(start, end)
         if isinstance(video, (str, os.PathLike)):
-            video = VideoFile(video, start, end)
+            video = VideoFile(video, start, end, stream)
+        elif stream is not None:
+            raise ValueError(f"stream={stream!r} chooses a film of a file, and the video is frames; omit it")
         else:
             video = Clip.of(video).stretch(start, end)
         expected = video.expected_frames and min(video.expected_frames, num_frames or video.expected_frames)
@@ -151,7 +155,7 @@ class Explainer:
             # Before text encoders are released.
             self._fingerprint = fingerprint_of(self.pipe, self.forward.encoder.module)
         with Checkpoint(
-            folder, self._options(digest, num_frames, start, end) if folder is not None else {}
+            folder, self._options(digest, num_frames, start, end, stream) if folder is not None else {}
         ) as checkpoint:
             state = checkpoint.state
             on_progress(state.num_frames, expected)
@@ -162,10 +166,12 @@ class Explainer:
                         self._encode_text(batch[0].shot)
                         self._pass(batch, checkpoint)
                         on_progress(state.num_frames, expected)
-                self._finish(video, (start, end), digest, checkpoint)
+                self._finish(video, (start, end), stream, digest, checkpoint)
             return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
 
-    def _options(self, digest: str, num_frames: int | None, start: float | None, end: float | None) -> dict[str, Any]:
+    def _options(
+        self, digest: str, num_frames: int | None, start: float | None, end: float | None, stream: int | None
+    ) -> dict[str, Any]:
         """Everything that determines the result, as JSON values."""
         concepts, device = self.tracer.concepts, self.pipe._execution_device.type
         wanted: Any = concepts.words
@@ -176,6 +182,7 @@ class Explainer:
             "num_frames": num_frames,
             "start": start,
             "end": end,
+            "stream": stream,
             "shots": self.shots,
             "fps": self.fps,
             "prompt": self.prompt,
@@ -340,6 +347,7 @@ class Explainer:
         self,
         video: VideoFile | Clip,
         stretch: tuple[float | None, float | None],
+        stream: int | None,
         digest: str,
         checkpoint: Checkpoint,
     ) -> None:
@@ -365,6 +373,8 @@ class Explainer:
             "overlap": self.windows.overlap,
             "start": stretch[0],
             "end": stretch[1],
+            "stream": stream,
+            "display": video.display,
             "shots": [shot.model_dump(include={"first_frame", "num_frames", "seconds"}) for shot in state.shots],
             "gaps": [list(gap) for gap in video.gaps],
             "sha256": digest if isinstance(video, VideoFile) else None,

@@ -135,13 +135,13 @@ def choose_layers(
     auc: list[Tensor] = []
     masks_of: Sequence[Mapping[str, np.ndarray | None] | None] = [None] * len(videos) if masks is None else masks
     for video, prompt, video_masks in zip(videos, prompts, masks_of, strict=True):
-        frames, numbers = _first_window(video, adapter, forward)
+        frames, numbers, size = _first_window(video, adapter, forward)
         with torch.no_grad(), ExitStack() as exits:
             exits.callback(pipe.maybe_free_model_hooks)
             tracer = None
             if video_masks is not None:
                 every_layer = trace(pipe, list(video_masks), layers=range(adapter.num_layers), match=match, top_k=top_k)
-                tracer = SingleLayerTracer(every_layer, _resized_masks(video_masks, frames, numbers, forward))
+                tracer = SingleLayerTracer(every_layer, _resized_masks(video_masks, numbers, size, forward))
                 exits.enter_context(tracer)
             eigenvalues.append(_eigenvalues(adapter, forward, step, frames, prompt, noise))
         if tracer is not None:
@@ -151,31 +151,39 @@ def choose_layers(
     return _choice(step, eigenvalues, head_scores, auc)
 
 
-def _first_window(video: Any, adapter: Adapter, forward: VideoForward) -> tuple[np.ndarray, list[int]]:
-    """The first window of a video at the rate of the model: uint8 `[T, H, W, 3]` at the size of the video, and the
-    numbers of its frames.
+def _first_window(video: Any, adapter: Adapter, forward: VideoForward) -> tuple[np.ndarray, list[int], tuple[int, int]]:
+    """The first window of a video at the rate of the model: uint8 `[T, height, width, 3]`, the numbers of its frames,
+    and the size of the video.
     """
     video = VideoFile(video) if isinstance(video, (str, os.PathLike)) else Clip.of(video)
     windows = Windows(forward.num_frames, None, forward.temporal_compression, adapter.patch_size[0])
     pictures = enumerate(at_rate(video.pictures(), passed_rate("model", video.fps, forward.fps)))
-    _, passed = next(windows.split((number, picture) for number, ((picture, _), passes) in pictures if passes))
-    frames = [picture.pixels() for _, picture in passed]
-    if any(frame.shape != frames[0].shape for frame in frames):
+    # Only what the model sees is kept of each picture, which may be large.
+    read = (
+        (number, picture.size, picture.resized(forward.height, forward.width))
+        for number, ((picture, _), passes) in pictures
+        if passes
+    )
+    _, passed = next(windows.split(read))
+    numbers, sizes, frames = zip(*passed, strict=True)
+    if any(size != sizes[0] for size in sizes):
         raise ValueError(f"{video.name} changes its size in its first {len(frames)} frames; give a video of one size")
-    return np.stack(frames), [number for number, _ in passed]
+    return np.stack(frames), list(numbers), sizes[0]
 
 
 def _resized_masks(
-    masks: Mapping[str, np.ndarray | None], frames: np.ndarray, numbers: list[int], forward: VideoForward
+    masks: Mapping[str, np.ndarray | None], numbers: list[int], size: tuple[int, int], forward: VideoForward
 ) -> dict[str, np.ndarray]:
     """The masks of the frames that are read, resized and cropped like the frames."""
     resized = {}
     for label, mask in masks.items():
         if mask is None:
             continue
-        if mask.dtype != bool or mask.shape[1:] != frames.shape[1:3] or len(mask) <= numbers[-1]:
-            size = [numbers[-1] + 1, *frames.shape[1:3]]
-            raise ValueError(f"the mask of {label!r} is {mask.dtype} {list(mask.shape)}; the video needs bool {size}")
+        if mask.dtype != bool or mask.shape[1:] != size or len(mask) <= numbers[-1]:
+            expected = [numbers[-1] + 1, *size]
+            raise ValueError(
+                f"the mask of {label!r} is {mask.dtype} {list(mask.shape)}; the video needs bool {expected}"
+            )
         picture = np.repeat(mask[numbers, ..., None], 3, axis=-1).astype(np.uint8) * 255
         resized[label] = resize_and_crop(picture, forward.height, forward.width)[..., 0] > 127
     return resized
@@ -190,7 +198,6 @@ def _eigenvalues(
     def observe(layer: int, query: Tensor, key: Tensor, **options: Any) -> None:
         eigenvalues[layer] = second_eigenvalues(query, key, **options)[0]
 
-    frames = resize_and_crop(frames, forward.height, forward.width)
     forward.encode_text(prompt, frames[0])
     window = forward.with_noise(forward.encode(frames), 0, noise)
     with adapter.stopped_after(adapter.num_layers - 1), observed_attention(adapter, observe):

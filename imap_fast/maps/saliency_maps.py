@@ -211,7 +211,7 @@ class SaliencyMaps(MapValues):
             begin, expected = read.get("start"), read.get("sha256")
             if expected is None and read.get("shots"):  # of frames, which may be a stretch of this file
                 begin = read["shots"][0]["seconds"]
-            file = VideoFile(video, begin, read.get("end"))
+            file = VideoFile(video, begin, read.get("end"), read.get("stream"))
             if expected is not None and file.fingerprint() != expected:
                 raise ValueError(
                     f"{video} is not the file that the maps were read from: its content is another one; give that file"

@@ -125,6 +125,7 @@ class Video(_Object):
     gaps: list[tuple[Seconds, Seconds | None]] = []
     start: Seconds | None = None
     end: Seconds | None = None
+    stream: Index | None = None
     shots: list[ShotRecord] | None = None
     sha256: Digest | None = None
 

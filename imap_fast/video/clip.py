@@ -36,6 +36,7 @@ class Clip:
     fps: float = PIPELINE_FPS
     start: float = 0.0
     gaps: ClassVar[tuple[()]] = ()
+    display: ClassVar[dict[str, str]] = {}
     name: ClassVar[str] = "the video"
 
     def __post_init__(self) -> None:

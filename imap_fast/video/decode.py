@@ -62,6 +62,8 @@ class VideoFile:
         start: in seconds, like `end`. None: the first frame.
         stream: as given.
         fps: frames per second, on average.
+        display: what is done to show the frames that were read as a player does, as JSON values: see
+            `imap_fast.video.display.Display.described`.
         gaps: `(from, to)` in seconds, where `timed_frames` could not read frames. `to` is None if no frame follows.
 
     Raises:
@@ -83,6 +85,7 @@ class VideoFile:
         self.stream = check_stream(stream)
         self.start, self.end = check_stretch(start, end)
         self.gaps: list[tuple[float, float | None]] = []
+        self.display: dict[str, str] = {}
         if not self.path.exists():
             raise FileNotFoundError(f"{path}: no such file; give the path of a video file")
         if self.path.is_dir():
@@ -218,9 +221,10 @@ class VideoFile:
         height, width = display.size
         if not 0 < height * width <= MAX_PIXELS:
             raise VideoError(
-                f"{self.path} is to be shown as {width} × {height} pixels, because its pixels are {pixel_aspect}; "
-                "correct their aspect"
+                f"{self.path} is to be shown as {width} × {height} pixels, because its pixels are "
+                f"{pixel_aspect.numerator}:{pixel_aspect.denominator}; correct their aspect"
             )
+        self.display = display.described()
         return DecodedPicture(frame, display)
 
     def _ends_with(self, last: bytes) -> bool:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 from dataclasses import astuple, dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 if TYPE_CHECKING:
     import av
+    from av.filter import Graph
 
 Axes = tuple[tuple[int, int], tuple[int, int]]
 """Where a player shows the right and the bottom of a decoded frame, each as a direction `(x, y)`."""
@@ -54,6 +56,9 @@ HD_HEIGHT, HD_WIDTH = 720, 1280
 MOST_GRAPHS = 4
 """The number of graphs that a thread keeps: for all sizes of one file, and for another file."""
 
+MOST_SIDE_DATA = 64
+"""More kinds of side data than FFmpeg has."""
+
 _GRAPHS = threading.local()
 """The graphs of each thread by their arguments. One is built in a millisecond, and one that maps tones in seconds."""
 
@@ -85,7 +90,7 @@ class Display:
     axes: Axes = UPRIGHT
 
     @classmethod
-    def of(cls, frame: av.VideoFrame, pixel_aspect: Fraction, axes: Axes) -> Display:
+    def of(cls, frame: av.VideoFrame, pixel_aspect: Fraction = Fraction(1), axes: Axes = UPRIGHT) -> Display:
         """How a decoded frame is shown."""
         return cls(
             frame.height,
@@ -163,8 +168,8 @@ class Display:
                 "resize the video"
             ) from error
 
-    def _graph(self, height: int, width: int, scaler: str) -> Any:
-        graphs = _GRAPHS.__dict__.setdefault("by_arguments", {})
+    def _graph(self, height: int, width: int, scaler: str) -> Graph:
+        graphs: dict[Any, Graph] = _GRAPHS.__dict__.setdefault("by_arguments", {})
         key = astuple(self), height, width, scaler
         if key not in graphs:
             while len(graphs) >= MOST_GRAPHS:
@@ -172,16 +177,7 @@ class Display:
             graphs[key] = self._built(height, width, scaler)
         return graphs[key]
 
-    def _built(self, height: int, width: int, scaler: str) -> Any:
-        from av.filter import Graph
-
-        source = {
-            "video_size": f"{self.width}x{self.height}",
-            "pix_fmt": self.pixel_format,
-            "time_base": "1/1",
-            "colorspace": self.matrix,
-            "range": self.range,
-        }
+    def _built(self, height: int, width: int, scaler: str) -> Graph:
         stored = self.turned(height, width)
         # At its own size a frame is, bit by bit, what the `ffmpeg` command makes of it.
         flags = scaler if stored == (self.height, self.width) else f"{scaler}+{EXACT}"
@@ -196,16 +192,19 @@ class Display:
                 scale["in_primaries"] = BT2020
             if self.transfer == UNKNOWN:
                 scale["in_transfer"] = BT709
+        arguments = ":".join(f"{name}={value}" for name, value in scale.items())
+        return self.graph(("scale", arguments), ("format", "rgb24"), *TURNS[self.axes][1])
+
+    def graph(self, *filters: tuple[str, str]) -> Graph:
+        """A graph of filters in a row, each with its arguments, for frames of this kind."""
+        from av.filter import Graph
+
+        size, colours = f"{self.width}x{self.height}", f"colorspace={self.matrix}:range={self.range}"
+        source = "buffer", f"video_size={size}:pix_fmt={self.pixel_format}:time_base=1/1:{colours}"
         graph = Graph()
-        steps = [("buffer", source), ("scale", scale), ("format", "rgb24"), *TURNS[self.axes][1], ("buffersink", "")]
-        before = None
-        for name, arguments in steps:
-            if isinstance(arguments, dict):
-                arguments = ":".join(f"{key}={value}" for key, value in arguments.items())
-            step = graph.add(name, arguments)
-            if before is not None:
-                before.link_to(step)
-            before = step
+        steps = [graph.add(name, arguments) for name, arguments in (source, *filters, ("buffersink", ""))]
+        for step, following in pairwise(steps):
+            step.link_to(following)
         graph.configure()
         return graph
 
@@ -218,7 +217,10 @@ def display_axes(frame: av.VideoFrame) -> Axes | None:
     from av.sidedata.sidedata import SideDataContainer, Type
 
     # Not frame.side_data: the frame would keep it, and it the frame, until a garbage collection.
-    side_data = SideDataContainer(frame)  # type: ignore[call-arg]  # the stubs of PyAV omit it
+    try:
+        side_data = SideDataContainer(frame)  # type: ignore[call-arg]  # the stubs of PyAV omit it
+    except ValueError:
+        side_data = SideDataContainer(_without_unknown_data(frame))  # type: ignore[call-arg]
     try:
         a, b, _, c, d, *_ = np.frombuffer(bytes(side_data[Type.DISPLAYMATRIX]), np.int32).tolist()
     except KeyError:
@@ -227,6 +229,16 @@ def display_axes(frame: av.VideoFrame) -> Axes | None:
     if right is None or down is None or abs(right[0]) == abs(down[0]):
         return None
     return right, down
+
+
+def _without_unknown_data(frame: av.VideoFrame) -> av.VideoFrame:
+    """The frame without the side data that PyAV has no name for, such as EXIF: with it, PyAV can read none."""
+    from av.sidedata.sidedata import Type
+
+    unknown = set(range(MOST_SIDE_DATA)) - {known.value for known in Type}
+    graph = Display.of(frame).graph(*(("sidedata", f"mode=delete:type={each}") for each in unknown))
+    graph.push(frame)
+    return cast("av.VideoFrame", graph.pull())
 
 
 def _direction(x: int, y: int) -> tuple[int, int] | None:

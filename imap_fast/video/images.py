@@ -21,6 +21,10 @@ SHORTEST_SECONDS = 0.1
 """How long an image without a duration is shown, as in browsers."""
 
 
+class _Refused(ValueError):
+    """Images that are whole, and cannot be read as a video."""
+
+
 @dataclass(frozen=True)
 class ImageSequence:
     """The images of a file, which Pillow decodes.
@@ -46,18 +50,22 @@ class ImageSequence:
         """
         try:
             with _opened(path) as image:
-                if getattr(image, "n_frames", 1) == 1:
+                if not getattr(image, "is_animated", False):
                     return None
-        except (UnidentifiedImageError, OSError, SyntaxError):
+        except UnidentifiedImageError:
             return None
-        times, end = [], 0.0
+        except Exception:  # whatever a decoder raises about bytes
+            return cls(path, (), 0.0, False)
+        times, end, is_whole = [], 0.0, True
         try:
             for _, seconds in _decoded(path):
                 times.append(end)
                 end += seconds
-        except (OSError, EOFError, SyntaxError):
-            return cls(path, tuple(times), end, False)
-        return cls(path, tuple(times), end, True)
+        except _Refused:
+            raise
+        except Exception:  # as above
+            is_whole = False
+        return cls(path, tuple(times), end, is_whole)
 
     @property
     def fps(self) -> float:
@@ -66,7 +74,7 @@ class ImageSequence:
 
     def frames(self) -> Iterator[tuple[np.ndarray, float]]:
         """Yield the images, uint8 RGB `[H, W, 3]`, and their times in seconds."""
-        for (image, _), seconds in zip(_decoded(self.path), self.times, strict=False):
+        for seconds, (image, _) in zip(self.times, _decoded(self.path), strict=False):
             yield _rgb(image), seconds
 
 
@@ -79,9 +87,9 @@ def _decoded(path: Path) -> Iterator[tuple[Image.Image, float]]:
     with _opened(path) as file:
         for image in Images.Iterator(file):
             if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{path} has images of more than {MAX_PIXELS:,} pixels; make them smaller")
+                raise _Refused(f"{path} has images of more than {MAX_PIXELS:,} pixels; make them smaller")
             if image.mode[0] in "IF":
-                raise ValueError(
+                raise _Refused(
                     f"{path} has images of the mode {image.mode}, whose range is unknown; convert them to 8 bits"
                 )
             image.load()

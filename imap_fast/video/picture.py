@@ -20,6 +20,10 @@ SMALL_HEIGHT, SMALL_WIDTH = 96, 128
 class Picture(Protocol):
     """A frame of a video."""
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the whole picture."""
+
     def pixels(self) -> np.ndarray:
         """The whole picture, uint8 RGB `[H, W, 3]`."""
 
@@ -42,6 +46,10 @@ class ArrayPicture:
     """A picture of uint8 RGB `[H, W, 3]`."""
 
     array: np.ndarray
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.array.shape[0], self.array.shape[1]
 
     def pixels(self) -> np.ndarray:
         return self.array
@@ -70,19 +78,23 @@ class DecodedPicture:
     frame: av.VideoFrame
     display: Display
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.display.size
+
     def pixels(self) -> np.ndarray:
-        return self.display.show(self.frame, *self.display.size)
+        return self.display.show(self.frame, *self.size)
 
     def resized(self, height: int, width: int) -> np.ndarray:
         stored = self.display.turned(self.frame.height, self.frame.width)
-        cover = cover_size(*self.display.size, height, width)
+        cover = cover_size(*self.size, height, width)
         is_halved = 2 * cover[0] <= stored[0] and 2 * cover[1] <= stored[1]
         picture = self.display.show(self.frame, *cover, AREA if is_halved else BICUBIC)
         top, left = (cover[0] - height) // 2, (cover[1] - width) // 2
         return np.ascontiguousarray(picture[top : top + height, left : left + width])
 
     def small(self) -> np.ndarray:
-        height, width = self.display.size
+        height, width = self.size
         if height <= SMALL_HEIGHT and width <= SMALL_WIDTH:
             return self.pixels()
         return self.display.show(self.frame, min(height, SMALL_HEIGHT), min(width, SMALL_WIDTH), AREA)

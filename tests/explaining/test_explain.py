@@ -58,6 +58,8 @@ def test_a_file_is_read_at_the_models_size(pipeline, video: Path) -> None:
         "windows": 1,
         "window": 9,
         "overlap": 1,
+        "stream": None,
+        "display": {},
         "start": None,
         "end": None,
         "shots": [{"first_frame": 0, "num_frames": 9, "seconds": 0.0}],
