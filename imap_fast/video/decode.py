@@ -23,6 +23,7 @@ from imap_fast.video.display import Display, display_axes
 from imap_fast.video.images import ImageSequence
 from imap_fast.video.packets import Packets
 from imap_fast.video.picture import ArrayPicture, DecodedPicture, Picture, TimedPicture
+from imap_fast.video.rate import LEAST_FPS, MOST_FPS
 from imap_fast.video.shown import MAX_PIXELS, Key, Shown, shown_frames
 from imap_fast.video.times import check_stretch, is_after, is_before
 
@@ -92,17 +93,12 @@ class VideoFile:
             raise VideoError(f"{path} is a folder; give the path of one video file in it")
         if self.path.stat().st_size == 0:
             raise VideoError(f"{path} is empty; copy or download it again")
-        if (images := self._images) is not None:
-            if not images.times:
-                raise VideoError(f"{path} holds no image that can be decoded; copy or download it again")
-            self._checked_against(1)
-            self.fps = images.fps
-            return
-        with self._open_film() as film:
-            fps = frame_rate(film)
-        self.fps = fps or UNKNOWN_RATE
-        if fps is None and (step := self._packets.step) is not None:
-            self.fps = 1 / step
+        self.fps = UNKNOWN_RATE  # with which packets are read, if only they tell the rate
+        self.fps = self._rate()
+        if not LEAST_FPS <= self.fps <= MOST_FPS:
+            raise VideoError(
+                f"{path} has {self.fps:g} frames per second; give it a rate from {LEAST_FPS} to {MOST_FPS}"
+            )
 
     def fingerprint(self) -> str:
         """SHA-256 of the content of the file."""
@@ -115,6 +111,19 @@ class VideoFile:
             return ImageSequence.of(self.path)
         except ValueError as error:
             raise VideoError(str(error)) from error
+
+    def _rate(self) -> float:
+        """Frames per second, on average."""
+        if self._images is not None:
+            if not self._images.times:
+                raise VideoError(f"{self.path} holds no image that can be decoded; copy or download it again")
+            self._checked_against(1)
+            return self._images.fps
+        with self._open_film() as film:
+            fps = frame_rate(film)
+        if fps is None and (step := self._packets.step) is not None:
+            fps = 1 / step
+        return fps or UNKNOWN_RATE
 
     @property
     def _packets(self) -> Packets:
