@@ -21,7 +21,7 @@ SHORTEST_SECONDS = 0.1
 """How long an image without a duration is shown, as in browsers."""
 
 
-class _Refused(ValueError):
+class _ImagesError(ValueError):
     """Images that are whole, and cannot be read as a video."""
 
 
@@ -61,7 +61,7 @@ class ImageSequence:
             for _, seconds in _decoded(path):
                 times.append(end)
                 end += seconds
-        except _Refused:
+        except _ImagesError:
             raise
         except Exception:  # as above
             is_whole = False
@@ -87,9 +87,9 @@ def _decoded(path: Path) -> Iterator[tuple[Image.Image, float]]:
     with _opened(path) as file:
         for image in Images.Iterator(file):
             if image.width * image.height > MAX_PIXELS:
-                raise _Refused(f"{path} has images of more than {MAX_PIXELS:,} pixels; make them smaller")
+                raise _ImagesError(f"{path} has images of more than {MAX_PIXELS:,} pixels; make them smaller")
             if image.mode[0] in "IF":
-                raise _Refused(
+                raise _ImagesError(
                     f"{path} has images of the mode {image.mode}, whose range is unknown; convert them to 8 bits"
                 )
             image.load()
