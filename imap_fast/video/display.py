@@ -10,10 +10,11 @@ from __future__ import annotations
 import threading
 from dataclasses import astuple, dataclass
 from fractions import Fraction
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+
+from imap_fast.video.tones import BT709, HDR_TRANSFERS, UNKNOWN, WIDE_PRIMARIES, is_wide, on_screen
 
 if TYPE_CHECKING:
     import av
@@ -42,14 +43,6 @@ EXACT = "accurate_rnd+bitexact+full_chroma_int"
 """Flags of FFmpeg's scaler: two filters; and exact rounding, the same bits on every processor, and colours at full
 width, which FFmpeg halves by itself if the width is even."""
 
-UNKNOWN = 2
-"""What a file says of its matrix, primaries or transfer if it says nothing. Such numbers are those of ITU-T H.273."""
-
-BT709, BT2020 = 1, 9
-PQ, HLG = 16, 18
-WIDE_PRIMARIES = {BT2020: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
-HDR_TRANSFERS = {PQ: "PQ", HLG: "HLG"}
-
 HD_HEIGHT, HD_WIDTH = 720, 1280
 """From either on, players take a film that does not name its matrix for one of BT.709, and a smaller one for BT.601."""
 
@@ -60,7 +53,7 @@ MOST_SIDE_DATA = 64
 """More kinds of side data than FFmpeg has."""
 
 _GRAPHS = threading.local()
-"""The graphs of each thread by their arguments. One is built in a millisecond, and one that maps tones in seconds."""
+"""The graphs of each thread by their arguments."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +121,7 @@ class Display:
 
     @property
     def _is_wide(self) -> bool:
-        return self.primaries in WIDE_PRIMARIES or self.transfer in HDR_TRANSFERS
+        return is_wide(self.primaries, self.transfer)
 
     def described(self) -> dict[str, Any]:
         """What is done to show a frame beside the usual conversion of YUV to RGB, as JSON values. Empty: nothing."""
@@ -161,12 +154,13 @@ class Display:
         try:
             graph = self._graph(height, width, scaler)
             graph.push(frame)
-            return graph.pull().to_ndarray()
+            picture = graph.pull().to_ndarray()
         except FFmpegError as error:
             raise ValueError(
                 f"FFmpeg cannot scale frames of {self.height} × {self.width} pixels to {(height, width)}; crop or "
                 "resize the video"
             ) from error
+        return on_screen(picture, self.primaries, self.transfer) if self._is_wide else picture
 
     def _graph(self, height: int, width: int, scaler: str) -> Graph:
         graphs: dict[Any, Graph] = _GRAPHS.__dict__.setdefault("by_arguments", {})
@@ -184,16 +178,10 @@ class Display:
         scale: dict[str, Any] = {"width": stored[1], "height": stored[0], "flags": flags}
         if self._assumes_hd:
             scale["in_color_matrix"] = BT709
-        if self._is_wide:
-            is_hdr = self.transfer in HDR_TRANSFERS
-            scale |= {"out_primaries": BT709, "out_transfer": BT709}
-            scale["intent"] = "perceptual" if is_hdr else "relative_colorimetric"
-            if self.primaries == UNKNOWN:
-                scale["in_primaries"] = BT2020
-            if self.transfer == UNKNOWN:
-                scale["in_transfer"] = BT709
         arguments = ":".join(f"{name}={value}" for name, value in scale.items())
-        return self.graph(("scale", arguments), ("format", "rgb24"), *TURNS[self.axes][1])
+        return self.graph(
+            ("scale", arguments), ("format", "rgb48le" if self._is_wide else "rgb24"), *TURNS[self.axes][1]
+        )
 
     def graph(self, *filters: tuple[str, str]) -> Graph:
         """A graph of filters in a row, each with its arguments, for frames of this kind."""
@@ -202,10 +190,7 @@ class Display:
         size, colours = f"{self.width}x{self.height}", f"colorspace={self.matrix}:range={self.range}"
         source = "buffer", f"video_size={size}:pix_fmt={self.pixel_format}:time_base=1/1:{colours}"
         graph = Graph()
-        steps = [graph.add(name, arguments) for name, arguments in (source, *filters, ("buffersink", ""))]
-        for step, following in pairwise(steps):
-            step.link_to(following)
-        graph.configure()
+        graph.link_nodes(*(graph.add(*each) for each in (source, *filters, ("buffersink", "")))).configure()
         return graph
 
 

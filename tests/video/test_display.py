@@ -144,12 +144,16 @@ def test_wide_colours_become_those_of_a_screen(tmp_path: Path, transfer: str) ->
     lime, red, white, blue = quarters(picture)
     assert np.ptp(white) <= 6
     assert white.min() >= 140
-    for number, colour in enumerate((red, lime, blue)):
-        others = np.delete(colour, number)
-        assert colour.argmax() == number
-        assert colour[number] - others.max() >= 0.45 * white.min()
     unmapped = quarters(first_picture(path, 48, 64))
-    assert np.ptp(red) > np.ptp(unmapped[1]) + 20
+    for colour, before, number in zip((red, lime, blue), unmapped[[1, 0, 3]], range(3), strict=True):
+        assert purity(colour, number) > purity(before, number)
+        assert purity(colour, number) > 0.85
+        assert colour[number] > 0.8 * white.min()
+
+
+def purity(colour: np.ndarray, number: int) -> float:
+    """1 for a colour that is nothing but red, green or blue."""
+    return float(colour[number] / np.linalg.norm(colour))
 
 
 def test_pixel_aspects_are_exact() -> None:
