@@ -77,22 +77,27 @@ class Run:
 
     def check_videos(self) -> None:
         """Open every file and look for its results, so that errors are known before the model is loaded."""
-        for stretch, folder in self.folders.items():
-            with self._survive(stretch):
-                video = VideoFile(*stretch, self.options["stream"])
-                next(video.pictures())
-                self.options_of[stretch] = {
-                    "video": self._digest_of(stretch.path),
-                    "start": stretch.start,
-                    "end": stretch.end,
-                    **self.options,
-                }
-                if self.overwrite or not (record := finished_record(folder, list(FILES), self.options_of[stretch])):
-                    continue
-                if record.get(NOT_WRITTEN):
-                    self.undrawn[stretch] = record
-                else:
-                    self.headlines[stretch] = "done before"
+        with progress(Console(stderr=True), "opening", len(self.folders)) as on_opened:
+            for stretch, folder in self.folders.items():
+                with self._survive(stretch):
+                    self._check(stretch, folder)
+                on_opened()
+
+    def _check(self, stretch: Stretch, folder: Path) -> None:
+        video = VideoFile(*stretch, self.options["stream"])
+        next(video.pictures())
+        self.options_of[stretch] = {
+            "video": self._digest_of(stretch.path),
+            "start": stretch.start,
+            "end": stretch.end,
+            **self.options,
+        }
+        if self.overwrite or not (record := finished_record(folder, list(FILES), self.options_of[stretch])):
+            return
+        if record.get(NOT_WRITTEN):
+            self.undrawn[stretch] = record
+        else:
+            self.headlines[stretch] = "done before"
 
     def _digest_of(self, path: Path) -> str:
         """SHA-256 of a file. One of several stretches is read once."""
