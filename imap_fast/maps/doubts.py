@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from imap_fast.maps.values import MapValues
-from imap_fast.text.normalized import compared
 from imap_fast.text.words import BACKGROUND
 
 DOUBTFUL = 0.5
@@ -29,7 +28,7 @@ def doubts(maps: MapValues, option: str) -> str | None:
     if maps.agreement is None:
         return None
     labelled = zip(maps.agreement.tolist(), maps.labels_of(maps.default), strict=True)
-    unsure = sorted((value, label) for value, label in labelled if value < DOUBTFUL and compared(label) != BACKGROUND)
+    unsure = sorted((value, label) for value, label in labelled if value < DOUBTFUL and label != BACKGROUND)
     if not unsure:
         return None
     (least, first), *others = unsure[:MOST_NAMED]

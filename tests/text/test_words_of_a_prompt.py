@@ -108,9 +108,9 @@ def test_the_beginning_of_a_word_that_is_cut_off_is_no_word(fast: bool) -> None:
     for word in ("running", "dog"):
         with pytest.raises(ValueError, match=f"'{word}' is cut off: the model reads only 5 tokens of the prompt; "):
             cut.find(word)
-    with pytest.raises(ValueError, match="not contain 'run'; its words are a, cat, on$"):
+    with pytest.raises(ValueError, match=r"not contain 'run'; its words are a, cat, on$"):
         cut.find("run")
-    with pytest.raises(ValueError, match="not contain 'cats'; closest: 'cat'$"):
+    with pytest.raises(ValueError, match=r"not contain 'cats'; closest: 'cat'$"):
         cut.find("cats")
 
 

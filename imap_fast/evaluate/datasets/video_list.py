@@ -16,6 +16,7 @@ import numpy as np
 from imap_fast.evaluate.datasets.descriptions import can_name_object, is_text, read_json
 from imap_fast.evaluate.datasets.pictures import MASK_SUFFIXES, pictures_in, read_picture, refuse_twins
 from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
+from imap_fast.text.normalized import compared
 from imap_fast.text.words import one_spelling
 from imap_fast.video.clip import Clip
 from imap_fast.video.read import read_clip
@@ -54,7 +55,7 @@ def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
                 f"{path}: record {number} has a stretch, but {folder} has masks of the whole video; omit start and end"
             )
         if folder is not None:
-            shown = video, record["object"].strip()
+            shown = video, compared(record["object"])
             first, shown_first = masked.setdefault(folder, (number, shown))
             if shown != shown_first:
                 raise ValueError(
