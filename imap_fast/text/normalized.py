@@ -45,7 +45,6 @@ WITHOUT_SPACES = (
 )
 """The first and last characters of scripts without spaces between words, after compatibility forms are decomposed."""
 
-
 UNKNOWN = "\ufffd"
 """Stands for characters that nobody knows any more."""
 
@@ -166,7 +165,7 @@ def _parted(pairs: Pairs, original: str) -> list[bool]:
 
 
 def _kind(character: str, original: str) -> str:
-    """Whether a character spells words, and whether spaces stand between them. A sign such as ™ spells none."""
-    if not is_part_of_word(original):
+    """Whether a character spells words, and whether spaces stand between them. Signs such as ™ and ʼ spell none."""
+    if not (is_part_of_word(original) and is_part_of_word(character)):
         return ""
     return UNSPACED if any(first <= ord(character) <= last for first, last in WITHOUT_SPACES) else SPACED

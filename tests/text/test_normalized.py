@@ -38,6 +38,7 @@ TEXTS = st.text(
         ("\u0130z", "i\u0307z"),
         ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
         ("α\u0301\u0345", "α\u0345\u0301"),
+        ("か\u3099\u0301", "か\u0301\uff9e"),
         ("a red cat", "a\u00a0red \u3000\n cat"),
         ("cat", "ca\u00adt"),
         ("cat", "\ufeffc\u200ba\u2060t\u200c"),
@@ -90,15 +91,18 @@ def stands_in(text: str, word: str) -> list[str]:
     [
         ("the dog’s tail", "dog's", ["dog’s"]),
         ("the dog’s tail", "dog", ["dog"]),
+        ("the dogʼs tail", "dog", ["dog"]),
         ("a Straße, STRASSE", "strasse", ["Straße", "STRASSE"]),
         ("the oﬃce cat", "office", ["oﬃce"]),
         ("½ a cup", "1/2", ["½"]),
         ("a re\u00add\u00a0\ncat", "red cat", ["re\u00add\u00a0\ncat"]),
+        ("ha a a a", "a a", ["a a", "a a"]),
         ("cat™, cat—cat", "cat", ["cat", "cat", "cat"]),
         # Scripts without spaces between words, and their neighbours.
         ("一只红cat猫在跑", "cat", ["cat"]),
         ("一只红cat猫在跑", "红", ["红"]),
         ("30只猫，3只狗", "3", ["3"]),
+        ("か\u0301cat", "cat", ["cat"]),  # a mark has the kind of its letter
         ("猫がケーキ", "ケーキ", ["ケーキ"]),
         ("ที่แมวดำ", "แมว", ["แมว"]),
         ("မြန်မာစာ", "စာ", ["စာ"]),
@@ -139,6 +143,7 @@ def test_where_a_word_stands(text: str, word: str, found: list[str]) -> None:
         ("👩\u200d🚀", "👩"),
         ("👩\u200d🚀", "🚀"),
         ("👍🏽", "👍"),
+        ("🏴\U000e0067\U000e0062\U000e007f", "🏴"),  # the flag of a region
         ("cat\ufffd", "cat"),
         ("a cat", ""),
         ("a cat", "\u200b"),
