@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate, compress, pairwise
 from typing import Any
 
 from imap_fast.text.encoder_checks import ANOTHER_WORD, check_tokenizer
@@ -163,10 +163,11 @@ class PromptTokens:
     @property
     def _read_text(self) -> str:
         """The part of the prompt that is read, without a word of which only the beginning is."""
-        end = min((start for start, _ in self.unread), default=len(self.text))
-        text, rest = self.text[:end], self.text[end:]
-        ends_in_word = text and rest and not text[-1].isspace() and not rest[0].isspace()
-        return text[: -len(text.split()[-1])] if ends_in_word else text
+        if not self.unread:
+            return self.text
+        end = min(start for start, _ in self.unread)
+        parted = compress(self._normalized.source, self._normalized.parted)
+        return self.text[: max((index for index in parted if index <= end), default=0)]
 
     def _warn_of_shared(self, word: str, places: list[Span], found: list[int]) -> None:
         """Warn if one of the tokens of a word spells more than the word, because its map is then of all of it."""

@@ -119,6 +119,8 @@ def test_a_character_of_which_some_bytes_are_cut_off() -> None:
     assert byte_level(prompt).find("猫") == [2, 3, 4]
     with pytest.raises(ValueError, match="'猫' is cut off"):
         byte_level(prompt, 4).find("猫")
+    with pytest.raises(ValueError, match=r"its words are 草地$"):
+        byte_level("草地猫在", 7).find("alpaca")
 
 
 def test_a_word_that_is_said_again_after_the_limit() -> None:
@@ -184,6 +186,7 @@ def test_text_that_has_no_token() -> None:
     ("prompt", "word", "closest"),
     [
         ("two Cats on a mat", "cat", "'Cats', 'mat'"),
+        ("Cats, and cats", "cat", "'Cats'"),
         ("An alpaca runs on grass, raining", "running", "'runs', 'raining'"),
         ("a red fox, as red foxes are", "red foxs", "'red foxes', 'red fox'"),
         ("a dog at the café.", "cafe", "'café'"),
