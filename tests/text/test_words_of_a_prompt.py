@@ -187,6 +187,7 @@ def test_text_that_has_no_token() -> None:
     [
         ("two Cats on a mat", "cat", "'Cats', 'mat'"),
         ("Cats, and cats", "cat", "'Cats'"),
+        ("all _cats_", "cat", "'_cats_'"),
         ("An alpaca runs on grass, raining", "running", "'runs', 'raining'"),
         ("a red fox, as red foxes are", "red foxs", "'red foxes', 'red fox'"),
         ("a dog at the café.", "cafe", "'café'"),
@@ -198,6 +199,11 @@ def test_text_that_has_no_token() -> None:
 def test_words_that_are_like_the_missing_one(prompt: str, word: str, closest: str) -> None:
     with pytest.raises(ValueError, match=f"not contain {word!r}; closest: {closest}$"):
         byte_level(prompt).find(word)
+
+
+def test_words_are_listed_once_and_without_punctuation() -> None:
+    with pytest.raises(ValueError, match=r"its words are a, dog, red$"):
+        byte_level("a (dog) — a “red” dog!").find("x")
 
 
 @given(prompts(), st.data())
