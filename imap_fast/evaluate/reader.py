@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from imap_fast.evaluate.example import BACKGROUND, Example
+from imap_fast.evaluate.example import Example, is_background
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.maps.names import CONTRASTED, MAP_NAMES
 from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -40,7 +40,7 @@ class Reader:
         """The part of an example that the model sees, with the concepts that it can look for."""
         if self.settings.match == "prompt":
             # The background is not a word of the prompt.
-            words = tuple(each for each in example.concepts if each != BACKGROUND)
+            words = tuple(each for each in example.concepts if not is_background(each))
             example = replace(example, concepts=words)
         return example.cropped_to(self.forward.height, self.forward.width)
 

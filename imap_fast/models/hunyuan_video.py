@@ -201,4 +201,6 @@ class Adapter(adapter.Adapter):
             template=template["template"],
             skip=template["crop_start"],
         )
-        return tokens if interleave is None else tokens.after_image(template["image_emb_len"] // interleave)
+        if interleave is None:
+            return tokens
+        return tokens.after_image(template["image_emb_len"] // interleave, removed=ASSISTANT_TOKENS)

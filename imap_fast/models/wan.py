@@ -150,4 +150,4 @@ class Adapter(adapter.Adapter):
 
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
         limit = arguments["max_sequence_length"]
-        return PromptTokens.read(self.pipeline.tokenizer, prompt_clean(prompt), max_length=limit)
+        return PromptTokens.read(self.pipeline.tokenizer, prompt, max_length=limit, clean=prompt_clean)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
+from imap_fast.text.normalized import compared
 from imap_fast.text.prompt_tokens import PromptTokens
 from imap_fast.text.words import check_concepts, check_texts
 
@@ -129,6 +131,7 @@ class Concepts:
         tokens = tokens_of(self._prompt)
         if self.words is not None:
             self._tokens = [tokens.find(word) for word in self.words]
+            refuse_same_tokens(self.words, self._tokens)
             return
         if self._before_prompt[0] is not None:
             raise ValueError("labels name text embeddings; the tokens of a prompt have their own names, so omit labels")
@@ -173,6 +176,13 @@ class Concepts:
         return rows[:, torch.arange(count, device=rows.device).clamp(max=rows.shape[1] - 1)]
 
 
+def refuse_same_tokens(words: Sequence[str], tokens: Sequence[list[int]]) -> None:
+    """Raise ValueError if two words of a prompt have the same tokens, because they have the same map."""
+    for one, other in combinations(range(len(words)), 2):
+        if tokens[one] == tokens[other]:
+            raise ValueError(f"{words[one]!r} and {words[other]!r} are the same tokens of the prompt; name one of them")
+
+
 def check_embeddings(concepts: Tensor, width: int, warn: bool) -> Tensor:
     """Text embeddings `[C, width]` of at least one concept, or a ValueError."""
     if concepts.ndim != 2 or concepts.shape[1] != width or not len(concepts):
@@ -187,7 +197,7 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     if isinstance(labels, str):
         raise ValueError(f"labels={labels!r} is one text; give a list of labels")
     check_texts("label", labels)
-    if len(set(labels)) < len(labels):
+    if len({compared(label, fold=False) for label in labels}) < len(labels):
         raise ValueError(f"labels must differ from each other; got {list(labels)!r}")
     return tuple(labels)
 
@@ -200,7 +210,7 @@ def with_background(concepts: tuple[str, ...], background: str | None) -> tuple[
     if len(concepts) > 1:
         return concepts
     remedy = "name a second concept for a graded map"
-    if background is None or background == concepts[0]:
+    if background is None or compared(background) == compared(concepts[0]):
         warnings.warn(f"{concepts[0]!r} alone gives a map of signs: {remedy}", stacklevel=4)
         return concepts
     warnings.warn(

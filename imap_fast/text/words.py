@@ -1,7 +1,8 @@
 """Checks of the concepts that a user names, and of other labels."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from imap_fast.text.normalized import compared
 
 BACKGROUND = "background"
 """The concept beside which a single one stands out."""
@@ -10,10 +11,16 @@ LONGEST_LABEL = 1_000
 """The largest number of characters in a label."""
 
 
+def one_spelling(words: Iterable[str]) -> dict[str, str]:
+    """Each of the words, stripped, with the first of those that are only typed in another way."""
+    first: dict[str, str] = {}
+    return {word: first.setdefault(compared(word), word.strip()) for word in words}
+
+
 def check_texts(name: str, texts: Sequence[str]) -> None:
     """Raise a ValueError, which calls them `name`, if a text is empty, longer than a label, or not valid Unicode."""
     for number, text in enumerate(texts):
-        if not text:
+        if not compared(text):
             raise ValueError(f"{name} {number} is empty; remove it")
         if len(text) > LONGEST_LABEL:
             raise ValueError(f"{name} {number} has {len(text)} characters, and {LONGEST_LABEL} are read; shorten it")
@@ -35,7 +42,9 @@ def check_concepts(concepts: Sequence[str]) -> tuple[str, ...]:
     if not stripped:
         raise ValueError('concepts is empty; name at least one, such as ["alpaca", "running"]')
     check_texts("concept", stripped)
-    repeated = [concept for concept, count in Counter(stripped).items() if count > 1]
-    if repeated:
-        raise ValueError(f"concept {repeated[0]!r} is named {stripped.count(repeated[0])} times; name each once")
+    # A capital is another token, and may be another word: turkey, Turkey.
+    forms = [compared(concept, fold=False) for concept in stripped]
+    for concept, form in zip(stripped, forms, strict=True):
+        if forms.count(form) > 1:
+            raise ValueError(f"concept {concept!r} is named {forms.count(form)} times; name each once")
     return stripped

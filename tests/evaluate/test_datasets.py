@@ -153,6 +153,18 @@ def test_masks_beside_the_videos_of_a_list_show_the_object(tmp_path):
         read()
 
 
+def test_a_label_that_is_only_typed_in_another_way_is_no_second_one(tmp_path):
+    (tmp_path / "a").mkdir()
+    Clip(draw_frames(9, 32, 48, seed=1), 12).save(tmp_path / "a" / "cat.mp4")
+    folder = tmp_path / "masks" / "cat"
+    folder.mkdir(parents=True)
+    Image.fromarray(np.full((32, 48), 255, np.uint8)).save(folder / "3.png")
+    typed = {"concepts": ["caf\u00e9", "jumps", "Background"], "object": "Cafe\u0301 "}
+    (read,) = video_list(write_json(tmp_path / "list.json", [{**RECORD, **typed}])).clips.values()
+    assert read().concepts == ("caf\u00e9", "jumps", "background")
+    assert [truth.label for truth in read().truths] == ["caf\u00e9"]
+
+
 def test_a_record_may_name_a_stretch(tmp_path):
     given = [{**RECORD, "start": "1:20.5", "end": 95}, {**RECORD, "start": 3}]
     first, second = (read() for read in video_list(write_json(tmp_path / "list.json", given)).clips.values())

@@ -192,10 +192,19 @@ def test_masks_are_cut_as_the_model_cuts_the_picture(davis_clips):
     assert {row["concept"] for row in found.rows["dogs"]} == {"dog", "ball", None}
 
 
+def test_the_background_is_no_word_of_a_caption(davis_clips):
+    reader = Reader(tiny_pipeline(), 0, {"layers": [1], "top_k": 2, "height": 32, "width": 32, "match": "prompt"})
+    bear = davis_clips.clips["bear"]()
+    assert "background" in bear.concepts
+    for typed in ("background", "Back\u00adground "):
+        shown = dataclasses.replace(bear, concepts=(bear.truths[0].label, typed))
+        assert reader.prepared(shown).concepts == (bear.truths[0].label,)
+
+
 def test_a_model_without_a_concept_stream_is_asked_for_words_of_the_caption(davis_clips):
     pipe = tiny_wan.tiny_pipeline()
     found = evaluate(pipe, davis_clips, match="prompt", layers=[1], top_k=2, height=32, width=48)
-    assert "the prompt does not contain 'dog'; its words are two, dogs" in found.failed["dogs"]
+    assert "the prompt does not contain 'dog'; closest: 'dogs'" in found.failed["dogs"]
     assert found.methods == ("imap", "gramcol", "cross_attention", "imap_clip", "gramcol_clip", "random_heads")
     assert {row["kind"] for row in found.rows["bear"]} == {"object"}
 

@@ -30,6 +30,7 @@ def test_masks_and_active_frames_are_bool(dtype):
         ("runs", square(), ACTIVE[:, None], f"active of 'runs' has the shape [{FRAMES}, 1]; give 1 dimensions"),
         ("runs", square(), ACTIVE[1:], f"'runs' has {FRAMES} masks and {FRAMES - 1} frames in active; give as many"),
         ("background", square(), None, "a truth is called 'background', which is always measured"),
+        ("Back\u00adground", square(), None, "a truth is called 'Back\\xadground', which is always measured"),
         ("Background ", square(), None, "a truth is called 'Background ', which is always measured"),
     ],
     ids=str,

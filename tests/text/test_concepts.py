@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import pytest
@@ -44,7 +45,11 @@ class SlowTokenizer:
         (["cat", "  "], ValueError, "concept 1 is empty"),
         (["cat", "d" * 1001], ValueError, "concept 1 has 1001 characters, and 1000 are read; shorten it"),
         (["cat", "dog \ud800"], ValueError, r"concept 1 is not valid Unicode: 'dog \\ud800'; type it again"),
+        (["cat", "\u200b\u00ad"], ValueError, "concept 1 is empty"),
         (["cat", "dog", " cat"], ValueError, "'cat' is named 2 times"),
+        (["caf\u00e9", "cat", "cafe\u0301", "ca\u00adf\u00e9"], ValueError, "'café' is named 3 times"),
+        (["red cat", "red\u00a0 cat"], ValueError, "'red cat' is named 2 times"),
+        (["dog's", "dog’s"], ValueError, '"dog\'s" is named 2 times'),
         ("cat", TypeError, "must be a list"),
         (["cat", 3], TypeError, "must be a list"),
         (5, TypeError, "must be a list"),
@@ -57,6 +62,16 @@ def test_concepts_that_are_none(concepts: object, error: type, message: str, pip
 
 def test_concepts_are_stripped() -> None:
     assert check_concepts([" red cat", "</script>"]) == ("red cat", "</script>")
+
+
+def test_a_capital_makes_another_concept() -> None:
+    assert check_concepts(["turkey", "Turkey"]) == ("turkey", "Turkey")
+
+
+def test_words_with_the_same_tokens_are_refused(pipeline) -> None:
+    with pytest.raises(ValueError, match="'Cat' and 'cat' are the same tokens of the prompt; name one of them"):
+        with imap_fast.trace(pipeline, ["a", "Cat", "cat"], match="prompt", **READ):
+            pipeline("a cat", **CALL)
 
 
 def test_a_concept_longer_than_the_encoder_takes(pipeline) -> None:
@@ -133,6 +148,9 @@ def test_one_concept_alone_is_given_a_background(pipeline) -> None:
         pipeline("a cat", **CALL)
     assert tracer.maps.labels == ("cat", "background")
 
+    with pytest.warns(UserWarning, match="'Background' alone gives"):
+        imap_fast.trace(pipeline, ["Background"], **READ)
+
     with pytest.warns(UserWarning, match="signs"):
         alone = imap_fast.trace(pipeline, ["cat"], background=None, **READ)
     with alone:
@@ -158,6 +176,8 @@ def test_tensors_of_the_wrong_shape() -> None:
         imap_fast.trace(transformer, torch.randn(2, 32), labels=["a", "b", "c"], **READ)
     with pytest.raises(ValueError, match="labels must differ"):
         imap_fast.trace(transformer, torch.randn(2, 32), labels=["a", "a"], **READ)
+    with pytest.raises(ValueError, match="labels must differ"):
+        imap_fast.trace(transformer, torch.randn(2, 32), labels=["caf\u00e9", "cafe\u0301"], **READ)
     with pytest.raises(ValueError, match="label 1 is empty; remove it"):
         imap_fast.trace(transformer, torch.randn(2, 32), labels=["a", ""], **READ)
     with pytest.raises(ValueError, match="25 concepts do not fit the model's 24 text tokens"):
@@ -210,7 +230,8 @@ class TestPrompt:
         assert self.tokens("a cat running", fast=fast).names == ("a", "cat", "run", "n", "ing", "</s>")
         cut = self.tokens("a cat running", 4, fast)
         assert cut.names == ("a", "cat", "run", "</s>")
-        assert cut.text.split() == ["a", "cat", "run"]
+        assert cut.text.split() == ["a", "cat", "running"]
+        assert cut.cut == 2
 
     def test_labels_are_distinct(self) -> None:
         assert self.tokens("a cat on a cat").labels == ("a", "cat", "on", "a (2)", "cat (2)", "</s>")
@@ -224,7 +245,7 @@ class TestPrompt:
 
     @pytest.mark.parametrize("word", ["run", "ca", "dog", "cat.*", "cat a", "</s>"])
     def test_a_word_that_the_prompt_does_not_say(self, word: str) -> None:
-        with pytest.raises(ValueError, match="its words are a, cat, running"):
+        with pytest.raises(ValueError, match=f"the prompt does not contain {re.escape(repr(word))}; "):
             self.tokens("a cat running a cat").find(word)
 
     def test_a_template_is_no_part_of_the_prompt(self) -> None:
@@ -236,7 +257,7 @@ class TestPrompt:
         for word in ("dog", "grass"):
             with pytest.raises(ValueError, match="its words are red, cat"):
                 read.find(word)
-        behind = read.after_image(3)
+        behind = read.after_image(3, removed=2)
         assert behind.names == ("image 0", "image 1", "image 2", "red", "cat")
         assert behind.find("cat") == [4]
 
@@ -249,7 +270,7 @@ class TestPrompt:
         template = "the dog {} on grass"
         tokenizer = byte_level_tokenizer(f"{template} {prompt}", 5)
         read = PromptTokens.read(tokenizer, prompt, max_length=8, template=template, skip=5)
-        assert (read.length, read.cut, read.after_image(3).cut) == (words - cut, cut, cut)
+        assert (read.length, read.cut, read.after_image(3, removed=0).cut) == (words - cut, cut, cut)
 
     def test_an_absent_word_is_found_before_any_work(self, pipeline) -> None:
         def fail(*_: object) -> None:

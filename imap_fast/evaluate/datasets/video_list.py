@@ -16,6 +16,8 @@ import numpy as np
 from imap_fast.evaluate.datasets.descriptions import can_name_object, is_text, read_json
 from imap_fast.evaluate.datasets.pictures import MASK_SUFFIXES, pictures_in, read_picture, refuse_twins
 from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
+from imap_fast.text.normalized import compared
+from imap_fast.text.words import one_spelling
 from imap_fast.video.clip import Clip
 from imap_fast.video.read import read_clip
 from imap_fast.video.times import check_stretch
@@ -53,7 +55,7 @@ def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
                 f"{path}: record {number} has a stretch, but {folder} has masks of the whole video; omit start and end"
             )
         if folder is not None:
-            shown = video, record["object"].strip()
+            shown = video, compared(record["object"])
             first, shown_first = masked.setdefault(folder, (number, shown))
             if shown != shown_first:
                 raise ValueError(
@@ -107,7 +109,8 @@ def _files(root: Path, record: dict[str, Any]) -> list[Path]:
 def _read(root: Path, record: dict[str, Any]) -> Example:
     video, folder = _video_and_masks(root, record)
     labels = (*record["concepts"], *([record["object"]] if "object" in record else []))
-    concepts = tuple(dict.fromkeys(label.strip() for label in labels))
+    spelled = one_spelling((BACKGROUND, *labels))
+    concepts = tuple(dict.fromkeys(spelled[label] for label in labels))
     if folder is None:
         start, end = _stretch(record)
         return Example(video, record["caption"], concepts, start=start, end=end)
@@ -117,7 +120,7 @@ def _read(root: Path, record: dict[str, Any]) -> Example:
         raise ValueError(f"{folder} holds no .png mask; remove it, or name masks by the number of their frame")
     annotated = np.array([_number(file, clip) for file in masks])
     refuse_twins(masks)
-    truth = GroundTruth(record["object"].strip(), np.stack([_mask(file, clip) for file in masks]))
+    truth = GroundTruth(spelled[record["object"]], np.stack([_mask(file, clip) for file in masks]))
     concepts = tuple(dict.fromkeys((*concepts, BACKGROUND)))
     return Example(clip, record["caption"], concepts, (truth,), annotated)
 
