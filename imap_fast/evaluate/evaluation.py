@@ -43,7 +43,11 @@ class Evaluation:
         return sum(bool(rows) for rows in self.rows.values())
 
     def estimates(self) -> dict[str, dict[str, dict[str, Estimate]]]:
-        """The mean over concepts of each measure, with its confidence interval: `{kind: {measure: {method: …}}}`."""
+        """The mean of each measure over concepts, or over clips or classes, with its confidence interval.
+
+        Returns:
+            `{kind: {measure: {method: estimate}}}`. docs/evaluation.md describes the measures.
+        """
         return {
             kind: {
                 measure: {method: self._estimate(kind, measure, method) for method in self.methods}

@@ -41,7 +41,7 @@ def rows_of(values, given, **more):
     return localization({"imap": (maps, "imap")}, given)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(seed=seeds, other=seeds, share=st.sampled_from([0.05, 0.5, 0.95, 1.0]), has_background=st.booleans())
 def test_what_is_in_void_changes_no_measure(seed, other, share, has_background):
     void, masks, values = draw_void(seed, share), draw(seed + 1), draw(seed + 2, float)
@@ -53,7 +53,7 @@ def test_what_is_in_void_changes_no_measure(seed, other, share, has_background):
     assert str(rows_of(values, shown(masks, void), **more)) == str(rows)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(seed=seeds, share=st.sampled_from([0.05, 0.5, 0.9]))
 def test_a_map_that_is_right_outside_of_void_is_perfect(seed, share):
     rng, void = np.random.default_rng(seed), draw_void(seed, share)
