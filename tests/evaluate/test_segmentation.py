@@ -45,6 +45,14 @@ def test_the_background_is_no_class_of_a_clip_that_is_labelled_everywhere():
     assert classes == {"sky": (HALF.sum(),) * 2, "sea": ((~HALF).sum(),) * 2}
 
 
+def test_void_is_no_background():
+    """A benchmark that labels every pixel has void between its classes."""
+    sea = HALF & np.roll(~HALF, 1, axis=2)  # one column
+    given = example(GroundTruth("sky", HALF & ~sea), GroundTruth("sea", sea), void=~HALF)
+    _, classes = rows_of(maps_of(sky=HALF & ~sea, sea=sea * 1.0, background=ALL * 2.0), given)
+    assert classes == {"sky": (3 * HEIGHT * FRAMES,) * 2, "sea": (HEIGHT * FRAMES,) * 2}
+
+
 def test_pixels_of_no_class_do_not_count_where_there_is_no_background():
     shown = truths(left=LEFT, right=RIGHT)
     (whole,), classes = rows_of(maps_of(left=ALL * 1.0, right=RIGHT * 2.0), shown)
@@ -74,6 +82,15 @@ def test_consistency_is_over_runs_of_annotated_frames():
     (whole,), _ = rows_of(maps_of(square=found, background=np.full(mask.shape, 0.5)), every_second)
     assert whole["mvc8"] == pytest.approx(1 - part), "two runs, each with frame 8"
     assert isnan(whole["mvc16"])
+
+
+@pytest.mark.parametrize(("measure", "length"), [("mvc8", 8), ("mvc16", 16)])
+def test_a_clip_of_one_run_is_long_enough(measure, length):
+    for frames, is_known in ((length, True), (length - 1, False)):
+        mask = np.repeat(HALF[:1], frames, axis=0)
+        given = example(GroundTruth("square", mask), frames=frames)
+        (whole,), _ = rows_of(maps_of(square=mask, background=np.full(mask.shape, 0.5)), given)
+        assert whole[measure] == 1 if is_known else isnan(whole[measure])
 
 
 def test_classes_are_united_over_the_clips_of_a_data_set():

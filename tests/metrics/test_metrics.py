@@ -6,6 +6,7 @@ import torch
 from sklearn.metrics import jaccard_score, roc_auc_score
 from torchmetrics import JaccardIndex
 
+from imap_fast.metrics import overlap
 from imap_fast.metrics.overlap import iou, mean_iou, otsu_threshold, overlaps
 from imap_fast.metrics.ranking import auc, best_iou, pointing
 
@@ -49,6 +50,14 @@ def test_otsus_threshold_leaves_most_variance_between_the_parts(levels):
 def test_otsus_threshold_of_one_value_is_that_value():
     assert otsu_threshold(np.full((3, 4), -2.5, np.float32)) == -2.5
     assert otsu_threshold(np.float32([7])) == 7
+
+
+def test_otsus_threshold_is_the_same_however_many_splits_are_compared_at_once(monkeypatch):
+    scores, found = draw(7)[0], {}
+    for part in (1, 3, 100, 2**20):
+        monkeypatch.setattr(overlap, "_PART", part)
+        found[part] = otsu_threshold(scores), otsu_threshold(np.arange(3))
+    assert set(found.values()) == {(found[1][0], 1)}, "of two splits that are as good, the lower one"
 
 
 @pytest.mark.parametrize("levels", LEVELS)
