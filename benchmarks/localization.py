@@ -21,7 +21,16 @@ from imap_fast.evaluate.localization import AGREEMENT
 
 OUTPUT = RESULTS / "localization.json"
 MATCHES = {"concepts": "concepts in a stream of their own", "prompt": "words of a full caption"}
-UNITS = {"auc": "AUC", "iou": "IoU", "pointing": "share of frames"}
+UNITS = {
+    "auc": "AUC",
+    "iou": "IoU",
+    "pointing": "share of frames",
+    "mvc": "share of pixels",
+    "j_and_f": "J&F",
+    "j": "J",
+    "f": "F",
+}
+"""By a part of the name of the measure; the first one counts."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:

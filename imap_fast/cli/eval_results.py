@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, ValidationError, model_validator
 
-from imap_fast.evaluate.localization import MEASURES
+from imap_fast.evaluate.evaluation import ESTIMATED
 from imap_fast.maps.schema import first_fault
 
 
@@ -45,7 +45,7 @@ class _Results(_Object):
     def _has_every_measure_of_every_method(self) -> "_Results":
         measures = {kind: tuple(of_kind) for kind, of_kind in self.metrics.items()}
         methods = {tuple(scores) for of_kind in self.metrics.values() for scores in of_kind.values()}
-        if measures != MEASURES or len(methods) != 1 or (self.clips.measured and methods == {()}):
+        if measures != ESTIMATED or len(methods) != 1 or (self.clips.measured and methods == {()}):
             raise ValueError("metrics: a measure is missing, or it is not one of every method")
         return self
 

@@ -7,24 +7,42 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-KINDS = {"object": "objects", "motion": "motions", "segmentation": "segmentation"}
-
-MEASURES = {
+IN_SPACE = {
     "spatial_auc": "AUC in\na frame",
     "spatial_iou_best": "best\nIoU",
     "spatial_iou_otsu": "IoU,\nOtsu's",
     "pointing": "pointing\ngame",
-    "temporal_auc": "AUC over\nframes",
+}
+IN_TIME = {"temporal_auc": "AUC over\nframes"}
+IN_SPACE_AND_TIME = {
     "spacetime_auc": "AUC in\nspace-\ntime",
     "spacetime_iou_best": "best\nIoU in\nspace-\ntime",
-    "mean_iou": "mean\nIoU",
     "agreement": "agree-\nment",
 }
-"""The names of the measures, in the order of the columns. The best IoU is that at the best threshold."""
+AS_MASKS = {"j": "J", "f": "F", "j_and_f": "J&F"}
+
+TABLES = {
+    "objects": {("object", measure): name for measure, name in (IN_SPACE | IN_SPACE_AND_TIME).items()},
+    "motions": {("motion", measure): name for measure, name in (IN_SPACE | IN_TIME | IN_SPACE_AND_TIME).items()},
+    "masks": {
+        (kind, measure): f"{kind}s\n{name}" for kind in ("object", "motion") for measure, name in AS_MASKS.items()
+    },
+    "segmentation": {
+        ("segmentation", "mean_iou"): "mean IoU\nof a clip",
+        ("class", "miou"): "mIoU",
+        ("segmentation", "mvc8"): "mVC8",
+        ("segmentation", "mvc16"): "mVC16",
+    },
+}
+"""The kind and the measure of each column, with its name, by the title of the table. The best IoU is that at the best
+threshold."""
+
+Column = dict[str, dict[str, Any]]
+"""The estimate of each method."""
 
 
 def localization_table(record: dict[str, Any]) -> RenderableType:
-    """A table for each kind, with a row for each method: means, and their 95 % confidence intervals.
+    """Tables with a row for each method: means, and their 95 % confidence intervals.
 
     Args:
         record: result of `imap_fast.evaluate.Evaluation.record`.
@@ -32,30 +50,39 @@ def localization_table(record: dict[str, Any]) -> RenderableType:
     clips = record["clips"]["measured"]
     title = Text(f"{clips} clip{'s' if clips > 1 else ''}: means and their 95 % confidence intervals", "italic")
     parts: list[RenderableType] = [title]
-    metrics = record["metrics"]
-    for kind in KINDS:
-        of_first = [next(iter(scores.values())) for scores in metrics[kind].values()]
-        if any(score["values"] + score["left_out"] for score in of_first):
-            parts.append(_table(kind, metrics[kind]))
-    scores = [score for measures in metrics.values() for of_method in measures.values() for score in of_method.values()]
-    # All of them: an agreement that is unknown.
+    scores: list[dict[str, Any]] = []
+    for name, of_table in TABLES.items():
+        columns = {
+            heading: record["metrics"][kind][measure]
+            for (kind, measure), heading in of_table.items()
+            if _is_shown(measure, record["metrics"][kind][measure])
+        }
+        if columns:
+            parts.append(_table(name, columns))
+            scores += [score for column in columns.values() for score in column.values()]
     if any(score["left_out"] and score["values"] for score in scores):
-        parts.append(Text("left out: masks that are empty or full, motions in every frame or in no frame", "dim"))
+        left_out = (
+            "masks that are empty or full, motions in every frame or in no frame, clips shorter than a run of mVC"
+        )
+        parts.append(Text(f"left out: {left_out}", "dim"))
     return Group(*parts)
 
 
-def _table(kind: str, scores: dict[str, dict[str, dict[str, Any]]]) -> Table:
+def _is_shown(measure: str, column: Column) -> bool:
+    """Whether there was something to measure. Nobody knows the agreement of one noise."""
+    return any(score["values"] or (score["left_out"] and measure != "agreement") for score in column.values())
+
+
+def _table(name: str, columns: dict[str, Column]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    table.add_column(Text(KINDS[kind], "bold"), min_width=9)
-    measures = [measure for measure in MEASURES if measure in scores]
-    if not any(score["values"] for score in scores.get("agreement", {}).values()):
-        measures = [measure for measure in measures if measure != "agreement"]  # nobody knows it of one noise
-    for measure in measures:
-        table.add_column(MEASURES[measure], justify="right")
-    first = next(iter(scores[measures[0]]))
-    table.add_row(Text("n", "dim"), *(_count(scores[measure][first]) for measure in measures))
-    for method in scores[measures[0]]:
-        table.add_row(method.replace("_", "\n"), *(_cell(scores[measure][method]) for measure in measures))
+    table.add_column(Text(name, "bold"), min_width=9)
+    for heading in columns:
+        table.add_column(heading, justify="right")
+    methods = next(iter(columns.values()))
+    first = next(iter(methods))
+    table.add_row(Text("n", "dim"), *(_count(column[first]) for column in columns.values()))
+    for method in methods:
+        table.add_row(method.replace("_", "\n"), *(_cell(column[method]) for column in columns.values()))
     return table
 
 

@@ -8,7 +8,13 @@ from typing import Any
 
 from imap_fast.evaluate.journal import without_nan
 from imap_fast.evaluate.localization import MEASURES, Row
-from imap_fast.metrics.bootstrap import Estimate, estimate
+from imap_fast.metrics.bootstrap import Estimate, estimate, estimate_mean_iou
+
+MIOU = "miou"
+"""Over classes, of their intersection over union in all clips together, as VSPW defines it."""
+
+ESTIMATED = {**MEASURES, "class": (MIOU,)}
+"""The measures of each kind that have an estimate. Rows of classes hold what `MIOU` is made of."""
 
 
 @dataclass(frozen=True)
@@ -37,22 +43,26 @@ class Evaluation:
         return sum(bool(rows) for rows in self.rows.values())
 
     def estimates(self) -> dict[str, dict[str, dict[str, Estimate]]]:
-        """The mean over concepts of each measure, with its confidence interval: `{kind: {measure: {method: …}}}`."""
+        """The mean of each measure over concepts, or over clips or classes, with its confidence interval.
+
+        Returns:
+            `{kind: {measure: {method: estimate}}}`. docs/evaluation.md describes the measures.
+        """
         return {
             kind: {
                 measure: {method: self._estimate(kind, measure, method) for method in self.methods}
                 for measure in measures
             }
-            for kind, measures in MEASURES.items()
+            for kind, measures in ESTIMATED.items()
         }
 
     def _estimate(self, kind: str, measure: str, method: str) -> Estimate:
-        return estimate(
-            [
-                [row[measure] for row in rows if (row["kind"], row["method"]) == (kind, method)]
-                for rows in self.rows.values()
-            ]
-        )
+        clips = [[row for row in rows if (row["kind"], row["method"]) == (kind, method)] for rows in self.rows.values()]
+        if measure == MIOU:
+            return estimate_mean_iou(
+                [{row["concept"]: (row["intersection"], row["union"]) for row in c} for c in clips]
+            )
+        return estimate([[row[measure] for row in rows] for rows in clips])
 
     def worst(self, count: int, method: str = "imap", measure: str = "spacetime_auc") -> dict[str, float]:
         """The clips with the lowest mean of a measure over their concepts, by name. The worst clip comes first."""

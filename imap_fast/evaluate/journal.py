@@ -26,7 +26,7 @@ _LOCK = f".{CLIPS}.lock"
 """A lock of its own, because a command that fills the folder holds the lock of the folder."""
 
 _LONGEST_LINE = 2**24
-"""Bytes of a line. A clip of a hundred concepts has 0.2 MB."""
+"""Bytes of a line. A clip of a hundred concepts has 0.4 MB."""
 
 _Score = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 

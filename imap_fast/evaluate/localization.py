@@ -1,4 +1,4 @@
-"""How well the maps of a clip find its concepts: in space, in time, in both, and as a segmentation."""
+"""How well the maps of a clip find its concepts: in space, in time, in both, as masks, and as a segmentation."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from imap_fast.evaluate.example import BACKGROUND, Example, GroundTruth
+from imap_fast.evaluate.segmentation import RUNS, segmentation
 from imap_fast.maps.saliency_maps import SaliencyMaps
-from imap_fast.metrics.overlap import iou, mean_iou, otsu_threshold
+from imap_fast.metrics.boundary import boundary_f
+from imap_fast.metrics.overlap import iou, otsu_threshold
 from imap_fast.metrics.ranking import auc, best_iou, pointing
 
 Row = dict[str, Any]
@@ -21,19 +23,26 @@ IN_SPACE = ("spatial_auc", "spatial_iou_best", "spatial_iou_otsu", "pointing")
 IN_TIME = ("temporal_auc",)
 IN_SPACE_AND_TIME = ("spacetime_auc", "spacetime_iou_best")
 
+AS_MASKS = ("j", "f", "j_and_f")
+"""Region similarity J, boundary accuracy F, and their mean, as DAVIS and MeViS define them."""
+
 AGREEMENT = "agreement"
 """No measure against masks, but how sure the map is (docs/method.md). NaN: unknown."""
 
 MEASURES = {
-    "object": (*IN_SPACE, *IN_SPACE_AND_TIME, AGREEMENT),
-    "motion": (*IN_SPACE, *IN_TIME, *IN_SPACE_AND_TIME, AGREEMENT),
-    "segmentation": ("mean_iou",),
+    "object": (*IN_SPACE, *IN_SPACE_AND_TIME, *AS_MASKS, AGREEMENT),
+    "motion": (*IN_SPACE, *IN_TIME, *IN_SPACE_AND_TIME, *AS_MASKS, AGREEMENT),
+    "segmentation": ("mean_iou", *RUNS),
+    "class": ("intersection", "union"),
 }
-"""The measures of each kind of row. "segmentation" is one row for all objects and the background together."""
+"""What the rows of each kind hold. "segmentation" is one row for all objects and the background together, and "class"
+one for each of them, in pixels."""
 
 
 def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Example) -> list[Row]:
     """The scores of every method on every concept with ground truth, in the annotated frames, at their resolution.
+
+    Pixels that are void do not count.
 
     Args:
         methods: the maps of the clip, and the name of one of them, for each method.
@@ -59,55 +68,81 @@ def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Examp
         for truth in example.truths:
             row: Row = {"concept": truth.label, "kind": truth.kind, "method": method}
             agreement = nan if maps.agreements is None else maps.agreements[name][maps.index(truth.label, name)].item()
-            rows.append(row | _scores(by_label[truth.label], truth) | {AGREEMENT: agreement})
+            rows.append(row | _scores(by_label[truth.label], truth, example.void) | {AGREEMENT: agreement})
         objects = [truth for truth in example.truths if truth.kind == "object"]
-        if objects and BACKGROUND in by_label:
-            row = {"concept": None, "kind": "segmentation", "method": method}
-            rows.append(row | {"mean_iou": _segmentation(by_label, objects)})
+        if objects and (len(objects) > 1 or BACKGROUND in by_label):
+            scores, overlaps = segmentation(by_label, objects, _counted(saliency[0], example.void))
+            rows.append({"concept": None, "kind": "segmentation", "method": method} | scores)
+            for label, both in overlaps.items():
+                row = {"concept": label, "kind": "class", "method": method}
+                rows.append(row | dict(zip(MEASURES["class"], both, strict=True)))
     return rows
 
 
-def _scores(saliency: np.ndarray, truth: GroundTruth) -> dict[str, float]:
+def _counted(saliency: np.ndarray, void: np.ndarray | None) -> np.ndarray:
+    """The pixels that count, bool, of the shape of a map at the annotated frames."""
+    return np.ones(saliency.shape, bool) if void is None else ~void[: len(saliency)]
+
+
+def _scores(saliency: np.ndarray, truth: GroundTruth, void: np.ndarray | None) -> dict[str, float]:
     """The measures of one concept from its map at the annotated frames, fp32 `[n, H, W]`."""
-    return _in_space(saliency, truth.mask[: len(saliency)]) | over_time(saliency, truth)
+    mask, counted = truth.mask[: len(saliency)], _counted(saliency, void)
+    return _in_space(saliency, mask, counted) | over_time(saliency, truth, void) | _as_masks(saliency, mask, counted)
 
 
-def over_time(saliency: np.ndarray, truth: GroundTruth) -> dict[str, float]:
+def over_time(saliency: np.ndarray, truth: GroundTruth, void: np.ndarray | None = None) -> dict[str, float]:
     """The measures of one concept over all frames together: `IN_SPACE_AND_TIME`, and `IN_TIME` of a motion.
 
     Args:
         saliency: the map of the concept at the annotated frames, fp32 `[n, H, W]`.
         truth: of at least as many frames.
+        void: pixels that do not count, bool, of at least as many frames. None: there are none.
     """
-    mask, scores = truth.mask[: len(saliency)], {}
+    counted, scores = _counted(saliency, void), {}
     if truth.active is not None:
-        active = truth.active[: len(saliency)]
+        # A frame that is void as a whole does not count.
+        frames = [number for number, seen in enumerate(counted) if seen.any()]
+        active = truth.active[frames]
         is_defined = 0 < active.sum() < len(active)
-        scores["temporal_auc"] = auc(saliency.mean((1, 2)), active) if is_defined else nan
-    is_defined = 0 < mask.sum() < mask.size
-    scores["spacetime_auc"] = auc(saliency, mask) if is_defined else nan
-    scores["spacetime_iou_best"] = best_iou(saliency, mask) if is_defined else nan
+        means = np.array([saliency[number][counted[number]].mean() for number in frames])
+        scores["temporal_auc"] = auc(means, active) if is_defined else nan
+    values, inside = saliency[counted], truth.mask[: len(saliency)][counted]
+    is_defined = 0 < inside.sum() < inside.size
+    scores["spacetime_auc"] = auc(values, inside) if is_defined else nan
+    scores["spacetime_iou_best"] = best_iou(values, inside) if is_defined else nan
     return scores
 
 
-def _in_space(saliency: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+def _in_space(saliency: np.ndarray, mask: np.ndarray, counted: np.ndarray) -> dict[str, float]:
     """Means over the frames whose mask is neither empty nor full."""
-    frames = [(values, inside) for values, inside in zip(saliency, mask, strict=True) if 0 < inside.sum() < inside.size]
+    frames = [
+        _in_frame(values[seen], inside[seen])
+        for values, inside, seen in zip(saliency, mask, counted, strict=True)
+        if 0 < inside[seen].sum() < seen.sum()
+    ]
     if not frames:
         return dict.fromkeys(IN_SPACE, nan)
     return {
-        "spatial_auc": float(np.mean([auc(*frame) for frame in frames])),
-        "spatial_iou_best": float(np.mean([best_iou(*frame) for frame in frames])),
-        "spatial_iou_otsu": float(np.mean([iou(each >= otsu_threshold(each), inside) for each, inside in frames])),
-        "pointing": float(np.mean([pointing(*frame) for frame in frames])),
+        measure: float(np.mean(values)) for measure, values in zip(IN_SPACE, zip(*frames, strict=True), strict=True)
     }
 
 
-def _segmentation(saliency: dict[str, np.ndarray], objects: list[GroundTruth]) -> float:
-    """Mean IoU if each pixel is assigned to the object, or the background, with the highest map."""
-    labels = [BACKGROUND, *(truth.label for truth in objects)]
-    predicted = np.stack([saliency[label] for label in labels]).argmax(0)
-    truth = np.zeros_like(predicted)
-    for number, each in enumerate(objects, 1):
-        truth[each.mask[: len(truth)]] = number
-    return mean_iou(predicted, truth)
+def _in_frame(values: np.ndarray, inside: np.ndarray) -> tuple[float, ...]:
+    """The measures `IN_SPACE` of one frame."""
+    otsu = iou(values >= otsu_threshold(values), inside)
+    return auc(values, inside), best_iou(values, inside), otsu, pointing(values, inside)
+
+
+def _as_masks(saliency: np.ndarray, mask: np.ndarray, counted: np.ndarray) -> dict[str, float]:
+    """Means over all annotated frames, also those in which the concept is not.
+
+    One threshold for the clip lets a frame be empty.
+    """
+    if not counted.any():
+        return dict.fromkeys(AS_MASKS, nan)
+    # As in the published code, void is background in both masks. That leaves it out of J.
+    predicted, mask = (saliency >= otsu_threshold(saliency[counted])) & counted, mask & counted
+    frames = [number for number, seen in enumerate(counted) if seen.any()]
+    j = float(np.mean([iou(predicted[number], mask[number]) for number in frames]))
+    f = float(np.mean([boundary_f(predicted[number], mask[number]) for number in frames]))
+    return dict(zip(AS_MASKS, (j, f, (j + f) / 2), strict=True))

@@ -26,6 +26,13 @@ def test_it_writes_every_measure_of_every_method(tmp_path, capsys) -> None:
     assert found[0]["shape"].startswith("2 held-out clips, ")
     units = {row["name"].split()[1]: row["unit"] for row in report["rows"]}
     assert [units[measure] for measure in ("spatial_auc", "mean_iou", "pointing")] == ["AUC", "IoU", "share of frames"]
+    assert [units[measure] for measure in ("j", "f", "j_and_f", "miou", "mvc8")] == [
+        "J",
+        "F",
+        "J&F",
+        "IoU",
+        "share of pixels",
+    ]
     assert localization(tmp_path).startswith("Means over 2 held-out clips, ")
 
 

@@ -11,7 +11,7 @@ from imap_fast import SaliencyMaps
 from imap_fast.cli import main
 from imap_fast.cli.record import write_record
 from imap_fast.evaluate import worst as worst_module
-from imap_fast.evaluate.localization import MEASURES
+from imap_fast.evaluate.evaluation import ESTIMATED
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.video import Clip
 from tests.evaluate.folders import CAPTIONS, davis, write_json
@@ -38,14 +38,14 @@ def test_the_demo_world_is_measured_reported_and_not_repeated(evaluate, tmp_path
     said, complained = capsys.readouterr()
     assert complained == ""
     assert "2 clips" in said
-    for told in ("objects", "motions", "segmentation", "AUC over", "random", "Otsu's"):
+    for told in ("objects", "motions", "segmentation", "AUC over", "random", "Otsu's", "J&F", "mIoU", "mVC16"):
         assert told in said
     record = json.loads((tmp_path / "out" / "results.json").read_text())
     assert record["clips"] == {"measured": 2, "unmasked": 0, "failed": {}}
     assert record["options"]["model"] == "demo"
     assert record["settings"]["layers"] == record["options"]["layers"]
     assert record["options"]["versions"].keys() == {"imap-fast", "torch", "diffusers"}
-    for kind, measures in MEASURES.items():
+    for kind, measures in ESTIMATED.items():
         assert set(record["metrics"][kind]) == set(measures)
     shown = record["metrics"]["object"]["spatial_auc"]
     assert set(shown) == {*MAP_NAMES, "imap_clip", "gramcol_clip", "random_heads"}

@@ -43,8 +43,11 @@ def test_every_method_is_measured_on_every_concept(found):
     for clip, rows in found.rows.items():
         shown = demo_world(CLIPS).clips[clip]()
         for method in MEASURED:
-            concepts = [row["concept"] for row in rows if row["method"] == method]
+            of_method = [row for row in rows if row["method"] == method]
+            concepts = [row["concept"] for row in of_method if row["kind"] != "class"]
             assert concepts == [*(truth.label for truth in shown.truths), None]
+            classes = [row["concept"] for row in of_method if row["kind"] == "class"]
+            assert classes == ["background", *(truth.label for truth in shown.truths if truth.kind == "object")]
 
 
 @pytest.mark.slow
@@ -52,13 +55,14 @@ def test_scores_are_those_of_the_maps(found, demo_pipeline, chosen):
     scene = world.sample(1, "held_out")
     thing = scene.objects[0]
     caption = demo_world(2).clips["held_out-1"]().caption
-    concepts = [*(row["concept"] for row in found.rows["held_out-1"] if row["method"] == "imap" and row["concept"])]
+    concepts = [truth.label for truth in demo_world(2).clips["held_out-1"]().truths]
     maps = imap_fast.explain(
         demo_pipeline, Clip(scene.frames), caption, [*concepts, "background"], maps=MAP_NAMES, **chosen
     )
     for method in MAP_NAMES:
         values = maps.upsample(*thing.mask.shape, map=method)[maps.index(thing.label)].numpy()
-        (row,) = (r for r in found.rows["held_out-1"] if (r["concept"], r["method"]) == (thing.label, method))
+        wanted = (thing.label, "object", method)
+        (row,) = (r for r in found.rows["held_out-1"] if (r["concept"], r["kind"], r["method"]) == wanted)
         assert row["spacetime_auc"] == auc(values, thing.mask)
         frames = zip(values, thing.mask, strict=True)
         assert row["spatial_auc"] == pytest.approx(np.mean([auc(*each) for each in frames if each[1].any()]))
@@ -90,7 +94,9 @@ def test_every_concept_of_the_demo_world_is_a_word_of_its_prompt(demo_pipeline, 
     assert found.measured == CLIPS
     for clip, rows in found.rows.items():
         labels = {truth.label for truth in demo_world(CLIPS).clips[clip]().truths}
-        assert {row["concept"] for row in rows if row["method"] == "gramcol"} == labels
+        of_method = [row for row in rows if row["method"] == "gramcol"]
+        assert {row["concept"] for row in of_method if row["kind"] in ("object", "motion")} == labels
+        assert "background" not in {row["concept"] for row in of_method}
 
 
 @pytest.mark.slow
@@ -109,9 +115,20 @@ def test_random_heads_are_others_in_each_clip_and_the_same_again(demo_pipeline, 
 @pytest.mark.slow
 def test_estimates_are_means_over_concepts_with_what_was_left_out(found):
     rows = [row for clip in found.rows.values() for row in clip if row["method"] == "gramcol"]
-    for kind, measures in found.estimates().items():
-        assert set(measures) == set(MEASURES[kind])
-        for measure, by_method in measures.items():
+    estimates = found.estimates()
+    assert estimates.keys() == MEASURES.keys()
+    classes = {row["concept"] for row in rows if row["kind"] == "class"}
+    overlaps = [
+        sum(row[part] for row in rows if row["concept"] == each and row["kind"] == "class")
+        for part in ("intersection", "union")
+        for each in classes
+    ]
+    assert estimates["class"]["miou"]["gramcol"].mean == pytest.approx(
+        np.mean(np.divide(*np.reshape(overlaps, (2, -1))))
+    )
+    for kind in ("object", "motion", "segmentation"):
+        assert set(estimates[kind]) == set(MEASURES[kind])
+        for measure, by_method in estimates[kind].items():
             values = [row[measure] for row in rows if row["kind"] == kind]
             finite = [value for value in values if not isnan(value)]
             estimate = by_method["gramcol"]
@@ -161,7 +178,7 @@ def test_settings_that_are_not_possible_are_no_broken_clip(demo_pipeline):
 def test_the_worst_clips_are_drawn_with_outlines(demo_pipeline, chosen, found):
     worst = found.worst(1)
     means = {
-        clip: np.mean([row["spacetime_auc"] for row in rows if row["method"] == "imap" and row["concept"]])
+        clip: np.mean([row["spacetime_auc"] for row in rows if row["method"] == "imap" and "spacetime_auc" in row])
         for clip, rows in found.rows.items()
     }
     assert worst == {min(means, key=means.get): pytest.approx(min(means.values()))}
@@ -189,7 +206,20 @@ def test_masks_are_cut_as_the_model_cuts_the_picture(davis_clips):
     found = evaluate(tiny_pipeline(), davis_clips, layers=[1], top_k=2, height=32, width=32)
     assert found.failed == {}
     assert found.methods == MEASURED
-    assert {row["concept"] for row in found.rows["dogs"]} == {"dog", "ball", None}
+    assert {row["concept"] for row in found.rows["dogs"]} == {"dog", "ball", "background", None}
+
+
+def test_void_goes_with_the_clip_into_its_measures_and_its_picture(davis_clips):
+    def unknown():
+        shown = davis_clips.clips["bear"]()
+        return dataclasses.replace(shown, void=np.ones_like(shown.truths[0].mask))
+
+    dataset, settings = dataclasses.replace(davis_clips, clips={"bear": unknown}), {"layers": [1], "top_k": 2}
+    found = evaluate(tiny_pipeline(), dataset, height=32, width=32, **settings)
+    assert found.failed == {}
+    assert all(estimate.values == 0 for estimate in found.estimates()["object"]["j"].values())
+    ((_, draw),) = worst_figures(tiny_pipeline(), dataset, ["bear"], height=32, width=32, **settings)
+    assert any(axes.collections and axes.images for axes in draw().axes), "what is said of void is drawn all the same"
 
 
 def test_the_background_is_no_word_of_a_caption(davis_clips):

@@ -17,7 +17,8 @@ from imap_fast.files import locked
 
 SCORES = dict.fromkeys(MEASURES["object"], 0.5) | {"spatial_auc": 0.1 + 0.2, "spacetime_auc": float("nan")}
 ROW = {"concept": "cat", "kind": "object", "method": "imap", **SCORES}
-SEGMENTATION = {"concept": None, "kind": "segmentation", "method": "imap", "mean_iou": 0.5}
+SEGMENTATION = {"concept": None, "kind": "segmentation", "method": "imap", "mean_iou": 0.5, "mvc8": 0.25, "mvc16": 0.0}
+CLASS = {"concept": "cat", "kind": "class", "method": "imap", "intersection": 3.0, "union": 2.0**40}
 OPTIONS = {"layers": [1, 2], "seed": 0}
 
 
@@ -37,12 +38,12 @@ def test_clips_come_back_exactly_with_what_was_left_out(tmp_path):
     with Journal(folder, OPTIONS) as journal:
         journal.add("a", [ROW], "files")
         journal.add("b", [], "files")
-        journal.add("c", [SEGMENTATION], "files")
+        journal.add("c", [SEGMENTATION, CLASS], "files")
         checksum = journal.checksum
     with Journal(folder, OPTIONS) as journal:
         (row,) = journal.rows["a"]
         assert list(journal.rows) == ["a", "b", "c"]
-        assert journal.rows["c"] == [SEGMENTATION]
+        assert journal.rows["c"] == [SEGMENTATION, CLASS]
         assert journal.files == dict.fromkeys("abc", "files")
         assert journal.checksum == checksum
     assert row["spatial_auc"] == ROW["spatial_auc"]
@@ -170,6 +171,9 @@ def test_a_line_of_another_form_is_damaged_though_its_checksum_is_right(tmp_path
     for change, says in (
         ({"rows": [without(entry["rows"][0], "method")]}, r"rows\.0\.method: Field required"),
         ({"rows": [without(entry["rows"][0], "pointing")]}, "the measures of 'object' are others"),
+        ({"rows": [without(entry["rows"][0], "j")]}, "the measures of 'object' are others"),
+        ({"rows": [without(CLASS, "union")]}, "the measures of 'class' are others"),
+        ({"rows": [without(SEGMENTATION, "mvc8")]}, "the measures of 'segmentation' are others"),
         ({"rows": [{**entry["rows"][0], "kind": "dream"}]}, "the measures of 'dream' are others"),
         ({"rows": [{**entry["rows"][0], "pointing": "1"}]}, r"rows\.0\.pointing: Input should be a valid number"),
         ({"rows": {}}, "rows: Input should be a valid list"),

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from imap_fast.evaluate.example import GroundTruth
-from imap_fast.evaluate.localization import IN_SPACE, MEASURES, localization
+from imap_fast.evaluate.localization import AS_MASKS, IN_SPACE, MEASURES, localization
+from imap_fast.evaluate.segmentation import RUNS
+from imap_fast.metrics.boundary import boundary_f
 from imap_fast.metrics.ranking import auc
 from tests.evaluate.truth import FRAMES, HEIGHT, WIDTH, example, maps_of, square
 
@@ -16,7 +18,8 @@ ACTIVE = np.array([False, False, True, True, True, False])
 
 
 def rows_of(maps, shown):
-    return {row["concept"]: row for row in localization({"imap": (maps, "imap")}, shown)}
+    """The row of each concept, and that of the segmentation."""
+    return {row["concept"]: row for row in localization({"imap": (maps, "imap")}, shown) if row["kind"] != "class"}
 
 
 def slides(active=ACTIVE):
@@ -27,9 +30,10 @@ def test_maps_of_the_truth_score_one_and_their_opposite_zero():
     shown = example(GroundTruth("square", square()), slides())
     truth = {"square": square(), "slides": shown.truths[1].mask, "background": ~square()}
     found = rows_of(maps_of(**truth), shown)
-    assert {row["kind"] for row in found.values()} == set(MEASURES)
+    assert {row["kind"] for row in found.values()} == {"object", "motion", "segmentation"}
     for row in found.values():
-        measured = [measure for measure in MEASURES[row["kind"]] if measure != "agreement"]
+        assert set(row) == {"concept", "kind", "method", *MEASURES[row["kind"]]}
+        measured = [measure for measure in MEASURES[row["kind"]] if measure not in ("agreement", *RUNS)]
         assert [row[measure] for measure in measured] == [1] * len(measured)
     opposite = rows_of(maps_of(**{label: ~mask for label, mask in truth.items()}), shown)
     for row in opposite.values():
@@ -75,9 +79,29 @@ def test_frames_are_judged_one_by_one_in_space_and_together_in_space_and_time():
 
 
 @pytest.mark.parametrize("mask", [square(0, 0), np.ones_like(square())], ids=["empty", "full"])
-def test_an_object_that_is_nowhere_or_everywhere_is_left_out(mask):
-    found = rows_of(maps_of(square=square(), background=~square()), example(GroundTruth("square", mask)))
-    assert all(isnan(found["square"][measure]) for measure in MEASURES["object"])
+def test_an_object_that_is_nowhere_or_everywhere_is_left_out_where_it_needs_both_sides(mask):
+    found = rows_of(maps_of(square=square(), background=~square()), example(GroundTruth("square", mask)))["square"]
+    assert all(isnan(found[measure]) for measure in MEASURES["object"] if measure not in AS_MASKS)
+    assert found["j"] == mask.mean() * square().mean()
+    assert found["f"] == 0
+
+
+def test_masks_have_one_threshold_for_the_clip_and_every_annotated_frame_counts():
+    """Where nothing is and nothing is found, the masks agree."""
+    shown = example(GroundTruth("square", square(0, 4)))
+    for seen, j in ((square(0, 4), 1), (square(0, 3), 5 / 6), (square(), 4 / 6)):
+        values = seen * 5.0 + np.arange(WIDTH) / WIDTH  # within a frame where nothing is, one part is higher, too
+        found = rows_of(maps_of(square=values, background=~square()), shown)["square"]
+        assert found["j"] == found["f"] == found["j_and_f"] == pytest.approx(j)
+
+
+def test_j_and_f_is_the_mean_of_region_and_boundary():
+    low = np.roll(square(), 1, axis=1)
+    found = rows_of(maps_of(square=low, background=~square()), example(GroundTruth("square", square())))["square"]
+    assert found["j"] == pytest.approx(1 / 2)
+    assert found["f"] == pytest.approx(np.mean([boundary_f(*frame) for frame in zip(low, square(), strict=True)]))
+    assert 0 < found["f"] != found["j"]
+    assert found["j_and_f"] == (found["j"] + found["f"]) / 2
 
 
 def test_frames_without_the_object_do_not_count_in_space():
@@ -111,19 +135,6 @@ def test_one_frame_has_space_and_no_time():
     assert [found[measure] for measure in IN_SPACE] == [1, 1, 1, 1]
     assert isnan(found["temporal_auc"])
     assert found["spacetime_auc"] == 1
-
-
-def test_segmentation_gives_each_pixel_to_the_highest_map():
-    left, right = square(0, 3), square(3, 6)
-    shown = example(GroundTruth("left", left), GroundTruth("right", right))
-    maps = maps_of(left=left * 2.0, right=(left | right) * 1.0, background=np.full(left.shape, 0.5))
-    assert rows_of(maps, shown)[None]["mean_iou"] == 1
-    mixed = maps_of(left=left * 1.0, right=(left | right) * 2.0, background=np.full(left.shape, 0.5))
-    assert rows_of(mixed, shown)[None]["mean_iou"] == pytest.approx((1 + 0 + 0.5) / 3)
-
-
-def test_without_a_background_there_is_no_segmentation():
-    assert None not in rows_of(maps_of(square=square()), example(GroundTruth("square", square())))
 
 
 def test_values_that_are_not_finite_are_no_map():

@@ -18,10 +18,17 @@ def square(begin: int = 0, end: int = FRAMES) -> np.ndarray:
     return mask
 
 
-def example(*truths: GroundTruth, annotated: range | list[int] = range(FRAMES)) -> Example:
-    clip = Clip(np.zeros((FRAMES, HEIGHT, WIDTH, 3), np.uint8))
+def example(
+    *truths: GroundTruth,
+    annotated: range | list[int] | None = None,
+    frames: int = FRAMES,
+    void: np.ndarray | None = None,
+) -> Example:
+    """A clip of these frames, all of which are annotated by default."""
+    clip = Clip(np.zeros((frames, HEIGHT, WIDTH, 3), np.uint8))
     concepts = (*(truth.label for truth in truths), BACKGROUND)
-    return Example(clip, "a square slides", concepts, truths, np.array(list(annotated)))
+    numbers = np.arange(frames) if annotated is None else np.array(list(annotated))
+    return Example(clip, "a square slides", concepts, truths, numbers, void=void)
 
 
 def maps_of(**values: np.ndarray) -> SaliencyMaps:

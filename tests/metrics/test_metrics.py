@@ -6,7 +6,8 @@ import torch
 from sklearn.metrics import jaccard_score, roc_auc_score
 from torchmetrics import JaccardIndex
 
-from imap_fast.metrics.overlap import iou, mean_iou, otsu_threshold
+from imap_fast.metrics import overlap
+from imap_fast.metrics.overlap import iou, mean_iou, otsu_threshold, overlaps
 from imap_fast.metrics.ranking import auc, best_iou, pointing
 
 LEVELS = [2, 7, 10_000]
@@ -51,6 +52,14 @@ def test_otsus_threshold_of_one_value_is_that_value():
     assert otsu_threshold(np.float32([7])) == 7
 
 
+def test_otsus_threshold_is_the_same_however_many_splits_are_compared_at_once(monkeypatch):
+    scores, found = draw(7)[0], {}
+    for part in (1, 3, 100, 2**20):
+        monkeypatch.setattr(overlap, "_PART", part)
+        found[part] = otsu_threshold(scores), otsu_threshold(np.arange(3))
+    assert set(found.values()) == {(found[1][0], 1)}, "of two splits that are as good, the lower one"
+
+
 @pytest.mark.parametrize("levels", LEVELS)
 def test_iou_is_scikit_learns(levels):
     scores, inside = draw(levels)
@@ -66,11 +75,11 @@ def test_mean_iou_is_torchmetrics(present):
     predicted = np.where(rng.random(truth.shape) < 0.6, truth, rng.integers(present, size=truth.shape))
     theirs = JaccardIndex(task="multiclass", num_classes=5, average="macro")
     theirs = theirs(torch.from_numpy(predicted), torch.from_numpy(truth)).item()
-    assert mean_iou(predicted, truth) == pytest.approx(theirs, abs=1e-6)
+    assert mean_iou(*overlaps(predicted, truth, 5)) == pytest.approx(theirs, abs=1e-6)
 
 
 def test_a_class_that_is_only_predicted_counts_as_missed():
-    assert mean_iou(np.array([0, 0, 2, 1]), np.array([0, 0, 0, 1])) == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert mean_iou(*overlaps(np.array([0, 0, 2, 1]), np.array([0, 0, 0, 1]), 4)) == pytest.approx((2 / 3 + 1 + 0) / 3)
 
 
 def test_pointing_is_a_hit_a_miss_or_the_share_of_equals():
