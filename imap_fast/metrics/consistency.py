@@ -1,4 +1,4 @@
-"""How steadily a segmentation is right over consecutive frames: VC of VSPW."""
+"""How steadily pixels keep the class that a segmentation gives them: VC of VSPW."""
 
 from collections.abc import Sequence
 from math import nan
@@ -9,9 +9,10 @@ import numpy as np
 def video_consistency(
     predicted: np.ndarray, classes: np.ndarray, counted: np.ndarray, lengths: Sequence[int]
 ) -> list[float]:
-    """Of the pixels that are of one class over a run of frames, the part that is predicted right in all of them.
+    """Of the pixels that are of one class over a run of frames, the part that is predicted to be of one class, too.
 
-    Returns the mean over all runs of each length. Runs in which no pixel keeps its class do not count.
+    As in the published code, any one class will do, and the last frame of a clip is in no run. Returns the mean over
+    all runs of each length. Runs in which no pixel keeps its class do not count.
 
     Args:
         predicted: integers `[n, H, W]`, one for each class.
@@ -23,16 +24,16 @@ def video_consistency(
         One value for each length; NaN if there is no run.
     """
     steady = np.zeros(classes.shape[1:], np.int32)  # for how many frames the pixel has been of its class
-    right = np.zeros_like(steady)  # for how many of these it has been predicted right
+    kept = np.zeros_like(steady)  # for how many of these its prediction has been the same
     shares: list[list[float]] = [[] for _ in lengths]
-    for frame, (here, truth, counts) in enumerate(zip(predicted, classes, counted, strict=True)):
+    for frame in range(len(classes) - 1):
         if frame:
-            is_same = truth == classes[frame - 1]
+            is_same = classes[frame] == classes[frame - 1]
             steady *= is_same
-            right *= is_same
-        steady = (steady + 1) * counts
-        right = (right + 1) * (counts & (here == truth))
+            kept *= is_same & (predicted[frame] == predicted[frame - 1])
+        steady = (steady + 1) * counted[frame]
+        kept = (kept + 1) * counted[frame]
         for length, of_length in zip(lengths, shares, strict=True):
             if num_steady := (steady >= length).sum():
-                of_length.append(float((right >= length).sum() / num_steady))
+                of_length.append(float((kept >= length).sum() / num_steady))
     return [float(np.mean(of_length)) if of_length else nan for of_length in shares]

@@ -69,7 +69,7 @@ def test_nothing_is_parted_where_there_is_one_class():
 
 
 def test_consistency_is_over_runs_of_annotated_frames():
-    """The object is found but in one frame of 17, so that no run of 16 is right, and one of ten of 8."""
+    """The object is found but in one frame of 17, so that no run of 16 is steady, and one of nine of 8."""
     mask = np.repeat(HALF[:1], 17, axis=0)
     found = mask.copy()
     found[8] = False
@@ -77,16 +77,16 @@ def test_consistency_is_over_runs_of_annotated_frames():
     (whole,), _ = rows_of(maps_of(square=found, background=np.full(mask.shape, 0.5)), shown)
     part = HALF[0].mean()
     assert whole["mvc16"] == pytest.approx(1 - part)
-    assert whole["mvc8"] == pytest.approx(1 - part * 8 / 10)
+    assert whole["mvc8"] == pytest.approx(1 - part * 8 / 9)
     every_second = example(GroundTruth("square", mask[::2]), frames=17, annotated=range(0, 17, 2))
     (whole,), _ = rows_of(maps_of(square=found, background=np.full(mask.shape, 0.5)), every_second)
-    assert whole["mvc8"] == pytest.approx(1 - part), "two runs, each with frame 8"
+    assert whole["mvc8"] == pytest.approx(1 - part), "one run, with frame 8"
     assert isnan(whole["mvc16"])
 
 
 @pytest.mark.parametrize(("measure", "length"), [("mvc8", 8), ("mvc16", 16)])
-def test_a_clip_of_one_run_is_long_enough(measure, length):
-    for frames, is_known in ((length, True), (length - 1, False)):
+def test_a_clip_is_longer_than_a_run(measure, length):
+    for frames, is_known in ((length + 1, True), (length, False)):
         mask = np.repeat(HALF[:1], frames, axis=0)
         given = example(GroundTruth("square", mask), frames=frames)
         (whole,), _ = rows_of(maps_of(square=mask, background=np.full(mask.shape, 0.5)), given)
