@@ -71,7 +71,7 @@ def read_expressions(path: Path, renames: Renames) -> dict[str, Expression]:
         for number, each in sorted(video.expressions.items(), key=lambda item: (len(item[0]), item[0])):
             if not number.isdecimal() or not is_text(each.exp):
                 raise ValueError(
-                    f"{path}: the expression {number!r} of {name!r} is no number, or no text in valid Unicode; "
+                    f"{path}: the expression {number[:60]!r} of {name!r} is no number, or no text in valid Unicode; "
                     "copy it again"
                 )
             text = each.exp.strip()
