@@ -129,13 +129,14 @@ def read_up_to(path: Path, largest: int) -> bytes:
     """The content of a file that a user or another program wrote, unless it is too large to be what it should be.
 
     Raises:
-        ValueError: it is no regular file, or has more than `largest` bytes. The rest is not read then.
+        ValueError: it is no regular file, or has more than `largest` bytes.
         OSError: it is missing, or cannot be read.
     """
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is not a regular file")
     with path.open("rb") as file:
-        content = file.read(largest + 1)
-    if len(content) > largest:
+        is_larger = os.fstat(file.fileno()).st_size > largest
+        content = b"" if is_larger else file.read(largest + 1)  # it may grow meanwhile
+    if is_larger or len(content) > largest:
         raise ValueError(f"{path} is larger than {largest >> 20} MiB")
     return content

@@ -15,7 +15,9 @@ def eval(
     data: Annotated[
         str,
         typer.Argument(
-            help="demo, a folder in the layout of DAVIS or YouTube-VOS, or a .json list of videos.", show_default=False
+            help="demo; a folder in the layout of DAVIS, YouTube-VOS, Ref-YouTube-VOS, Ref-DAVIS or MeViS; a list of "
+            "VSPW, such as VSPW/val.txt; or a .json list of videos.",
+            show_default=False,
         ),
     ],
     loading: SmallGpuOptions,
@@ -25,12 +27,26 @@ def eval(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help='For a folder: {clip: {"caption": …, "concepts": {number: name}}}. Default: its meta.json.',
+            help='For a folder: {clip: {"caption": …, "concepts": {number: name}}}. Default: its own descriptions.',
+        ),
+    ] = None,
+    concepts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For a folder: {expression, category or label: what to look for}. Default: the noun phrase that an "
+            "expression begins with; categories and labels as they are.",
         ),
     ] = None,
     videos: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The videos of a list. Default: the folder of the list.")
     ] = None,
+    generate: Annotated[
+        bool,
+        typer.Option(
+            "--generate", help="Generate the videos of a list that names none from its captions, with their maps."
+        ),
+    ] = False,
     clips: Annotated[int | None, options.number(None, "The number of clips. Default: all; 200 of demo.")] = None,
     worst: Annotated[int, options.number(None, "Clips with the lowest AUC to draw.", least=0)] = 6,
     seed: options.Seed = 0,
@@ -42,17 +58,21 @@ def eval(
     """Measure how well the maps find their concepts, in space and in time, against masks.
 
     Writes results.json and pictures of the worst clips. For clips without masks it writes what explain writes, into
-    the folder videos. If a picture cannot be written, everything else is, and the exit code is 1.
+    the folder videos, and the video if it was generated. If a picture cannot be written, everything else is, and the
+    exit code is 1.
     After an interruption the same command resumes. A finished evaluation is not repeated.
     """
-    arguments = trace_options.trace_arguments(loading.model)
-    arguments |= windows.explain_arguments(loading.model, arguments["steps"])
+    if generate and (windows.noises > 1 or vae is not None):
+        reason = "a video is generated from one noise, with the model's own VAE; omit --noises and --vae"
+        raise typer.BadParameter(reason, param_hint="--generate")
+    traced = trace_options.trace_arguments(loading.model)
+    arguments = traced | windows.explain_arguments(loading.model, traced["steps"])
     model_source(loading.model)
     values.path(data)  # raises if it cannot be read
     from imap_fast.evaluate.datasets import open_dataset
 
-    dataset = open_dataset(data, captions=captions, videos=videos, clips=clips)
+    dataset = open_dataset(data, captions=captions, concepts=concepts, videos=videos, generate=generate, clips=clips)
     from imap_fast.cli.eval_run import Run
 
-    run = Run(dataset, asdict(loading), vae, arguments | {"seed": seed}, output, worst)
+    run = Run(dataset, asdict(loading), vae, arguments | {"seed": seed}, output, worst, traced if generate else None)
     run.print(run.evaluate(overwrite=overwrite), as_json=as_json)

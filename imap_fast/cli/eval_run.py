@@ -15,7 +15,9 @@ import typer
 from rich.console import Console
 
 from imap_fast.cli.commit import commit_run, finish_commit
+from imap_fast.cli.eval_generation import VIDEO, Generation
 from imap_fast.cli.eval_results import check_results
+from imap_fast.cli.generation import GENERATED
 from imap_fast.cli.localization_table import localization_table
 from imap_fast.cli.pictures import draw_missing, pictures, write_results
 from imap_fast.cli.progress import progress
@@ -43,6 +45,7 @@ from imap_fast.loading.vae import load_other_vae
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.version import versions
 from imap_fast.video.clip import Clip
+from imap_fast.video.read import read_clip
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,6 +54,10 @@ RESULTS, WORST, VIDEOS = "results.json", "worst", "videos"
 """In the output folder: the measurements, the pictures, and the results of clips without masks."""
 
 REDRAW = "the same command draws it, and measures nothing again"
+REGENERATE = "the same command generates it again"
+
+MOST_NAMES = 20
+"""The names of what was skipped that results.json has, of each kind."""
 
 
 class Run:
@@ -63,6 +70,7 @@ class Run:
         arguments: of `evaluate`, the seed included.
         output: the folder for everything that is written.
         worst: the number of clips with the lowest AUC to draw.
+        traced: arguments of `imap_fast.trace`, to generate the videos of clips that have none. None: all have one.
     """
 
     def __init__(
@@ -73,12 +81,17 @@ class Run:
         arguments: dict[str, Any],
         output: Path,
         worst: int,
+        traced: dict[str, Any] | None = None,
     ) -> None:
         self.dataset, self.loading, self.vae, self.arguments = dataset, loading, vae, arguments
         self.output, self.worst = output, worst
         self.not_written: dict[Path, str] = {}  # of clips without masks
+        self.generation = None if traced is None else Generation(dataset, arguments, traced)
+        self.skipped = dataset.skipped(dataset.clips)
         self.identity = model_identity(loading["model"]) | vae_identity(vae)
         values = {**dataset.source, **arguments, **loading, **self.identity, "versions": versions()}
+        if self.generation is not None:
+            values["generation"] = self.generation.settings
         self.options: dict[str, Any] = json.loads(json.dumps(values))
 
     def evaluate(self, *, overwrite: bool) -> dict[str, Any]:
@@ -105,7 +118,10 @@ class Run:
                 continue
             folder = self.output / VIDEOS / name
             try:
-                options = verified_record(folder).get("options", {})
+                record = verified_record(folder)
+                if VIDEO in record.get(NOT_WRITTEN, {}):
+                    raise ValueError(f"{folder} has no {VIDEO}, which could not be written")
+                options = record.get("options", {})
                 if not self._clip_options(name, journal.files[name]).items() <= options.items():
                     raise ValueError(f"{folder} holds another run")
             except (ValueError, OSError) as error:
@@ -122,7 +138,9 @@ class Run:
                 self.not_written |= not_written_of(folder, record)
 
     def _video(self, name: str) -> Clip | Path:
-        return self.dataset.clips[name]().video
+        if self._seed_of(name) is not None:
+            return read_clip(self.output / VIDEOS / name / VIDEO)
+        return self.dataset.clips[name]().shown
 
     def _clip_options(self, name: str, files: str) -> dict[str, Any]:
         """What the results of a clip without masks depend on, without the folders of this machine."""
@@ -156,12 +174,15 @@ class Run:
         pipe = load_pipeline(**self.loading, console=console)
         arguments = self.arguments | {"vae": load_other_vae(self.vae, pipe)}
         refuse_changed_model(self.loading["model"], self.identity, self.vae)
+        if self.generation is not None:
+            self.generation.check(pipe)
         try:
             with progress(console, "evaluating", len(self.dataset.clips)) as on_clip_done:
                 evaluation = evaluate(
                     pipe,
                     self.dataset,
                     journal=journal,
+                    generate=None if self.generation is None else partial(self.generation.generate, pipe),
                     on_unmasked=self._write_unmasked,
                     on_clip_done=on_clip_done,
                     **arguments,
@@ -183,6 +204,10 @@ class Run:
             "journal": journal.checksum,
             "seconds": round(time.perf_counter() - began, 1),
             **evaluation.record(),
+            "skipped": {
+                what: {"count": len(names), "names": list(names[:MOST_NAMES])} for what, names in self.skipped.items()
+            },
+            "seeds": {} if self.generation is None else self.generation.seeds,
             "worst": [
                 {
                     "clip": name,
@@ -205,16 +230,24 @@ class Run:
         return record
 
     def _write_unmasked(self, name: str, example: Example, maps: SaliencyMaps) -> None:
-        with results_folder(self.output / VIDEOS / name, list(FILES), overwrite=True) as folder:
+        video, seed = example.shown, self._seed_of(name)
+        names = FILES if seed is None else GENERATED
+        with results_folder(self.output / VIDEOS / name, list(names), overwrite=True) as folder:
             options = self._clip_options(name, self.dataset.digest(name))
-            record = {"command": "eval", "model": self.options["model"], "seed": self.options["seed"]}
+            record = {"command": "eval", "model": self.options["model"]}
+            record["seed"] = self.options["seed"] if seed is None else seed
             record["vae"] = self.options.get("vae")
             record["options"] = options
-            if isinstance(example.video, Path):
-                record["video"] = path_from(self.output / VIDEOS / name, example.video)
-                options["video"] = sha256_of(example.video)
-            record = write_results(folder, maps, pictures(maps, lambda: example.video), record)
+            if isinstance(video, Path):
+                record["video"] = path_from(self.output / VIDEOS / name, video)
+                options["video"] = sha256_of(video)
+            writers = {**({} if seed is None else {VIDEO: example.clip.save}), **pictures(maps, lambda: video)}
+            record = write_results(folder, maps, writers, record, names)
         self.not_written |= not_written_of(self.output / VIDEOS / name, record)
+
+    def _seed_of(self, name: str) -> int | None:
+        """The seed of a clip that is generated. None: it has a video."""
+        return None if self.generation is None else self.generation.seeds.get(name)
 
     def print(self, record: dict[str, Any], *, as_json: bool) -> None:
         """Print the results, and then the clips that failed.
@@ -235,7 +268,11 @@ class Run:
             if clips["unmasked"]:
                 count = clips["unmasked"]
                 typer.echo(f"{self.output / VIDEOS}  the maps of clips without masks: {count}, not measured")
-        complain_of(not_written, REDRAW)
+        for what, skipped in self.skipped.items():
+            shown = ", ".join(skipped[:3]) + (", …" if len(skipped) > 3 else "")
+            complain(f"not read: {len(skipped)} {what}: {shown}")
+        complain_of({file: reason for file, reason in not_written.items() if file.name == VIDEO}, REGENERATE)
+        complain_of({file: reason for file, reason in not_written.items() if file.name != VIDEO}, REDRAW)
         failed = clips["failed"]
         if failed:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())

@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import Console
 
 from imap_fast.cli import options
+from imap_fast.cli.generation import GENERATED, check_size, generate_video
 from imap_fast.cli.option_groups import ConceptOptions, LoadingOptions, TraceOptions
 from imap_fast.cli.pictures import pictures, write_results
 from imap_fast.cli.progress import progress
 from imap_fast.cli.results import (
-    FILES,
     end_incomplete,
     not_written_of,
     print_results,
@@ -22,8 +22,6 @@ from imap_fast.cli.results import (
 )
 from imap_fast.loading.source import model_source
 from imap_fast.text.model_name import model_name
-
-GENERATED = {"video.mp4": "the video", **FILES}
 
 REMEDY = "draw it from maps.npz in Python, or pass --overwrite to generate again"
 
@@ -60,31 +58,22 @@ def generate(
     }
     console = Console(stderr=True)
     with results_folder(output, list(GENERATED), overwrite=overwrite) as folder:
-        import torch
-
-        from imap_fast.loading.pipeline import load_pipeline, text_to_video_arguments
-        from imap_fast.tracing.trace import trace
+        from imap_fast.loading.pipeline import load_pipeline
         from imap_fast.video.clip import Clip
 
         pipe = load_pipeline(loading.model, dtype=loading.dtype, device=loading.device, console=console)
-        _check_size(pipe, height=height, width=width)
-        call = text_to_video_arguments(pipe) | {name: value for name, value in sampling.items() if value is not None}
+        check_size(pipe, height=height, width=width)
         began = time.perf_counter()
-        with progress(console, "generating", num_inference_steps) as advance, trace(pipe, words, **arguments) as tracer:
-
-            def step_ended(pipe: Any, step: int, timestep: Any, tensors: dict) -> dict:
-                advance()
-                return tensors
-
-            generator = torch.Generator().manual_seed(seed)
-            call |= {"generator": generator, "output_type": "np", "callback_on_step_end": step_ended}
-            (video,) = pipe(prompt=prompt, **call).frames
-        seconds, maps = time.perf_counter() - began, tracer.maps
+        with progress(console, "generating", num_inference_steps) as advance:
+            video, fps, maps = generate_video(
+                pipe, prompt, words, seed=seed, sampling=sampling, on_step=advance, **arguments
+            )
+        seconds = time.perf_counter() - began
         warn_of_doubts(maps)
 
         @cache
         def clip() -> Clip:
-            return Clip.of(video, fps=tracer.adapter.frame_rate)
+            return Clip.of(video, fps=fps)
 
         with progress(console, "drawing"):
             sampling |= {"num_inference_steps": pipe.num_timesteps, "guidance_scale": pipe.guidance_scale}
@@ -101,13 +90,3 @@ def generate(
     headline = f"{len(video)} frames and {maps} in {seconds:.1f} s; {sureness(maps)}"
     print_results(record, headline, output, GENERATED, as_json=as_json)
     end_incomplete(not_written_of(output, record), REMEDY)
-
-
-def _check_size(pipe: Any, **sizes: int | None) -> None:
-    """Raise ValueError for a height or width that is no whole number of patches: a layer would fail without it."""
-    from imap_fast.models.registry import adapter_for
-
-    for (name, size), patch in zip(sizes.items(), adapter_for(pipe).patch_size[1:], strict=True):
-        pixels = pipe.vae_scale_factor_spatial * patch
-        if size is not None and size % pixels:
-            raise ValueError(f"--{name} {size} is no multiple of {pixels}, which this model needs; give one")

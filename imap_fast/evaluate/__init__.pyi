@@ -1,8 +1,21 @@
 from .datasets import demo_world as demo_world
+from .datasets import mevis as mevis
 from .datasets import palette_masks as palette_masks
+from .datasets import referring as referring
 from .datasets import video_list as video_list
+from .datasets import vspw as vspw
 from .evaluation import Evaluation as Evaluation
 from .journal import Journal as Journal
 from .run import evaluate as evaluate
 
-__all__ = ["Evaluation", "Journal", "demo_world", "evaluate", "palette_masks", "video_list"]
+__all__ = [
+    "Evaluation",
+    "Journal",
+    "demo_world",
+    "evaluate",
+    "mevis",
+    "palette_masks",
+    "referring",
+    "video_list",
+    "vspw",
+]

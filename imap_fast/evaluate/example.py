@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ class Example:
     """A clip to evaluate maps on.
 
     Attributes:
-        video: a clip. A file if there is no ground truth.
+        video: a clip. A file if there is no ground truth. None if it is to be generated from its caption.
         caption: what the video shows.
         concepts: what to look for.
         truths: ground truth of some concepts, each once. Empty if there is none.
@@ -87,7 +87,7 @@ class Example:
             the video or than `annotated`; a label occurs twice or is none of the concepts.
     """
 
-    video: Clip | Path
+    video: Clip | Path | None
     caption: str
     concepts: tuple[str, ...]
     truths: tuple[GroundTruth, ...] = ()
@@ -142,6 +142,17 @@ class Example:
             )
 
     @property
+    def shown(self) -> Clip | Path:
+        """The video of an example that has one.
+
+        Raises:
+            ValueError: it is to be generated.
+        """
+        if self.video is None:
+            raise ValueError("it has no video; pass evaluate a function that generates it, generate=…")
+        return self.video
+
+    @property
     def clip(self) -> Clip:
         """The video of an example with ground truth.
 
@@ -173,12 +184,14 @@ class DataSet:
         clips: a function that reads the clip, for each clip. It raises ValueError or OSError if it cannot.
         files: a function that finds the files that a clip is read from, for each clip that is read from files.
         folder: that all files are in, so that what is said of a clip need not name it. None: there are no files.
+        skipped: a function that finds the names of what is there and not read, by what it is, for some clips.
     """
 
     source: Mapping[str, Any]
     clips: Mapping[str, Callable[[], Example]]
     files: Mapping[str, Callable[[], Sequence[Path]]] = field(default_factory=dict)
     folder: Path | None = None
+    skipped: Callable[[Collection[str]], Mapping[str, Sequence[str]]] = lambda clips: {}
 
     def digest(self, clip: str) -> str:
         """SHA-256 of the names and contents of the files of a clip, wherever they are. A file may be missing.

@@ -68,7 +68,7 @@ class Reader:
         arguments = {**self.arguments, **arguments, "generator": generator}
         # Not `imap_fast.explain`, which would warn of each clip whose maps are not sure.
         with Explainer(self.pipe, example.caption, list(example.concepts), **arguments) as explainer:
-            return explainer.explain(example.video, start=example.start, end=example.end)
+            return explainer.explain(example.shown, start=example.start, end=example.end)
 
     def record(self) -> dict[str, Any]:
         """The settings of the maps, as JSON values."""

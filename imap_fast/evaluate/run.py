@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from imap_fast.evaluate.evaluation import Evaluation
@@ -12,6 +13,7 @@ from imap_fast.evaluate.journal import Journal
 from imap_fast.evaluate.localization import Row, localization
 from imap_fast.evaluate.reader import Reader
 from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.video.clip import Clip
 
 RANDOM_HEADS = "random_heads"
 """A method like `imap`, but with random motion heads, drawn for each clip."""
@@ -26,6 +28,7 @@ def evaluate(
     *,
     journal: Journal | None = None,
     seed: int = 0,
+    generate: Callable[[str, Example], tuple[Clip, SaliencyMaps]] | None = None,
     on_unmasked: Callable[[str, Example, SaliencyMaps], None] = lambda name, example, maps: None,
     on_clip_done: Callable[[], None] = lambda: None,
     **explain_arguments: Any,
@@ -42,6 +45,8 @@ def evaluate(
         dataset: see `imap_fast.evaluate.datasets`.
         journal: records finished clips, and skips those that are recorded. None: nothing is recorded.
         seed: seed of the noise and of the random heads.
+        generate: gives the video and the maps of each clip that has no video, from its name and its example. None: such
+            a clip is reported in `failed`.
         on_unmasked: called with the name, the example and the maps of each clip without ground truth.
         on_clip_done: called after each clip, also after those that are skipped.
         explain_arguments: any other argument of `imap_fast.explain` except `num_frames`, `maps`, `motion_heads` and
@@ -67,7 +72,11 @@ def evaluate(
         try:
             files = dataset.digest(name)
             example = reader.prepared(read())
-            maps = reader.maps(example)
+            if example.video is None and generate is not None:
+                clip, maps = generate(name, example)
+                example = replace(example, video=clip)
+            else:
+                maps = reader.maps(example)
             scores: list[Row] = []
             if example.truths:
                 methods = {each: (maps, each) for each in maps.maps}

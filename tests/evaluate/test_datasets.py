@@ -77,6 +77,25 @@ def test_youtube_vos_has_categories_and_masks_of_some_frames(tmp_path):
     assert shown.truths[1].mask.shape == (2, *shown.video.frames.shape[1:3])
 
 
+def test_a_meta_json_of_other_videos_is_told(tmp_path):
+    youtube_vos(tmp_path)
+    content = json.loads((tmp_path / "meta.json").read_text())
+    content["videos"]["../0043f083b5"] = content["videos"]["0043f083b5"]
+    write_json(tmp_path / "meta.json", content)
+    (tmp_path / "JPEGImages" / "other").mkdir()
+    dataset = palette_masks(tmp_path, concepts=write_json(tmp_path / "concepts.json", {"giant_panda": "panda"}))
+    assert list(dataset.clips) == ["0043f083b5"]
+    assert dataset.clips["0043f083b5"]().caption == "panda, person"
+    assert dataset.skipped(dataset.clips) == {
+        "described videos that are not there": ["../0043f083b5"],
+        "videos that nothing describes": ["other"],
+    }
+    content["videos"]["0043f083b5"]["objects"] = {}
+    write_json(tmp_path / "meta.json", content)
+    with pytest.raises(ValueError, match=r"is not the meta\.json of YouTube-VOS \(.*'0043f083b5' has no object"):
+        palette_masks(tmp_path)
+
+
 def test_captions_name_clips_that_are_there(tmp_path):
     davis(tmp_path)
     captions = write_json(tmp_path / "captions.json", CAPTIONS | {"cat": CAPTIONS["bear"]})
@@ -105,11 +124,13 @@ def test_broken_clips_say_what_is_wrong(tmp_path):
     davis(tmp_path)
     read = palette_masks(tmp_path, captions=write_json(tmp_path / "captions.json", CAPTIONS)).clips["bear"]
     masks = tmp_path / "Annotations" / "480p" / "bear"
-    Image.new("RGB", (24, 16)).save(masks / "00001.png")
-    with pytest.raises(ValueError, match=r"00001\.png has the mode RGB"):
+    Image.new("LA", (24, 16)).save(masks / "00001.png")
+    with pytest.raises(
+        ValueError, match=r"00001\.png has the mode LA; give opaque masks, grey, RGB, or with a palette"
+    ):
         read()
     Image.new("P", (4, 4)).save(masks / "00001.png")
-    with pytest.raises(ValueError, match=r"00001\.png is \[4, 4\] and its frame \[16, 24\]"):
+    with pytest.raises(ValueError, match=r"00001\.png is \[4, 4\] and its frame \[16, 24\], which is another shape"):
         read()
     for mask in masks.iterdir():
         mask.unlink()
@@ -184,8 +205,9 @@ def test_a_record_may_name_a_stretch(tmp_path):
 NOT_RECORDS = (
     "cat.mp4",
     {},
-    {**RECORD, "concepts": "cat"},
     {**RECORD, "concepts": []},
+    {**RECORD, "concepts": " , "},
+    {**RECORD, "object": ","},
     {**RECORD, "concepts": ["cat", 3]},
     {**RECORD, "caption": None},
     {**RECORD, "object": ["cat"]},
@@ -203,6 +225,15 @@ def test_a_file_that_is_no_list_is_refused(tmp_path, content):
     (tmp_path / "list.json").write_text(content)
     with pytest.raises(ValueError, match=r"list\.json (cannot be read as JSON|holds no list)"):
         video_list(tmp_path / "list.json")
+
+
+def test_a_folder_around_a_data_set_is_that_data_set(tmp_path):
+    davis(tmp_path / "outer" / "DAVIS")
+    (tmp_path / "outer" / "data").mkdir()
+    captions = write_json(tmp_path / "captions.json", CAPTIONS)
+    outer, inner = (open_dataset(str(tmp_path / name), captions=captions) for name in ("outer", "outer/DAVIS"))
+    assert outer.source == inner.source
+    assert outer.digest("bear") == inner.digest("bear")
 
 
 def test_data_is_told_by_its_form(tmp_path):
@@ -277,7 +308,7 @@ def test_a_text_that_is_not_valid_unicode_is_refused_with_the_number_of_its_reco
 
 
 @pytest.mark.parametrize(
-    "names", [{"x": "dog"}, {"-1": "dog"}, {"256": "dog"}, {"1" * 40: "dog"}, {"1": "\ud800"}, {"1": " "}], ids=ascii
+    "names", [{"x": "dog"}, {"-1": "dog"}, {"65536": "dog"}, {"1" * 40: "dog"}, {"1": "\ud800"}, {"1": " "}], ids=ascii
 )
 def test_numbers_and_names_that_no_mask_has_are_refused(tmp_path, names):
     davis(tmp_path)

@@ -37,7 +37,9 @@ def test_masks_are_not_those_of_two_videos_or_objects(listed, change):
 
 @pytest.mark.parametrize("name", ["background", " Background"])
 def test_the_background_is_no_object_of_a_list(listed, name):
-    with pytest.raises(ValueError, match=f"record 1 has the object '{name}', which is always measured; name another"):
+    with pytest.raises(
+        ValueError, match=f"record 1 has the object '{name.strip()}', which is always measured; name another"
+    ):
         listed[0](RECORD, {**RECORD, "object": name})
 
 

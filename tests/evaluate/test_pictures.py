@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from imap_fast.evaluate.datasets import open_dataset, palette_masks
-from imap_fast.evaluate.datasets.pictures import read_picture
+from imap_fast.evaluate.datasets.pictures import pictures_in, read_picture
 from tests.evaluate.folders import CAPTIONS, davis, write_json
 
 BEAR = "JPEGImages/480p/bear", "Annotations/480p/bear"
@@ -46,7 +46,7 @@ def test_suffixes_are_read_in_any_case(bear):
     np.testing.assert_array_equal(read().truths[0].mask, before.truths[0].mask)
 
 
-@pytest.mark.parametrize("suffix", [".JPG", ".jpeg"])
+@pytest.mark.parametrize("suffix", [".JPG", ".jpeg", ".png", ".PNG"])
 def test_a_data_set_is_found_by_frames_with_any_suffix(tmp_path, suffix):
     davis(tmp_path)
     for frame in (tmp_path / "JPEGImages").glob("*/*/*"):
@@ -75,6 +75,38 @@ def test_a_mask_without_a_frame_is_refused(bear):
     (frames / "00004.jpg").unlink()
     with pytest.raises(ValueError, match=rf"{masks}/00004\.png is the mask of no frame in {frames}; copy its frame"):
         read()
+
+
+def test_ten_comes_after_nine(tmp_path):
+    for number in range(1, 13):
+        Image.new("L", (24, 16), 10 * number).save(tmp_path / f"{number}.png")
+    expected = [f"{number}.png" for number in range(1, 13)]
+    assert [file.name for file in pictures_in(tmp_path, (".png",))] == expected
+
+
+def test_what_is_no_frame_or_mask_is_left_out_and_named(tmp_path):
+    davis(tmp_path)
+    captions = write_json(tmp_path / "captions.json", {"bear": CAPTIONS["bear"]})
+    whole = palette_masks(tmp_path, captions=captions)
+    before, digest = whole.clips["bear"](), whole.digest("bear")
+    assert whole.skipped(whole.clips) == {}
+    frames, masks = (tmp_path / folder for folder in BEAR)
+    left_out = [
+        frames / "._00000.jpg",
+        frames / ".DS_Store",
+        frames / "Thumbs.db",
+        masks / "._00000.png",
+        masks / "a.txt",
+    ]
+    for file in left_out:
+        file.write_bytes(b"\0\5\x16\7 no picture")
+    dataset = palette_masks(tmp_path, captions=captions)
+    np.testing.assert_array_equal(dataset.clips["bear"]().clip.frames, before.clip.frames)
+    np.testing.assert_array_equal(dataset.clips["bear"]().truths[0].mask, before.truths[0].mask)
+    assert dataset.digest("bear") == digest
+    (skipped,) = dataset.skipped(dataset.clips).items()
+    names = sorted(file.relative_to(tmp_path).as_posix() for file in left_out)
+    assert skipped == ("files that are no frame or mask", names)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])

@@ -3,37 +3,56 @@
 from pathlib import Path
 
 from imap_fast.evaluate.datasets.demo_world import demo_world
+from imap_fast.evaluate.datasets.folders import open_folder
+from imap_fast.evaluate.datasets.mevis import mevis
 from imap_fast.evaluate.datasets.palette_masks import palette_masks
+from imap_fast.evaluate.datasets.referring import referring
 from imap_fast.evaluate.datasets.video_list import video_list
+from imap_fast.evaluate.datasets.vspw import vspw
 from imap_fast.evaluate.example import DataSet
 
-__all__ = ["demo_world", "open_dataset", "palette_masks", "video_list"]
+__all__ = ["demo_world", "mevis", "open_dataset", "palette_masks", "referring", "video_list", "vspw"]
 
 
 def open_dataset(
-    data: str, *, captions: Path | None = None, videos: Path | None = None, clips: int | None = None
+    data: str,
+    *,
+    captions: Path | None = None,
+    concepts: Path | None = None,
+    videos: Path | None = None,
+    generate: bool = False,
+    clips: int | None = None,
 ) -> DataSet:
     """The data set that an argument of the command line names.
 
     Args:
-        data: `"demo"`, a folder of frames and palette masks, or a JSON list of videos.
+        data: `"demo"`, a folder of frames and masks, a list of clips of VSPW, or a JSON list of videos.
         captions: see `palette_masks`.
+        concepts: see `palette_masks`, `referring`, `mevis` and `vspw`.
         videos: see `video_list`.
+        generate: see `video_list`.
         clips: the number of clips, from the first one on. None: all; the default of `demo_world` for the demo.
 
     Raises:
         ValueError: no such data set, or an option that it does not support.
     """
     path = Path(data)
-    is_folder, is_list = data != "demo" and path.is_dir(), path.suffix.lower() == ".json"
-    if captions is not None and not is_folder:
-        raise ValueError(f"captions are for a folder of frames and masks, and {data} is none; omit them")
+    is_list = data != "demo" and path.suffix.lower() == ".json" and not path.is_dir()
+    is_folder = data != "demo" and (path.is_dir() or (path.suffix.lower() == ".txt" and path.is_file()))
+    for name, file in (("captions", captions), ("concepts", concepts)):
+        if file is not None and not is_folder:
+            raise ValueError(f"{name} are for a folder of frames and masks, and {data} is none; omit them")
     if videos is not None and not is_list:
         raise ValueError(f"videos is the folder of the videos in a JSON list, and {data} is none; omit it")
+    if generate and not is_list:
+        raise ValueError(f"videos are generated from the captions of a JSON list, and {data} is none; omit generate")
     if data == "demo":
         return demo_world() if clips is None else demo_world(clips)
     if is_folder:
-        return palette_masks(path, captions=captions).first(clips)
+        return open_folder(path, captions=captions, concepts=concepts).first(clips)
     if is_list:
-        return video_list(path, videos=videos).first(clips)
-    raise ValueError(f"{data} is no data set; give demo, a folder with JPEGImages and Annotations, or a .json list")
+        return video_list(path, videos=videos, generate=generate).first(clips)
+    raise ValueError(
+        f"{data} is no data set; give demo, a folder with JPEGImages and Annotations, or of MeViS or VSPW, or a .json "
+        "list"
+    )

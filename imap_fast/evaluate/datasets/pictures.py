@@ -9,30 +9,34 @@ from PIL import ExifTags, Image
 
 from imap_fast.video.shown import MAX_PIXELS
 
-FRAME_SUFFIXES = (".jpg", ".jpeg")
+FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 MASK_SUFFIXES = (".png",)
 
 
 def pictures_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """The files in a folder with one of these suffixes, in any case. Numbers in names count: 2.png is before 10.png.
 
-    A missing folder has none.
+    Hidden files are none: macOS writes a `._00000.jpg` beside a `00000.jpg`. A missing folder has no files.
     """
-    files = (file for file in folder.glob("*") if file.suffix.lower() in suffixes)
-    return sorted(files, key=lambda file: (_place(file), file.name))
+    files = (file for file in folder.glob("*") if file.suffix.lower() in suffixes and not file.name.startswith("."))
+    return sorted(files, key=lambda file: (natural(file.stem), file.name))
+
+
+def folders_in(folder: Path) -> set[str]:
+    """The names of the folders in a folder, except hidden ones. A name that leads elsewhere is none of them."""
+    return {each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith(".")}
 
 
 def refuse_twins(files: Sequence[Path]) -> None:
     """Raise ValueError if two of the files from `pictures_in` have the same place, such as 3.png and 03.png."""
     for one, other in pairwise(files):
-        if _place(one) == _place(other):
+        if natural(one.stem) == natural(other.stem):
             raise ValueError(f"{one} and {other.name} have the same place among the frames; remove one of them")
 
 
-def _place(file: Path) -> list[int | str]:
-    """The name of a file without its suffix, with numbers as numbers. Every second part is one."""
-    parts = re.split(r"(\d+)", file.stem)
-    return [int(part) if number % 2 else part for number, part in enumerate(parts)]
+def natural(name: str) -> list[int | str]:
+    """A name with numbers as numbers, to sort by. Every second part is one."""
+    return [int(part) if number % 2 else part for number, part in enumerate(re.split(r"(\d+)", name))]
 
 
 def read_picture(path: Path) -> Image.Image:

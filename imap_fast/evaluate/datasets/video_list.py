@@ -1,20 +1,24 @@
 """JSON lists of videos in the format of the authors: `video_path`, `caption`, `concepts`, `object`.
 
+`concepts` are a list, or a text with commas. So is `object`: the thing with masks, or motions to look for as well. A
+record without `video_path` is of a video that is generated from its caption. Other entries are not read.
+
 A list has no masks, and then nothing is measured. Optional masks of the `object` are files next to the videos,
 `masks/<name of the video>/<number of the frame>.png`. Pixels other than 0 belong to the object. In RGB, 0 is black.
 """
 
-import hashlib
-import json
 import os
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from imap_fast.evaluate.datasets.descriptions import can_name_object, is_text, read_json
+from imap_fast.evaluate.datasets.descriptions import can_name_object, digest_of, is_text, read_json
 from imap_fast.evaluate.datasets.pictures import MASK_SUFFIXES, pictures_in, read_picture, refuse_twins
+from imap_fast.evaluate.datasets.sizes import fitted
+from imap_fast.evaluate.datasets.skipped import skipped_in
 from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
 from imap_fast.text.normalized import compared
 from imap_fast.text.words import one_spelling
@@ -28,34 +32,49 @@ OPAQUE = ("1", "L", "P", "I", "I;16", "RGB")
 """The modes of masks, where 0 is black. Pillow reads 16 bits as "I;16" or "I"."""
 
 
-def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
+def video_list(path: Path, *, videos: Path | None = None, generate: bool = False) -> DataSet:
     """The videos of a list, with the concepts to look for.
 
     Args:
-        path: a JSON list of `{"video_path": …, "caption": …, "concepts": […], "object": …}`. `object` is optional, and
-            may be one of the concepts, but not the background. `start` and `end`, in seconds or as `"1:20.5"`, are a
-            stretch of the video; then its object has no masks, which are numbered in the whole video.
+        path: a JSON list of `{"video_path": …, "caption": …, "concepts": […], "object": …}`. `concepts` may be a text
+            with commas, too. `object` is optional, and may be one of the concepts, but not the background; a text with
+            commas names several. `start` and `end`, in seconds or as `"1:20.5"`, are a stretch of the video; then its
+            object has no masks, which are numbered in the whole video.
         videos: the folder to which `video_path` is relative. None: the folder of the list.
+        generate: whether the video of a record without `video_path` is generated from its caption. `evaluate` needs a
+            function for it.
 
     Raises:
-        ValueError: the file is no such list, a record is incomplete, or two records with another video or object would
-            have the same masks.
+        ValueError: the file is no such list, a record is incomplete, one has no video and `generate` is off, or two
+            records with another video or object would have the same masks.
     """
     records = read_json(path, "a JSON list")
     if not isinstance(records, list) or not records:
         raise ValueError(f"{path} holds no list of records; write one like {_LIKE}")
     root = path.parent if videos is None else videos
-    clips, files = {}, {}
+    clips, files, mask_files = {}, {}, {}
     masked: dict[Path, tuple[int, tuple[Path, str]]] = {}  # by the folder of masks: the first record, and what it shows
     for number, record in enumerate(records):
         _check(path, number, record)
+        if record.get("video_path") is None:
+            if not generate:
+                raise ValueError(
+                    f"{path}: record {number} has no video_path; pass --generate (generate=True) to generate its video "
+                    "from its caption, or name a video"
+                )
+            clips[f"{number:04d}-{_slug(record['caption'])}"] = partial(_to_generate, record)
+            continue
         video, folder = _video_and_masks(root, record)
         if folder is not None and _stretch(record) != (None, None):
             raise ValueError(
                 f"{path}: record {number} has a stretch, but {folder} has masks of the whole video; omit start and end"
             )
         if folder is not None:
-            shown = video, compared(record["object"])
+            if len(objects := _words(record["object"])) > 1:
+                raise ValueError(
+                    f"{path}: record {number} has the objects {objects}, and {folder} has masks of one; name the one"
+                )
+            shown = video, compared(objects[0])
             first, shown_first = masked.setdefault(folder, (number, shown))
             if shown != shown_first:
                 raise ValueError(
@@ -65,28 +84,49 @@ def video_list(path: Path, *, videos: Path | None = None) -> DataSet:
         # The number makes names unique: a video may occur twice, with other concepts.
         name = f"{number:04d}-{Path(record['video_path']).name}"
         clips[name], files[name] = partial(_read, root, record), partial(_files, root, record)
-    digest = hashlib.sha256(json.dumps(records, sort_keys=True).encode()).hexdigest()
-    return DataSet({"data": path.name, "records": digest, "videos": root.resolve().name}, clips, files, root)
+        if folder is not None:
+            mask_files[name] = partial(pictures_in, folder, MASK_SUFFIXES)
+    source: dict[str, Any] = {"data": path.name, "records": digest_of(records), "videos": root.resolve().name}
+    source |= {"generate": True} if generate else {}
+    return DataSet(source, clips, files, root, partial(skipped_in, root, mask_files, {}))
 
 
 _LIKE = '[{"video_path": "cat.mp4", "caption": "a cat jumps", "concepts": ["cat", "jumps"], "object": "cat"}]'
 
 
+def _words(given: str | list[str]) -> list[str]:
+    """The words of a list, or of a text with commas, each once."""
+    words = (word.strip() for word in (given.split(",") if isinstance(given, str) else given))
+    return list(dict.fromkeys(word for word in words if word))
+
+
+def _slug(caption: str) -> str:
+    """A few words of a caption, as a part of the name of a folder."""
+    return "-".join(re.findall("[a-z0-9]+", caption.lower())[:6])[:60] or "generated"
+
+
 def _check(path: Path, number: int, record: Any) -> None:
     texts: dict[Any, Any] = {}
-    if isinstance(record, dict) and isinstance(record.get("concepts"), list):
-        texts = {name: record.get(name) for name in ("video_path", "caption")}
-        texts |= dict(enumerate(record["concepts"])) | {"object": record.get("object", "-")}
-    if len(texts) < 4 or not all(map(is_text, texts.values())):
+    if isinstance(record, dict) and isinstance(record.get("concepts"), list | str):
+        concepts = record["concepts"]
+        texts = {"caption": record.get("caption"), "object": record.get("object", "-")}
+        texts |= dict(enumerate([concepts] if isinstance(concepts, str) else concepts))
+        if record.get("video_path") is not None:
+            texts["video_path"] = record["video_path"]
+    is_complete = len(texts) > 2 and all(map(is_text, texts.values()))
+    if not is_complete or not _words(record["concepts"]) or not _words(record.get("object", "-")):
         raise ValueError(f"{path}: record {number} is incomplete or not valid Unicode; write records like {_LIKE}")
     try:
-        _stretch(record)
+        stretch = _stretch(record)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: record {number} has no stretch of a video: {error}") from error
-    if not can_name_object(record.get("object", "-")):
-        raise ValueError(
-            f"{path}: record {number} has the object {record['object']!r}, which is always measured; name another one"
-        )
+    if record.get("video_path") is None and stretch != (None, None):
+        raise ValueError(f"{path}: record {number} has a stretch and no video_path; omit start and end")
+    for word in _words(record.get("object", "-")):
+        if not can_name_object(word):
+            raise ValueError(
+                f"{path}: record {number} has the object {word!r}, which is always measured; name another one"
+            )
 
 
 def _stretch(record: dict[str, Any]) -> tuple[float | None, float | None]:
@@ -106,11 +146,24 @@ def _files(root: Path, record: dict[str, Any]) -> list[Path]:
     return [video] if folder is None else [video, *pictures_in(folder, MASK_SUFFIXES)]
 
 
+def _spelled(record: dict[str, Any]) -> dict[str, str]:
+    """The words of a record, each with the first one that is only typed in another way."""
+    return one_spelling((BACKGROUND, *_words(record["concepts"]), *_words(record.get("object", ""))))
+
+
+def _concepts(record: dict[str, Any]) -> tuple[str, ...]:
+    spelled = _spelled(record)
+    words = (*_words(record["concepts"]), *_words(record.get("object", "")))
+    return tuple(dict.fromkeys(spelled[word] for word in words))
+
+
+def _to_generate(record: dict[str, Any]) -> Example:
+    return Example(None, record["caption"], _concepts(record))
+
+
 def _read(root: Path, record: dict[str, Any]) -> Example:
-    video, folder = _video_and_masks(root, record)
-    labels = (*record["concepts"], *([record["object"]] if "object" in record else []))
-    spelled = one_spelling((BACKGROUND, *labels))
-    concepts = tuple(dict.fromkeys(spelled[label] for label in labels))
+    (video, folder), spelled = _video_and_masks(root, record), _spelled(record)
+    concepts = _concepts(record)
     if folder is None:
         start, end = _stretch(record)
         return Example(video, record["caption"], concepts, start=start, end=end)
@@ -120,7 +173,8 @@ def _read(root: Path, record: dict[str, Any]) -> Example:
         raise ValueError(f"{folder} holds no .png mask; remove it, or name masks by the number of their frame")
     annotated = np.array([_number(file, clip) for file in masks])
     refuse_twins(masks)
-    truth = GroundTruth(spelled[record["object"]], np.stack([_mask(file, clip) for file in masks]))
+    (label,) = _words(record["object"])
+    truth = GroundTruth(spelled[label], np.stack([_mask(file, clip) for file in masks]))
     concepts = tuple(dict.fromkeys((*concepts, BACKGROUND)))
     return Example(clip, record["caption"], concepts, (truth,), annotated)
 
@@ -140,6 +194,4 @@ def _mask(file: Path, clip: Clip) -> np.ndarray:
     if picture.mode == "P" and any((picture.getpalette() or [])[:3]):
         raise ValueError(f"{file} has a palette whose first colour is not black; make 0 the background, and black")
     mask = np.asarray(picture).reshape(picture.height, picture.width, -1).max(-1) > 0
-    if mask.shape != clip.frames.shape[1:3]:
-        raise ValueError(f"{file} is {list(mask.shape)} and its frame {list(clip.frames.shape[1:3])}; give one size")
-    return mask
+    return fitted(mask, clip.frames.shape[1:3], file)

@@ -1,0 +1,63 @@
+"""A new video of a pipeline, with the maps of its generation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from imap_fast.cli.results import FILES
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from imap_fast.maps.saliency_maps import SaliencyMaps
+
+GENERATED = {"video.mp4": "the video", **FILES}
+"""The files of a generation."""
+
+
+def generate_video(
+    pipe: Any,
+    prompt: str,
+    words: Sequence[str] | None,
+    *,
+    seed: int,
+    sampling: dict[str, Any],
+    on_step: Callable[[], None] = lambda: None,
+    **trace_arguments: Any,
+) -> tuple[np.ndarray, float, SaliencyMaps]:
+    """The frames of a new video, their rate, and its maps.
+
+    Args:
+        pipe: a text-to-video pipeline.
+        prompt: what the video shows.
+        words: what to look for. None: every token of the prompt.
+        seed: of the noise.
+        sampling: arguments of the pipeline. Those that are None are left to it.
+        on_step: called after each step.
+        trace_arguments: of `imap_fast.trace`.
+    """
+    import torch
+
+    from imap_fast.loading.pipeline import text_to_video_arguments
+    from imap_fast.tracing.trace import trace
+
+    def step_ended(pipe: Any, step: int, timestep: Any, tensors: dict) -> dict:
+        on_step()
+        return tensors
+
+    call = text_to_video_arguments(pipe) | {name: value for name, value in sampling.items() if value is not None}
+    call |= {"generator": torch.Generator().manual_seed(seed), "output_type": "np", "callback_on_step_end": step_ended}
+    with trace(pipe, words, **trace_arguments) as tracer:
+        (video,) = pipe(prompt=prompt, **call).frames
+    return video, tracer.adapter.frame_rate, tracer.maps
+
+
+def check_size(pipe: Any, **sizes: int | None) -> None:
+    """Raise ValueError for a height or width that is no whole number of patches: a layer would fail without it."""
+    from imap_fast.models.registry import adapter_for
+
+    for (name, size), patch in zip(sizes.items(), adapter_for(pipe).patch_size[1:], strict=True):
+        pixels = pipe.vae_scale_factor_spatial * patch
+        if size is not None and size % pixels:
+            raise ValueError(f"--{name} {size} is no multiple of {pixels}, which this model needs; give one")

@@ -1,0 +1,132 @@
+"""The numbers of objects in the masks of a clip, however they are saved.
+
+What a pixel says depends on the mode of the pictures:
+
+- A palette, or grey in 8 or 16 bits: the pixel is the number of its object. 0 is the background. 255, and 65535 in
+  16 bits, are void, unless an object has that number.
+- Black and white: white is object 1, as in DAVIS 2016. This holds if all masks of a clip are of 0 and 255 alone.
+- RGB: black is the background, and each other colour is an object. If all colours of a clip are of the first 22 of
+  DAVIS and PASCAL VOC, the number of a colour is its place there, and (224, 224, 192) is void. If the only other colour
+  is white, it is object 1. Otherwise the colours of a clip have the numbers 1, 2, … in ascending order of (R, G, B).
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from imap_fast.evaluate.datasets.pictures import read_picture
+from imap_fast.evaluate.datasets.sizes import fitted
+
+VOID, DEEP_VOID = 255, 65_535
+"""The void numbers of 8 and of 16 bits."""
+
+MOST_COLOURS = 254
+"""The most colours of objects. A clip with more was smoothed, or compressed with loss."""
+
+_KINDS = {"1": "grey", "L": "grey", "P": "palette", "I": "deep", "I;16": "deep", "RGB": "RGB", "RGBA": "RGB"}
+"""What a mode of Pillow says. It reads 16 bits as "I;16" or "I"."""
+
+_BLACK = 0
+
+
+def read_numbers(
+    files: Sequence[Path], size: tuple[int, int], named: Collection[int], *, are_labels: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the objects in the masks of a clip, and where they are void.
+
+    Args:
+        files: the masks.
+        size: height and width of the frames. Masks of another resolution take the nearest pixel.
+        named: the numbers that have a name. They are never void.
+        are_labels: whether pixels are numbers in any case. Then RGB is refused, and white is never object 1.
+
+    Returns:
+        uint16 `[n, H, W]`, 0 where nothing or void is, and bool `[n, H, W]`.
+
+    Raises:
+        ValueError: a mask cannot be read, has another shape than the frames or a mode that has no numbers, or masks of
+            a clip are of different kinds.
+    """
+    masks = [(file, *_pixels(file, are_labels=are_labels)) for file in files]
+    kinds = {kind: file for file, kind, _, _ in masks}
+    if len(kinds) > 1 and "RGB" in kinds:
+        other = next(file for kind, file in kinds.items() if kind != "RGB")
+        raise ValueError(f"{kinds['RGB']} is RGB and {other.name} is not; save all masks of a clip alike")
+    values = np.unique(np.concatenate([np.unique(pixels) for _, _, pixels, _ in masks]))
+    numbers, void_values = _meanings(values, kinds, named, all(white for *_, white in masks) and not are_labels, files)
+    found, void = [], []
+    for file, _, pixels, _ in masks:
+        places = fitted(np.searchsorted(values, pixels), size, file)
+        found.append(numbers[places])
+        void.append(void_values[places])
+    return np.stack(found), np.stack(void)
+
+
+def _pixels(file: Path, *, are_labels: bool) -> tuple[str, np.ndarray, bool]:
+    """The kind of a mask, its pixels `[h, w]`, and whether its 255 is white. A colour is one number."""
+    picture = read_picture(file)
+    kind = _KINDS.get(picture.mode)
+    pixels = np.asarray(picture)
+    if kind == "RGB" and picture.mode == "RGBA":
+        kind, pixels = ("RGB" if (pixels[..., 3] == 255).all() else None), pixels[..., :3]
+    if kind is None or (are_labels and kind == "RGB"):
+        wanted = "grey, or with a palette" if are_labels else "grey, RGB, or with a palette"
+        raise ValueError(f"{file} has the mode {picture.mode}; give opaque masks, {wanted}")
+    if kind == "RGB":
+        return kind, pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32), False
+    if picture.mode == "1":
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    is_white = kind != "palette" or (picture.getpalette() or [])[3 * 255 : 3 * 256] == [255] * 3
+    return kind, pixels, is_white
+
+
+def _meanings(
+    values: np.ndarray, kinds: Collection[str], named: Collection[int], is_white: bool, files: Sequence[Path]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each value of the pixels of a clip, uint16, and whether it is void."""
+    if "RGB" in kinds:
+        return _of_colours(values, named, files[0].parent)
+    white = DEEP_VOID if DEEP_VOID in values else VOID
+    is_binary = is_white and len(kinds) == 1 and white in values and set(values.tolist()) <= {0, white}
+    if is_binary and white not in named:
+        return (values == white).astype(np.uint16), np.zeros(len(values), bool)
+    void = np.isin(values, [number for number in _void_numbers(kinds) if number not in named])
+    return np.where(void, 0, values).astype(np.uint16), void
+
+
+def _void_numbers(kinds: Collection[str]) -> tuple[int, ...]:
+    return (VOID, DEEP_VOID) if "deep" in kinds else (VOID,)
+
+
+def _of_colours(colours: np.ndarray, named: Collection[int], folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    objects = [colour for colour in colours.tolist() if colour != _BLACK]
+    if len(objects) > MOST_COLOURS:
+        raise ValueError(
+            f"the masks in {folder} have {len(objects)} colours; give masks that were neither smoothed nor compressed "
+            "with loss"
+        )
+    of_davis = all(colour in _DAVIS for colour in objects)
+    number_of = _DAVIS if of_davis else {colour: number for number, colour in enumerate(objects, 1)}
+    numbers = np.array([number_of.get(colour, 0) for colour in colours.tolist()], np.uint16)
+    void = (numbers == VOID) & (VOID not in named)
+    return np.where(void, 0, numbers).astype(np.uint16), void
+
+
+def _davis_colour(number: int) -> int:
+    """The colour of a number, whose bits are spread over red, green and blue, the lowest first."""
+    red, green, blue = (
+        sum((number >> 3 * place + channel & 1) << 7 - place for place in range(3)) for channel in range(3)
+    )
+    return red << 16 | green << 8 | blue
+
+
+_DAVIS = {_davis_colour(number): number for number in (*range(1, 22), VOID)}
+"""The number of each colour."""
+
+# DAVIS writes 191 where PASCAL VOC writes 192.
+_DAVIS |= {
+    int.from_bytes(bytes(191 if part == 192 else part for part in colour.to_bytes(3, "big")), "big"): number
+    for colour, number in _DAVIS.items()
+    if number != VOID
+}
