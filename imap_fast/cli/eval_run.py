@@ -102,7 +102,7 @@ class Run:
         """
         with working_in(self.output):
             finish_commit(self.output / NEW, self.output, RESULTS)
-            if (self.output / RESULTS).exists() and not (self.output / CLIPS).exists() and not overwrite:
+            if not (self.output / CLIPS).exists() and self._holds_another() and not overwrite:
                 raise ValueError(f"{self.output} already holds {RESULTS}; {REMEDY}")
             with Journal(self.output, self.options, overwrite=overwrite, remedy=REMEDY) as journal:
                 journal.refuse_other_files(self.dataset)
@@ -110,6 +110,18 @@ class Run:
                 self._draw_missing(journal)
                 record = None if overwrite else self._finished_record(journal)
                 return self._evaluate(journal) if record is None else record
+
+    def _holds_another(self) -> bool:
+        """Whether the folder has results. Those of this evaluation do not count if every clip failed."""
+        if not (self.output / RESULTS).exists():
+            return False
+        try:
+            record = verified_record(self.output, RESULTS)
+            check_results(record)
+        except ValueError:
+            return True
+        clips = record["clips"]
+        return record["options"] != self.options or clips["measured"] + clips["unmasked"] > 0
 
     def _forget_lost_clips(self, journal: Journal) -> None:
         """Evaluate a finished clip without masks again if its folder no longer holds its results, and say so."""

@@ -9,6 +9,7 @@ from typing import Any
 from imap_fast.evaluate.journal import without_nan
 from imap_fast.evaluate.localization import MEASURES, Row
 from imap_fast.metrics.bootstrap import Estimate, estimate, estimate_mean_iou
+from imap_fast.text.normalized import compared
 
 MIOU = "miou"
 """Over classes, of their intersection over union in all clips together, as VSPW defines it."""
@@ -59,8 +60,9 @@ class Evaluation:
     def _estimate(self, kind: str, measure: str, method: str) -> Estimate:
         clips = [[row for row in rows if (row["kind"], row["method"]) == (kind, method)] for rows in self.rows.values()]
         if measure == MIOU:
+            # What is only typed in another way in another clip is the same class.
             return estimate_mean_iou(
-                [{row["concept"]: (row["intersection"], row["union"]) for row in c} for c in clips]
+                [{compared(row["concept"]): (row["intersection"], row["union"]) for row in rows} for rows in clips]
             )
         return estimate([[row[measure] for row in rows] for rows in clips])
 

@@ -93,7 +93,7 @@ Digest = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
 Side = Annotated[int, Field(strict=True, ge=1, le=MOST_PIXELS)]
 Seed = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**64)]
 Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-FramesPerSecond = Annotated[float, Field(strict=True, ge=1e-3, le=1e6)]  # what the timestamps of a video file can hold
+FramesPerSecond = Annotated[float, Field(strict=True, ge=1e-6, le=1e6)]  # as in imap_fast.video.rate
 
 
 class _Object(BaseModel):

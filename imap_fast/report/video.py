@@ -116,8 +116,9 @@ def _plays_everywhere(path: Path, count: int, height: int, width: int, fps: floa
         codec = stream.codec_context
         plays = "mp4" in container.format.name and codec.name == "h264" and codec.pix_fmt == "yuv420p"
         fits = (codec.height, codec.width) == (height + height % 2, width + width % 2)
-        is_upright = display_axes(next(container.decode(stream))) == UPRIGHT
-        if not (plays and fits and is_upright and len(container.streams) == 1):
+        if not (plays and fits and len(container.streams) == 1):
+            return False
+        if display_axes(next(container.decode(stream))) != UPRIGHT:
             return False
         container.seek(0)
         times = sorted(float(packet.pts * stream.time_base) for packet in container.demux(stream) if packet.size)

@@ -153,7 +153,8 @@ class PromptTokens:
         if not places:
             if near := near_misses(self.clean(word), self._read_text):
                 raise ValueError(f"the prompt does not contain {word!r}; closest: {listed(map(repr, near))}")
-            raise ValueError(f"the prompt does not contain {word!r}; its words are {listed(words_of(self._read_text))}")
+            words = listed(words_of(self._read_text)) or "none that the model reads"
+            raise ValueError(f"the prompt does not contain {word!r}; its words are {words}")
         found = [i for i, token in enumerate(self.spans) if any(_overlap(place, token) for place in read)]
         if not found or not self.unknown.isdisjoint(found):
             raise ValueError(f"the tokenizer of the model does not know {word!r} in the prompt; {ANOTHER_WORD}")

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from imap_fast.video.picture import ArrayPicture, TimedPicture
-from imap_fast.video.rate import LEAST_FPS, MOST_FPS
+from imap_fast.video.rate import MOST_FPS, SLOWEST_FPS
 from imap_fast.video.times import check_stretch, is_after, is_before
 from imap_fast.video.write import write_mp4
 
@@ -30,7 +30,7 @@ class Clip:
 
     Raises:
         TypeError: frames are not a uint8 numpy array.
-        ValueError: frames have another shape, or none; `fps` is not from 0.001 to 1,000,000, or `start` is negative.
+        ValueError: frames have another shape, or none; `fps` is not from 0.000001 to 1,000,000, or `start` is negative.
     """
 
     frames: np.ndarray
@@ -45,8 +45,8 @@ class Clip:
             kind = getattr(self.frames, "dtype", type(self.frames).__name__)
             raise TypeError(f"a clip's frames are a uint8 numpy array, not {kind}; Clip.of(frames) converts them")
         _check_shape(self.frames.shape)
-        if not LEAST_FPS <= self.fps <= MOST_FPS:  # NaN compares false, and is refused, too
-            raise ValueError(f"fps must be a number from {LEAST_FPS} to {MOST_FPS}, not {self.fps}")
+        if not SLOWEST_FPS <= self.fps <= MOST_FPS:  # NaN compares false, and is refused, too
+            raise ValueError(f"fps must be a number from {SLOWEST_FPS} to {MOST_FPS}, not {self.fps}")
         if not (math.isfinite(self.start) and self.start >= 0):
             raise ValueError(f"start must be a time from 0 s on, not {self.start}")
 

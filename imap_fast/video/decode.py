@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
@@ -20,12 +21,13 @@ import numpy as np
 from imap_fast.files import sha256_of
 from imap_fast.video.container import Film, films_in, frame_rate, shown_by_default, stamps_of
 from imap_fast.video.display import Display, display_axes
-from imap_fast.video.images import ImageSequence
+from imap_fast.video.images import Images
 from imap_fast.video.packets import Packets
-from imap_fast.video.picture import ArrayPicture, DecodedPicture, Picture, TimedPicture
-from imap_fast.video.rate import LEAST_FPS, MOST_FPS
+from imap_fast.video.picture import DecodedPicture, TimedPicture
+from imap_fast.video.rate import MOST_FPS, SLOWEST_FPS
 from imap_fast.video.shown import MAX_PIXELS, Key, Shown, shown_frames
 from imap_fast.video.times import check_stretch, is_after, is_before
+from imap_fast.video.tones import UNKNOWN
 
 if TYPE_CHECKING:
     import av
@@ -36,6 +38,9 @@ pictures to draw."""
 
 _SCANNED: dict[tuple[Path, int, int, int | None], Packets] = {}
 """The packets of files by path, size, time of change, and stream. An overlay, a grid and a report open a file anew."""
+
+PHOTOGRAPHS = {"avif", "avis"}
+"""The brands of files of AVIF."""
 
 UNKNOWN_RATE = 25.0
 """Frames per second of a file in which nothing tells them, as in FFmpeg."""
@@ -95,9 +100,9 @@ class VideoFile:
             raise VideoError(f"{path} is empty; copy or download it again")
         self.fps = UNKNOWN_RATE  # with which packets are read, if only they tell the rate
         self.fps = self._rate()
-        if not LEAST_FPS <= self.fps <= MOST_FPS:
+        if not SLOWEST_FPS <= self.fps <= MOST_FPS:
             raise VideoError(
-                f"{path} has {self.fps:g} frames per second; give it a rate from {LEAST_FPS} to {MOST_FPS}"
+                f"{path} has {self.fps:g} frames per second; give it a rate from {SLOWEST_FPS} to {MOST_FPS}"
             )
 
     def fingerprint(self) -> str:
@@ -105,10 +110,10 @@ class VideoFile:
         return sha256_of(self.path)
 
     @cached_property
-    def _images(self) -> ImageSequence | None:
+    def _images(self) -> Images | None:
         """The images that Pillow reads. None: FFmpeg reads the file."""
         try:
-            return ImageSequence.of(self.path)
+            return Images.of(self.path)
         except ValueError as error:
             raise VideoError(str(error)) from error
 
@@ -162,7 +167,7 @@ class VideoFile:
         Raises:
             VideoError: no frame can be decoded, the stretch has none, or frames are turned by other than quarter turns.
         """
-        self.gaps = []
+        self.gaps, self.display = [], {}
         before: float | None = None
         count = 0
         for shown in self._shown():
@@ -175,6 +180,7 @@ class VideoFile:
                 if shown.is_after_loss and (self.start is None or is_before(self.start, shown.seconds)):
                     self.gaps.append((before or 0.0, shown.seconds))
                 if not is_over:
+                    self.display |= shown.frame.display.described()
                     yield TimedPicture(shown.frame, shown.seconds)
                 count += not is_over
             before = shown.seconds
@@ -189,13 +195,10 @@ class VideoFile:
                 "times of the video"
             )
 
-    def _shown(self) -> Iterator[Shown[Picture] | None]:
+    def _shown(self) -> Iterator[Shown[DecodedPicture] | None]:
         """Yield pictures with their times, at least those of the stretch. None at the end: further ones are lost."""
         if self._images is not None:
-            for pixels, seconds in self._images.frames():
-                yield Shown(ArrayPicture(pixels), seconds, False)
-            if not self._images.is_whole:
-                yield None
+            yield from self._images_shown(self._images)
             return
         if self.start and (key := self._packets.key_before(self.start)) is not None:
             with self._open_film() as film:
@@ -214,26 +217,42 @@ class VideoFile:
             if film.container.format.name == "gif" and not self._ends_with(b"\x3b"):
                 yield None
 
-    def _pictures_of(self, film: Film, key: Key | None = None) -> Iterator[Shown[Picture] | None]:
+    def _images_shown(self, images: Images) -> Iterator[Shown[DecodedPicture] | None]:
+        import av
+
+        try:
+            with self._open_film() as film:
+                codec = film.stream.codec_context
+                primaries, transfer = int(codec.color_primaries), int(codec.color_trc)
+        except VideoError:  # FFmpeg cannot read it at all
+            primaries = transfer = UNKNOWN
+        for pixels, seconds in images.frames():
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            display = replace(Display.of(frame, axes=images.axes), primaries=primaries, transfer=transfer)
+            yield Shown(DecodedPicture(frame, display), seconds, False)
+        if not images.is_whole:
+            yield None
+
+    def _pictures_of(self, film: Film, key: Key | None = None) -> Iterator[Shown[DecodedPicture] | None]:
         pixel_aspect = film.stream.sample_aspect_ratio or Fraction(1)
+        is_photograph = film.container.metadata.get("major_brand") in PHOTOGRAPHS
         for shown in shown_frames(film, self.fps, key):
             if shown is None:
                 yield None
             else:
-                yield Shown(self._picture(shown.frame, pixel_aspect), shown.seconds, shown.is_after_loss)
+                yield Shown(self._picture(shown.frame, pixel_aspect, is_photograph), shown.seconds, shown.is_after_loss)
 
-    def _picture(self, frame: av.VideoFrame, pixel_aspect: Fraction) -> DecodedPicture:
+    def _picture(self, frame: av.VideoFrame, pixel_aspect: Fraction, is_photograph: bool) -> DecodedPicture:
         axes = display_axes(frame)
         if axes is None:
             raise VideoError(f"{self.path} is to be shown turned by other than quarter turns; turn its pixels instead")
-        display = Display.of(frame, pixel_aspect, axes)
+        display = Display.of(frame, pixel_aspect, axes, is_photograph=is_photograph)
         height, width = display.size
         if not 0 < height * width <= MAX_PIXELS:
             raise VideoError(
                 f"{self.path} is to be shown as {width} × {height} pixels, because its pixels are "
                 f"{pixel_aspect.numerator}:{pixel_aspect.denominator}; correct their aspect"
             )
-        self.display = display.described()
         return DecodedPicture(frame, display)
 
     def _ends_with(self, last: bytes) -> bool:
@@ -260,6 +279,8 @@ class VideoFile:
                 film = self._film_in(container)
                 if film.stream.codec_context is None:
                     raise VideoError(f"{self.path} has a format that is not supported; convert it to .mp4")
+                if film.stream.codec_context.width * film.stream.codec_context.height > MAX_PIXELS:
+                    raise VideoError(f"{self.path} has frames of more than {MAX_PIXELS:,} pixels; make them smaller")
                 yield film
 
     def _film_in(self, container: av.container.InputContainer) -> Film:

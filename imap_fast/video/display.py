@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from imap_fast.video.tones import BT709, HDR_TRANSFERS, UNKNOWN, WIDE_PRIMARIES, is_wide, on_screen
+from imap_fast.video.tones import BT709, BT2020, HDR_TRANSFERS, UNKNOWN, WIDE_PRIMARIES, is_wide, on_screen
 
 if TYPE_CHECKING:
     import av
@@ -37,6 +37,17 @@ TURNS: dict[Axes, tuple[str, tuple[tuple[str, str], ...]]] = {
     ((0, 1), (1, 0)): ("mirrored, then by 90° counterclockwise", (("transpose", "cclock_flip"),)),
 }
 """How a frame is turned, and the filters that do it, by its axes."""
+
+TURN_OF_EXIF: dict[int, Axes] = {
+    2: ((-1, 0), (0, 1)),
+    3: ((-1, 0), (0, -1)),
+    4: ((1, 0), (0, -1)),
+    5: ((0, 1), (1, 0)),
+    6: ((0, 1), (-1, 0)),
+    7: ((0, -1), (-1, 0)),
+    8: ((0, -1), (1, 0)),
+}
+"""The axes of each EXIF orientation but the ordinary one, 1."""
 
 BICUBIC, AREA = "bicubic", "area"
 EXACT = "accurate_rnd+bitexact+full_chroma_int"
@@ -70,6 +81,7 @@ class Display:
         transfer: of the brightness.
         pixel_aspect: width of a pixel in heights.
         axes: how the frame is turned and mirrored.
+        assumed_matrix: in place of one that is not told. None: FFmpeg's own, BT.601.
     """
 
     height: int
@@ -81,10 +93,18 @@ class Display:
     transfer: int
     pixel_aspect: Fraction = Fraction(1)
     axes: Axes = UPRIGHT
+    assumed_matrix: int | None = None
 
     @classmethod
-    def of(cls, frame: av.VideoFrame, pixel_aspect: Fraction = Fraction(1), axes: Axes = UPRIGHT) -> Display:
-        """How a decoded frame is shown."""
+    def of(
+        cls,
+        frame: av.VideoFrame,
+        pixel_aspect: Fraction = Fraction(1),
+        axes: Axes = UPRIGHT,
+        *,
+        is_photograph: bool = False,
+    ) -> Display:
+        """How a decoded frame is shown. A photograph is of BT.601, whatever its size."""
         return cls(
             frame.height,
             frame.width,
@@ -95,6 +115,7 @@ class Display:
             transfer=int(frame.color_trc),
             pixel_aspect=pixel_aspect,
             axes=axes,
+            assumed_matrix=None if is_photograph else _assumed_matrix(frame),
         )
 
     @property
@@ -112,14 +133,6 @@ class Display:
         return (width, height) if self.axes[0][0] == 0 else (height, width)
 
     @property
-    def _assumes_hd(self) -> bool:
-        from av import VideoFormat
-
-        stored = VideoFormat(self.pixel_format)
-        is_large = self.height >= HD_HEIGHT or self.width >= HD_WIDTH
-        return self.matrix == UNKNOWN and is_large and not (stored.is_rgb or stored.has_palette)
-
-    @property
     def _is_wide(self) -> bool:
         return is_wide(self.primaries, self.transfer)
 
@@ -130,8 +143,8 @@ class Display:
             done["turned"] = TURNS[self.axes][0]
         if self.pixel_aspect != 1:
             done["stretched"] = f"{self.pixel_aspect.numerator}:{self.pixel_aspect.denominator}"
-        if self._assumes_hd:
-            done["assumed_matrix"] = "BT.709"
+        if self.assumed_matrix is not None:
+            done["assumed_matrix"] = "BT.709" if self.assumed_matrix == BT709 else "BT.2020"
         if self._is_wide:
             gamut, transfer = WIDE_PRIMARIES.get(self.primaries), HDR_TRANSFERS.get(self.transfer)
             done["tone_mapped" if transfer else "gamut_mapped"] = ", ".join(each for each in (transfer, gamut) if each)
@@ -147,7 +160,7 @@ class Display:
             scaler: `BICUBIC` or `AREA`.
 
         Raises:
-            ValueError: FFmpeg cannot scale so much.
+            ValueError: FFmpeg cannot scale so much, or does not know the matrix.
         """
         from av import FFmpegError
 
@@ -157,8 +170,8 @@ class Display:
             picture = graph.pull().to_ndarray()
         except FFmpegError as error:
             raise ValueError(
-                f"FFmpeg cannot scale frames of {self.height} × {self.width} pixels to {(height, width)}; crop or "
-                "resize the video"
+                f"FFmpeg cannot show frames of {self.height} × {self.width} pixels, {self.pixel_format} with matrix "
+                f"{self.matrix}, at {height} × {width}; convert the video to yuv420p, crop or resize it"
             ) from error
         return on_screen(picture, self.primaries, self.transfer) if self._is_wide else picture
 
@@ -176,8 +189,8 @@ class Display:
         # At its own size a frame is, bit by bit, what the `ffmpeg` command makes of it.
         flags = scaler if stored == (self.height, self.width) else f"{scaler}+{EXACT}"
         scale: dict[str, Any] = {"width": stored[1], "height": stored[0], "flags": flags}
-        if self._assumes_hd:
-            scale["in_color_matrix"] = BT709
+        if self.assumed_matrix is not None:
+            scale["in_color_matrix"] = self.assumed_matrix
         arguments = ":".join(f"{name}={value}" for name, value in scale.items())
         return self.graph(
             ("scale", arguments), ("format", "rgb48le" if self._is_wide else "rgb24"), *TURNS[self.axes][1]
@@ -192,6 +205,16 @@ class Display:
         graph = Graph()
         graph.link_nodes(*(graph.add(*each) for each in (source, *filters, ("buffersink", "")))).configure()
         return graph
+
+
+def _assumed_matrix(frame: av.VideoFrame) -> int | None:
+    """The matrix that players assume of a film that names none. None: BT.601, or there is no matrix."""
+    stored = frame.format
+    if int(frame.colorspace) != UNKNOWN or stored.is_rgb or stored.has_palette or len(stored.components) < 3:
+        return None
+    if int(frame.color_primaries) == BT2020:
+        return BT2020
+    return BT709 if frame.height >= HD_HEIGHT or frame.width >= HD_WIDTH else None
 
 
 def display_axes(frame: av.VideoFrame) -> Axes | None:

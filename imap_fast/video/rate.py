@@ -14,7 +14,11 @@ RATES = "model", "all"
 """The rate for which the model was made, if the video has a much higher one; and that of the video."""
 
 LEAST_FPS, MOST_FPS = 0.001, 1_000_000
-"""The lowest rate, a frame in a quarter of an hour, and the highest one that the timestamps of a file can hold."""
+"""The lowest rate that passes a model, a frame in a quarter of an hour, and the highest one that the timestamps of a
+file can hold."""
+
+SLOWEST_FPS = 1e-6
+"""The lowest rate of a video: a frame in eleven days, the longest time that a stretch may have."""
 
 LEAST_RATIO = 1.51
 """A video of a rate up to this many times that of the model is passed as it is. It is a little more than 1.5, because

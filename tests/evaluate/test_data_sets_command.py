@@ -161,3 +161,19 @@ def test_a_broken_clip_does_not_stop_the_others(tmp_path, tiny_folder, capsys):
 def test_options_of_folders_are_refused_for_others(tmp_path, capsys):
     assert main(["eval", "demo", "--model", "demo", "--concepts", str(write_json(tmp_path / "a.json", {}))]) == 2
     assert "concepts are for a folder of frames and masks, and demo is none; omit them" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_an_evaluation_of_which_every_clip_failed_goes_on(tmp_path, capsys):
+    given = davis_2016(tmp_path)
+    torn = sorted((tmp_path / "data set" / "Annotations").glob("*/*/00000.png"))
+    contents = [file.read_bytes() for file in torn]
+    for file in torn:
+        file.write_bytes(b"")
+    command = ["eval", *given, "--model", "demo", "--output", str(tmp_path / "results"), "--worst", "0", "--json"]
+    assert main(command) == 1
+    assert json.loads(capsys.readouterr().out)["clips"]["measured"] == 0
+    for file, content in zip(torn, contents, strict=True):
+        file.write_bytes(content)
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["clips"]["measured"] == 2

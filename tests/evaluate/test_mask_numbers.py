@@ -1,5 +1,7 @@
 """Masks however they are saved: which pixel is which object, and which is void."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -145,10 +147,14 @@ def test_the_colours_of_davis_are_known_as_it_writes_them(read):
         ([Image.new("RGBA", (8, 6), (1, 2, 3, 9))], r"0\.png has the mode RGBA; give opaque masks"),
         (
             [Image.fromarray(np.arange(900, dtype=np.uint8).reshape(15, 20, 3))],
-            "have 256 colours; give masks that were",
+            "have values that no object has, such as 256; give masks that were neither smoothed",
+        ),
+        (
+            [Image.fromarray(ONE[0]), Image.fromarray(NUMBERS[1].astype(np.uint8))],
+            r"0\.png is black and white and 1\.png",
         ),
     ],
-    ids=["mixed", "LA", "RGBA", "smooth"],
+    ids=["mixed", "LA", "RGBA", "smooth", "1 and numbers"],
 )
 def test_masks_that_say_no_number_are_refused(read, pictures, says):
     with pytest.raises(ValueError, match=says):
@@ -223,3 +229,31 @@ def test_the_masks_of_a_list_are_fitted_too(tmp_path):
     record = {"video_path": "cat.mp4", "caption": "a cat", "concepts": ["cat"], "object": "cat"}
     (read,) = video_list(write_json(tmp_path / "list.json", [record])).clips.values()
     np.testing.assert_array_equal(read().truths[0].mask[0], np.kron(mask, np.ones((2, 2), np.uint8)) > 0)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("how", ["resized", "JPEG"])
+def test_a_white_object_that_was_smoothed_is_refused(read, how, mode):
+    """The grey pixels of its edge are no objects, and it is not void."""
+    white = Image.fromarray(np.kron(255 * ONE[0], np.ones((7, 7))).astype(np.uint8))
+    if how == "JPEG":
+        file = BytesIO()
+        white.save(file, "JPEG", quality=75)
+        smoothed = Image.open(file)
+    else:
+        smoothed = white.resize((96, 72), Image.Resampling.LANCZOS)
+    with pytest.raises(ValueError, match=r"values that no object has, such as \d+; give masks that were neither"):
+        read([smoothed.convert(mode)], named=(1,), size=smoothed.size[::-1])
+
+
+def test_grey_that_is_saved_as_rgb_is_grey(read):
+    numbers, void = read([Image.fromarray(each.astype(np.uint8)).convert("RGB") for each in WITH_VOID])
+    np.testing.assert_array_equal(numbers, np.where(VOID, 0, NUMBERS))
+    np.testing.assert_array_equal(void, VOID)
+
+
+def test_the_void_of_davis_is_void_beside_any_colours(read):
+    colours = (0, 0, 0), (255, 255, 255), (9, 8, 7), (224, 224, 192)
+    numbers, void = read([coloured(each, *colours) for each in np.where(VOID, 3, NUMBERS)])
+    np.testing.assert_array_equal(numbers, np.where(VOID, 0, np.array([0, 2, 1])[NUMBERS]))
+    np.testing.assert_array_equal(void, VOID)

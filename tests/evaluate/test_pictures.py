@@ -113,11 +113,51 @@ def test_what_is_no_frame_or_mask_is_left_out_and_named(tmp_path):
 def test_a_picture_to_be_shown_rotated_is_refused(tmp_path, suffix):
     picture = Image.new("L", (4, 4))
     exif = picture.getexif()
-    for orientation in range(1, 9):
+    for orientation in range(9):
         exif[274] = orientation
         picture.save(tmp_path / f"a.{suffix}", exif=exif)
-        if orientation == 1:
+        if orientation < 2:
             read_picture(tmp_path / f"a.{suffix}")
             continue
         with pytest.raises(ValueError, match=rf"a\.{suffix} has the EXIF orientation {orientation}; rotate its pixels"):
             read_picture(tmp_path / f"a.{suffix}")
+
+
+def test_frames_that_are_no_clip_are_named(bear):
+    frames, _, read = bear
+    (frames / "00003.jpg").unlink()
+    Image.fromarray(np.zeros((16, 24), np.uint16)).save(frames / "00003.png")
+    with pytest.raises(ValueError, match=r"00003\.png has the mode I;16, whose range is unknown; convert it to 8 bits"):
+        read()
+    Image.new("RGB", (30, 16)).save(frames / "00003.png")
+    with pytest.raises(ValueError, match=r"00003\.png is 30 × 16 and 00000\.jpg 24 × 16; give frames of one size"):
+        read()
+
+
+@pytest.mark.parametrize("helper", [".AppleDouble", "@eaDir"])
+def test_a_folder_of_thumbnails_is_no_clip(bear, tmp_path, helper):
+    thumbnails = tmp_path / "JPEGImages" / helper
+    thumbnails.mkdir()
+    Image.new("RGB", (8, 8)).save(thumbnails / "0.jpg")
+    Image.new("RGB", (8, 8)).save(thumbnails.parent / "480p" / "cover.jpg")
+    dataset = open_dataset(str(tmp_path), captions=tmp_path / "captions.json")
+    assert list(dataset.clips) == ["bear"]
+    assert dataset.clips["bear"]().truths[0].mask.any()
+
+
+def test_names_are_the_same_in_each_unicode_form(bear, tmp_path):
+    frames, masks, _ = bear
+    rename(frames, lambda number: f"caf\u00e9{number}")
+    rename(masks, lambda number: f"cafe\u0301{number}")
+    frames.rename(frames.parent / "Z\u00fcrich")
+    masks.rename(masks.parent / "Z\u00fcrich")
+    captions = write_json(tmp_path / "captions.json", {"Zu\u0308rich": CAPTIONS["bear"]})
+    (read,) = palette_masks(tmp_path, captions=captions).clips.values()
+    assert read().truths[0].mask.any()
+
+
+def test_a_mask_that_is_hardly_there_is_of_another_shape(bear):
+    _, masks, read = bear
+    Image.new("L", (1, 1)).save(masks / "00003.png")
+    with pytest.raises(ValueError, match=r"00003\.png is \[1, 1\] and its frame \[16, 24\], which is another shape"):
+        read()

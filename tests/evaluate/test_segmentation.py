@@ -106,3 +106,13 @@ def test_classes_are_united_over_the_clips_of_a_data_set():
     cat, dog, background = 54 / 81, 0, (2 * ALL.sum() - 108) / (2 * ALL.sum() - 54)
     assert found.mean == pytest.approx((cat + dog + background) / 3)
     assert (found.values, found.clips, found.left_out) == (3, 2, 0)
+
+
+def test_a_class_is_one_however_it_is_typed_in_another_clip():
+    def rows(label):
+        return localization(
+            {"imap": (maps_of(**{label: LEFT}, background=np.full(LEFT.shape, 0.5)), "imap")}, truths(**{label: LEFT})
+        )
+
+    found = Evaluation({"one": rows("Café"), "other": rows("cafe\u0301")}, {}, {}).estimates()["class"]["miou"]["imap"]
+    assert (found.mean, found.values) == (1, 2)

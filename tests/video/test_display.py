@@ -156,6 +156,37 @@ def purity(colour: np.ndarray, number: int) -> float:
     return float(colour[number] / np.linalg.norm(colour))
 
 
+def test_what_was_done_is_of_the_frames_that_were_read(tmp_path: Path) -> None:
+    """A film may change in the middle. A frame behind a stretch is not of it."""
+    parts = [
+        render(tmp_path / f"{turn}.mkv", "color=red:s=1280x720:r=8:d=1", "-vf", tags, *LOSSLESS).with_suffix(".ts")
+        for turn, tags in enumerate(("setparams=colorspace=unknown", "setparams=colorspace=bt709"))
+    ]
+    for part in parts:
+        ffmpeg("-i", part.with_suffix(".mkv"), "-c", "copy", part)
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    for end, done in ((0.5, {"assumed_matrix": "BT.709"}), (1.0, {"assumed_matrix": "BT.709"}), (None, None)):
+        file = VideoFile(path, None, end)
+        assert file.display == {}
+        assert len(list(file.timed_frames())) > 3
+        assert file.display == (done or {"assumed_matrix": "BT.709"})
+    late = VideoFile(path, 1.5)
+    assert len(list(late.timed_frames())) > 2
+    assert late.display == {}
+
+
+def test_a_large_photograph_without_a_matrix_is_of_bt601(tmp_path: Path) -> None:
+    source = BARS.replace("64x48", "1280x720").replace("32:24", "iw/2:ih/2")
+    source = source.replace("drawbox=0:24", "drawbox=0:ih/2").replace("drawbox=32:24", "drawbox=iw/2:ih/2")
+    untagged = converted("bt601", False, 8).split(",setparams")[0] + ",setparams=colorspace=unknown"
+    encoder = ("-c:v", "libaom-av1", "-cpu-used", "8", "-frames:v", 1, "-still-picture", 1)
+    path = render(tmp_path / "large.avif", source, "-vf", untagged, *encoder)
+    picture, done = shown(path)
+    assert np.abs(quarters(picture) - COLOURS).max() <= 8
+    assert done == {}
+
+
 def test_pixel_aspects_are_exact() -> None:
     """The size of a picture does not depend on how a fraction is rounded."""
     from imap_fast.video.display import Display

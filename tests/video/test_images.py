@@ -8,6 +8,7 @@ from PIL import ExifTags, Image, ImageOps, features
 
 from imap_fast.video import VideoFile, read_clip
 from imap_fast.video.decode import VideoError
+from tests.video.ffmpeg import BARS, LOSSLESS, render
 
 FRAMES = [Image.new("RGB", (48, 32), (40 * number, 80, 200 - 40 * number)) for number in range(5)]
 DURATIONS = [100, 100, 300, 100, 200]
@@ -17,7 +18,8 @@ needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow 
 
 
 def save(path: Path, frames: list[Image.Image] = FRAMES, **options) -> Path:
-    frames[0].save(path, save_all=True, append_images=frames[1:], **options)
+    first, *others = (frame.copy() for frame in frames)  # Pillow keeps options at an image
+    first.save(path, save_all=True, append_images=others, **options)
     return path
 
 
@@ -96,3 +98,75 @@ def test_a_stream_of_images_is_the_only_one(tmp_path: Path) -> None:
     assert len(read_clip(path, stream=0).frames) == 5
     with pytest.raises(VideoError, match=r"stream=1 is not in .*clip\.webp, which has 1 film; omit it"):
         read_clip(path, stream=1)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["clip.webp", "stack.tif", "one.tif"])
+def test_images_are_turned_by_their_tag(tmp_path: Path, name: str, orientation: int) -> None:
+    """FFmpeg does not know the tag of TIFF."""
+    colours = np.random.default_rng(1).integers(0, 256, (2, 3, 3), dtype=np.uint8).repeat(32, 0).repeat(32, 1)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    frames = [Image.fromarray(colours), Image.fromarray(255 - colours)]
+    options = {"lossless": True} if name.endswith("webp") else {}
+    save(tmp_path / name, frames[: 1 if name == "one.tif" else 2], exif=exif, **options)
+    video = VideoFile(tmp_path / name)
+    upright = Image.fromarray(colours)
+    upright.getexif()[ExifTags.Base.Orientation] = orientation
+    np.testing.assert_array_equal(next(video.timed_frames())[0], ImageOps.exif_transpose(upright))
+    if name == "clip.webp":  # Pillow itself turns TIFF
+        assert ("turned" in video.display) == (orientation > 1)
+
+
+def test_a_smaller_copy_is_no_frame(tmp_path: Path) -> None:
+    FRAMES[0].save(tmp_path / "pages.tif", save_all=True, append_images=[FRAMES[1].resize((12, 8))])
+    assert len(read_clip(tmp_path / "pages.tif").frames) == 1
+
+
+def test_images_are_compared_in_a_small_size(tmp_path: Path) -> None:
+    """Of large ones, dozens wait to tell where shots begin."""
+    large = [frame.resize((480, 320)) for frame in FRAMES]
+    for timed in VideoFile(save(tmp_path / "large.webp", large)).pictures():
+        assert timed.picture.small().shape == (96, 128, 3)
+        assert timed.picture.size == (320, 480)
+
+
+@needs_avif
+@pytest.mark.slow
+def test_an_animation_of_hdr_is_mapped_like_a_film_of_it(tmp_path: Path) -> None:
+    wide = (
+        "format=gbrp,setparams=color_primaries=bt709:color_trc=bt709:colorspace=gbr:range=pc,"
+        "zscale=p=bt2020:t=smpte2084:m=bt2020nc:r=tv:npl=203,format=yuv444p10le"
+    )
+    encoder = ("-c:v", "libaom-av1", "-cpu-used", "8", "-crf", "5", "-r", "8")
+    path = render(tmp_path / "hdr.avif", BARS, "-vf", wide, *encoder)
+    video = VideoFile(path)
+    frames = [frame for frame, _ in video.timed_frames()]
+    assert len(frames) == 4
+    assert video.display == {"tone_mapped": "PQ, BT.2020"}
+    film = render(tmp_path / "hdr.mp4", BARS, "-vf", wide, *LOSSLESS)
+    expected = read_clip(film).frames[0].astype(int)
+    assert np.abs(frames[0].astype(int) - expected)[12::24, 16::32].max() <= 24, "Pillow gives 8 bits"
+
+
+def test_without_avif_in_pillow_other_files_are_read(tmp_path: Path, monkeypatch) -> None:
+    Image.init()
+    monkeypatch.setattr(Image, "OPEN", {name: value for name, value in Image.OPEN.items() if name != "AVIF"})
+    path = render(tmp_path / "film.mp4", "color=red:s=64x48:r=8:d=0.5")
+    assert len(read_clip(path).frames) == 4
+    assert len(read_clip(save(tmp_path / "clip.webp")).frames) == 5
+
+
+def test_an_animation_is_explained_without_a_warning(tmp_path: Path, recwarn) -> None:
+    picture, _ = next(VideoFile(save(tmp_path / "clip.webp")).pictures())
+    assert picture.resized(16, 24).flags.writeable
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("name", ["bomb.tif", "bomb.webp", "bomb.png"])
+def test_images_that_are_too_large_are_said_to_be(tmp_path: Path, monkeypatch, name: str) -> None:
+    for module in ("images", "decode"):
+        monkeypatch.setattr(f"imap_fast.video.{module}.MAX_PIXELS", 1000)
+    frames = FRAMES[: 1 if name.endswith("png") else 2]
+    with pytest.raises(VideoError, match=r"bomb\.\w+ has (images|frames) of more than 1,000 pixels; make them smaller"):
+        VideoFile(save(tmp_path / name, frames))

@@ -53,6 +53,7 @@ def read_meta(path: Path, renames: Renames) -> Texts:
     def spoken(category: str) -> str:
         return renames(category, category.replace("_", " "))
 
+    clip = None
     try:
         for clip, entry in content["videos"].items():
             objects = entry["objects"].items()
@@ -61,7 +62,10 @@ def read_meta(path: Path, renames: Renames) -> Texts:
                 raise ValueError(f"{clip!r} has no object")
             texts_of[clip] = ", ".join(dict.fromkeys(names.values())), names
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not the meta.json of YouTube-VOS ({error!r}); give captions instead") from error
+        at = "" if clip is None else f"{clip!r}: "
+        raise ValueError(
+            f"{path} is not the meta.json of YouTube-VOS ({at}{error!r}); correct it, or give captions instead"
+        ) from error
     return texts_of
 
 

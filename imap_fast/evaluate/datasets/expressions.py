@@ -92,10 +92,18 @@ def choose(
         there: the names of the videos that there are. A name that leads elsewhere is none of them.
         renames: given to `read_expressions`.
         has_masks: whether the data set has masks of what an expression refers to.
+
+    Raises:
+        ValueError: expressions have masks, and none of these begins with a name.
     """
     shown = {name: each for name, each in found.items() if each.video in there}
     masked = {name: each for name, each in shown.items() if has_masks(each)}
     read = {name: each for name, each in masked.items() if can_name_object(each.concept)}
+    if masked and not read:
+        raise ValueError(
+            f"none of the {len(masked)} expressions with masks begins with a name; give concepts, a JSON object "
+            "{expression: what to look for}"
+        )
     described = {each.video for each in found.values()}
     return read, {
         VIDEOS: sorted(described - set(there)),

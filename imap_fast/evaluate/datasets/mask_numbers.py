@@ -5,12 +5,12 @@ What a pixel says depends on the mode of the pictures:
 - A palette, or grey in 8 or 16 bits: the pixel is the number of its object. 0 is the background. 255, and 65535 in
   16 bits, are void, unless an object has that number.
 - Black and white: white is object 1, as in DAVIS 2016. This holds if all masks of a clip are of 0 and 255 alone.
-- RGB: black is the background, and each other colour is an object. If all colours of a clip are of the first 22 of
-  DAVIS and PASCAL VOC, the number of a colour is its place there, and (224, 224, 192) is void. If the only other colour
-  is white, it is object 1. Otherwise the colours of a clip have the numbers 1, 2, … in ascending order of (R, G, B).
+- RGB: black is the background, (224, 224, 192) is void, and each other colour is an object. If all colours of a clip
+  are of the first 22 of DAVIS and PASCAL VOC, the number of a colour is its place there. Otherwise they have the
+  numbers 1, 2, … in ascending order of (R, G, B). If all colours are grey, they are read as grey.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +21,18 @@ from imap_fast.evaluate.datasets.sizes import fitted
 VOID, DEEP_VOID = 255, 65_535
 """The void numbers of 8 and of 16 bits."""
 
-MOST_COLOURS = 254
-"""The most colours of objects. A clip with more was smoothed, or compressed with loss."""
+MOST_UNNAMED = 16
+"""The most numbers or colours of a clip, beside those with a name. A clip with more was smoothed, or compressed with
+loss, which makes many values of two."""
 
-_KINDS = {"1": "grey", "L": "grey", "P": "palette", "I": "deep", "I;16": "deep", "RGB": "RGB", "RGBA": "RGB"}
+_NEARLY_WHITE = 240
+"""From here on, a number that no object has is of the edge of something white that was smoothed."""
+
+_KINDS = {"1": "1-bit", "L": "grey", "P": "palette", "I": "deep", "I;16": "deep", "RGB": "RGB", "RGBA": "RGB"}
 """What a mode of Pillow says. It reads 16 bits as "I;16" or "I"."""
 
-_BLACK = 0
+_BLACK, _GREY = 0, 0x010101
+"""A colour, and what is between two greys."""
 
 
 def read_numbers(
@@ -54,7 +59,16 @@ def read_numbers(
         other = next(file for kind, file in kinds.items() if kind != "RGB")
         raise ValueError(f"{kinds['RGB']} is RGB and {other.name} is not; save all masks of a clip alike")
     values = np.unique(np.concatenate([np.unique(pixels) for _, _, pixels, _ in masks]))
-    numbers, void_values = _meanings(values, kinds, named, all(white for *_, white in masks) and not are_labels, files)
+    if "1-bit" in kinds and len(kinds) > 1 and not set(values.tolist()) <= {0, VOID}:
+        other = next(file for kind, file in kinds.items() if kind != "1-bit")
+        raise ValueError(f"{kinds['1-bit']} is black and white and {other.name} is not; save all masks of a clip alike")
+    kinds = {"grey" if kind == "1-bit" else kind: file for kind, file in kinds.items()}
+    if "RGB" in kinds and not (values % _GREY).any():
+        masks = [(file, "grey", pixels // _GREY, True) for file, _, pixels, _ in masks]
+        values, kinds = values // _GREY, {"grey": files[0]}
+    numbers, void_values = _meanings(
+        values, kinds, named, files, is_white=all(white for *_, white in masks), are_labels=are_labels
+    )
     found, void = [], []
     for file, _, pixels, _ in masks:
         places = fitted(np.searchsorted(values, pixels), size, file)
@@ -82,16 +96,26 @@ def _pixels(file: Path, *, are_labels: bool) -> tuple[str, np.ndarray, bool]:
 
 
 def _meanings(
-    values: np.ndarray, kinds: Collection[str], named: Collection[int], is_white: bool, files: Sequence[Path]
+    values: np.ndarray,
+    kinds: Collection[str],
+    named: Collection[int],
+    files: Sequence[Path],
+    *,
+    is_white: bool,
+    are_labels: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The number of each value of the pixels of a clip, uint16, and whether it is void."""
     if "RGB" in kinds:
         return _of_colours(values, named, files[0].parent)
     white = DEEP_VOID if DEEP_VOID in values else VOID
-    is_binary = is_white and len(kinds) == 1 and white in values and set(values.tolist()) <= {0, white}
+    is_binary = (
+        is_white and not are_labels and len(kinds) == 1 and white in values and set(values.tolist()) <= {0, white}
+    )
     if is_binary and white not in named:
         return (values == white).astype(np.uint16), np.zeros(len(values), bool)
     void = np.isin(values, [number for number in _void_numbers(kinds) if number not in named])
+    if "palette" not in kinds and void.any() and not are_labels:
+        _refuse_smoothed(values[(values > 0) & ~void], named, files[0].parent)
     return np.where(void, 0, values).astype(np.uint16), void
 
 
@@ -100,17 +124,21 @@ def _void_numbers(kinds: Collection[str]) -> tuple[int, ...]:
 
 
 def _of_colours(colours: np.ndarray, named: Collection[int], folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    objects = [colour for colour in colours.tolist() if colour != _BLACK]
-    if len(objects) > MOST_COLOURS:
-        raise ValueError(
-            f"the masks in {folder} have {len(objects)} colours; give masks that were neither smoothed nor compressed "
-            "with loss"
-        )
+    objects = [colour for colour in colours.tolist() if colour not in (_BLACK, _VOID_COLOUR)]
     of_davis = all(colour in _DAVIS for colour in objects)
     number_of = _DAVIS if of_davis else {colour: number for number, colour in enumerate(objects, 1)}
-    numbers = np.array([number_of.get(colour, 0) for colour in colours.tolist()], np.uint16)
-    void = (numbers == VOID) & (VOID not in named)
-    return np.where(void, 0, numbers).astype(np.uint16), void
+    _refuse_smoothed([number_of[colour] for colour in objects], named, folder)
+    numbers = [number_of[colour] if colour in objects else 0 for colour in colours.tolist()]
+    return np.array(numbers, np.uint16), colours == _VOID_COLOUR
+
+
+def _refuse_smoothed(numbers: Iterable[int], named: Collection[int], folder: Path) -> None:
+    unnamed = set(map(int, numbers)) - set(named)
+    if len(unnamed) > MOST_UNNAMED or any(_NEARLY_WHITE <= number < VOID for number in unnamed):
+        raise ValueError(
+            f"the masks in {folder} have values that no object has, such as {max(unnamed)}; give masks that were "
+            "neither smoothed nor compressed with loss"
+        )
 
 
 def _davis_colour(number: int) -> int:
@@ -121,12 +149,13 @@ def _davis_colour(number: int) -> int:
     return red << 16 | green << 8 | blue
 
 
-_DAVIS = {_davis_colour(number): number for number in (*range(1, 22), VOID)}
+_DAVIS = {_davis_colour(number): number for number in range(1, 22)}
 """The number of each colour."""
+
+_VOID_COLOUR = _davis_colour(VOID)
 
 # DAVIS writes 191 where PASCAL VOC writes 192.
 _DAVIS |= {
     int.from_bytes(bytes(191 if part == 192 else part for part in colour.to_bytes(3, "big")), "big"): number
     for colour, number in _DAVIS.items()
-    if number != VOID
 }

@@ -1,7 +1,8 @@
 """A clip whose frames and masks are pictures of the same names in two folders."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -29,6 +30,24 @@ def files_of(frames: Path, masks: Path) -> list[Path]:
     return pictures_in(frames, FRAME_SUFFIXES) + pictures_in(masks, MASK_SUFFIXES)
 
 
+def read_frames(files: Sequence[Path]) -> Clip:
+    """The frames of a clip.
+
+    Raises:
+        ValueError: one cannot be read, is not of 8 bits, or has another size than the first one.
+    """
+    frames = [read_picture(file) for file in files]
+    for file, frame in zip(files, frames, strict=True):
+        if frame.mode[0] in "IF":
+            raise ValueError(f"{file} has the mode {frame.mode}, whose range is unknown; convert it to 8 bits")
+        if frame.size != frames[0].size:
+            raise ValueError(
+                f"{file} is {frame.width} × {frame.height} and {files[0].name} {frames[0].width} × {frames[0].height}; "
+                "give frames of one size"
+            )
+    return Clip.of(frames, FPS)
+
+
 def read_masked(
     frames: Path, masks: Path, named: Mapping[int, str], *, are_labels: bool = False
 ) -> tuple[Clip, np.ndarray, np.ndarray, np.ndarray]:
@@ -43,14 +62,16 @@ def read_masked(
         raise ValueError(f"{masks} holds no mask of a frame in {frames}; a mask is a .png with the name of its frame")
     refuse_twins(files)
     refuse_twins(mask_files)
-    place_of = {file.stem: place for place, file in enumerate(files)}
-    for mask in mask_files:
-        if mask.stem not in place_of:
+    # Some file systems decompose the letters of names.
+    place_of = {normalize("NFC", file.stem): place for place, file in enumerate(files)}
+    stems = [normalize("NFC", mask.stem) for mask in mask_files]
+    for mask, stem in zip(mask_files, stems, strict=True):
+        if stem not in place_of:
             raise ValueError(f"{mask} is the mask of no frame in {frames}; copy its frame, or remove it")
-    clip = Clip.of([read_picture(file) for file in files], FPS)
+    clip = read_frames(files)
     height, width = clip.frames.shape[1:3]
     numbers, void = read_numbers(mask_files, (height, width), named, are_labels=are_labels)
-    return clip, numbers, void, np.array([place_of[mask.stem] for mask in mask_files])
+    return clip, numbers, void, np.array([place_of[stem] for stem in stems])
 
 
 def read_objects(frames: Path, masks: Path, caption: str, names: Mapping[int, str]) -> Example:

@@ -15,14 +15,13 @@ import numpy as np
 
 from imap_fast.evaluate.datasets.descriptions import digest_of, read_object
 from imap_fast.evaluate.datasets.expressions import FILE, Expression, choose, read_expressions
-from imap_fast.evaluate.datasets.masked_frames import FPS, example_of
-from imap_fast.evaluate.datasets.pictures import FRAME_SUFFIXES, folders_in, pictures_in, read_picture
+from imap_fast.evaluate.datasets.masked_frames import example_of, read_frames
+from imap_fast.evaluate.datasets.pictures import FRAME_SUFFIXES, folders_in, pictures_in
 from imap_fast.evaluate.datasets.renames import Renames
 from imap_fast.evaluate.datasets.rle import decode_rle
 from imap_fast.evaluate.datasets.skipped import skipped_in
 from imap_fast.evaluate.example import DataSet, Example
 from imap_fast.files import sha256_of
-from imap_fast.video.clip import Clip
 
 MASKS = "mask_dict.json"
 
@@ -84,7 +83,7 @@ def _read(folder: Path, expression: Expression, masks: Path, rles: dict[str, Any
         raise ValueError(
             f"{folder.parent.parent / FILE} names no frames of {expression.video!r}, or one twice; copy it again"
         )
-    clip = Clip.of([read_picture(file) for file in _files(folder, names)], FPS)
+    clip = read_frames(_files(folder, names))
     height, width = clip.frames.shape[1:3]
     numbers = np.zeros((len(names), height, width), np.uint8)
     for annotation in expression.annotations:

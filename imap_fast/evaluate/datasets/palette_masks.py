@@ -10,6 +10,7 @@ as background, too. Frames without a mask have no ground truth.
 
 from functools import partial
 from pathlib import Path
+from unicodedata import normalize
 
 from imap_fast.evaluate.datasets.captions import read_captions, read_meta
 from imap_fast.evaluate.datasets.descriptions import digest_of
@@ -42,6 +43,9 @@ def palette_masks(folder: Path, *, captions: Path | None = None, concepts: Path 
     renames = Renames(concepts)
     texts = read_captions(captions, renames) if captions is not None else read_meta(folder / "meta.json", renames)
     there = folders_in(frames)
+    # Some file systems decompose the letters of names.
+    name_of = {normalize("NFC", name): name for name in there}
+    texts = {name_of.get(normalize("NFC", clip), clip): text for clip, text in texts.items()}
     missing = sorted(texts.keys() - there)
     if missing and captions is not None:
         raise ValueError(f"{captions} names the clip {missing[0]!r}, which {frames} does not hold; remove it")
@@ -67,9 +71,9 @@ def clip_folders(folder: Path) -> tuple[Path, Path]:
     frames, masks = folder / "JPEGImages", folder / "Annotations"
     if not frames.is_dir() or not masks.is_dir():
         raise ValueError(f"{folder} does not have the layout of DAVIS; give a folder with JPEGImages and Annotations")
-    if _holds_clips(frames):
+    resolutions = sorted(name for name in folders_in(frames) & folders_in(masks) if _holds_clips(frames / name))
+    if not resolutions and _holds_clips(frames):
         return frames, masks
-    resolutions = sorted(each.name for each in frames.iterdir() if _holds_clips(each) and (masks / each.name).is_dir())
     if not resolutions:
         raise ValueError(f"{frames} holds no clip of frames with masks in {masks}; see DAVIS or YouTube-VOS")
     resolution = USUAL_RESOLUTION if USUAL_RESOLUTION in resolutions else resolutions[0]
@@ -77,4 +81,4 @@ def clip_folders(folder: Path) -> tuple[Path, Path]:
 
 
 def _holds_clips(folder: Path) -> bool:
-    return any(pictures_in(clip, FRAME_SUFFIXES) for clip in folder.glob("*"))
+    return any(pictures_in(folder / clip, FRAME_SUFFIXES) for clip in folders_in(folder))

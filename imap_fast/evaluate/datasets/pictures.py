@@ -61,6 +61,6 @@ def read_picture(path: Path) -> Image.Image:
         raise ValueError(f"{path} has more than {MAX_PIXELS:,} pixels; make it smaller") from error
     except Exception as error:  # whatever a decoder raises about bytes
         raise ValueError(f"{path} cannot be read as a picture ({error}); copy it again") from error
-    if orientation != 1:
+    if orientation in range(2, 9):  # other numbers mean nothing
         raise ValueError(f"{path} has the EXIF orientation {orientation}; rotate its pixels and remove the tag")
     return picture

@@ -22,7 +22,7 @@ from imap_fast.evaluate.example import DataSet
 
 def expressions_of(folder: Path) -> Path:
     """The file of the expressions of a split."""
-    split = folder.resolve()
+    split = folder.absolute()  # not where a link leads to
     return split.parent / "meta_expressions" / split.name / FILE
 
 
@@ -54,6 +54,6 @@ def referring(folder: Path, *, concepts: Path | None = None) -> DataSet:
         for name, each in read.items()
     }
     files = {name: files_of_video[each.video] for name, each in read.items()}
-    split = folder.resolve()
+    split = folder.absolute()
     source = {"data": f"{split.parent.name}/{split.name}", "expressions": digest_of(list(read.items()))}
     return DataSet(source, clips, files, folder, partial(skipped_in, folder, files, left_out))

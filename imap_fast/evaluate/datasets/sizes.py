@@ -4,6 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+SMALLEST_SHARE = 8
+"""A mask has at least this part of the sides of its frame. A smaller one says little of its shape."""
+
 
 def fitted(mask: np.ndarray, size: tuple[int, int], path: Path) -> np.ndarray:
     """A mask `[h, w]` in the size of its frame: each pixel of the frame takes the nearest one of the mask.
@@ -21,7 +24,8 @@ def fitted(mask: np.ndarray, size: tuple[int, int], path: Path) -> np.ndarray:
     (height, width), (frame_height, frame_width) = mask.shape, size
     if (height, width) == (frame_height, frame_width):
         return mask
-    if abs(height * frame_width - frame_height * width) > max(width, frame_width):  # a pixel of the height
+    is_tiny = min(height, width) * SMALLEST_SHARE < min(frame_height, frame_width)
+    if is_tiny or abs(height * frame_width - frame_height * width) > max(width, frame_width):  # a pixel of the height
         raise ValueError(
             f"{path} is {[height, width]} and its frame {[frame_height, frame_width]}, which is another shape; give "
             "masks of the whole frame"

@@ -82,7 +82,7 @@ def video_list(path: Path, *, videos: Path | None = None, generate: bool = False
                     "masks of both; rename a video, or omit the object of one record"
                 )
         # The number makes names unique: a video may occur twice, with other concepts.
-        name = f"{number:04d}-{Path(record['video_path']).name}"
+        name = f"{number:04d}-{_short(Path(record['video_path']).name)}"
         clips[name], files[name] = partial(_read, root, record), partial(_files, root, record)
         if folder is not None:
             mask_files[name] = partial(pictures_in, folder, MASK_SUFFIXES)
@@ -91,6 +91,9 @@ def video_list(path: Path, *, videos: Path | None = None, generate: bool = False
     return DataSet(source, clips, files, root, partial(skipped_in, root, mask_files, {}))
 
 
+_LONGEST_NAME = 200
+"""Bytes. Folders have names of at most 255."""
+
 _LIKE = '[{"video_path": "cat.mp4", "caption": "a cat jumps", "concepts": ["cat", "jumps"], "object": "cat"}]'
 
 
@@ -98,6 +101,11 @@ def _words(given: str | list[str]) -> list[str]:
     """The words of a list, or of a text with commas, each once."""
     words = (word.strip() for word in (given.split(",") if isinstance(given, str) else given))
     return list(dict.fromkeys(word for word in words if word))
+
+
+def _short(name: str) -> str:
+    """The end of a name, so that the name of a folder can hold it."""
+    return name.encode()[-_LONGEST_NAME:].decode(errors="ignore")
 
 
 def _slug(caption: str) -> str:

@@ -14,6 +14,7 @@ from imap_fast.evaluate.datasets.captions import NUMBERS, read_captions
 from imap_fast.evaluate.datasets.descriptions import can_name_object, digest_of, read_object
 from imap_fast.evaluate.datasets.mask_numbers import VOID
 from imap_fast.evaluate.datasets.masked_frames import example_of, files_of, read_masked
+from imap_fast.evaluate.datasets.pictures import folders_in
 from imap_fast.evaluate.datasets.renames import Renames
 from imap_fast.evaluate.datasets.skipped import RENAMES, VIDEOS, skipped_in
 from imap_fast.evaluate.example import DataSet, Example
@@ -48,7 +49,7 @@ def vspw(data: Path, *, captions: Path | None = None, concepts: Path | None = No
     root, wanted = (data.parent, _listed(data)) if data.is_file() else (data, _of_the_only_list(data))
     folder, renames = root / "data", Renames(concepts)
     names = _labels(root / LABELS, renames)
-    there = {clip.name for clip in folder.glob("*") if (clip / "origin").is_dir() and (clip / "mask").is_dir()}
+    there = {name for name in folders_in(folder) if {"origin", "mask"} <= folders_in(folder / name)}
     texts = None if captions is None else read_captions(captions, renames)
     missing = sorted((wanted or set()) - there)
     found = sorted(there if wanted is None else there & wanted)
