@@ -143,3 +143,11 @@ def test_a_picture_of_a_generated_clip_is_drawn_later_and_a_lost_video_generated
         f"has lost its results, and is evaluated again ({folder} has no video.mp4, which could not be written)" in said
     )
     assert (folder / "video.mp4").read_bytes() == whole
+
+
+def test_the_name_of_a_clip_can_be_that_of_a_folder(tmp_path):
+    records = [{"video_path": f"{'ü' * 120}.mp4", "caption": "a cat", "concepts": ["cat"]}]
+    (name,) = video_list(write_json(tmp_path / "list.json", records)).clips
+    assert name.startswith("0000-")
+    assert name.endswith("ü.mp4")
+    (tmp_path / name).mkdir()

@@ -1,5 +1,7 @@
 """Ref-YouTube-VOS and Ref-DAVIS: each expression is a clip, with the mask of its object."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -131,3 +133,26 @@ def test_what_cannot_be_looked_for_is_refused(tmp_path, concepts):
     path = write_json(tmp_path / "concepts.json", concepts)
     with pytest.raises(ValueError, match=r"concepts\.json(: 'a dog' is to be| holds a JSON list)"):
         referring(ref_youtube_vos(tmp_path), concepts=path)
+
+
+def test_expressions_that_begin_with_no_name_are_told(tmp_path):
+    split = ref_davis(tmp_path)
+    path = tmp_path / "meta_expressions" / split.name / "meta_expressions.json"
+    content = json.loads(path.read_text())
+    for video in content["videos"].values():
+        for each in video["expressions"].values():
+            each["exp"] = "the one on the left"
+    write_json(path, content)
+    with pytest.raises(
+        ValueError, match=r"none of the 3 expressions with masks begins with a name; give concepts, a JSON"
+    ):
+        referring(split)
+
+
+def test_a_split_may_be_a_link(tmp_path):
+    split = ref_davis(tmp_path)
+    elsewhere = tmp_path / "store" / "of davis"
+    elsewhere.parent.mkdir()
+    split.rename(elsewhere)
+    split.symlink_to(elsewhere)
+    assert len(open_dataset(str(split)).clips) == 3

@@ -107,3 +107,11 @@ def test_what_is_missing_is_named(tmp_path):
     listed.write_text("gone\n")
     with pytest.raises(ValueError, match="has no clip with the folders origin and mask"):
         vspw(listed)
+
+
+def test_a_hidden_folder_is_no_clip(tmp_path):
+    layouts.vspw(tmp_path)
+    for name in ("train.txt", "val.txt"):
+        (tmp_path / name).unlink()
+    (tmp_path / "data" / "0_a").rename(tmp_path / "data" / ".0_a")
+    assert list(vspw(tmp_path).clips) == ["1_b"]

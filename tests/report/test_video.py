@@ -6,6 +6,7 @@ import sys
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from imap_fast.report.video import embed_video
 from imap_fast.video import Clip, VideoFile, read_clip
@@ -73,6 +74,15 @@ def test_another_file_becomes_one_that_plays(tmp_path, clip, maps, name, codec):
     with av.open(str(shown.file)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt, stream.frames) == ("h264", "yuv420p", 17)
+    assert np.abs(read_clip(shown.file).frames.astype(int) - clip.frames).mean() < 6
+
+
+def test_an_animation_becomes_a_film_that_plays(tmp_path, clip, maps):
+    """FFmpeg cannot decode it."""
+    first, *others = map(Image.fromarray, clip.frames)
+    first.save(tmp_path / "clip.webp", save_all=True, append_images=others, duration=125, lossless=True)
+    (tmp_path / "out").mkdir()
+    shown = embed_video(VideoFile(tmp_path / "clip.webp"), maps.settings["video"], tmp_path / "out")
     assert np.abs(read_clip(shown.file).frames.astype(int) - clip.frames).mean() < 6
 
 

@@ -151,6 +151,19 @@ def test_wide_colours_become_those_of_a_screen(tmp_path: Path, transfer: str) ->
         assert colour[number] > 0.8 * white.min()
 
 
+def test_wide_colours_without_a_matrix_have_that_of_bt2020(tmp_path: Path) -> None:
+    converted = "format=gbrp,scale=out_color_matrix=bt2020:out_range=tv,format=yuv444p,setparams=range=tv"
+    source = BARS.replace("64x48", "1280x720")
+    pictures = []
+    for matrix in ("bt2020nc", "unknown"):
+        tags = f"{converted}:color_primaries=bt2020:color_trc=bt709:colorspace={matrix}"
+        path = render(tmp_path / f"{matrix}.mp4", source, "-frames:v", 1, "-vf", tags, *LOSSLESS)
+        picture, done = shown(path)
+        pictures.append(picture.astype(int))
+        assert done.get("assumed_matrix") == (None if matrix == "bt2020nc" else "BT.2020")
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
+
+
 def purity(colour: np.ndarray, number: int) -> float:
     """1 for a colour that is nothing but red, green or blue."""
     return float(colour[number] / np.linalg.norm(colour))
