@@ -120,7 +120,7 @@ class Swallowing:
 
     def __init__(self, container: av.container.InputContainer, dropped: set[int]) -> None:
         self.container, self.dropped = container, dropped
-        self.streams, self.format = container.streams, container.format
+        self.streams, self.format, self.metadata = container.streams, container.format, container.metadata
 
     def demux(self, stream):
         for packet in self.container.demux(stream):
