@@ -82,6 +82,7 @@ def _images_of(path: Path, size: int, changed: int) -> Images | None:
             with _opened(path) as file:
                 sizes = {image.size for image in _pages(file)}
                 orientation = file.getexif().get(ExifTags.Base.Orientation, 1)
+                # FFmpeg 8.0 does not turn these.
                 is_turned_tiff = file.format == "TIFF" and orientation in TURN_OF_EXIF
                 # Images of several sizes are copies of one, or pages of a document.
                 if len(sizes) > 1 or not (getattr(file, "is_animated", False) or is_turned_tiff):

@@ -123,6 +123,15 @@ def test_a_smaller_copy_is_no_frame(tmp_path: Path) -> None:
     assert len(read_clip(tmp_path / "pages.tif").frames) == 1
 
 
+def test_a_smaller_copy_behind_each_image_is_no_frame(tmp_path: Path) -> None:
+    pages = [frame for each in FRAMES[:3] for frame in (each.copy(), each.resize((12, 8)))]
+    for number, page in enumerate(pages):
+        page.encoderinfo = {"tiffinfo": {254: number % 2}}  # NewSubfileType
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:], tiffinfo={254: 0})
+    frames = read_clip(tmp_path / "pages.tif").frames
+    np.testing.assert_array_equal(frames, np.stack([np.asarray(frame) for frame in FRAMES[:3]]))
+
+
 def test_images_are_compared_in_a_small_size(tmp_path: Path) -> None:
     """Of large ones, dozens wait to tell where shots begin."""
     large = [frame.resize((480, 320)) for frame in FRAMES]
