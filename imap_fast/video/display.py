@@ -186,7 +186,7 @@ class Display:
 
     def _built(self, height: int, width: int, scaler: str) -> Graph:
         stored = self.turned(height, width)
-        # At its own size a frame is, bit by bit, what the `ffmpeg` command makes of it.
+        # At its own size a frame is what the `ffmpeg` command makes of it: with the same flags, and so the same bits.
         flags = scaler if stored == (self.height, self.width) else f"{scaler}+{EXACT}"
         scale: dict[str, Any] = {"width": stored[1], "height": stored[0], "flags": flags}
         if self.assumed_matrix is not None:

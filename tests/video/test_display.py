@@ -51,7 +51,8 @@ def test_a_frame_is_turned_as_ffmpeg_turns_it(bars: Path, tmp_path: Path, turn: 
     path = tmp_path / "turned.mp4"
     ffmpeg("-display_rotation", turn, *mirror, "-i", bars, "-c", "copy", path)
     picture, done = shown(path)
-    np.testing.assert_array_equal(picture, first_picture(path, *picture.shape[:2]))
+    difference = np.abs(picture.astype(int) - first_picture(path, *picture.shape[:2]))
+    assert difference.max() <= 2, "as far as two builds of FFmpeg round alike"
     assert picture.shape == ((48, 64, 3) if turn % 180 == 0 else (64, 48, 3))
     assert done.get("turned") == MIRRORED[turn, is_mirrored]
     scaled = next(VideoFile(path).pictures()).picture.resized(24, 24)
