@@ -29,14 +29,15 @@ UPRIGHT = (1, 0), (0, 1)
 TURNS: dict[Axes, tuple[str, tuple[tuple[str, str], ...]]] = {
     UPRIGHT: ("", ()),
     ((-1, 0), (0, 1)): ("mirrored", (("hflip", ""),)),
-    ((1, 0), (0, -1)): ("mirrored, then by 180°", (("vflip", ""),)),
-    ((-1, 0), (0, -1)): ("by 180°", (("hflip", ""), ("vflip", ""))),
+    ((1, 0), (0, -1)): ("mirrored, then by 180°", (("vflip", ""), ("copy", ""))),
+    ((-1, 0), (0, -1)): ("by 180°", (("hflip", ""), ("vflip", ""), ("copy", ""))),
     ((0, 1), (-1, 0)): ("by 90° clockwise", (("transpose", "clock"),)),
     ((0, -1), (1, 0)): ("by 90° counterclockwise", (("transpose", "cclock"),)),
     ((0, -1), (-1, 0)): ("mirrored, then by 90° clockwise", (("transpose", "clock_flip"),)),
     ((0, 1), (1, 0)): ("mirrored, then by 90° counterclockwise", (("transpose", "cclock_flip"),)),
 }
-"""How a frame is turned, and the filters that do it, by its axes."""
+"""How a frame is turned, and the filters that do it, by its axes. After a `vflip` the lines are stored upwards, which
+PyAV 17 reads downwards: a copy stores them anew."""
 
 TURN_OF_EXIF: dict[int, Axes] = {
     2: ((-1, 0), (0, 1)),
