@@ -10,7 +10,7 @@ from rich.console import Console
 
 from imap_fast.demo.shipped_model import best_settings
 from imap_fast.loading.pipeline import load_pipeline
-from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.names import MAP_NAMES, WITHOUT_STREAM
 from imap_fast.models.registry import adapter_for
 from imap_fast.text.distinct import distinct
 from imap_fast.text.model_name import model_name
@@ -80,7 +80,7 @@ def _load(name: str, source: str) -> Model:
     pipe = load_pipeline(source, dtype="auto", device="auto", console=Console(stderr=True))
     arguments: dict[str, Any] = {"maps": MAP_NAMES}
     if not adapter_for(pipe).has_concept_stream:
-        arguments = {"maps": [name for name in MAP_NAMES if name != "concept_attention"], "match": "prompt"}
+        arguments = {"maps": WITHOUT_STREAM, "match": "prompt"}
     if source != "demo":
         return Model(name, pipe, arguments, None)
     reading = best_settings()

@@ -6,7 +6,7 @@ from typing import Any
 
 from imap_fast.cli.generation import check_size, generate_video
 from imap_fast.evaluate.example import DataSet, Example
-from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.names import MAP_NAMES, WITHOUT_STREAM
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.registry import adapter_for
 from imap_fast.video.clip import Clip
@@ -47,14 +47,13 @@ class Generation:
 
     def generate(self, pipe: Any, name: str, example: Example) -> tuple[Clip, SaliencyMaps]:
         """The video of a clip, and all maps of its generation."""
-        has_stream = adapter_for(pipe).has_concept_stream
         video, fps, maps = generate_video(
             pipe,
             example.caption,
             example.concepts,
             seed=self.seeds[name],
             sampling=self._sampling,
-            maps=[each for each in MAP_NAMES if has_stream or each != "concept_attention"],
+            maps=MAP_NAMES if adapter_for(pipe).has_concept_stream else WITHOUT_STREAM,
             **self._traced,
         )
         return Clip.of(video, fps), maps

@@ -10,7 +10,7 @@ import torch
 
 from imap_fast.evaluate.example import Example, is_background
 from imap_fast.explaining.explainer import Explainer
-from imap_fast.maps.names import CONTRASTED, MAP_NAMES
+from imap_fast.maps.names import CONTRASTED, MAP_NAMES, WITHOUT_STREAM
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.registry import adapter_for
 from imap_fast.version import versions
@@ -22,7 +22,7 @@ class Reader:
     def __init__(self, pipe: Any, seed: int, explain_arguments: dict[str, Any]) -> None:
         self.pipe, self.seed = pipe, seed
         self.adapter = adapter_for(pipe)
-        self.map_names = [name for name in MAP_NAMES if self.adapter.has_concept_stream or name != "concept_attention"]
+        self.map_names = MAP_NAMES if self.adapter.has_concept_stream else WITHOUT_STREAM
         # Whatever is annotated passes the model.
         explain_arguments = {"fps": "all", **explain_arguments}
         # Never entered: it checks the settings before the first clip is read.

@@ -6,6 +6,9 @@ CONTRASTED = ("imap", "gramcol")
 MAP_NAMES = (*CONTRASTED, "cross_attention", "concept_attention")
 """All maps, the two baselines last. The first one that a result has is its default."""
 
+WITHOUT_STREAM = tuple(name for name in MAP_NAMES if name != "concept_attention")
+"""The maps of a model without a concept stream."""
+
 AGREEMENT, SPREAD = "agreement.", "spread."
 """Before the name of a map: its tensors in files that say how sure it is."""
 

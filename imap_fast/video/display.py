@@ -170,6 +170,7 @@ class Display:
             graph.push(frame)
             picture = graph.pull().to_ndarray()
         except FFmpegError as error:
+            _GRAPHS.__dict__.clear()  # a graph that failed may still hold this frame, and give it for the next one
             raise ValueError(
                 f"FFmpeg cannot show frames of {self.height} × {self.width} pixels, {self.pixel_format} with matrix "
                 f"{self.matrix}, at {height} × {width}; convert the video to yuv420p, crop or resize it"

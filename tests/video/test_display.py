@@ -3,11 +3,13 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from imap_fast.video import VideoFile, read_clip
 from imap_fast.video.decode import VideoError
+from imap_fast.video.display import _GRAPHS, Display
 from tests.video.ffmpeg import BARS, LOSSLESS, ffmpeg, first_picture, render
 
 MIRRORED = {
@@ -201,9 +203,31 @@ def test_a_large_photograph_without_a_matrix_is_of_bt601(tmp_path: Path) -> None
     assert done == {}
 
 
+class FailingGraph:
+    """It takes a frame, and fails to give it."""
+
+    def push(self, frame: av.VideoFrame) -> None:
+        pass
+
+    def pull(self) -> None:
+        raise av.MemoryError(12, "no memory")
+
+
+def test_a_graph_that_failed_is_not_used_again(bars: Path, monkeypatch) -> None:
+    """It would give the frame that it still holds for the next one."""
+    expected, _ = shown(bars)
+    picture = next(VideoFile(bars).pictures()).picture
+    _GRAPHS.__dict__.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(Display, "_built", lambda *arguments: FailingGraph())
+        with pytest.raises(
+            ValueError, match=r"FFmpeg cannot show frames of 48 × 64 pixels, yuv420p with matrix \d+, at"
+        ):
+            picture.pixels()
+    np.testing.assert_array_equal(picture.pixels(), expected)
+
+
 def test_pixel_aspects_are_exact() -> None:
     """The size of a picture does not depend on how a fraction is rounded."""
-    from imap_fast.video.display import Display
-
     anamorphic = Display(576, 720, "yuv420p", 1, 1, 1, 1, Fraction(64, 45))
     assert anamorphic.size == (576, 1024)
