@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from imap_fast.evaluate.example import Example, is_background
+from imap_fast.evaluate.example import Example
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.maps.names import CONTRASTED, MAP_NAMES, WITHOUT_STREAM
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.registry import adapter_for
+from imap_fast.text.words import is_background
 from imap_fast.version import versions
 
 

@@ -13,10 +13,13 @@ from torch import Tensor
 from imap_fast.maps import run_folder, storage
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.maps.values import MapValues
+from imap_fast.text.words import is_background
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from imap_fast.masks.masks import Masks
+    from imap_fast.masks.refinement import Refinement
     from imap_fast.render.source_video import SourceVideo
     from imap_fast.video.clip import Clip
     from imap_fast.video.decode import VideoFile
@@ -122,6 +125,50 @@ class SaliencyMaps(MapValues):
         maps = self._one_video("heads")
         return heads_figure(maps.head_scores, maps.selected_heads, maps.layers, maps.head_score)
 
+    def masks(
+        self,
+        video: Any = None,
+        concepts: Sequence[str] | None = None,
+        map: str | None = None,
+        *,
+        threshold: float | str = "otsu-twice",
+        exclusive: bool = False,
+        refine: str | Refinement = "none",
+    ) -> Masks:
+        """Where each concept is, as masks at the size of the video (docs/masks-and-events.md).
+
+        A patch is in the mask of a concept if its value is above a threshold on the concept's own scale over the clip.
+        What is connected in space and time is a region: it is dropped if it is small, or nowhere hot. Nothing outside
+        of what the model saw is in a mask.
+
+        Args:
+            video: as in `overlay`. None: masks at the size that the model saw.
+            concepts: labels to segment. None: all but the background.
+            map: name of the map. None: as in `overlay`.
+            threshold: `"otsu"` splits the patches of the clip in two, with the largest variance between the parts.
+                `"otsu-twice"` splits the upper part once more: the lower one holds what is near an object. `"90%"`: the
+                hottest tenth of all patches. A number from 0, cold, to 1, hot: on the scale that heatmaps have.
+            exclusive: whether each pixel goes to the concept that is highest above its threshold. The background is one
+                of them if the maps have it. False: masks may overlap.
+            refine: `"none"`: bilinear between patches.
+
+        Raises:
+            AttributeError, KeyError, ValueError: as in `overlay`, an impossible threshold, values that are not finite,
+                no concept to segment, or a refinement without a video.
+        """
+        from imap_fast.masks.refinement import refinement_of
+        from imap_fast.masks.scale import check_threshold
+        from imap_fast.masks.segment import Segmenter
+
+        threshold = check_threshold(threshold)
+        source, labels, values, times = self._picture("masks", video, self._segmented(concepts, map, exclusive), map)
+        self.check_finite()
+        shots = [(shot.frames, shot.latents) for shot in self.shots]
+        prompt = self.settings.get("prompt")
+        caption = prompt if isinstance(prompt, str) else ""
+        segmenter = Segmenter(source, self._seen(*source.own_size), labels, values, times, shots, caption)
+        return segmenter.masks(threshold, refinement_of(refine), exclusive=exclusive)
+
     def timeline(
         self, num_frames: int | None = None, concepts: Sequence[str] | None = None, map: str | None = None
     ) -> Figure:
@@ -196,7 +243,8 @@ class SaliencyMaps(MapValues):
             return SourceVideo.of_clip(self._blank_clip(), cuts, is_blank=True)
         opened, read = self._opened(video), self._read
         if isinstance(opened, Clip):
-            return SourceVideo.of_clip(opened, cuts)
+            rows, columns = self._seen(opened.frames.shape[1], opened.frames.shape[2])
+            return SourceVideo(opened, len(opened.frames), rows.stop - rows.start, columns.stop - columns.start, cuts)
         if not read:
             raise ValueError(f"these maps were not read from a file, so not from {video}; give the frames of the clip")
         return SourceVideo(opened, read["num_frames"], read["height"], read["width"], cuts)
@@ -230,6 +278,22 @@ class SaliencyMaps(MapValues):
                 "frames that were read"
             )
         return clip
+
+    def _segmented(self, concepts: Sequence[str] | None, map: str | None, exclusive: bool) -> list[str]:
+        """The labels whose maps make masks: the background is one of them if it is named, or competes for pixels."""
+        labels = self.labels_of(map or self.default)
+        background = [label for label in labels if is_background(label)]
+        if concepts is None:
+            chosen = [label for label in labels if label not in background]
+        else:
+            chosen = [concepts] if isinstance(concepts, str) else list(concepts)
+        return chosen + [label for label in background if exclusive and label not in chosen]
+
+    def _seen(self, height: int, width: int) -> tuple[slice, slice]:
+        """The rows and columns of frames of this size that the model saw. All, if none are known to be cropped."""
+        from imap_fast.video.crop import kept_window
+
+        return kept_window(height, width, self._read.get("height") or height, self._read.get("width") or width)
 
     def _blank_clip(self) -> Clip:
         """A grey clip with the size and length of the video that was read, as far as they are known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 from imap_fast.video.clip import Clip
@@ -36,6 +37,11 @@ class SourceVideo:
         """A whole clip at its own size."""
         num_frames, height, width = clip.frames.shape[:3]
         return cls(clip, num_frames, height, width, cuts, is_blank)
+
+    @cached_property
+    def own_size(self) -> tuple[int, int]:
+        """Height and width of the whole frames."""
+        return next(self.video.pictures()).picture.size
 
     @property
     def fps(self) -> float:

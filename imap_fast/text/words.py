@@ -11,6 +11,11 @@ LONGEST_LABEL = 1_000
 """The largest number of characters in a label."""
 
 
+def is_background(label: str) -> bool:
+    """Whether a label means the background, however it is typed."""
+    return compared(label) == BACKGROUND
+
+
 def one_spelling(words: Iterable[str]) -> dict[str, str]:
     """Each of the words, stripped, with the first of those that are only typed in another way."""
     first: dict[str, str] = {}

@@ -19,9 +19,9 @@ from imap_fast.evaluate.datasets.descriptions import can_name_object, digest_of,
 from imap_fast.evaluate.datasets.pictures import MASK_SUFFIXES, pictures_in, read_picture, refuse_twins
 from imap_fast.evaluate.datasets.sizes import fitted
 from imap_fast.evaluate.datasets.skipped import skipped_in
-from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
+from imap_fast.evaluate.example import DataSet, Example, GroundTruth
 from imap_fast.text.normalized import compared
-from imap_fast.text.words import one_spelling
+from imap_fast.text.words import BACKGROUND, one_spelling
 from imap_fast.video.clip import Clip
 from imap_fast.video.read import read_clip
 from imap_fast.video.times import check_stretch

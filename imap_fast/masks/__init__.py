@@ -1,0 +1,1 @@
+"""Masks of concepts, from their maps: the result of `SaliencyMaps.masks`."""

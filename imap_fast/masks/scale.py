@@ -1,0 +1,104 @@
+"""How far a map is above the threshold of its concept, on the concept's own scale over the clip."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imap_fast.metrics.overlap import otsu_threshold
+from imap_fast.render.heatmap import MOST_FRAMES, heat_scales
+
+OTSU, OTSU_TWICE = "otsu", "otsu-twice"
+
+BELOW = -1.0
+"""The score of what is in no mask, whatever its value is."""
+
+Threshold = float | str
+"""What `threshold_of` reads."""
+
+
+class Scale(NamedTuple):
+    """The scale of one concept.
+
+    Attributes:
+        threshold: a value from there on is in the mask.
+        span: the difference between the coldest and the hottest value. 0: the map is constant, and has no mask.
+        hottest: the score of the hottest value.
+    """
+
+    threshold: float
+    span: float
+    hottest: float
+
+
+def check_threshold(threshold: Threshold) -> Threshold:
+    """A threshold as it is used: `"otsu"`, `"otsu-twice"`, a percentile such as `"90%"`, or a number from 0 to 1.
+
+    Raises:
+        TypeError: another type.
+        ValueError: another text, or a number outside.
+    """
+    wrong = (
+        f'threshold={threshold!r} is none of "otsu", "otsu-twice", a percentile such as "90%", and a number from 0 to 1 '
+        "on the scale of the concept"
+    )
+    if isinstance(threshold, bool) or not isinstance(threshold, (int, float, str)):
+        raise TypeError(wrong)
+    if threshold in (OTSU, OTSU_TWICE):
+        return threshold
+    percent = re.fullmatch(r"\s*([0-9.]+)\s*%\s*", threshold) if isinstance(threshold, str) else None
+    try:
+        number = float(percent[1] if percent else threshold)
+    except ValueError as error:
+        raise ValueError(wrong) from error
+    if not 0 <= number <= (100 if percent else 1):  # NaN compares false, and is refused, too
+        raise ValueError(wrong)
+    return f"{number:g}%" if percent else number
+
+
+def scales_of(values: Tensor, threshold: Threshold) -> list[Scale]:
+    """The scale of each concept, from its values in all patches of the clip.
+
+    A long video is sampled at evenly spaced latent frames, so that memory does not grow with its length.
+
+    Args:
+        values: finite fp32 `[C, F, H, W]`.
+        threshold: from `check_threshold`. Otsu's splits the patches of the clip in two with the largest variance
+            between them; the second time, the upper part. A percentile leaves that share of the patches below.
+    """
+    step = math.ceil(values.shape[1] / MOST_FRAMES)
+    ends = heat_scales(values)
+    return [
+        Scale(0.0, 0.0, 0.0) if each is None else _scale(concept[::step].numpy(), *each, threshold)
+        for concept, each in zip(values, ends, strict=True)
+    ]
+
+
+def _scale(values: np.ndarray, cold: float, hottest: float, threshold: Threshold) -> Scale:
+    span = hottest - cold
+    if threshold == OTSU:
+        value = otsu_threshold(values)
+    elif threshold == OTSU_TWICE:
+        value = otsu_threshold(values[values >= otsu_threshold(values)])
+    elif isinstance(threshold, str):
+        value = float(np.percentile(values, float(threshold.rstrip("%"))))
+    else:
+        value = cold + threshold * span
+    return Scale(value, span, (hottest - value) / span)
+
+
+def scores_of(values: Tensor, scales: list[Scale]) -> Tensor:
+    """How far each value is above the threshold of its concept, on its own scale: fp32 `[C, …]` of the same shape.
+
+    From 0 on it is in the mask. A constant map is `BELOW`.
+    """
+    scores = [
+        (concept - scale.threshold) / scale.span if scale.span else torch.full_like(concept, BELOW)
+        for concept, scale in zip(values, scales, strict=True)
+    ]
+    return torch.stack(scores)
