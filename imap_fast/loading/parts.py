@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from imap_fast.complete_weights import check_complete
 from imap_fast.loading.module_classes import module_classes
-from imap_fast.models.complete_weights import check_complete
 
 
 def load_parts(source: str, dtype: torch.dtype) -> dict[str, nn.Module]:

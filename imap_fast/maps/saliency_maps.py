@@ -150,15 +150,18 @@ class SaliencyMaps(MapValues):
                 hottest tenth of all patches. A number from 0, cold, to 1, hot: on the scale that heatmaps have.
             exclusive: whether each pixel goes to the concept that is highest above its threshold. The background is one
                 of them if the maps have it. False: masks may overlap.
-            refine: `"none"`: bilinear between patches.
+            refine: how masks become as sharp as the picture, although a patch is many pixels wide. `"none"`: bilinear
+                between patches. `"guided"`: the guided filter, which follows the edges of each frame. `"crf"`: a dense
+                conditional random field. `"sam2"`: SAM 2, which is shown each concept where it is hottest;
+                `imap_fast.masks.Sam2` chooses another of its models.
 
         Raises:
             AttributeError, KeyError, ValueError: as in `overlay`, an impossible threshold, values that are not finite,
-                no concept to segment, or a refinement without a video.
+                no concept to segment, or a refinement without a video or whose package is not installed.
         """
         from imap_fast.masks.refinement import refinement_of
-        from imap_fast.masks.scale import check_threshold
         from imap_fast.masks.segment import Segmenter
+        from imap_fast.masks.threshold import check_threshold
 
         threshold = check_threshold(threshold)
         source, labels, values, times = self._picture("masks", video, self._segmented(concepts, map, exclusive), map)

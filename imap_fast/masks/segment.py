@@ -13,7 +13,8 @@ from torch import Tensor
 from imap_fast.masks.components import dropped, without
 from imap_fast.masks.masks import MaskFrame, Masks
 from imap_fast.masks.refinement import Refinement
-from imap_fast.masks.scale import Threshold, scales_of, scores_of
+from imap_fast.masks.scale import scales_of, scores_of
+from imap_fast.masks.threshold import Threshold
 from imap_fast.render.source_video import SourceVideo
 from imap_fast.text.words import is_background
 from imap_fast.upsampling.interpolate import between, neighbours, upsample_space

@@ -8,6 +8,11 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
+NONE = "none"
+
+PACKAGES = {"guided": "pip install 'imap-fast[masks]'", "crf": "pip install pydensecrf2"}
+"""How to install what a refinement needs."""
+
 
 class Refinement(Protocol):
     """Makes the scores of pixels from those of patches.
@@ -27,19 +32,45 @@ class Refinement(Protocol):
         """
 
 
-REFINEMENTS: dict[str, Callable[[], Refinement | None]] = {"none": lambda: None}
-"""What makes each refinement, by its name. `None` is bilinear between patches."""
+def _guided() -> Refinement:
+    from imap_fast.masks.refinement.guided import Guided
+
+    return Guided()
+
+
+def _crf() -> Refinement:
+    from imap_fast.masks.refinement.crf import DenseCRF
+
+    return DenseCRF()
+
+
+def _sam2() -> Refinement:
+    from imap_fast.masks.refinement.sam2 import Sam2
+
+    return Sam2()
+
+
+REFINEMENTS: dict[str, Callable[[], Refinement | None]] = {
+    NONE: lambda: None,
+    "guided": _guided,
+    "crf": _crf,
+    "sam2": _sam2,
+}
+"""What makes each refinement, by its name."""
 
 
 def refinement_of(refine: str | Refinement) -> Refinement | None:
-    """A refinement, or the one of this name.
+    """A refinement, or the one of this name. None: bilinear between patches.
 
     Raises:
-        ValueError: an unknown name.
-        ImportError: it needs a package that is not installed.
+        ValueError: an unknown name, or the package of the refinement is not installed.
     """
     if not isinstance(refine, str):
         return refine
     if refine not in REFINEMENTS:
         raise ValueError(f"refine={refine!r} is none of {', '.join(map(repr, REFINEMENTS))}")
-    return REFINEMENTS[refine]()
+    try:
+        return REFINEMENTS[refine]()
+    except ImportError as error:
+        package = PACKAGES.get(refine, "a newer transformers")
+        raise ValueError(f"refine={refine!r} needs {package} ({error})") from error

@@ -10,7 +10,7 @@ import diffusers
 import torch
 from torch import nn
 
-from imap_fast.models.complete_weights import check_complete
+from imap_fast.complete_weights import check_complete
 from imap_fast.models.unknown_settings import warn_of_unknown_settings
 from imap_fast.text.model_name import HUB_ID
 

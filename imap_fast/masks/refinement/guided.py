@@ -1,0 +1,41 @@
+"""The guided filter (He, Sun and Tang, ECCV 2010): in a neighbourhood, scores follow the colours of the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imap_fast.upsampling.interpolate import upsample_space
+
+EPSILON = 1e-3
+"""Variance of a colour in [0, 1] below which a neighbourhood is flat, and its scores are averaged."""
+
+RADIUS = 2.0
+"""Radius of a neighbourhood, in patches."""
+
+
+class Guided:
+    """Scores of pixels that keep to the edges of each frame."""
+
+    most_frames = 1
+
+    def __init__(self) -> None:
+        from kornia.filters import guided_blur
+
+        self._blur = guided_blur
+
+    def __call__(self, frames: Sequence[np.ndarray], scores: Tensor) -> Iterator[Tensor]:
+        """See `imap_fast.masks.refinement.Refinement`."""
+        for frame, score in zip(frames, scores.unbind(1), strict=True):
+            height, width = frame.shape[:2]
+            guidance = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 255
+            size = _odd(RADIUS * height / score.shape[1], height), _odd(RADIUS * width / score.shape[2], width)
+            yield self._blur(guidance, upsample_space(score, height, width)[None], size, EPSILON, "replicate")[0]
+
+
+def _odd(radius: float, side: int) -> int:
+    """The side of a neighbourhood in pixels."""
+    return 2 * min(max(1, round(radius)), (side - 1) // 2) + 1
