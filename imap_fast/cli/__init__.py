@@ -24,6 +24,7 @@ from imap_fast.cli.layers import layers
 from imap_fast.cli.option_groups import with_option_groups
 from imap_fast.cli.report import report
 from imap_fast.cli.results import SomeFailed
+from imap_fast.cli.segment import segment
 from imap_fast.cli.streams import complain, discard_stdout, escaped_output, occupy_closed_streams, one_line
 
 # Torch, diffusers and matplotlib take seconds to load. Commands import them only after all checks of their input.
@@ -34,7 +35,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, generate, explain, layers, report, judge, app, eval, doctor):
+for command in (demo, generate, explain, segment, layers, report, judge, app, eval, doctor):
     commands.command()(with_option_groups(command))
 
 USAGE_ERROR: Any = typer.BadParameter.__base__

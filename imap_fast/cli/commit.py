@@ -50,7 +50,8 @@ def commit(new: Path, folder: Path, names: Sequence[str], gone: Sequence[str] = 
 def commit_run(new: Path, folder: Path, record: str = RECORD) -> None:
     """`commit` of a run: its record, and of the files that this names those that are in `new`.
 
-    Files that the record calls `NOT_WRITTEN` leave `folder`: an older one there is of another run.
+    Files that the record calls `NOT_WRITTEN` leave `folder`: an older one there is of another run. So do files that
+    only the older record in `folder` names.
 
     Raises:
         ValueError: the record in `new` is missing or damaged.
@@ -58,7 +59,18 @@ def commit_run(new: Path, folder: Path, record: str = RECORD) -> None:
     """
     content = record_of(new, record)
     names = [name for name in (*content["sha256"], record) if (new / name).exists()]
-    commit(new, folder, names, list(content.get(NOT_WRITTEN, {})))
+    gone = dict.fromkeys([*content.get(NOT_WRITTEN, {}), *_older_files(folder, record)])
+    commit(new, folder, names, [name for name in gone if name not in names])
+
+
+def _older_files(folder: Path, record: str) -> list[str]:
+    """The files of the run whose record is in a folder, if there is one that is whole."""
+    try:
+        names = record_of(folder, record)["sha256"]
+    except ValueError:
+        return []
+    # A record may come from elsewhere.
+    return [name for name in names if not Path(name).is_absolute() and ".." not in Path(name).parts]
 
 
 def finish_commit(new: Path, folder: Path, record: str = RECORD) -> None:

@@ -1,18 +1,23 @@
 """`imap-fast explain`: the maps of real videos."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from imap_fast.cli import options
-from imap_fast.cli.option_groups import ConceptOptions, SmallGpuOptions, TraceOptions, WindowOptions
+from imap_fast.cli.option_groups import ConceptOptions, ReadingOptions, SmallGpuOptions, TraceOptions, WindowOptions
 from imap_fast.cli.video_files import result_folders
 from imap_fast.loading.identity import model_identity, vae_identity
 from imap_fast.loading.source import model_source
 from imap_fast.version import versions
+
+if TYPE_CHECKING:
+    from imap_fast.cli.explain_run import Run
 
 
 def explain(
@@ -22,13 +27,7 @@ def explain(
     concepts: ConceptOptions,
     trace_options: TraceOptions,
     windows: WindowOptions,
-    concepts_file: options.ConceptsFile = None,
-    start: options.Starts = None,
-    end: options.Ends = None,
-    stream: options.Stream = None,
-    num_frames: options.MaxFrames = None,
-    seed: options.Seed = 0,
-    vae: options.Vae = None,
+    reading: ReadingOptions,
     output: options.Output = Path("imap-explain"),
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -40,27 +39,46 @@ def explain(
     Several videos, and several stretches of a video, get a folder each.
     After an interruption the same command resumes. A finished run is not repeated.
     """
-    words = options.concept_words(concepts.concepts, trace_options.match, concepts_file)
+    run = explained(
+        videos, loading, prompt, concepts, trace_options, windows, reading, output=output, overwrite=overwrite
+    )
+    run.print(output, as_json=as_json)
+
+
+def explained(
+    videos: list[Path],
+    loading: SmallGpuOptions,
+    prompt: str,
+    concepts: ConceptOptions,
+    trace_options: TraceOptions,
+    windows: WindowOptions,
+    reading: ReadingOptions,
+    *,
+    output: Path,
+    overwrite: bool,
+) -> Run:
+    """Explain videos, except those that are finished. Arguments and errors are those of the command."""
+    words = options.concept_words(concepts.concepts, trace_options.match, reading.concepts_file)
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()
     arguments |= windows.explain_arguments(loading.model, arguments["steps"])
     model_source(loading.model)
     from imap_fast.cli.explain_run import Run
 
-    identity = model_identity(loading.model) | vae_identity(vae)
+    identity = model_identity(loading.model) | vae_identity(reading.vae)
     text = {"prompt": prompt, "concepts": words}
     values = {
         **arguments,
         **asdict(loading),
         **identity,
         **text,
-        "num_frames": num_frames,
-        "stream": stream,
-        "seed": seed,
+        "num_frames": reading.num_frames,
+        "stream": reading.stream,
+        "seed": reading.seed,
         "versions": versions(),
     }
-    folders = result_folders(videos, output, options.stretches(start, end))
+    folders = result_folders(videos, output, options.stretches(reading.start, reading.end))
     run = Run(folders, json.loads(json.dumps(values)), overwrite=overwrite)
     run.check_videos()
     if run.remaining:
-        run.explain(asdict(loading), vae, text | arguments, identity)
-    run.print(output, as_json=as_json)
+        run.explain(asdict(loading), reading.vae, text | arguments, identity)
+    return run

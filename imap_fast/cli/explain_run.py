@@ -185,6 +185,15 @@ class Run:
         drawn = [name for name in before[NOT_WRITTEN] if name not in record[NOT_WRITTEN]]
         self.headlines[stretch] = f"done before; drawn now: {', '.join(drawn)}" if drawn else "done before"
 
+    def refuse_failed(self) -> None:
+        """Raise SomeFailed, with the reasons, if a video could not be read."""
+        if not self.failed:
+            return
+        reasons = "; ".join(self.failed.values())
+        count, videos = f"{len(self.failed)} of {len(self.folders)}", {stretch.path for stretch in self.folders}
+        what = "stretches" if len(videos) < len(self.folders) else "videos"
+        raise SomeFailed(f"{count} {what} could not be read: {reasons}")
+
     def print(self, output: Path, *, as_json: bool) -> None:
         """Print what was made, and then what failed.
 
@@ -205,11 +214,6 @@ class Run:
         undrawn = [not_written_of(self.folders[stretch], record) for stretch, record in records.items()]
         for each in undrawn:
             complain_of(each, REMEDY)
-        if failed:
-            reasons = "; ".join(failed.values())
-            count, videos = f"{len(failed)} of {len(self.folders)}", {stretch.path for stretch in self.folders}
-            if len(videos) < len(self.folders):
-                raise SomeFailed(f"{count} stretches could not be read: {reasons}")
-            raise SomeFailed(f"{count} videos could not be read: {reasons}")
+        self.refuse_failed()
         if any(undrawn):
             raise SomeFailed

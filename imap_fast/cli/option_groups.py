@@ -32,6 +32,26 @@ class SmallGpuOptions(LoadingOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OptionalModelOptions(SmallGpuOptions):
+    """The same of a command that loads a model for some of its inputs alone."""
+
+    model: options.OptionalModel = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions:
+    """What is read of a real video, and how it is encoded."""
+
+    concepts_file: options.ConceptsFile = None
+    start: options.Starts = None
+    end: options.Ends = None
+    stream: options.Stream = None
+    num_frames: options.MaxFrames = None
+    seed: options.Seed = 0
+    vae: options.Vae = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class TraceOptions:
     """How a trace reads the model."""
 

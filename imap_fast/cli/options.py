@@ -75,6 +75,9 @@ Model = Annotated[
         help="A folder, a Hugging Face id such as THUDM/CogVideoX-2b, or demo: the small model in this package.",
     ),
 ]
+OptionalModel = Annotated[
+    str, _option(READING, "The model for videos that are no runs yet, as in explain.", "--model", metavar="MODEL")
+]
 Vae = Annotated[
     str | None,
     _option(
@@ -83,6 +86,9 @@ Vae = Annotated[
         "--vae",
         metavar="MODEL",
     ),
+]
+OptionalPrompt = Annotated[
+    str | None, _option(READING, "What the videos show that are no runs yet.", "--prompt", metavar="TEXT")
 ]
 Prompt = Annotated[str, typer.Option(metavar="TEXT", help="What the video shows.")]
 Concepts = Annotated[

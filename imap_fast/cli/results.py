@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,11 +104,26 @@ def new_files(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def resumable_folder(folder: Path, names: Sequence[str], options: dict[str, Any], *, overwrite: bool) -> Iterator[Path]:
+def resumable_folder(
+    folder: Path,
+    names: Sequence[str],
+    options: dict[str, Any],
+    *,
+    overwrite: bool,
+    kept: Callable[[Path], str | None] | None = None,
+) -> Iterator[Path]:
     """`results_folder` for a run that can resume after an interruption.
 
-    The hidden folder always has the same name. It contains `MAPS`, a folder for `explain`. If that folder holds a
-    finished window, an exception leaves it for the next run with the same options.
+    The hidden folder always has the same name. An exception leaves it for the next run with the same options if there
+    is something to go on from.
+
+    Args:
+        folder: for the results.
+        names: of the files that must not be there without `overwrite`.
+        options: of the run, as JSON values.
+        overwrite: whether other results are replaced.
+        kept: says what the next run goes on from, such as "finished windows", in the hidden folder. None of it: None.
+            By default, the windows of `explain` in the folder `MAPS`.
 
     Raises:
         ValueError: as in `results_folder`, or `folder` holds an unfinished run with other options and `overwrite` is
@@ -127,8 +142,8 @@ def resumable_folder(folder: Path, names: Sequence[str], options: dict[str, Any]
             yield unfinished
             commit_run(unfinished, folder)
         except BaseException:
-            if _has_windows(unfinished / MAPS):
-                complain(f"finished windows are kept; the same command resumes ({folder})")
+            if what := (kept or _finished_windows)(unfinished):
+                complain(f"{what} are kept; the same command resumes ({folder})")
             else:
                 shutil.rmtree(unfinished, ignore_errors=True)
             raise
@@ -170,13 +185,15 @@ def _is_resumable(unfinished: Path, options: dict[str, Any], *, overwrite: bool)
     return True
 
 
-def _has_windows(folder: Path) -> bool:
+def _finished_windows(unfinished: Path) -> str | None:
     from imap_fast.maps.run_folder import STATE, read_state
 
+    folder = unfinished / MAPS
     try:
-        return (folder / STATE).exists() and read_state(folder).windows > 0
+        is_there = (folder / STATE).exists() and read_state(folder).windows > 0
     except ValueError:  # damaged: it is left for the next run to report
-        return True
+        is_there = True
+    return "finished windows" if is_there else None
 
 
 def finished_record(folder: Path, names: Sequence[str], options: dict[str, Any]) -> dict[str, Any] | None:

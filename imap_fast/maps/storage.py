@@ -6,7 +6,6 @@ it was written: an `.npz` has the CRC-32 of each member, a `.safetensors` the SH
 """
 
 import json
-import math
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from torch import Tensor
 from imap_fast.files import atomic_write
 from imap_fast.maps.digest import digest_of
 from imap_fast.maps.schema import one_line
+from imap_fast.npz import checked_members, read_array, write_array
 
 FORMAT = 3
 """The version of the file format. It increases when older code can no longer read a newer file."""
@@ -34,9 +34,8 @@ RECORD = "imap_fast"
 DIGEST = "sha256"
 """The name of the digest in the metadata of a .safetensors file."""
 
-NPZ_DTYPES = tuple(map(np.dtype, ("<f4", "<f8", "<i8", "|u1")))
 SAFETENSORS_DTYPES = ("F32", "F64", "I64")
-"""The types of arrays that are read."""
+"""The types of arrays that are read from a .safetensors file."""
 
 BUFFER = 2**20
 """The number of values of a mapped array that are copied at once."""
@@ -111,53 +110,19 @@ def _suffix(path: str | os.PathLike) -> str:
 
 
 def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays as `np.savez` does, but equal arrays give equal bytes, and mapped arrays are copied in parts."""
+    """Write arrays. Mapped ones are copied in parts."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
-            header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
-                np.lib.format.write_array_header_1_0(file, header)
-                for part in np.nditer(array, ["external_loop", "buffered"], buffersize=BUFFER, order="C"):
-                    file.write(np.asarray(part).tobytes())
+            parts = np.nditer(array, ["external_loop", "buffered"], buffersize=BUFFER, order="C")
+            write_array(archive, name, array.dtype, array.shape, (np.asarray(part).tobytes() for part in parts))
 
 
 def _read_npz(file: BinaryIO) -> Content:
     with zipfile.ZipFile(file) as archive:
-        members = archive.infolist()
-        _check_members(members, os.fstat(file.fileno()).st_size)
-        for member in members:
-            _check_header(archive, member)
-        arrays = {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
+        members = checked_members(archive, file)
+        arrays = {name: read_array(archive, member) for name, member in members.items()}
     record = arrays.pop(RECORD, None)
     return (None if record is None else record.tobytes()), arrays
-
-
-def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
-    names = {member.filename for member in members}
-    if len(names) < len(members) or not all(name.endswith(".npy") for name in names):
-        raise ValueError("its members are not arrays with a name each")
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise ValueError("its members are compressed; np.savez leaves them as they are")
-    if sum(member.file_size for member in members) > size:
-        raise ValueError("its members claim to be larger than the file")
-
-
-def _check_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Refuse an array that is not of a known type, in C order, and exactly as large as the member."""
-    with archive.open(member) as file:
-        np.lib.format.read_magic(file)
-        shape, in_fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-        if dtype not in NPZ_DTYPES or in_fortran_order or any(type(side) is not int or side < 0 for side in shape):
-            raise ValueError(f"{member.filename} is no C-ordered array of fp32, fp64, int64 or uint8")
-        if file.tell() + math.prod(shape) * dtype.itemsize != member.file_size:
-            raise ValueError(f"{member.filename} is not as large as its shape {list(shape)}")
-
-
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    with archive.open(member) as file:
-        array = np.lib.format.read_array(file, allow_pickle=False)
-        file.read()  # its end, where zipfile compares the CRC-32
-        return array
 
 
 def _read_safetensors(file: BinaryIO) -> Content:

@@ -2,71 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+import os
 
-import numpy as np
+from imap_fast.masks.formats import npz, saving
+from imap_fast.masks.values import MaskFrame, MaskValues
 
-if TYPE_CHECKING:
-    from imap_fast.video.picture import TimedPicture
+__all__ = ["MaskFrame", "Masks"]
 
 
-class MaskFrame(NamedTuple):
-    """The masks of one frame.
+class Masks(MaskValues):
+    """Masks of C concepts at the size of the video, and their files; see `MaskValues`."""
 
-    Attributes:
-        masks: bool `[C, H, W]`.
-        seconds: the time of the frame.
-    """
+    def save(self, path: str | os.PathLike, format: str = "npz", *, name: str = "video") -> None:
+        """Write the masks for other tools (docs/masks-and-events.md). The whole is there at the end, or nothing.
 
-    masks: np.ndarray
-    seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class Masks:
-    """Masks of C concepts at the size of the video. They are made frame by frame, whenever they are read.
-
-    Index them by a label to get all frames of a concept, bool `[T, H, W]`: `masks["cat"]`.
-
-    Attributes:
-        labels: the C concepts.
-        num_frames: T, the frames of the video that the maps cover.
-        height: of a frame, in pixels.
-        width: of a frame, in pixels.
-        fps: frames per second, on average.
-        exclusive: whether each pixel is in one mask at most.
-        frames_from: yields the masks of all frames from a number on.
-        pictures: yields the frames themselves, and their times. None if they are unknown.
-        caption: what the video shows. Empty if it is unknown.
-    """
-
-    labels: tuple[str, ...]
-    num_frames: int
-    height: int
-    width: int
-    fps: float
-    exclusive: bool
-    frames_from: Callable[[int], Iterator[MaskFrame]] = field(repr=False)
-    pictures: Callable[[], Iterator[TimedPicture]] | None = field(default=None, repr=False)
-    caption: str = ""
-
-    def frames(self, first: int = 0) -> Iterator[MaskFrame]:
-        """Yield the masks of each frame from number `first` on.
+        Args:
+            path: of a new folder. For `"npz"`, of one file, which is replaced.
+            format: a name of `imap_fast.masks.formats.FORMATS`.
+            name: of the clip in the folder.
 
         Raises:
-            ValueError: the video cannot be read, or ends before its last frame.
+            ValueError: an unknown format, one that these masks do not fit or whose package is not installed, or a video
+                that ends before its last frame.
+            FileExistsError: the folder exists.
+            OSError: it cannot be written.
         """
-        return self.frames_from(first)
+        if format == "npz":
+            npz.save(path, self)
+        else:
+            saving.save_clips({name: self}, path, format)
 
-    def __getitem__(self, label: str) -> np.ndarray:
-        """The masks of one concept in all frames, bool `[T, H, W]`.
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Masks:
+        """The masks in an `.npz`. The whole file is checked now, and each frame is read when it is needed.
 
         Raises:
-            KeyError: an unknown label.
+            OSError: the file does not exist, or it cannot be opened.
+            ValueError: a damaged file, or one that holds no masks.
         """
-        if label not in self.labels:
-            raise KeyError(f"no concept {label!r}; there are {', '.join(map(repr, self.labels))}")
-        place = self.labels.index(label)
-        return np.stack([frame.masks[place] for frame in self.frames()])
+        return cls(**vars(npz.load(path)))

@@ -17,6 +17,7 @@ import numpy as np
 
 from imap_fast.evaluate.datasets.pictures import read_picture
 from imap_fast.evaluate.datasets.sizes import fitted
+from imap_fast.masks.palette import DAVIS_COLOURS, DAVIS_PALETTE, VOC_PALETTE
 
 VOID, DEEP_VOID = 255, 65_535
 """The void numbers of 8 and of 16 bits."""
@@ -141,21 +142,14 @@ def _refuse_smoothed(numbers: Iterable[int], named: Collection[int], folder: Pat
         )
 
 
-def _davis_colour(number: int) -> int:
-    """The colour of a number, whose bits are spread over red, green and blue, the lowest first."""
-    red, green, blue = (
-        sum((number >> 3 * place + channel & 1) << 7 - place for place in range(3)) for channel in range(3)
-    )
-    return red << 16 | green << 8 | blue
+def _packed(colour: Sequence[int]) -> int:
+    """A colour (R, G, B) as one number."""
+    return int.from_bytes(bytes(colour), "big")
 
 
-_DAVIS = {_davis_colour(number): number for number in range(1, 22)}
+_DAVIS = {
+    _packed(palette[number]): number for palette in (VOC_PALETTE, DAVIS_PALETTE) for number in range(1, DAVIS_COLOURS)
+}
 """The number of each colour."""
 
-_VOID_COLOUR = _davis_colour(VOID)
-
-# DAVIS writes 191 where PASCAL VOC writes 192.
-_DAVIS |= {
-    int.from_bytes(bytes(191 if part == 192 else part for part in colour.to_bytes(3, "big")), "big"): number
-    for colour, number in _DAVIS.items()
-}
+_VOID_COLOUR = _packed(VOC_PALETTE[VOID])
