@@ -32,10 +32,18 @@ class SmallGpuOptions(LoadingOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OptionalModelOptions(SmallGpuOptions):
-    """The same of a command that loads a model for some of its inputs alone."""
+class OptionalModelOptions:
+    """`SmallGpuOptions` of a command that loads a model for some of its inputs alone."""
 
-    model: options.OptionalModel = ""
+    model: options.OptionalModel = None
+    dtype: options.Dtype = "auto"
+    device: options.Device = "auto"
+    memory: options.Memory = "auto"
+    quantize: options.Quantize = "none"
+
+    def of(self, model: str) -> SmallGpuOptions:
+        """The options of a model that is loaded."""
+        return SmallGpuOptions(**asdict(self) | {"model": model})
 
 
 @dataclass(frozen=True, kw_only=True)

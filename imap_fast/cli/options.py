@@ -76,7 +76,8 @@ Model = Annotated[
     ),
 ]
 OptionalModel = Annotated[
-    str, _option(READING, "The model for videos that are no runs yet, as in explain.", "--model", metavar="MODEL")
+    str | None,
+    _option(READING, "The model for videos that are no runs yet, as in explain.", "--model", metavar="MODEL"),
 ]
 Vae = Annotated[
     str | None,

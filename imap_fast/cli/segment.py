@@ -81,13 +81,13 @@ def segment(
     videos = [path for path in inputs if not runs_in(path)]
     runs = [run for path in inputs for run in runs_in(path)]
     if videos:
-        if not loading.model or prompt is None:
+        if loading.model is None or prompt is None:
             raise typer.BadParameter(f"{videos[0]} is no run, so it is explained first; give --model and --prompt")
         if video is not None:
             raise typer.BadParameter(f"--video {video} is of a run; {videos[0]} is a video itself")
         model_source(loading.model)
         explaining = explained(
-            videos, loading, prompt, concepts, trace_options, windows, reading,
+            videos, loading.of(loading.model), prompt, concepts, trace_options, windows, reading,
             output=output / EXPLAINED, overwrite=overwrite,
         )  # fmt: skip
         explaining.refuse_failed()

@@ -70,7 +70,7 @@ def segment_runs(
     for name, clip in record["clips"].items():
         for label, (in_frames, area) in clip["concepts"].items():
             headline += (
-                f"\n  {name}, {label}: in {in_frames:,} of {clip['frames']:,} frames, {100 * area:.1f} % of them"
+                f"\n  {name}, {label}: in {in_frames:,} of {clip['frames']:,} frames, {100 * area:.1f} % of the pixels"
             )
     shown = {RECORD: "how they were made", **MEANINGS[settings["format"]]}
     print_results(record, headline, output, shown, as_json=as_json)

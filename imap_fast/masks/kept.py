@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,16 +34,16 @@ def kept(masks: Masks, path: Path, on_frame: Callable[[], None] = lambda: None) 
     Raises:
         ValueError, OSError: a frame cannot be made, or the file not be written.
     """
-    shape = len(masks.labels), masks.height, masks.width
+    shape, num_frames = (len(masks.labels), masks.height, masks.width), masks.num_frames
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("r+b" if path.exists() else "w+b") as file:
         count = end = 0
-        for _ in _records(file, shape):
+        for _ in islice(_records(file, shape), num_frames):
             count, end = count + 1, file.tell()
             on_frame()
         file.seek(end)
         file.truncate()
-        for frame in masks.frames(count) if count < masks.num_frames else ():
+        for frame in masks.frames(count) if count < num_frames else ():
             _write(file, frame)
             on_frame()
     return replace(masks, frames_from=lambda first: _read(path, shape, first))

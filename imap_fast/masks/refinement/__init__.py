@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-NONE = "none"
+from imap_fast.masks.names import NONE, SAM2
 
 PACKAGES = {"guided": "pip install 'imap-fast[masks]'", "crf": "pip install pydensecrf2"}
 """How to install what a refinement needs."""
@@ -50,11 +50,11 @@ def _sam2() -> Refinement:
     return Sam2()
 
 
-REFINEMENTS: dict[str, Callable[[], Refinement | None]] = {
+MAKERS: dict[str, Callable[[], Refinement | None]] = {
     NONE: lambda: None,
     "guided": _guided,
     "crf": _crf,
-    "sam2": _sam2,
+    SAM2: _sam2,
 }
 """What makes each refinement, by its name."""
 
@@ -67,10 +67,10 @@ def refinement_of(refine: str | Refinement) -> Refinement | None:
     """
     if not isinstance(refine, str):
         return refine
-    if refine not in REFINEMENTS:
-        raise ValueError(f"refine={refine!r} is none of {', '.join(map(repr, REFINEMENTS))}")
+    if refine not in MAKERS:
+        raise ValueError(f"refine={refine!r} is none of {', '.join(map(repr, MAKERS))}")
     try:
-        return REFINEMENTS[refine]()
+        return MAKERS[refine]()
     except ImportError as error:
         package = PACKAGES.get(refine, "a newer transformers")
         raise ValueError(f"refine={refine!r} needs {package} ({error})") from error
