@@ -9,19 +9,25 @@ from tests.docs.messages import ROOT, messages
 PAGE = ROOT / "docs" / "troubleshooting.md"
 
 LEFT_OUT = {
-    "reasons, which are said inside `… is damaged or holds no saliency maps (…)` or `… is damaged: …`": {
+    "reasons, which are said inside `… is damaged or holds no saliency maps (…)`, the same of masks, or "
+    "`… is damaged: …`": {
+        "a label is there twice",
         "a value is there twice",
         "an integer has more than 64 bits",
         "arrays do not have … latent frames",
         "it has no … of the same layers",
         "it has results of no window",
         "it has the pending maps …",
+        "it is another file than the one that was loaded",
         "it names the maps … and the arrays …",
+        "its arrays are others",
         "its content is not what was written",
+        "its masks do not fit its record",
         "its members are compressed; np.savez leaves them as they are",
         "its members are not arrays with a name each",
         "its members claim to be larger than the file",
         "its record is no object with a format",
+        "its times are none",
         "its … is missing or not that of its content",
         "must be one of …, not …",
         "must be some of …, not …",

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO, Annotated, NamedTuple
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
 from imap_fast.files import atomic_write
 from imap_fast.masks.formats.names import safe_names
@@ -44,13 +45,17 @@ def _distinct(labels: tuple[str, ...]) -> tuple[str, ...]:
 class _Record(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
-    format: Annotated[int, Field(ge=1, le=FORMAT)] = FORMAT
+    format: Annotated[int, Field(ge=1)] = FORMAT
     labels: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_distinct)]
     height: Annotated[int, Field(ge=1)]
     width: Annotated[int, Field(ge=1)]
     fps: Annotated[float, Field(gt=0)]
     exclusive: bool
     caption: str
+
+
+class _NewerError(ValueError):
+    """A file of a later version, which is not damaged."""
 
 
 class _Content(NamedTuple):
@@ -150,26 +155,46 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], _Content]]:
 
     Raises:
         OSError: the file cannot be opened.
-        ValueError: the file is damaged, or holds no masks. Whatever the block raises about its bytes is told so, too.
+        ValueError: the file is damaged, holds no masks, or is of a later version. Whatever the block raises about its
+            bytes is told so, too.
     """
-    with path.open("rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                members = checked_members(archive, file)
-                if members.keys() != {"masks", "seconds", "record"}:
-                    raise ValueError("its arrays are others")
-                record = _Record.model_validate_json(read_array(archive, members["record"]).tobytes())
-                seconds = read_array(archive, members["seconds"])
-                with archive.open(members["masks"]) as member:
-                    shape, dtype = read_header(member)
-                    if (shape, dtype) != ((*seconds.shape, len(record.labels), _bytes_of(record)), np.uint8):
-                        raise ValueError("its masks do not fit its record")
-                    if not len(seconds) or not np.isfinite(seconds).all() or (np.diff(seconds) < 0).any():
-                        raise ValueError("its times are none")
-                    yield member, _Content(record, tuple(seconds.tolist()))
-        except Exception as error:
-            reason = " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
-            raise ValueError(f"{path} is damaged or holds no masks ({reason}); make or copy it again") from error
+    with path.open("rb") as file, _damage_told(path), zipfile.ZipFile(file) as archive:
+        members = checked_members(archive, file)
+        if members.keys() != {"masks", "seconds", "record"}:
+            raise ValueError("its arrays are others")
+        record = _record(read_array(archive, members["record"]).tobytes(), path)
+        seconds = read_array(archive, members["seconds"])
+        with archive.open(members["masks"]) as member:
+            shape, dtype = read_header(member)
+            if (shape, dtype) != ((*seconds.shape, len(record.labels), _bytes_of(record)), np.uint8):
+                raise ValueError("its masks do not fit its record")
+            if not len(seconds) or not np.isfinite(seconds).all() or (np.diff(seconds) < 0).any():
+                raise ValueError("its times are none")
+            yield member, _Content(record, tuple(seconds.tolist()))
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Turn whatever the block raises about the content of a file into one ValueError of one line."""
+    try:
+        yield
+    except _NewerError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__
+        raise ValueError(f"{path} is damaged or holds no masks ({reason}); make or copy it again") from error
+
+
+def _record(content: bytes, path: Path) -> _Record:
+    record = from_json(content, allow_inf_nan=False)
+    version = record.get("format") if isinstance(record, dict) else None
+    if type(version) is int and version > FORMAT:
+        raise _NewerError(f"{path} has a newer format than {FORMAT}, which this version reads; upgrade imap-fast")
+    try:
+        return _Record.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 def _bytes_of(record: _Record) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -13,20 +13,15 @@ from imap_fast.masks.formats.pictures import frame_name
 from imap_fast.masks.values import MaskValues
 from imap_fast.text.words import is_background
 
-MOST = 254
-"""The highest number of a concept in 8 bits. Readers take 255 for void."""
+VOID = 255
+"""A number that readers take for void, in 16 bits, too."""
 
 
-def check_numbered(clips: Mapping[str, MaskValues], format: str, most: int = MOST) -> None:
+def check_numbered(clips: Mapping[str, MaskValues], format: str) -> None:
     """Refuse masks that cannot be numbers.
 
-    Args:
-        clips: the masks by the name of their clip.
-        format: its name.
-        most: the most concepts of a clip.
-
     Raises:
-        ValueError: masks that may overlap, more concepts than numbers, or one that means the background, which is 0.
+        ValueError: masks of a clip may overlap, or one means the background, which is 0.
     """
     for name, clip in clips.items():
         if not clip.exclusive:
@@ -34,22 +29,30 @@ def check_numbered(clips: Mapping[str, MaskValues], format: str, most: int = MOS
                 f"{format} has one number for each pixel, and the masks of {name!r} may overlap; make them with "
                 "exclusive=True"
             )
-        if len(clip.labels) > most:
-            raise ValueError(
-                f"{format} has numbers for {most} concepts, and {name!r} has {len(clip.labels)}; name fewer"
-            )
         for label in filter(is_background, clip.labels):
             raise ValueError(f"{format} has no mask of the {label}, which is 0 there; leave it out")
 
 
+def numbers_of(labels: Collection[str], format: str, highest: int = VOID - 1) -> dict[str, int]:
+    """The number of each label: its place, from 1 on, without that of void.
+
+    Raises:
+        ValueError: there are more labels than numbers.
+    """
+    numbers = [number for number in range(1, highest + 1) if number != VOID]
+    if len(labels) > len(numbers):
+        raise ValueError(f"{format} has numbers for {len(numbers)} concepts, not for {len(labels)}; name fewer")
+    return dict(zip(labels, numbers, strict=False))
+
+
 def write_numbers(
-    clip: MaskValues, numbers: Sequence[int], folder: Path, palette: Sequence[Sequence[int]] | None = None
+    clip: MaskValues, number_of: Mapping[str, int], folder: Path, palette: Sequence[Sequence[int]] | None = None
 ) -> dict[str, list[str]]:
     """Write a picture for each frame into a new folder, as it is made.
 
     Args:
         clip: the masks, which exclude each other.
-        numbers: of its concepts. With one above 255, pictures have 16 bits.
+        number_of: of its labels. With one above 255, pictures have 16 bits.
         folder: of the pictures.
         palette: the colours of numbers. None: grey.
 
@@ -57,26 +60,24 @@ def write_numbers(
         The names of the frames in which each concept is, by its label. A concept that is in none is left out.
     """
     folder.mkdir(parents=True)
-    shown: dict[str, list[str]] = {}
-    for number, pixels in enumerate(_numbered(clip, numbers)):
-        picture = Image.fromarray(pixels)
+    numbers = [number_of[label] for label in clip.labels]
+    shown: dict[str, list[str]] = {label: [] for label in clip.labels}
+    for place, (masks, _) in zip(range(clip.num_frames), clip.frames(), strict=True):
+        picture = Image.fromarray(_numbered(masks, numbers, place))
         if palette is not None:
             picture.putpalette(list(chain.from_iterable(palette)))
-        picture.save(folder / f"{frame_name(number)}.png")
-        present = set(np.unique(pixels).tolist())
-        for label, own in zip(clip.labels, numbers, strict=True):
-            if own in present:
-                shown.setdefault(label, []).append(frame_name(number))
-    return {label: shown[label] for label in clip.labels if label in shown}
+        picture.save(folder / f"{frame_name(place)}.png")
+        for label, mask in zip(clip.labels, masks, strict=True):
+            if mask.any():
+                shown[label].append(frame_name(place))
+    return {label: frames for label, frames in shown.items() if frames}
 
 
-def _numbered(clip: MaskValues, numbers: Sequence[int]) -> Iterator[np.ndarray]:
-    """Yield the numbers of the pixels of each frame, uint8 or uint16 `[H, W]`."""
-    dtype = np.uint8 if max(numbers) <= 255 else np.uint16
-    for place, (masks, _) in zip(range(clip.num_frames), clip.frames(), strict=True):
-        pixels = np.zeros((clip.height, clip.width), dtype)
-        for mask, number in zip(masks, numbers, strict=True):
-            pixels[mask] = number
-        if np.count_nonzero(pixels) < np.count_nonzero(masks):
-            raise ValueError(f"masks of frame {place} overlap, although they are exclusive; make them again")
-        yield pixels
+def _numbered(masks: np.ndarray, numbers: Sequence[int], place: int) -> np.ndarray:
+    """The numbers of the pixels of a frame, uint8 or uint16 `[H, W]`."""
+    pixels = np.zeros(masks.shape[1:], np.uint8 if max(numbers) <= 255 else np.uint16)
+    for mask, number in zip(masks, numbers, strict=True):
+        pixels[mask] = number
+    if np.count_nonzero(pixels) < np.count_nonzero(masks):
+        raise ValueError(f"masks of frame {place} overlap, although they are exclusive; make them again")
+    return pixels
