@@ -12,7 +12,7 @@ from rich.console import Console
 
 from imap_fast.cli.progress import progress
 from imap_fast.cli.record import RECORD, write_record
-from imap_fast.cli.results import finished_record, print_results, resumable_folder
+from imap_fast.cli.results import OPTIONS, finished_record, print_results, resumable_folder
 from imap_fast.cli.segment_inputs import MapsFile
 from imap_fast.cli.streams import complain
 from imap_fast.masks.names import SAM2
@@ -103,8 +103,8 @@ def _written(
             "options": options,
         }
         with progress(console, "writing"):
+            _remove_unfinished_files(unfinished)
             new = unfinished / WRITTEN
-            shutil.rmtree(new, ignore_errors=True)  # of a process that died
             new.mkdir()
             FORMATS[settings["format"]](clips, new)
             names = sorted(each.relative_to(new).as_posix() for each in new.rglob("*") if each.is_file())
@@ -113,17 +113,33 @@ def _written(
             return write_record(unfinished, record, names)
 
 
+def _remove_unfinished_files(unfinished: Path) -> None:
+    """Remove what a process wrote that died: everything but the masks that it made."""
+    for each in unfinished.iterdir():
+        if each.is_dir() and each.name != KEPT:
+            shutil.rmtree(each)
+        elif each.name not in (KEPT, OPTIONS):
+            each.unlink()
+
+
 def _masks_of(file: MapsFile, settings: Mapping[str, Any], refinement: str | Refinement) -> Masks:
     from imap_fast.maps.saliency_maps import SaliencyMaps
+    from imap_fast.video import read_clip
 
-    return SaliencyMaps.load(file.path).masks(
-        file.video,
-        settings["concepts"],
-        settings["map"],
-        threshold=settings["threshold"],
-        exclusive=settings["exclusive"],
-        refine=refinement,
-    )
+    maps = SaliencyMaps.load(file.path)
+    # A generated video is a clip that a model made at once. Its maps know nothing of a file.
+    video = read_clip(file.video) if file.video is not None and "video" not in maps.settings else file.video
+    try:
+        return maps.masks(
+            video,
+            settings["concepts"],
+            settings["map"],
+            threshold=settings["threshold"],
+            exclusive=settings["exclusive"],
+            refine=refinement,
+        )
+    except (AttributeError, KeyError) as error:  # it has no such map, or no such concept
+        raise ValueError(f"{file.path}: {error.args[0]}") from error
 
 
 def _refinement(settings: Mapping[str, Any], device: str) -> str | Refinement:
