@@ -71,7 +71,8 @@ def localization_table(record: dict[str, Any]) -> RenderableType:
             scores += [score for column in columns.values() for score in column.values()]
     if any(score["left_out"] and score["values"] for score in scores):
         left_out = (
-            "masks that are empty or full, motions in every frame or in no frame, clips shorter than a run of mVC"
+            "masks that are empty or full, motions in every frame or in no frame (under steady: all others), clips "
+            "shorter than a run of mVC"
         )
         parts.append(Text(f"left out: {left_out}", "dim"))
     return Group(*parts)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 SWITCH = 3
-"""The parameters of a switch: its place, and that it is the best of many. With 3, one in twenty curves of 13 values of
-white noise has two levels, and with 1, four in five."""
+"""The parameters of a switch: its place, and that it is the best of many. With 3, about three in a hundred curves of 13
+values of white noise have two levels, and with 1, four in five."""
 
 FEWEST = 2 + SWITCH + 1
 """Latent frames of the shortest curve that is judged. A switch between two levels leaves nothing over of fewer."""

@@ -70,9 +70,7 @@ def test_intervals_of_two_shots_that_touch_are_one():
         {"first_frame": 38, "num_frames": 37, "seconds": 20.0},
     ]
     read = {"num_frames": 75, "height": 40, "width": 64, "fps": 8.0, "shots": shots}
-    through, before = (
-        maps_with({"jumping": span}, video=read) for span in (range(7, 13), range(7, 10))
-    )
+    through, before = (maps_with({"jumping": span}, video=read) for span in (range(7, 13), range(7, 10)))
     (event,) = through.events()
     assert (event.first_frame, event.last_frame) == (25, 46)
     assert event.start == pytest.approx(10 + 25 / 8)

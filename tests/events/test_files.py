@@ -15,7 +15,19 @@ from imap_fast.events.files import csv_of, webvtt_of
 from tests.report.driving import DESKTOP
 
 REFERENCES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&lrm;": "\u200e", "&rlm;": "\u200f"}
-NASTY = ("=HYPERLINK(1)", "'quoted'", "+1", "＝2", " -3", '"a", b', "a --> b", "<b>&amp;</b>", "two\nlines", "NOTE", "日本語")
+NASTY = (
+    "=HYPERLINK(1)",
+    "'quoted'",
+    "+1",
+    "＝2",
+    " -3",
+    '"a", b',
+    "a --> b",
+    "<b>&amp;</b>",
+    "two\nlines",
+    "NOTE",
+    "日本語",
+)
 
 labels = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20) | st.sampled_from(NASTY)
 times = st.floats(0, 10**5)
@@ -103,7 +115,7 @@ def test_what_cannot_be_written_leaves_what_is_there(tmp_path):
     (tmp_path / "events.vtt").write_text("mine")
     with pytest.raises(ValueError, match="needs times"):
         found.save(tmp_path / "events.vtt")
-    with pytest.raises(ValueError, match="not 'events.txt'"):
+    with pytest.raises(ValueError, match=r"not 'events\.txt'"):
         found.save(tmp_path / "events.txt")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("events.vtt", "mine")]
     found.save(tmp_path / "events.csv")

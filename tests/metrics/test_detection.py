@@ -1,5 +1,6 @@
 """Average precision of intervals, against the definition and by hand."""
 
+from itertools import pairwise
 from math import isnan
 
 import numpy as np
@@ -63,7 +64,7 @@ def defined(of_clips, least):
     recalls = sorted({recall for recall, _ in points} | {0.0})
     return sum(
         (after - before) * max(precision for recall, precision in points if recall >= after)
-        for before, after in zip(recalls, recalls[1:], strict=False)
+        for before, after in pairwise(recalls)
     )
 
 

@@ -108,7 +108,8 @@ class Timeline {
     const name = element("span", { className: "name", dir: "auto", textContent: concept.label });
     const agreement = concept.map.agreement?.[concept.place].toFixed(2);
     const events = this.#events(concept);
-    const told = events.slice(0, TOLD).map(whenText).join(", ") + (events.length > TOLD ? ", …" : "");
+    const whole = (event) => whenText(event).replaceAll(" ", "\u00a0"); // no line ends within an interval
+    const told = events.slice(0, TOLD).map(whole).join(", ") + (events.length > TOLD ? ", …" : "");
     const facts = [
       ...(this.view.maps.length > 1 ? [concept.map.name] : []),
       events.length ? `active ${told}` : "steady",
