@@ -21,9 +21,6 @@ FLAT = 1e-5
 LEAST_NOISE = 1e-6
 """The least standard deviation of the noise, as a share of the range. Below it, fp32 rounds."""
 
-TIE = 1e-9
-"""What a frame on the higher level costs more, in squares of the range. Where both levels fit, the lower one counts."""
-
 SPLITS = NOISES = 8
 """The number of first pairs of levels, and of first strengths of the noise, that the search begins with."""
 
@@ -72,7 +69,8 @@ def two_levels(curve: np.ndarray, begins: Sequence[int] = (0,)) -> Levels | None
     is_free = np.zeros(len(values), bool)
     is_free[list(begins)] = True
     found = _search(scaled, is_free)
-    best = min(found, key=lambda active: _bic(scaled, active, is_free), default=None)
+    # Of equally good ones, that with fewer active frames, whatever is rounded.
+    best = min(found, key=lambda active: (round(_bic(scaled, active, is_free), 6), active.sum()), default=None)
     one = len(values) * log(_noise(scaled, np.zeros(len(values), bool)) ** 2) + log(len(values))
     if best is None or _bic(scaled, best, is_free) >= one:
         return None
@@ -116,7 +114,7 @@ def _best_states(
         is_free: where a switch costs nothing, bool `[F]`.
     """
     switch = SWITCH * log(len(values)) * variance
-    costs = np.stack([(values[:, None] - low) ** 2, (values[:, None] - high) ** 2 + TIE])  # [2, F, S]
+    costs = np.stack([(values[:, None] - low) ** 2, (values[:, None] - high) ** 2])  # [2, F, S]
     came_from = np.empty((2, *costs.shape[1:]), bool)
     least = np.zeros((2, len(low)))
     for frame, cost in enumerate(costs.swapaxes(0, 1)):

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imap_fast.events.event import Event
@@ -43,6 +43,7 @@ def events_of(*events: Event, steady=()) -> Events:
     return Events(events, dict.fromkeys([*(event.label for event in events), *steady], "imap"), 10**7)
 
 
+@settings(max_examples=50)
 @given(st.lists(intervals, max_size=4), labels)
 def test_json_has_everything(events, steady):
     found = events_of(*events, steady=[steady])
@@ -52,6 +53,7 @@ def test_json_has_everything(events, steady):
     assert record["steady"] == list(found.steady)
 
 
+@settings(max_examples=50)
 @given(st.lists(intervals, max_size=4))
 def test_csv_gives_the_same_events_and_no_formula(events):
     rows = list(csv.DictReader(io.StringIO(csv_of(events), newline="")))
@@ -85,6 +87,7 @@ def cues(text: str) -> list[tuple[float, float, str]]:
     return found
 
 
+@settings(max_examples=50)
 @given(st.lists(intervals, max_size=4), labels)
 def test_webvtt_gives_the_same_times_to_a_millisecond(events, steady):
     found = cues(webvtt_of(events, [steady]))

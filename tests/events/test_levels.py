@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imap_fast.events.levels import FEWEST, two_levels
@@ -27,6 +27,7 @@ def found(curve, begins=(0,)):
     return None if levels is None else levels.active.tolist()
 
 
+@settings(max_examples=50)
 @given(states(), st.integers(0, 2**32 - 1))
 def test_two_levels_under_little_noise_are_found_exactly(active, seed):
     noise = np.random.default_rng(seed).normal(0, 1e-3, len(active)).clip(-4e-3, 4e-3)
@@ -37,10 +38,10 @@ def test_two_levels_under_little_noise_are_found_exactly(active, seed):
     assert 0 < levels.noise < 0.01
 
 
-@given(noisy_curves(), st.integers(-8, 8), st.integers(-1000, 1000))
+@settings(max_examples=50)
+@given(noisy_curves(), st.integers(-8, 8), st.integers(-100, 100))
 def test_scaling_and_shifting_a_curve_changes_no_interval(curve, power, shift):
     before, after = two_levels(curve), two_levels(curve * 2.0**power + shift)
-    # A shift may make the range a rounding error of the values.
     if before is None or after is None:
         assert before is after
         return
@@ -48,6 +49,7 @@ def test_scaling_and_shifting_a_curve_changes_no_interval(curve, power, shift):
     assert (after.high - after.low) / after.noise == pytest.approx((before.high - before.low) / before.noise)
 
 
+@settings(max_examples=50)
 @given(noisy_curves(), st.sets(st.integers(1, 29), max_size=3))
 def test_backwards_the_intervals_are_the_same_backwards(curve, cuts):
     cuts = [cut for cut in sorted(cuts) if cut < len(curve)]
@@ -58,11 +60,12 @@ def test_backwards_the_intervals_are_the_same_backwards(curve, cuts):
 
 @pytest.mark.parametrize(
     "curve",
-    [[], [1], [0, 1], [0, 1, 1], [0, 0, 0, 1, 1], [2.5] * 20, [0] * 20, [1e6 + 1e-3 * (i % 2) for i in range(20)]],
+    [[], [1], [0, 1], [0, 1, 1], [0, 0, 0, 1, 1], [2.5] * 20, [0] * 20, [1e6] * 10 + [1e6 + 1] * 10],
     ids=["no frame", "one", "two", "three", "five", "constant", "zero", "rounding"],
 )
 def test_what_is_too_short_or_constant_is_steady(curve):
     assert two_levels(np.array(curve, np.float32)) is None
+    assert two_levels(np.array(curve, np.float32)[::-1]) is None
 
 
 def test_a_frame_between_both_levels_is_not_active():
@@ -77,6 +80,7 @@ def test_a_frame_that_is_off_does_not_split_an_interval_of_noise():
     assert found(curve) == active.tolist()
 
 
+@pytest.mark.slow
 def test_noise_of_one_level_is_seldom_more_than_that():
     """Of white noise on 13 latent frames, as CogVideoX makes them of 49, one curve in twenty has two levels."""
     rng = np.random.default_rng(0)
@@ -103,6 +107,7 @@ def test_no_cut_is_smoothed_over():
     assert within[7:] == own_shot[7:] == [False] * 5 + [True] * 6
 
 
+@pytest.mark.slow
 def test_the_best_of_many_starts_is_no_worse_than_any_single_interval():
     """Against all pairs of places, one by one."""
     from imap_fast.events.levels import _bic

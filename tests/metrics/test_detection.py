@@ -5,7 +5,7 @@ from math import isnan
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imap_fast.metrics.detection import Detections, estimate_mean_ap, interval_iou
@@ -68,6 +68,7 @@ def defined(of_clips, least):
     )
 
 
+@settings(max_examples=50)
 @given(clips, st.sampled_from([0.3, 0.5, 0.7]))
 def test_it_is_what_the_definition_says(of_clips, least):
     estimate = ap(*of_clips, least=least)
