@@ -103,4 +103,4 @@ def test_a_long_label_leaves_room_for_what_is_behind_it():
     name, note, *_ = legend.texts
     assert name.get_text().endswith("…")
     assert note.get_text() == STEADY
-    assert note.get_position()[0] + text_width(STEADY, LABEL_SIZE) < legend.texts[2].get_position()[0]
+    assert note.get_position()[0] + text_width(STEADY, LABEL_SIZE) < legend.lines[1].get_xdata()[0]
