@@ -22,6 +22,8 @@ from imap_fast.evaluate.localization import AGREEMENT
 OUTPUT = RESULTS / "localization.json"
 MATCHES = {"concepts": "concepts in a stream of their own", "prompt": "words of a full caption"}
 UNITS = {
+    "steady": "share of motions",
+    "ap": "AP",
     "auc": "AUC",
     "iou": "IoU",
     "pointing": "share of frames",

@@ -17,6 +17,7 @@ from imap_fast.cli.app import app
 from imap_fast.cli.demo import demo
 from imap_fast.cli.doctor import doctor
 from imap_fast.cli.eval import eval
+from imap_fast.cli.events import events
 from imap_fast.cli.explain import explain
 from imap_fast.cli.generate import generate
 from imap_fast.cli.judge import judge
@@ -35,7 +36,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, generate, explain, segment, layers, report, judge, app, eval, doctor):
+for command in (demo, generate, explain, segment, events, layers, report, judge, app, eval, doctor):
     commands.command()(with_option_groups(command))
 
 USAGE_ERROR: Any = typer.BadParameter.__base__

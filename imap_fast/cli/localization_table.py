@@ -21,9 +21,18 @@ IN_SPACE_AND_TIME = {
 }
 AS_MASKS = {"j": "J", "f": "F", "j_and_f": "J&F"}
 
+EVENTS = {
+    ("motion", "temporal_iou"): "tIoU",
+    ("motion", "steady"): "steady",
+    ("event", "ap30"): "AP at\n0.3",
+    ("event", "ap50"): "AP at\n0.5",
+    ("event", "ap70"): "AP at\n0.7",
+}
+
 TABLES = {
     "objects": {("object", measure): name for measure, name in (IN_SPACE | IN_SPACE_AND_TIME).items()},
     "motions": {("motion", measure): name for measure, name in (IN_SPACE | IN_TIME | IN_SPACE_AND_TIME).items()},
+    "events": EVENTS,
     "masks": {
         (kind, measure): f"{kind}s\n{name}" for kind in ("object", "motion") for measure, name in AS_MASKS.items()
     },
@@ -62,7 +71,8 @@ def localization_table(record: dict[str, Any]) -> RenderableType:
             scores += [score for column in columns.values() for score in column.values()]
     if any(score["left_out"] and score["values"] for score in scores):
         left_out = (
-            "masks that are empty or full, motions in every frame or in no frame, clips shorter than a run of mVC"
+            "masks that are empty or full, motions in every frame or in no frame (under steady: all others), clips "
+            "shorter than a run of mVC"
         )
         parts.append(Text(f"left out: {left_out}", "dim"))
     return Group(*parts)

@@ -8,14 +8,16 @@ from typing import Any
 
 from imap_fast.evaluate.journal import without_nan
 from imap_fast.evaluate.localization import MEASURES, Row
+from imap_fast.evaluate.when import AP, detections
 from imap_fast.metrics.bootstrap import Estimate, estimate, estimate_mean_iou
+from imap_fast.metrics.detection import Detections, estimate_mean_ap
 from imap_fast.text.normalized import compared
 
 MIOU = "miou"
 """Over classes, of their intersection over union in all clips together, as VSPW defines it."""
 
-ESTIMATED = {**MEASURES, "class": (MIOU,)}
-"""The measures of each kind that have an estimate. Rows of classes hold what `MIOU` is made of."""
+ESTIMATED = {**MEASURES, "class": (MIOU,), "event": (*AP,)}
+"""The measures of each kind that have an estimate. Rows of classes and events hold what `MIOU` and `AP` are made of."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Evaluation:
             return estimate_mean_iou(
                 [{compared(row["concept"]): (row["intersection"], row["union"]) for row in rows} for rows in clips]
             )
+        if measure in AP:
+            return estimate_mean_ap([_by_motion(rows) for rows in clips], AP[measure])
         return estimate([[row[measure] for row in rows] for rows in clips])
 
     def worst(self, count: int, method: str = "imap", measure: str = "spacetime_auc") -> dict[str, float]:
@@ -88,3 +92,9 @@ class Evaluation:
                 for kind, measures in self.estimates().items()
             },
         }
+
+
+def _by_motion(rows: list[Row]) -> dict[str, Detections]:
+    """The intervals of each motion of a clip. What is only typed in another way in another clip is the same motion."""
+    labels = dict.fromkeys(compared(row["concept"]) for row in rows)
+    return {label: detections([row for row in rows if compared(row["concept"]) == label]) for label in labels}

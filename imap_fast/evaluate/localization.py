@@ -1,4 +1,4 @@
-"""How well the maps of a clip find its concepts: in space, in time, in both, as masks, and as a segmentation."""
+"""How well the maps of a clip find its concepts: in space, in time, in both, as masks, events and a segmentation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from imap_fast.evaluate.example import Example, GroundTruth
 from imap_fast.evaluate.segmentation import RUNS, segmentation
+from imap_fast.evaluate.when import OF_EVENTS, WHEN, when
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.metrics.boundary import boundary_f
 from imap_fast.metrics.overlap import iou, otsu_threshold
@@ -32,12 +33,13 @@ AGREEMENT = "agreement"
 
 MEASURES = {
     "object": (*IN_SPACE, *IN_SPACE_AND_TIME, *AS_MASKS, AGREEMENT),
-    "motion": (*IN_SPACE, *IN_TIME, *IN_SPACE_AND_TIME, *AS_MASKS, AGREEMENT),
+    "motion": (*IN_SPACE, *IN_TIME, *WHEN, *IN_SPACE_AND_TIME, *AS_MASKS, AGREEMENT),
     "segmentation": ("mean_iou", *RUNS),
     "class": ("intersection", "union"),
+    "event": OF_EVENTS,
 }
 """What the rows of each kind hold. "segmentation" is one row for all objects and the background together, and "class"
-one for each of them, in pixels."""
+one for each of them, in pixels. "event" is one for each interval of a motion."""
 
 
 def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Example) -> list[Row]:
@@ -66,10 +68,19 @@ def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Examp
         if not np.isfinite(saliency).all():
             raise ValueError(f"the map {name} has values that are not finite; try another dtype")
         by_label = dict(zip(maps.labels_of(name), saliency, strict=True))
+        motions = [truth.label for truth in example.truths if truth.kind == "motion"]
+        events = maps.events(motions, name) if motions else None
         for truth in example.truths:
             row: Row = {"concept": truth.label, "kind": truth.kind, "method": method}
             agreement = nan if maps.agreements is None else maps.agreements[name][maps.index(truth.label, name)].item()
-            rows.append(row | _scores(by_label[truth.label], truth, example.void) | {AGREEMENT: agreement})
+            scores = _scores(by_label[truth.label], truth, example.void) | {AGREEMENT: agreement}
+            intervals: list[dict[str, float]] = []
+            if events is not None and truth.active is not None:
+                seen = [number for number, each in enumerate(_counted(saliency[0], example.void)) if each.any()]
+                measures, intervals = when(events, truth.label, truth.active[seen], annotated[seen])
+                scores |= measures
+            rows.append(row | scores)
+            rows += [row | {"kind": "event"} | interval for interval in intervals]
         objects = [truth for truth in example.truths if truth.kind == "object"]
         if objects and (len(objects) > 1 or BACKGROUND in by_label):
             scores, overlaps = segmentation(by_label, objects, _counted(saliency[0], example.void))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from imap_fast.masks.masks import Masks
     from imap_fast.masks.refinement import Refinement
+    from imap_fast.events.events import Events
     from imap_fast.render.source_video import SourceVideo
     from imap_fast.video.clip import Clip
     from imap_fast.video.decode import VideoFile
@@ -175,9 +176,9 @@ class SaliencyMaps(MapValues):
     def timeline(
         self, num_frames: int | None = None, concepts: Sequence[str] | None = None, map: str | None = None
     ) -> Figure:
-        """A figure of the saliency of each concept over time.
+        """A figure of the saliency of each concept over time, with bars where it is active.
 
-        The saliency of a frame is the mean heat of the hottest twentieth of its patches.
+        The saliency of a frame is the mean heat of the hottest twentieth of its patches. The bars are `events`.
 
         Args:
             num_frames: the frames of the video. None: the largest number that these latent frames can cover.
@@ -188,7 +189,48 @@ class SaliencyMaps(MapValues):
 
         labels, values = self._one_video("timeline").select(concepts, map)
         num_frames = num_frames or self.time.longest_video(self.grid[0])
-        return timeline_figure(labels, values, self.frame_times(num_frames), num_frames, self.time.cuts)
+        events = self.events(labels, map, num_frames=num_frames)
+        spans = [events.frames_of(label) for label in labels]
+        return timeline_figure(labels, values, self.frame_times(num_frames), num_frames, self.time.cuts, spans)
+
+    def events(
+        self,
+        concepts: Sequence[str] | None = None,
+        map: str | None = None,
+        *,
+        num_frames: int | None = None,
+        fps: float | None = None,
+    ) -> Events:
+        """When concepts are active: the intervals in which their curve in `timeline` is on the higher of two levels.
+
+        If one level explains the curve of a concept as well as two, the concept is steady, and has no interval
+        (docs/masks-and-events.md, "When").
+
+        Args:
+            concepts: labels. None: the motions that the maps were asked for, or else all but the background.
+            map: name of the map. None: `imap`, or the first one of `MAP_NAMES` that exists.
+            num_frames: the frames of a generated video. None: the largest number that these latent frames can cover.
+            fps: its frames per second. None: its events have frames and no seconds. A video that was read has its own.
+
+        Raises:
+            AttributeError: the maps do not hold `map`.
+            KeyError: an unknown label.
+            ValueError: maps of several videos, a video of another length, `fps` that is none, or of a video that was
+                read, or values that are not finite.
+        """
+        from imap_fast.events.clock import clock_of
+        from imap_fast.events.detect import curves_over_time, detect
+
+        name = map or self.default
+        if concepts is None:
+            motions = [label for label in self.settings.get("motions") or () if label in self.labels_of(name)]
+            things = [label for label in self.labels_of(name) if not is_background(label)]
+            concepts = motions or things or None
+        labels, values = self._one_video("events").select(concepts, map)
+        num_frames = num_frames or self._read.get("num_frames") or self.time.longest_video(self.grid[0])
+        curves = dict(zip(labels, curves_over_time(values), strict=True))
+        clock = clock_of(self.time, self.seconds, self._read, fps)
+        return detect(curves, dict.fromkeys(labels, name), self.time, num_frames, clock)
 
     def report(self, path: str | os.PathLike, video: Any = None, run: Mapping[str, Any] | None = None) -> None:
         """Write one HTML page that needs no network: the video under its maps, timelines, heads and settings.
@@ -216,6 +258,7 @@ class SaliencyMaps(MapValues):
             head_scores=maps.head_scores,
             selected_heads=maps.selected_heads,
             agreements=maps.agreements,
+            seconds=maps.seconds,
             settings=maps.settings,
             run=run or {},
         )

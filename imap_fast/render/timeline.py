@@ -10,7 +10,7 @@ from torch import Tensor
 
 from imap_fast.render.heatmap import heat
 from imap_fast.render.palette import DEEP
-from imap_fast.render.text import fit, style
+from imap_fast.render.text import fit, style, text_width
 from imap_fast.upsampling.interpolate import upsample_time
 
 HOTTEST = 0.05
@@ -22,6 +22,12 @@ curves and the legend), in inches."""
 
 COLUMNS = 3
 """Labels in a row of the legend."""
+
+LANE, BAR = 0.11, 0.07
+"""Height of the place of a concept below the curves, and of its bars in it, in inches."""
+
+STEADY = "  steady"
+"""What is behind the label of a concept whose level does not change in this clip."""
 
 LABEL_SIZE = 9
 GREY = "#6b6b75"
@@ -46,9 +52,14 @@ def saliency_of_frames(saliency: Tensor, times: Tensor, num_frames: int, cuts: S
 
 
 def timeline_figure(
-    labels: Sequence[str], values: Tensor, times: Tensor, num_frames: int, cuts: Sequence[int] = ()
+    labels: Sequence[str],
+    values: Tensor,
+    times: Tensor,
+    num_frames: int,
+    cuts: Sequence[int],
+    spans: Sequence[Sequence[range]],
 ) -> Figure:
-    """A curve of the saliency of each concept, a vertical line at each cut, and the labels below.
+    """A curve of the saliency of each concept, a vertical line at each cut, bars where it is active, and the labels.
 
     Args:
         labels: of the C concepts.
@@ -56,6 +67,7 @@ def timeline_figure(
         times: of the latent frames, in video frames, fp64 `[F]`.
         num_frames: of the video.
         cuts: the frames at which a shot begins, without the first one. No curve passes one.
+        spans: the frames in which each concept is active. None of them: it is steady, and its label says so.
     """
     curves = saliency_of_frames(saliency_over_time(values), times, num_frames, cuts)
     colours = [DEEP[place % len(DEEP)] for place in range(len(labels))]
@@ -63,20 +75,28 @@ def timeline_figure(
     rows = -(-len(labels) // columns)
     side, above, between = MARGINS
     names = ROW * rows
-    height = above + CURVES + between + names
+    active = [(of_concept, colour) for of_concept, colour in zip(spans, colours, strict=True) if of_concept]
+    lanes = LANE * (len(active) + 0.5)
+    height = above + CURVES + lanes + between + names
     figure = Figure(figsize=(WIDTH, height), dpi=150, facecolor="white")
     left, across = side / WIDTH, 1 - 2 * side / WIDTH
 
-    chart = figure.add_axes((left, (names + between) / height, across, CURVES / height))
+    chart = figure.add_axes((left, (names + between) / height, across, (CURVES + lanes) / height))
     for curve, colour in zip(curves, colours, strict=True):
         for begin, end in pairwise((0, *cuts, num_frames)):
             shot = np.arange(begin, end)
             chart.plot(shot, curve[shot], color=colour, linewidth=1.8, solid_capstyle="round")
+    inch = 1.03 / CURVES
+    chart.axhline(0, color=GREY, linewidth=0.4, alpha=0.5)
+    for lane, (of_concept, colour) in enumerate(active):
+        middle = -(lane + 0.75) * LANE * inch
+        bars = [(span.start - 0.5, len(span)) for span in of_concept]
+        chart.broken_barh(bars, (middle - BAR * inch / 2, BAR * inch), color=colour, linewidth=0)
     for cut in cuts:
         chart.axvline(cut - 0.5, color=GREY, linewidth=0.6, alpha=0.7)
-    chart.set(xlim=(-0.5, num_frames - 0.5), ylim=(0, 1.03), yticks=(0, 1))
+    chart.set(xlim=(-0.5, num_frames - 0.5), ylim=(-lanes * inch, 1.03), yticks=(0, 1))
     chart.set_yticklabels(("low", "high"))
-    chart.set_title("Saliency over time, each concept on its own scale", loc="left", fontsize=11)
+    chart.set_title("Saliency over time, each concept on its own scale; bars: active", loc="left", fontsize=11)
     chart.tick_params(labelsize=LABEL_SIZE, labelcolor=GREY, color=GREY)
     chart.xaxis.set_major_locator(MaxNLocator(integer=True))
     chart.set_xlabel("frame", size=LABEL_SIZE, color=GREY)
@@ -89,6 +109,11 @@ def timeline_figure(
     for place, (label, colour) in enumerate(zip(labels, colours, strict=True)):
         x, y = wide * (place % columns), place // columns + 0.5
         legend.plot((x, x + 0.25), (y, y), color=colour, linewidth=2.6, solid_capstyle="round", clip_on=False)
-        name = fit(label, wide - 0.5, LABEL_SIZE)
+        note = "" if spans[place] else STEADY
+        room = wide - 0.5 - (text_width(note, LABEL_SIZE) if note else 0)
+        name = fit(label, room, LABEL_SIZE)
         legend.text(x + 0.35, y, name, verticalalignment="center_baseline", **style(LABEL_SIZE))
+        if note:
+            after = x + 0.35 + text_width(name, LABEL_SIZE)
+            legend.text(after, y, note, verticalalignment="center_baseline", color=GREY, **style(LABEL_SIZE))
     return figure

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from imap_fast.events.clock import Clock, clock_of
 from imap_fast.upsampling.latent_time import LatentTime
 
 LABELS_IN_TITLE = 8
@@ -24,6 +25,7 @@ class ReportData:
         head_scores: `[L, A]`.
         selected_heads: the motion heads, int64 `[L, k]`.
         agreements: how sure the map of each concept is, `[C]`, by the name of the map. None: unknown.
+        seconds: the time of each latent frame of a video that was read, `[F]`. None: the video was generated.
         settings: how the maps were made.
         run: further facts about the run, such as its seed.
     """
@@ -36,6 +38,7 @@ class ReportData:
     head_scores: Tensor
     selected_heads: Tensor
     agreements: Mapping[str, Tensor] | None
+    seconds: Tensor | None
     settings: Mapping[str, Any]
     run: Mapping[str, Any]
 
@@ -78,3 +81,7 @@ class ReportData:
             ValueError: a video of `num_frames` does not have these latent frames.
         """
         return self.time.frame_times(self.grid[0], num_frames)
+
+    def clock(self, fps: float) -> Clock | None:
+        """When the frames of the video are shown. `fps` is the rate of a generated one."""
+        return clock_of(self.time, self.seconds, self.read, None if self.read else fps)

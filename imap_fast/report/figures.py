@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from io import BytesIO
 
+from imap_fast.events.detect import curves_over_time, detect
 from imap_fast.render.grid import agreement_notes, grid_of_stills
 from imap_fast.render.heads import heads_figure
 from imap_fast.render.timeline import timeline_figure
@@ -23,10 +24,13 @@ def figures(data: ReportData, video: EmbeddedVideo) -> Iterator[tuple[str, str, 
     agreement = None if data.first_agreement is None else data.first_agreement[:MOST_CONCEPTS]
     notes = agreement_notes(labels, agreement)
     times, cuts = data.frame_times(video.num_frames), data.time.cuts
+    curves = dict(zip(labels, curves_over_time(values), strict=True))
+    events = detect(curves, dict.fromkeys(labels, ""), data.time, video.num_frames, None)
+    spans = [events.frames_of(label) for label in labels]
     heads = heads_figure(data.head_scores, data.selected_heads, data.layers, data.head_score)
     drawn = {
         "grid.jpg": ("image/jpeg", grid_of_stills(video.stills, video.num_frames, labels, values, times, cuts, notes)),
-        "timeline.svg": ("image/svg+xml", timeline_figure(labels, values, times, video.num_frames, cuts)),
+        "timeline.svg": ("image/svg+xml", timeline_figure(labels, values, times, video.num_frames, cuts, spans)),
         "heads.svg": ("image/svg+xml", heads),
     }
     for name, (media_type, figure) in drawn.items():

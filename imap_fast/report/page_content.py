@@ -1,18 +1,18 @@
 """The JSON that the page of a report reads: everything except videos, maps and figures."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import PureWindowsPath
 from typing import Any
 
 import numpy as np
-import torch
 from matplotlib.colors import Colormap, to_hex
-from torch import Tensor
 
+from imap_fast.events.clock import Clock
+from imap_fast.events.detect import curves_over_time, detect
 from imap_fast.render.heads import colour_scale, score_name
 from imap_fast.render.heatmap import COLOURS
 from imap_fast.render.palette import BRIGHT, DEEP
-from imap_fast.render.timeline import saliency_over_time
 from imap_fast.report.data import ReportData
 from imap_fast.report.file_time import file_time
 from imap_fast.report.meanings import meaning
@@ -60,6 +60,7 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
         ValueError: the video is not as long as the maps.
     """
     times = data.frame_times(video.num_frames)
+    clock = data.clock(video.fps)
     return {
         "version": __version__,
         "title": data.title,
@@ -70,7 +71,7 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
         "shots": data.shots,
         "maps": [
             {
-                **_map(name, *data.maps[name]),
+                **_map(name, data, video.num_frames, clock),
                 "meaning": meaning(name, data.settings),
                 "agreement": _agreement(data, name),
             }
@@ -82,13 +83,15 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
     }
 
 
-def _map(name: str, labels: Sequence[str], values: Tensor) -> dict[str, Any]:
-    # One concept at a time, so that the heat of only one is in memory.
-    saliency = torch.cat([saliency_over_time(concept[None]) for concept in values])
+def _map(name: str, data: ReportData, num_frames: int, clock: Clock | None) -> dict[str, Any]:
+    labels, values = data.maps[name]
+    saliency = curves_over_time(values)
+    events = detect(dict(zip(labels, saliency, strict=True)), dict.fromkeys(labels, name), data.time, num_frames, clock)
     return {
         "name": name,
         "labels": labels,
         "saliency": [[round(value, 3) for value in curve] for curve in saliency.tolist()],
+        "events": [[asdict(event) for event in events.of(label)] for label in labels],
     }
 
 

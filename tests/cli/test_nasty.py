@@ -11,11 +11,11 @@ from typing import get_args
 import pytest
 from typer.models import OptionInfo
 
-from imap_fast.cli import app, demo, doctor, eval, explain, generate, judge, layers, main, report
+from imap_fast.cli import app, demo, doctor, eval, events, explain, generate, judge, layers, main, report
 from imap_fast.cli.option_groups import with_option_groups
 from imap_fast.cli.streams import LONGEST
 
-COMMANDS = (demo, generate, explain, layers, report, judge, app, eval, doctor)
+COMMANDS = (demo, generate, explain, layers, report, events, judge, app, eval, doctor)
 
 NASTY = {
     int: ["1" + "0" * 30, "9" * 6000, "-1" + "0" * 30, "1.5", "x", "nan", ""],
@@ -111,6 +111,8 @@ def test_a_value_that_no_option_can_mean_is_one_line_that_names_it(words, option
         ["report", "{file}"],
         ["report", "{folder}"],
         ["report", "{folder}", "--video", "{folder}"],
+        ["events", "{file}"],
+        ["events", "{folder}"],
         ["judge", "{folder}", "--endpoint", "http://[", "--judge-model", "a"],
         ["eval", "{fifo}"],
         ["eval", "{file}"],

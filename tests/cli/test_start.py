@@ -16,7 +16,7 @@ code = main(sys.argv[1:])
 print(code, [name for name in {SLOW} if name in sys.modules], file=sys.stderr)
 """
 
-COMMANDS = ("demo", "generate", "explain", "layers", "report", "judge", "app", "eval", "doctor")
+COMMANDS = ("demo", "generate", "explain", "layers", "report", "events", "judge", "app", "eval", "doctor")
 
 
 def run(*arguments: str) -> str:
@@ -54,6 +54,7 @@ TEXT = ("--prompt", "a cat", "--concepts", "cat, dog")
         ["layers", "missing.mp4", "--model", "demo", "--prompt", "a cat"],
         ["layers", "--model", "./missing"],
         ["report", "missing"],
+        ["events", "missing"],
         ["judge", "missing", "--endpoint", "http://localhost", "--judge-model", "name"],
         ["eval", "missing", "--model", "demo"],
         ["eval", "missing.json", "--model", "demo"],

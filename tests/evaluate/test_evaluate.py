@@ -44,10 +44,12 @@ def test_every_method_is_measured_on_every_concept(found):
         shown = demo_world(CLIPS).clips[clip]()
         for method in MEASURED:
             of_method = [row for row in rows if row["method"] == method]
-            concepts = [row["concept"] for row in of_method if row["kind"] != "class"]
+            concepts = [row["concept"] for row in of_method if row["kind"] not in ("class", "event")]
             assert concepts == [*(truth.label for truth in shown.truths), None]
             classes = [row["concept"] for row in of_method if row["kind"] == "class"]
             assert classes == ["background", *(truth.label for truth in shown.truths if truth.kind == "object")]
+            moving = {t.label for t in shown.truths if t.active is not None and 0 < t.active.sum() < len(t.active)}
+            assert {row["concept"] for row in of_method if row["kind"] == "event"} == moving
 
 
 @pytest.mark.slow

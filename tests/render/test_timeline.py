@@ -8,7 +8,8 @@ import torch
 from matplotlib.colors import to_hex
 
 from imap_fast.render.palette import DEEP
-from imap_fast.render.timeline import saliency_of_frames, saliency_over_time
+from imap_fast.render.text import text_width
+from imap_fast.render.timeline import LABEL_SIZE, STEADY, saliency_of_frames, saliency_over_time
 from tests.render.synthetic import NASTY_LABELS, in_two_shots, make_maps
 
 
@@ -29,9 +30,9 @@ def test_the_figure_has_a_curve_and_a_label_for_each_concept():
     maps = make_maps(grid=(3, 5, 7))
     maps.imap[1, 2] = 9
     chart, legend = maps.timeline(9, ["running", "grass"]).axes
-    assert [label.get_text() for label in legend.texts] == ["running", "grass"]
-    for axes in (chart, legend):
-        assert [to_hex(line.get_color()) for line in axes.lines] == list(DEEP[:2])
+    assert [label.get_text() for label in legend.texts] == ["running", STEADY, "grass", STEADY]
+    for lines in (chart.lines[:2], legend.lines):
+        assert [to_hex(line.get_color()) for line in lines] == list(DEEP[:2])
     np.testing.assert_allclose(chart.lines[0].get_xdata(), np.arange(9))
     saliency = saliency_of_frames(saliency_over_time(maps.imap[1:2]), maps.frame_times(9), 9)[0]
     np.testing.assert_allclose(chart.lines[0].get_ydata(), saliency)
@@ -40,7 +41,7 @@ def test_the_figure_has_a_curve_and_a_label_for_each_concept():
 def test_many_labels_are_below_each_other():
     labels = [f"concept {i}" for i in range(7)]
     _, legend = make_maps(labels, grid=(3, 2, 2)).timeline().axes
-    places = [label.get_position() for label in legend.texts]
+    places = [label.get_position() for label in legend.texts if label.get_text() != STEADY]
     assert len(set(places)) == 7
     assert [y for _, y in places] == [0.5] * 3 + [1.5] * 3 + [2.5]
 
@@ -71,7 +72,7 @@ def test_every_figure_can_be_kept_in_every_form(figure, suffix, recwarn):
 def test_no_curve_passes_a_cut_and_a_line_marks_it():
     maps = in_two_shots(labels=("running",))
     chart, _ = maps.timeline(15).axes
-    first, second, mark = chart.lines
+    first, second, _, mark = chart.lines
     assert first.get_xdata().tolist() == list(range(10))
     assert second.get_xdata().tolist() == list(range(10, 15))
     assert list(mark.get_xdata()) == [9.5, 9.5]
@@ -80,3 +81,26 @@ def test_no_curve_passes_a_cut_and_a_line_marks_it():
     np.testing.assert_allclose(first.get_ydata()[[0, 9]], curve[[0, 2]], rtol=1e-6)
     np.testing.assert_allclose(second.get_ydata()[[0, 4]], curve[[3, 4]], rtol=0.7)
     np.testing.assert_allclose(second.get_ydata()[0], curve[3], rtol=1e-6)
+
+
+def test_bars_in_the_colour_of_a_concept_are_its_events_and_one_without_is_called_steady():
+    maps = make_maps(grid=(20, 5, 8))
+    maps.imap.mul_(0.05)
+    maps.imap[1, [3, 4, 5, 12, 13], :2] += 5
+    chart, legend = maps.timeline().axes
+    assert [label.get_text() for label in legend.texts] == ["alpaca", STEADY, "running", "grass", STEADY]
+    (bars,) = chart.collections
+    assert to_hex(bars.get_facecolor()[0]) == DEEP[1]
+    spans = [(path.vertices[:, 0].min(), path.vertices[:, 0].max()) for path in bars.get_paths()]
+    assert spans == [(event.first_frame - 0.5, event.last_frame + 0.5) for event in maps.events("running")]
+    assert len(spans) == 2
+    heights = [path.vertices[:, 1] for path in bars.get_paths()]
+    assert chart.get_ylim()[0] < np.min(heights) < np.max(heights) < 0
+
+
+def test_a_long_label_leaves_room_for_what_is_behind_it():
+    _, legend = make_maps(["a concept with a name that is far too long", "b", "c"]).timeline().axes
+    name, note, *_ = legend.texts
+    assert name.get_text().endswith("…")
+    assert note.get_text() == STEADY
+    assert note.get_position()[0] + text_width(STEADY, LABEL_SIZE) < legend.lines[1].get_xdata()[0]

@@ -41,7 +41,7 @@ def test_maps_are_side_by_side_and_one_is_always_displayed(open_page, report):
 
 def test_a_curve_is_the_saliency_of_its_concept(open_page, report):
     page = open_page(report)
-    assert page.locator("#timeline li").all_inner_texts() == ["below", "late"]
+    assert page.locator("#timeline li .name").all_inner_texts() == ["below", "late"]
     late = page.locator("#timeline polyline").last.get_attribute("points").split()
     points = np.array([point.split(",") for point in late], float)[1:-1]  # its ends reach to those of the chart
     np.testing.assert_allclose(points[:, 0], np.arange(17) * 1000 / 16, atol=0.01)
@@ -81,7 +81,42 @@ def test_the_agreement_of_a_concept_is_beside_its_label(open_page, tmp_path):
     spreads = {name: values.abs() for name, values in maps.maps.items()}
     replace(maps, agreements=sure, spreads=spreads).report(tmp_path / "sure.html", moving.make_clip())
     first = open_page(tmp_path / "sure.html").locator("#timeline li .sure").first
-    assert first.inner_text() == "agreement 0.25"
+    assert first.inner_text() == "steady · agreement 0.25"
+
+
+def test_a_bar_is_the_time_in_which_a_concept_is_active(open_page, report):
+    page = open_page(report)
+    told = [text.replace("\xa0", " ") for text in page.locator("#timeline li .sure").all_inner_texts()]
+    assert told == ["steady", "active 1.13 s – 2.13 s"]
+    (bar,) = page.locator(".lanes rect").all()
+    assert bar.locator("title").text_content() == "late: 1.13 s – 2.13 s"
+    chart, drawn = page.locator("#timeline .chart").bounding_box(), bar.bounding_box()
+    assert drawn["y"] > chart["y"] + chart["height"]
+    assert drawn["x"] == pytest.approx(chart["x"] + chart["width"] * 8.5 / 16, abs=1)
+    assert drawn["x"] + drawn["width"] == pytest.approx(chart["x"] + chart["width"], abs=1)
+    colour, line = (
+        each.evaluate("(each, name) => getComputedStyle(each)[name]", name)
+        for each, name in ((bar, "fill"), (page.locator("#timeline polyline").last, "stroke"))
+    )
+    assert colour == line
+    page.get_by_role("checkbox", name="late").uncheck()
+    assert page.locator(".lanes rect").count() == 0
+
+
+def test_many_intervals_leave_the_label_its_place(open_page, tmp_path):
+    maps = make_maps(("running",), grid=(40, 4, 6))
+    maps.imap.mul_(0.02)
+    for begin in range(2, 40, 8):
+        maps.imap[0, begin : begin + 4, :2] += 5
+    maps.report(tmp_path / "report.html")
+    page = open_page(tmp_path / "report.html", viewport=PHONE)
+    assert page.locator(".lanes rect").count() == 5
+    told = page.locator("#timeline li .sure").inner_text()
+    assert told.count("–") == 3
+    assert told.endswith(", …")
+    name = page.locator("#timeline li .name")
+    assert name.evaluate("name => name.scrollWidth <= name.clientWidth + 1"), "the label is whole"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is beside the page"
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -206,4 +241,4 @@ def test_a_concept_of_one_map_is_displayed_there(open_page, tmp_path):
     page.get_by_role("checkbox", name="cross_attention").check()
     page.get_by_role("checkbox", name="cat").uncheck()
     assert page.locator("#timeline li .name").all_inner_texts() == ["dog", "grass"]
-    assert page.locator("#timeline li .sure").last.inner_text() == "cross_attention"
+    assert page.locator("#timeline li .sure").last.inner_text() == "cross_attention · steady"

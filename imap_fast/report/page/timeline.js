@@ -1,4 +1,7 @@
-// The saliency of each displayed concept over time.
+// The saliency of each displayed concept over time, and when it is active.
+
+const LANE = 8; // the height of a lane, in pixels
+const TOLD = 3; // the number of intervals that the label of a curve tells
 
 class Timeline {
   constructor(report, player, view) {
@@ -7,9 +10,11 @@ class Timeline {
     this.chart.setAttribute("aria-label", "Saliency of each shown concept over time, low to high");
     const marks = ["high", "low"].map((mark) => element("span", { className: `mark ${mark}`, textContent: mark }));
     this.field = element("div", { className: "chart" }, this.chart, ...marks, element("div", { className: "playhead" }));
+    this.lanes = drawn("svg", { class: "lanes", preserveAspectRatio: "none", role: "img" });
+    this.lanes.setAttribute("aria-label", "When each shown concept is active");
     this.names = element("ul", { className: "names" });
     this.place = document.getElementById("timeline");
-    this.place.append(this.field, this.names);
+    this.place.append(this.field, this.lanes, this.names);
     this.#connect();
     this.#draw();
   }
@@ -42,8 +47,33 @@ class Timeline {
         ),
       ),
     );
+    this.#drawLanes(shown.filter((concept) => this.#events(concept).length));
     this.names.replaceChildren(...shown.map((concept) => this.#named(concept)));
     this.#point();
+  }
+
+  #events({ map, place }) {
+    return map.events[place];
+  }
+
+  // A lane with bars for each concept that is active for a time.
+  #drawLanes(active) {
+    this.lanes.setAttribute("viewBox", `0 0 1000 ${Math.max(LANE * active.length, 1)}`);
+    this.lanes.style.height = `${LANE * active.length}px`;
+    this.lanes.replaceChildren(
+      ...active.flatMap((concept, lane) => this.#events(concept).map((event) => this.#bar(concept, lane, event))),
+    );
+  }
+
+  #bar(concept, lane, event) {
+    const [left, right] = [event.first_frame - 0.5, event.last_frame + 0.5].map((frame) =>
+      this.#across(Math.min(Math.max(frame, 0), this.last)),
+    );
+    const bar = drawn("rect", { x: left, width: right - left, y: LANE * lane + 3, height: LANE - 3 });
+    const title = drawn("title", {});
+    title.textContent = `${concept.label}: ${whenText(event)}`;
+    bar.append(title);
+    return colouredAs(bar, concept);
   }
 
   // A dashed line. A pointer on it or beside it is told the time of its shot.
@@ -73,12 +103,16 @@ class Timeline {
     return ((1000 * frame) / this.last).toFixed(2);
   }
 
-  // The label of a curve, and how sure the map of the concept is.
+  // The label of a curve, when its concept is active, and how sure the map is.
   #named(concept) {
     const name = element("span", { className: "name", dir: "auto", textContent: concept.label });
     const agreement = concept.map.agreement?.[concept.place].toFixed(2);
+    const events = this.#events(concept);
+    const whole = (event) => whenText(event).replaceAll(" ", "\u00a0"); // no line ends within an interval
+    const told = events.slice(0, TOLD).map(whole).join(", ") + (events.length > TOLD ? ", …" : "");
     const facts = [
       ...(this.view.maps.length > 1 ? [concept.map.name] : []),
+      events.length ? `active ${told}` : "steady",
       ...(agreement === undefined ? [] : [`agreement ${agreement}`]),
     ];
     const sure = element("span", { className: "sure", textContent: facts.join(" · ") });
@@ -88,4 +122,10 @@ class Timeline {
   #point() {
     this.place.style.setProperty("--at", this.player.frame / this.last);
   }
+}
+
+// An interval: in seconds of the file, or in frames if nobody knows its times.
+function whenText({ start, end, first_frame: first, last_frame: last }) {
+  if (start !== null) return `${timeText(start)} – ${timeText(end)}`;
+  return first === last ? `in frame ${first}` : `in frames ${first} – ${last}`;
 }
