@@ -12,15 +12,9 @@ from typing import Any
 import numpy as np
 
 from imap_fast.files import sha256_of
-from imap_fast.text.normalized import compared
-from imap_fast.text.words import BACKGROUND
+from imap_fast.text.words import BACKGROUND, is_background
 from imap_fast.video.clip import Clip
 from imap_fast.video.crop import kept_window
-
-
-def is_background(label: str) -> bool:
-    """Whether a label means the background. It is always looked for and measured, so no truth can have its name."""
-    return compared(label) == BACKGROUND
 
 
 @dataclass(frozen=True)

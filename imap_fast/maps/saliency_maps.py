@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from imap_fast.maps import run_folder, storage
+from imap_fast.maps.labelled import LabelledMaps
 from imap_fast.maps.names import MAP_NAMES
-from imap_fast.maps.values import MapValues
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,10 +30,10 @@ BLANK_PIXELS = 1_920
 """The largest side of a video whose size is unknown. It shows every patch, and stays quick to draw."""
 
 
-class SaliencyMaps(MapValues):
-    """The saliency maps of a run. The base class, `MapValues`, describes the tensors.
+class SaliencyMaps(LabelledMaps):
+    """The saliency maps of a run. `MapValues` describes the tensors.
 
-    Index it by a label to get the default map of a concept: `maps["alpaca"]`.
+    Index it by a label to get the map of a concept: `maps["alpaca"]`. It is the map that `map_of` names.
     """
 
     def save(self, path: str | os.PathLike) -> None:
@@ -72,7 +72,7 @@ class SaliencyMaps(MapValues):
             video: a `Clip`, a list of PIL images, an array or tensor `[T, H, W, 3]` (uint8, or float in [0, 1]), or
                 the file that the maps were read from. None: heatmaps alone, on a blank video.
             concepts: labels to show. None: all.
-            map: name of the map. None: `imap`, or the first one of `MAP_NAMES` that exists.
+            map: name of the map. None: that of each concept, `map_of`, which is said beside it if there are motions.
 
         Raises:
             AttributeError: `map` was not requested in the trace.
@@ -102,12 +102,12 @@ class SaliencyMaps(MapValues):
         """
         from imap_fast.render.grid import agreement_notes, grid_figure, latent_grid_figure
 
-        agreement = self._one_video("grid_figure").select_agreement(concepts, map)
+        labels, values = self._one_video("grid_figure").views(concepts, map)
+        notes = agreement_notes(labels, self.select_agreement(concepts, map), self.shown_maps(labels, map))
         if video is None:
-            labels, values = self.select(concepts, map)
-            return latent_grid_figure(labels, values, agreement_notes(labels, agreement))
-        source, labels, values, times = self._picture("grid_figure", video, concepts, map)
-        return grid_figure(source, labels, values, times, agreement_notes(labels, agreement))
+            return latent_grid_figure(labels, values, notes)
+        source = self.source_video(video)
+        return grid_figure(source, labels, values, self.frame_times(source.num_frames), notes)
 
     def heads(self) -> Figure:
         """A figure of the separation score of each head in each layer, with the motion heads marked.
@@ -138,7 +138,8 @@ class SaliencyMaps(MapValues):
 
         labels, values = self._one_video("timeline").select(concepts, map)
         num_frames = num_frames or self.time.longest_video(self.grid[0])
-        return timeline_figure(labels, values, self.frame_times(num_frames), num_frames, self.time.cuts)
+        titles = self._titles(labels, map)
+        return timeline_figure(titles, values, self.frame_times(num_frames), num_frames, self.time.cuts)
 
     def report(self, path: str | os.PathLike, video: Any = None, run: Mapping[str, Any] | None = None) -> None:
         """Write one HTML page that needs no network: the video under its maps, timelines, heads and settings.
@@ -178,7 +179,7 @@ class SaliencyMaps(MapValues):
         first = self.video(0)
         concepts = first.labels_of(first.default)[:SHOWN]
         overlay, grid = first.overlay(concepts=concepts), first.grid_figure(concepts=concepts)
-        return notebook_html(repr(self), first.default, overlay, grid)
+        return notebook_html(repr(self), "the map" if first.motions else first.default, overlay, grid)
 
     def source_video(self, video: Any = None) -> SourceVideo:
         """The video that a picture shows behind the heatmaps; `overlay` describes `video`.
@@ -247,11 +248,16 @@ class SaliencyMaps(MapValues):
 
     def _picture(
         self, method: str, video: Any, concepts: Sequence[str] | None, map: str | None
-    ) -> tuple[SourceVideo, tuple[str, ...], Tensor, Tensor]:
-        """What a picture over a video shows: the video, labels, values, and the times of latent frames."""
+    ) -> tuple[SourceVideo, list[str], list[Tensor], Tensor]:
+        """What an overlay shows: the video, titles, values, and the times of latent frames."""
         source = self._one_video(method).source_video(video)
-        labels, values = self.select(concepts, map)
-        return source, labels, values, self.frame_times(source.num_frames)
+        labels, values = self.views(concepts, map)
+        return source, self._titles(labels, map), values, self.frame_times(source.num_frames)
+
+    def _titles(self, labels: Sequence[str], map: str | None) -> list[str]:
+        """The labels, each with the name of its map where a picture says it."""
+        shown = self.shown_maps(labels, map)
+        return list(labels) if shown is None else [f"{label} ({of})" for label, of in zip(labels, shown, strict=True)]
 
     def _one_video(self, method: str) -> SaliencyMaps:
         if self._several:
