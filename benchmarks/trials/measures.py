@@ -11,8 +11,9 @@ from torch import Tensor
 from benchmarks.trials.captured import captured
 from benchmarks.trials.maps import variant_maps
 from benchmarks.trials.variants import MOST_NOISES, Variant
-from imap_fast.evaluate.example import BACKGROUND, Example
+from imap_fast.evaluate.example import Example
 from imap_fast.evaluate.localization import over_time
+from imap_fast.text.words import BACKGROUND
 from imap_fast.upsampling.interpolate import upsample_space, upsample_time
 from imap_fast.upsampling.latent_time import LatentTime
 

@@ -40,14 +40,13 @@ def explain(
     Several videos, and several stretches of a video, get a folder each.
     After an interruption the same command resumes. A finished run is not repeated.
     """
-    words = options.concept_words(concepts.concepts, trace_options.match, concepts_file)
+    text = {"prompt": prompt, **concepts.words(trace_options.match, concepts_file)}
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()
     arguments |= windows.explain_arguments(loading.model, arguments["steps"])
     model_source(loading.model)
     from imap_fast.cli.explain_run import Run
 
     identity = model_identity(loading.model) | vae_identity(vae)
-    text = {"prompt": prompt, "concepts": words}
     values = {
         **arguments,
         **asdict(loading),

@@ -16,6 +16,7 @@ from imap_fast.demo.score import concept_masks, score
 from imap_fast.demo.shipped_model import MODEL
 from imap_fast.explaining.explain import explain
 from imap_fast.files import atomic_write, write_each
+from imap_fast.maps.kinds import MOTION_MAP, THING_MAP
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.render.grid import grid_figure
@@ -36,9 +37,6 @@ SETTINGS: dict[str, Any] = {
 }
 """How the demo explains: words of the caption, with soft surrogates. Layers, step and `top_k` are those whose shown
 maps have the highest AUC on validation scenes (`benchmarks.demo`)."""
-
-OBJECT_MAP, MOTION_MAP = "gramcol", "imap"
-"""The map that is shown of an object, and of a motion: each by the one that the paper made for it."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ def scene_caption(scene: world.Scene) -> str:
 
 def shown_maps(scene: world.Scene) -> dict[str, str]:
     """The objects and the motions of a scene, each with the name of its map."""
-    objects = {thing.label: OBJECT_MAP for thing in scene.objects}
+    objects = {thing.label: THING_MAP for thing in scene.objects}
     return objects | {thing.motion: MOTION_MAP for thing in scene.objects if thing.moving.any()}
 
 

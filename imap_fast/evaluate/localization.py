@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from imap_fast.evaluate.example import BACKGROUND, Example, GroundTruth
+from imap_fast.evaluate.example import Example, GroundTruth
 from imap_fast.evaluate.segmentation import RUNS, segmentation
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.metrics.boundary import boundary_f
 from imap_fast.metrics.overlap import iou, otsu_threshold
 from imap_fast.metrics.ranking import auc, best_iou, pointing
+from imap_fast.text.words import BACKGROUND
 
 Row = dict[str, Any]
 """The scores of one method on one concept: `concept`, `kind`, `method`, and the measures of the kind. NaN: not

@@ -7,9 +7,10 @@ from math import nan
 
 import numpy as np
 
-from imap_fast.evaluate.example import BACKGROUND, GroundTruth
+from imap_fast.evaluate.example import GroundTruth
 from imap_fast.metrics.consistency import video_consistency
 from imap_fast.metrics.overlap import mean_iou, overlaps
+from imap_fast.text.words import BACKGROUND
 
 RUNS = {"mvc8": 8, "mvc16": 16}
 """The measures of consistency, each with the number of annotated frames of a run."""

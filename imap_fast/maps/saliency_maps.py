@@ -169,6 +169,7 @@ class SaliencyMaps(LabelledMaps):
             agreements=maps.agreements,
             settings=maps.settings,
             run=run or {},
+            shown_maps=maps.shown_maps(maps.labels, None),
         )
         write_report(path, data, maps._blank_clip() if video is None else maps._opened(video))
 

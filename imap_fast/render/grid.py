@@ -94,9 +94,7 @@ def grid_frames(num_frames: int) -> list[int]:
     return evenly_spaced(num_frames, COLUMNS)
 
 
-def agreement_notes(
-    labels: Sequence[str], agreement: Tensor | None, maps: Sequence[str] | None = None
-) -> list[str]:
+def agreement_notes(labels: Sequence[str], agreement: Tensor | None, maps: Sequence[str] | None = None) -> list[str]:
     """How sure the map of each label is, in words, after its name.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from imap_fast.maps.kinds import missing_maps
+from imap_fast.maps.kinds import refuse_missing_maps
 from imap_fast.models.registry import adapter_for
 from imap_fast.text.concepts import Concepts
 from imap_fast.text.words import BACKGROUND
@@ -122,12 +122,6 @@ def trace(
         fast_attention=fast_attention,
         attention_backend=attention_backend,
     )
-    words = Concepts(
-        concepts, motions=motions, match=match, labels=labels, background=background, model=adapter
-    )
-    if words.motions and (missing := missing_maps(settings.maps)):
-        raise ValueError(
-            f"motions are shown by imap and concepts by gramcol, and maps={settings.maps!r} has no "
-            f"{' and no '.join(missing)}; add it, or name motions among concepts"
-        )
+    words = Concepts(concepts, motions=motions, match=match, labels=labels, background=background, model=adapter)
+    refuse_missing_maps(words.motions, settings.maps)
     return Tracer(adapter, settings, words, guided)

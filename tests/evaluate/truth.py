@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
-from imap_fast.evaluate.example import BACKGROUND, Example, GroundTruth
+from imap_fast.evaluate.example import Example, GroundTruth
 from imap_fast.maps.saliency_maps import SaliencyMaps
+from imap_fast.text.words import BACKGROUND
 from imap_fast.video import Clip
 
 FRAMES, HEIGHT, WIDTH = 6, 8, 10

@@ -6,7 +6,8 @@ import numpy as np
 
 from imap_fast.demo import world
 from imap_fast.demo.captions import full_caption
-from imap_fast.evaluate.example import BACKGROUND, DataSet, Example, GroundTruth
+from imap_fast.evaluate.example import DataSet, Example, GroundTruth
+from imap_fast.text.words import BACKGROUND
 from imap_fast.video.clip import Clip
 
 SPLIT = "held_out"

@@ -6,8 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from imap_fast.evaluate.example import is_background
 from imap_fast.files import read_up_to
+from imap_fast.text.words import is_background
 
 MAX_BYTES = 2**26
 """The largest file: a hundred thousand clips have a few tens of megabytes."""

@@ -14,8 +14,8 @@ from imap_fast.evaluate.datasets.pictures import (
     read_picture,
     refuse_twins,
 )
-from imap_fast.evaluate.example import BACKGROUND, Example, GroundTruth
-from imap_fast.text.words import one_spelling
+from imap_fast.evaluate.example import Example, GroundTruth
+from imap_fast.text.words import BACKGROUND, one_spelling
 from imap_fast.video.clip import Clip
 
 FPS = 24.0

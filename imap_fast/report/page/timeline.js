@@ -73,12 +73,13 @@ class Timeline {
     return ((1000 * frame) / this.last).toFixed(2);
   }
 
-  // The label of a curve, and how sure the map of the concept is.
+  // The label of a curve, its map where there are several, and how sure the map of the concept is.
   #named(concept) {
     const name = element("span", { className: "name", dir: "auto", textContent: concept.label });
     const agreement = concept.map.agreement?.[concept.place].toFixed(2);
+    const of = concept.map.of?.[concept.place] ?? (this.view.maps.length > 1 ? concept.map.name : null);
     const facts = [
-      ...(this.view.maps.length > 1 ? [concept.map.name] : []),
+      ...(of === null ? [] : [of]),
       ...(agreement === undefined ? [] : [`agreement ${agreement}`]),
     ];
     const sure = element("span", { className: "sure", textContent: facts.join(" · ") });
