@@ -18,7 +18,7 @@ SETTINGS = {"layers": [1], "top_k": 2}
 
 
 def row(kind: str, method: str, value: float, concept: str | None = "x") -> dict:
-    measured = {measure: value for measure in MEASURES[kind]} | ({"union": 2.0} if kind == "class" else {})
+    measured = dict.fromkeys(MEASURES[kind], value) | ({"union": 2.0} if kind == "class" else {})
     return {"concept": concept, "kind": kind, "method": method} | measured
 
 

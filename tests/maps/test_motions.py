@@ -53,6 +53,9 @@ def test_a_label_is_asked_for_by_its_map(motions, shown):
     views = maps.views(shown, None)
     assert views[0] == labels
     assert torch.equal(torch.stack(views[1]), values)
+    # Not even a part of maps that are on disk is copied.
+    places = [maps.maps[maps.map_of(label)][LABELS.index(label)].data_ptr() for label in shown]
+    assert [view.data_ptr() for view in views[1]] == places
     assert torch.equal(maps.agreement, of_each(maps, maps.agreements))
     assert torch.equal(maps.select_agreement(shown, None), of_each(maps, maps.agreements, shown))
     assert torch.equal(maps.spread, of_each(maps, maps.spreads))
