@@ -136,7 +136,7 @@ class SaliencyMaps(LabelledMaps):
         """
         from imap_fast.render.timeline import timeline_figure
 
-        labels, values = self._one_video("timeline").select(concepts, map)
+        labels, values = self._one_video("timeline").views(concepts, map)
         num_frames = num_frames or self.time.longest_video(self.grid[0])
         titles = self._titles(labels, map)
         return timeline_figure(titles, values, self.frame_times(num_frames), num_frames, self.time.cuts)

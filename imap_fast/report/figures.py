@@ -22,7 +22,7 @@ def figures(data: ReportData, video: EmbeddedVideo) -> Iterator[tuple[str, str, 
     """
     shown = data.shown_first[:MOST_CONCEPTS]
     labels, of = [label for label, _, _ in shown], None if data.shown_maps is None else [name for _, name, _ in shown]
-    values = torch.stack([data.maps[name][1][place] for _, name, place in shown])
+    values = [data.maps[name][1][place] for _, name, place in shown]
     agreements = data.agreements
     agreement = None if agreements is None else torch.stack([agreements[name][place] for _, name, place in shown])
     notes = agreement_notes(labels, agreement, of)
