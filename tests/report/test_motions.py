@@ -12,6 +12,7 @@ import torch
 
 from imap_fast.render.heatmap import heat
 from imap_fast.render.timeline import saliency_over_time
+from imap_fast.report import figures
 from imap_fast.report.planes import pack
 from tests.conftest import PATIENCE
 from tests.maps.raw_files import with_repeats
@@ -68,19 +69,24 @@ def test_maps_that_are_not_sure_of_anything_say_nothing(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_figures_are_by_concept(maps, file, tmp_path):
+def test_the_figures_are_by_concept(maps, tmp_path, monkeypatch):
+    drawn = {}
+
+    def noted(name):
+        draw = getattr(figures, name)
+        monkeypatch.setattr(figures, name, lambda *given: drawn.update({name: given}) or draw(*given))
+
+    noted("grid_of_stills")
+    noted("timeline_figure")
+    maps.report(tmp_path / "report.html", moving.make_clip())
     shown = torch.stack([maps[label] for label in moving.LABELS])
-    plain = replace(moving.make_maps(), maps={"imap": shown, "gramcol": shown})
-    plain.report(tmp_path / "plain.html", moving.make_clip())
-    curves = [
-        base64.b64decode(block(path.read_text("utf-8"), "figure-timeline.svg")).decode()
-        for path in (file, tmp_path / "plain.html")
-    ]
-    paths = [[line for line in curve.splitlines() if line.startswith(('    <path d="M', "L "))] for curve in curves]
-    # Its curves are those of the shown maps; the labels, which are paths of letters, name the map.
-    assert paths[0][:40] == paths[1][:40]
-    assert "late (imap)" in curves[0]
-    assert "below (gramcol)" in curves[0]
+    _, _, labels, grid, *_, notes = drawn["grid_of_stills"]
+    titles, curves, *_ = drawn["timeline_figure"]
+    assert torch.equal(torch.stack(list(grid)), shown)
+    assert torch.equal(torch.stack(list(curves)), shown)
+    assert tuple(labels) == moving.LABELS
+    assert titles == [f"{label} ({name})" for label, name in zip(moving.LABELS, BY, strict=True)]
+    assert [note.partition(",")[0] for note in notes] == BY
 
 
 @pytest.mark.slow
