@@ -20,18 +20,19 @@ from diffusers import CogVideoXPipeline
 
 from benchmarks.record import RESULTS, row, write
 from imap_fast.demo import world
-from imap_fast.demo.run import MOTION_MAP, OBJECT_MAP, SETTINGS, scene_caption, shown_maps
+from imap_fast.demo.run import SETTINGS, scene_caption, shown_maps
 from imap_fast.demo.score import concept_masks, score
 from imap_fast.demo.shipped_model import MODEL
 from imap_fast.demo.validate import STEPS, TOP_K
 from imap_fast.explaining.explain import explain
+from imap_fast.maps.kinds import MOTION_MAP, THING_MAP
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.metrics.bootstrap import estimate
 from imap_fast.video import Clip
 
 OUTPUT = RESULTS / "demo.json"
-KINDS = {OBJECT_MAP: "objects", MOTION_MAP: "motions"}
+KINDS = {THING_MAP: "objects", MOTION_MAP: "motions"}
 MAPS = tuple(KINDS)
 Auc = dict[str, dict[str, list[float]]]
 
@@ -85,7 +86,7 @@ def describe(layers: Sequence[int], steps: Sequence[int], top_k: int) -> str:
 
 
 def validation(pipe: Any, scenes: int) -> dict[tuple[tuple[int, ...], tuple[int, ...], int], dict[str, float]]:
-    """The mean AUC of objects by `OBJECT_MAP` and of motions by `MOTION_MAP`, for each layers, steps and `top_k`.
+    """The mean AUC of objects by `THING_MAP` and of motions by `MOTION_MAP`, for each layers, steps and `top_k`.
 
     With one noise, to be quick. Each layer is read alone, and the maps of a set are the mean of its layers' maps.
     """

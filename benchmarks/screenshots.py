@@ -116,7 +116,7 @@ def _pages(browser: Any) -> Iterator[tuple[Any, int]]:
 
 
 def _show(report: Any, frame: int) -> None:
-    """Go to a frame of a report under the heat of its first concept in two maps, and wait until it is drawn."""
+    """Go to a frame of a report, under the heat of its first concept by its map and by imap. Wait until it is drawn."""
     from playwright.sync_api import expect
 
     clock = report.locator("#clock")
@@ -125,7 +125,7 @@ def _show(report: Any, frame: int) -> None:
     expect(clock).to_have_text(re.compile(f"^{frame} /"), timeout=PATIENCE)
     report.locator("#scrubber").blur()
     report.get_by_role("radio", name="Heat map").check()
-    report.get_by_label("gramcol", exact=True).check()
+    report.get_by_label("imap", exact=True).check()
     report.locator("html").evaluate("page => page.ownerDocument.defaultView.scrollTo(0, 0)")
 
 

@@ -21,6 +21,11 @@ ENTRIES = {
         "must be words of the prompt. A map shows how far a patch belongs to its concept rather than to other text: it "
         "has a hottest place also for a concept that is not in the video.",
     ),
+    "motions": (
+        "Motions to look for",
+        "Words of what happens, such as running. With motions, each is shown by its imap, the map of where and when "
+        "something moves, and each concept by its gramcol, the map of where it is. Without any, imap shows all.",
+    ),
     "button": (
         "Show where and when",
         "Starts the job. One runs at a time, and the others wait in line. The report appears below; its own controls "

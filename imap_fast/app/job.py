@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ OnProgress = Callable[[str, float], None]
 
 
 def run_job(
-    model: Model, video: Path | None, prompt: str, concepts: Sequence[str], folder: Path, on_progress: OnProgress
+    model: Model, video: Path | None, prompt: str, words: Mapping[str, Any], folder: Path, on_progress: OnProgress
 ) -> None:
     """Explain a clip, or generate one, and write maps.npz and report.html.
 
@@ -36,7 +36,7 @@ def run_job(
         model: reads or generates the clip.
         video: a video file. None: a video is generated from the prompt.
         prompt: what the video shows.
-        concepts: what to look for.
+        words: `concepts` and `motions`, as arguments of `imap_fast.trace`.
         folder: receives the files.
         on_progress: called with the progress.
 
@@ -45,11 +45,11 @@ def run_job(
     """
     began = time.perf_counter()
     if video is None:
-        maps, frames, fps = _generate(model, prompt, concepts, on_progress)
+        maps, frames, fps = _generate(model, prompt, words, on_progress)
     else:
         on_progress("Explaining", LOADED)
         fingerprint = sha256_of(video)
-        maps = explain(model.pipe, video, prompt, concepts, steps=model.explained_steps, **model.trace_arguments)
+        maps = explain(model.pipe, video, prompt, steps=model.explained_steps, **words, **model.trace_arguments)
         if sha256_of(video) != fingerprint:
             raise ValueError(f"{video.name} was changed while it was read; upload it again")
     record = {
@@ -71,7 +71,7 @@ def run_job(
 
 
 def _generate(
-    model: Model, prompt: str, concepts: Sequence[str], on_progress: OnProgress
+    model: Model, prompt: str, words: Mapping[str, Any], on_progress: OnProgress
 ) -> tuple[SaliencyMaps, Any, float]:
     """The maps of a new video, its frames `[T, H, W, 3]` in [0, 1], and its frame rate."""
     arguments = text_to_video_arguments(model.pipe)
@@ -81,7 +81,7 @@ def _generate(
         return tensors
 
     on_progress("Generating", LOADED)
-    with trace(model.pipe, concepts, **model.trace_arguments) as tracer:
+    with trace(model.pipe, **words, **model.trace_arguments) as tracer:
         (video,) = model.pipe(
             prompt=prompt,
             generator=torch.Generator().manual_seed(SEED),

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -11,7 +12,7 @@ from imap_fast.app.help import HELP, LINK
 from imap_fast.app.job import run_job
 from imap_fast.app.models import Models
 from imap_fast.app.results import Results
-from imap_fast.text.words import check_concepts
+from imap_fast.text.words import check_concepts, check_motions
 from imap_fast.video import read_clip
 
 HEADING = f"""<header><h1>Where and when is a word in this video?</h1>
@@ -27,7 +28,7 @@ def build_page(models: Models, results: Results, examples: Mapping[str, list[str
     Args:
         models: the choices.
         results: keeps the results of jobs.
-        examples: the path of a video or None, a prompt, and concepts of each example, by its label.
+        examples: the path of a video or None, a prompt, concepts and motions of each example, by its label.
     """
     with gr.Blocks(title="imap-fast", analytics_enabled=False) as page:
         gr.HTML(HEADING, apply_default_css=False)
@@ -38,17 +39,19 @@ def build_page(models: Models, results: Results, examples: Mapping[str, list[str
                 prompt = gr.Textbox(
                     label="What the video shows", info="Without a video, one is generated from these words.", lines=2
                 )
-                concepts = gr.Textbox(label="Concepts to look for", info="Separated by commas.")
+                with gr.Row():
+                    concepts = gr.Textbox(label="Concepts to look for", info="Separated by commas.")
+                    motions = gr.Textbox(label="Motions to look for", info="Separated by commas, or empty.")
                 button = gr.Button("Show where and when", variant="primary")
         if examples:
             labels, rows = zip(*examples.items(), strict=True)
-            gr.Examples(list(rows), [video, prompt, concepts], example_labels=list(labels), label="Try")
+            gr.Examples(list(rows), [video, prompt, concepts, motions], example_labels=list(labels), label="Try")
         gr.HTML(HELP, apply_default_css=False)
         shown = gr.HTML(EMPTY, elem_id="result", apply_default_css=False)
         gr.on(
-            [button.click, concepts.submit],
+            [button.click, concepts.submit, motions.submit],
             form_handler(models, results),
-            [model, video, prompt, concepts],
+            [model, video, prompt, concepts, motions],
             shown,
             concurrency_limit=1,
             concurrency_id="job",
@@ -61,7 +64,14 @@ def build_page(models: Models, results: Results, examples: Mapping[str, list[str
 def form_handler(models: Models, results: Results) -> Callable[..., str]:
     """The handler of the button. It takes the values of the form, and returns HTML with the report or an error."""
 
-    def handle(model: str, video: str | None, prompt: str, concepts: str, progress=gr.Progress()) -> str:  # noqa: B008
+    def handle(
+        model: str,
+        video: str | None,
+        prompt: str,
+        concepts: str,
+        motions: str,
+        progress=gr.Progress(),  # noqa: B008
+    ) -> str:
         def on_progress(task: str, share: float) -> None:
             progress(share, desc=task)
 
@@ -76,7 +86,7 @@ def form_handler(models: Models, results: Results) -> Callable[..., str]:
             with warnings.catch_warnings(record=True) as caught, results.new() as folder:
                 if not prompt.strip():
                     raise ValueError("say what the video shows: the model reads it with these words")
-                words = check_concepts(concepts.split(","))
+                words = _words(concepts, motions)
                 if clip is not None:
                     read_clip(clip, num_frames=1)  # raises before the model is loaded, if it is no video
                 on_progress("Loading the model", 0)
@@ -87,6 +97,13 @@ def form_handler(models: Models, results: Results) -> Callable[..., str]:
         return notes + _results(folder)
 
     return handle
+
+
+def _words(concepts: str, motions: str) -> dict[str, Any]:
+    """`concepts` and `motions` as arguments of `imap_fast.trace`. One of the two fields may be empty."""
+    moving = motions.split(",") if motions.strip() else []
+    things = check_concepts(concepts.split(",")) if concepts.strip() or not moving else None
+    return {"concepts": things, "motions": check_motions(moving, things or ())}
 
 
 def _results(folder: Path) -> str:

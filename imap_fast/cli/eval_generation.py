@@ -50,9 +50,9 @@ class Generation:
         video, fps, maps = generate_video(
             pipe,
             example.caption,
-            example.concepts,
             seed=self.seeds[name],
             sampling=self._sampling,
+            **example.words,
             maps=MAP_NAMES if adapter_for(pipe).has_concept_stream else WITHOUT_STREAM,
             **self._traced,
         )

@@ -58,14 +58,13 @@ def explained(
     overwrite: bool,
 ) -> Run:
     """Explain videos, except those that are finished. Arguments and errors are those of the command."""
-    words = options.concept_words(concepts.concepts, trace_options.match, reading.concepts_file)
+    text = {"prompt": prompt, **concepts.words(trace_options.match, reading.concepts_file)}
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()
     arguments |= windows.explain_arguments(loading.model, arguments["steps"])
     model_source(loading.model)
     from imap_fast.cli.explain_run import Run
 
     identity = model_identity(loading.model) | vae_identity(reading.vae)
-    text = {"prompt": prompt, "concepts": words}
     values = {
         **arguments,
         **asdict(loading),

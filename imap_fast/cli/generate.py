@@ -46,8 +46,8 @@ def generate(
     Writes video.mp4, maps.npz, overlay.mp4, grid.png and run.json together.
     If the video or a picture cannot be written, everything else is, and the exit code is 1.
     """
-    words = options.concept_words(concepts.concepts, trace_options.match)
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()
+    arguments |= concepts.words(trace_options.match)
     model_source(loading.model)
     sampling: dict[str, Any] = {
         "height": height,
@@ -65,9 +65,7 @@ def generate(
         check_size(pipe, height=height, width=width)
         began = time.perf_counter()
         with progress(console, "generating", num_inference_steps) as advance:
-            video, fps, maps = generate_video(
-                pipe, prompt, words, seed=seed, sampling=sampling, on_step=advance, **arguments
-            )
+            video, fps, maps = generate_video(pipe, prompt, seed=seed, sampling=sampling, on_step=advance, **arguments)
         seconds = time.perf_counter() - began
         warn_of_doubts(maps)
 

@@ -19,7 +19,7 @@ GENERATED = {"video.mp4": "the video", **FILES}
 def generate_video(
     pipe: Any,
     prompt: str,
-    words: Sequence[str] | None,
+    concepts: Sequence[str] | None,
     *,
     seed: int,
     sampling: dict[str, Any],
@@ -31,11 +31,11 @@ def generate_video(
     Args:
         pipe: a text-to-video pipeline.
         prompt: what the video shows.
-        words: what to look for. None: every token of the prompt.
+        concepts: as in `imap_fast.trace`.
         seed: of the noise.
         sampling: arguments of the pipeline. Those that are None are left to it.
         on_step: called after each step.
-        trace_arguments: of `imap_fast.trace`.
+        trace_arguments: other ones of `imap_fast.trace`.
     """
     import torch
 
@@ -48,7 +48,7 @@ def generate_video(
 
     call = text_to_video_arguments(pipe) | {name: value for name, value in sampling.items() if value is not None}
     call |= {"generator": torch.Generator().manual_seed(seed), "output_type": "np", "callback_on_step_end": step_ended}
-    with trace(pipe, words, **trace_arguments) as tracer:
+    with trace(pipe, concepts, **trace_arguments) as tracer:
         (video,) = pipe(prompt=prompt, **call).frames
     return video, tracer.adapter.frame_rate, tracer.maps
 

@@ -14,6 +14,7 @@ from imap_fast.cli.runs import check_maps, video_of
 from imap_fast.cli.streams import complain
 from imap_fast.files import atomic_write
 from imap_fast.judge import CRITERIA, SCALE, Answers, Endpoint, Question, ask, estimate, means, questions
+from imap_fast.maps.kinds import BY_CONCEPT
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.text.distinct import distinct
 
@@ -49,6 +50,7 @@ class Session:
             EndpointError: the endpoint cannot be reached, or it refuses a request. Earlier answers are kept.
         """
         judged: list[dict[str, Any]] = []
+        by_concept: list[tuple[str, dict[str, Any]]] = []
         unanswered: list[dict[str, str]] = []
         try:
             for run, question in self._requests("judging"):
@@ -58,6 +60,7 @@ class Session:
                     unanswered.append(about)
                 else:
                     judged.append(about | {"judgement": judgement})
+                    by_concept += [(BY_CONCEPT, judgement)] if question.shows else []
         except BaseException:
             if judged:
                 kept = f"{len(judged)} of {self.total} answers are kept; the same command resumes"
@@ -67,7 +70,7 @@ class Session:
             **self._head(),
             "scale": [SCALE[0], SCALE[-1]],
             "criteria": CRITERIA,
-            "means": means((each["map"], each["judgement"]) for each in judged),
+            "means": means([*((each["map"], each["judgement"]) for each in judged), *by_concept]),
             "judgements": judged,
             "unanswered": unanswered,
         }

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 from imap_fast.cli import options, values
 from imap_fast.demo.shipped_model import best_settings
+from imap_fast.maps.kinds import refuse_missing_maps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +94,28 @@ class ConceptOptions:
     """What to look for, and which maps to make of it."""
 
     concepts: options.Concepts = None
+    motions: options.Motions = None
     maps: options.Maps = "imap,gramcol"
     no_background: options.NoBackground = False
 
+    def words(self, match: str, file: Path | None = None) -> dict[str, list[str] | None]:
+        """`concepts`, and `motions` if there are some, as arguments of `imap_fast.trace`.
+
+        Args:
+            match: of the trace.
+            file: of concepts.
+
+        Raises:
+            BadParameter, TypeError, ValueError: see `options.concept_words` and `options.motion_words`, or a map that
+                motions need is not made.
+        """
+        concepts = options.concept_words(self.concepts, match, file, has_motions=self.motions is not None)
+        motions = options.motion_words(self.motions, concepts)
+        refuse_missing_maps(motions, options.map_names(self.maps))
+        return {"concepts": concepts} | ({"motions": motions} if motions else {})
+
     def trace_arguments(self) -> dict[str, Any]:
-        """The arguments of `imap_fast.trace`, without the concepts themselves.
+        """The arguments of `imap_fast.trace`, without the concepts and motions themselves.
 
         Raises:
             BadParameter: an unknown map.

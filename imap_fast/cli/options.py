@@ -11,7 +11,7 @@ from imap_fast.files import read_up_to
 from imap_fast.loading.memory_modes import MODES, QUANTIZED
 from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
 from imap_fast.maps.names import MAP_NAMES
-from imap_fast.text.words import check_concepts
+from imap_fast.text.words import check_concepts, check_motions
 from imap_fast.video.rate import LEAST_FPS, MOST_FPS, RATES, check_fps
 from imap_fast.video.times import SHOTS, check_stretch, seconds_of
 
@@ -94,7 +94,16 @@ OptionalPrompt = Annotated[
 Prompt = Annotated[str, typer.Option(metavar="TEXT", help="What the video shows.")]
 Concepts = Annotated[
     str | None,
-    typer.Option(metavar="A,B,C", help="What to look for, such as 'alpaca, running'. Optional with --match prompt."),
+    typer.Option(
+        metavar="A,B,C",
+        help="What to look for, such as 'alpaca, running'. Optional with --motions, and with --match prompt.",
+    ),
+]
+Motions = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,C", help="Motions to look for beside the concepts. They are shown by imap, concepts by gramcol."
+    ),
 ]
 ConceptsFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A text file with one concept on each line, instead of --concepts.")
@@ -203,11 +212,15 @@ AttentionBackend = Annotated[
 Json = Annotated[bool, _option(RUNNING, "Print one JSON object instead of text.", "--json")]
 
 
-def concept_words(concepts: str | None, match: str, file: Path | None = None) -> list[str] | None:
-    """The words of `--concepts`, or of the file of `--concepts-file`. None reads every token of the prompt.
+def concept_words(
+    concepts: str | None, match: str, file: Path | None = None, *, has_motions: bool = False
+) -> list[str] | None:
+    """The words of `--concepts`, or of the file of `--concepts-file`.
+
+    None reads the motions alone, or every token of the prompt if there are none.
 
     Raises:
-        BadParameter: both options, none of them although `--match` needs concepts, or a file that cannot be read.
+        BadParameter: both options, none of them although `--match` needs words, or a file that cannot be read.
         TypeError, ValueError: an empty or repeated concept.
     """
     if concepts is not None and file is not None:
@@ -227,9 +240,18 @@ def concept_words(concepts: str | None, match: str, file: Path | None = None) ->
         return list(check_concepts([line for line in lines if line.strip()]))
     if concepts is not None:
         return list(check_concepts(concepts.split(",")))
-    if match == "concepts":
+    if match == "concepts" and not has_motions:
         raise typer.BadParameter("name some, such as 'alpaca, running'", param_hint="--concepts")
     return None
+
+
+def motion_words(motions: str | None, concepts: list[str] | None) -> list[str]:
+    """The words of `--motions`, beside those of `concept_words`.
+
+    Raises:
+        ValueError: an empty or repeated motion, or one that is a concept.
+    """
+    return [] if motions is None else list(check_motions(motions.split(","), concepts or ()))
 
 
 def stretches(starts: list[str] | None, ends: list[str] | None) -> list[tuple[float | None, float | None]]:

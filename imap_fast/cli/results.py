@@ -241,7 +241,7 @@ def _agreements(maps: SaliencyMaps) -> dict[str, dict[str, float]] | None:
 
 
 def sureness(maps: SaliencyMaps) -> str:
-    """How sure the default map is, in a few words."""
+    """How sure the map of each concept is, in a few words."""
     if maps.agreement is None:
         return "agreement unknown"
     least, most = (f"{value:.2f}" for value in (maps.agreement.min().item(), maps.agreement.max().item()))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import CogVideoXPipeline
 
 from imap_fast.demo import world
@@ -16,10 +15,10 @@ from imap_fast.demo.score import concept_masks, score
 from imap_fast.demo.shipped_model import MODEL
 from imap_fast.explaining.explain import explain
 from imap_fast.files import atomic_write, write_each
+from imap_fast.maps.kinds import MOTION_MAP, THING_MAP
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.render.grid import grid_figure
-from imap_fast.render.overlay import save_overlay
 from imap_fast.video import Clip
 
 SEED = 138
@@ -36,9 +35,6 @@ SETTINGS: dict[str, Any] = {
 }
 """How the demo explains: words of the caption, with soft surrogates. Layers, step and `top_k` are those whose shown
 maps have the highest AUC on validation scenes (`benchmarks.demo`)."""
-
-OBJECT_MAP, MOTION_MAP = "gramcol", "imap"
-"""The map that is shown of an object, and of a motion: each by the one that the paper made for it."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +85,9 @@ def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
     pipe = CogVideoXPipeline.from_pretrained(str(MODEL))
     masks, shown, caption = concept_masks(scene), shown_maps(scene), scene_caption(scene)
     masks = {concept: masks[concept] for concept in shown}
-    maps = explain(pipe, files["clip"], caption, list(masks), **SETTINGS, backend=backend, maps=MAP_NAMES)
-    auc, agreement = score(maps, masks), _agreement(maps, shown)
+    concepts, motions = ([label for label, name in shown.items() if name == of] for of in (THING_MAP, MOTION_MAP))
+    maps = explain(pipe, files["clip"], caption, concepts, motions=motions, **SETTINGS, backend=backend, maps=MAP_NAMES)
+    auc, agreement = score(maps, masks), _agreement(maps)
 
     maps.save(files["maps"])
     with atomic_write(files["scores"]) as unfinished:
@@ -99,8 +96,8 @@ def run(output: Path, *, seed: int = SEED, backend: str = "auto") -> Demo:
     not_written = write_each(
         output,
         {
-            files["overlay"].name: lambda path: _draw_overlay(path, maps, clip, shown),
-            files["grid"].name: lambda path: _draw_grid(path, maps, clip, shown, auc, masks),
+            files["overlay"].name: lambda path: maps.save_overlay(path, clip),
+            files["grid"].name: lambda path: _draw_grid(path, maps, clip, auc, masks),
         },
     )
     return Demo(caption, files, shown, auc, agreement, not_written)
@@ -113,35 +110,19 @@ def scene_caption(scene: world.Scene) -> str:
 
 def shown_maps(scene: world.Scene) -> dict[str, str]:
     """The objects and the motions of a scene, each with the name of its map."""
-    objects = {thing.label: OBJECT_MAP for thing in scene.objects}
+    objects = {thing.label: THING_MAP for thing in scene.objects}
     return objects | {thing.motion: MOTION_MAP for thing in scene.objects if thing.moving.any()}
 
 
-def _agreement(maps: SaliencyMaps, shown: dict[str, str]) -> dict[str, float]:
-    agreements = maps.agreements or {}
-    return {concept: agreements[name][maps.index(concept)].item() for concept, name in shown.items()}
-
-
-def _draw_overlay(path: Path, maps: SaliencyMaps, clip: Clip, shown: dict[str, str]) -> None:
-    """Write the overlay: each concept by its shown map."""
-    labels = [f"{concept} ({name})" for concept, name in shown.items()]
-    source, times = maps.source_video(clip), maps.frame_times(len(clip.frames))
-    save_overlay(path, source, labels, _shown_values(maps, shown), times)
+def _agreement(maps: SaliencyMaps) -> dict[str, float]:
+    return {} if maps.agreement is None else dict(zip(maps.labels, maps.agreement.tolist(), strict=True))
 
 
 def _draw_grid(
-    path: Path,
-    maps: SaliencyMaps,
-    clip: Clip,
-    shown: dict[str, str],
-    auc: dict[str, dict[str, float]],
-    masks: dict[str, Any],
+    path: Path, maps: SaliencyMaps, clip: Clip, auc: dict[str, dict[str, float]], masks: dict[str, Any]
 ) -> None:
     """Write the grid: each concept by its shown map, with the outline of its mask."""
-    notes = [f"{name}, AUC {auc[concept][name]:.2f}" for concept, name in shown.items()]
-    source, times = maps.source_video(clip), maps.frame_times(len(clip.frames))
-    grid_figure(source, list(masks), _shown_values(maps, shown), times, notes, masks).savefig(path)
-
-
-def _shown_values(maps: SaliencyMaps, shown: dict[str, str]) -> torch.Tensor:
-    return torch.cat([maps.select([concept], name)[1] for concept, name in shown.items()])
+    (labels, values), source = maps.views(list(masks), None), maps.source_video(clip)
+    shown = [(label, maps.map_of(label)) for label in labels]
+    notes = [f"{name}, AUC {auc[label][name]:.2f}" for label, name in shown]
+    grid_figure(source, labels, values, maps.frame_times(len(clip.frames)), notes, masks).savefig(path)

@@ -9,6 +9,7 @@ from typing import Any
 from imap_fast.evaluate.journal import without_nan
 from imap_fast.evaluate.localization import MEASURES, Row
 from imap_fast.evaluate.when import AP, detections
+from imap_fast.maps.kinds import BY_CONCEPT, MOTION_MAP, THING_MAP
 from imap_fast.metrics.bootstrap import Estimate, estimate, estimate_mean_iou
 from imap_fast.metrics.detection import Detections, estimate_mean_ap
 from imap_fast.text.normalized import compared
@@ -37,8 +38,14 @@ class Evaluation:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that were measured."""
-        return tuple(dict.fromkeys(row["method"] for rows in self.rows.values() for row in rows))
+        """The methods that were measured.
+
+        `by_concept` is among them if motions were: motions by `imap`, and objects, also all at once, by `gramcol`.
+        """
+        all_rows = [row for rows in self.rows.values() for row in rows]
+        measured = tuple(dict.fromkeys(row["method"] for row in all_rows))
+        has_motions = any(row["kind"] == "motion" for row in all_rows)
+        return (*measured, BY_CONCEPT) if has_motions and {MOTION_MAP, THING_MAP} <= {*measured} else measured
 
     @property
     def measured(self) -> int:
@@ -60,7 +67,7 @@ class Evaluation:
         }
 
     def _estimate(self, kind: str, measure: str, method: str) -> Estimate:
-        clips = [[row for row in rows if (row["kind"], row["method"]) == (kind, method)] for rows in self.rows.values()]
+        clips = [[row for row in rows if row["kind"] == kind and _is_of(row, method)] for rows in self.rows.values()]
         if measure == MIOU:
             # What is only typed in another way in another clip is the same class.
             return estimate_mean_iou(
@@ -74,7 +81,7 @@ class Evaluation:
         """The clips with the lowest mean of a measure over their concepts, by name. The worst clip comes first."""
         means = {}
         for clip, rows in self.rows.items():
-            values = [row[measure] for row in rows if row["method"] == method and row.get(measure, float("nan")) >= 0]
+            values = [row[measure] for row in rows if _is_of(row, method) and row.get(measure, float("nan")) >= 0]
             if values:
                 means[clip] = fmean(values)
         return dict(sorted(means.items(), key=lambda item: item[1])[:count])
@@ -98,3 +105,10 @@ def _by_motion(rows: list[Row]) -> dict[str, Detections]:
     """The intervals of each motion of a clip. What is only typed in another way in another clip is the same motion."""
     labels = dict.fromkeys(compared(row["concept"]) for row in rows)
     return {label: detections([row for row in rows if compared(row["concept"]) == label]) for label in labels}
+
+
+def _is_of(row: Row, method: str) -> bool:
+    """Whether a row is one of a method. Those of `BY_CONCEPT` are rows of the two maps: nothing is measured again."""
+    if method == BY_CONCEPT:
+        method = MOTION_MAP if row["kind"] == "motion" else THING_MAP
+    return row["method"] == method

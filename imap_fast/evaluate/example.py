@@ -66,7 +66,8 @@ class Example:
     Attributes:
         video: a clip. A file if there is no ground truth. None if it is to be generated from its caption.
         caption: what the video shows.
-        concepts: what to look for.
+        concepts: what to look for, motions included.
+        motions: those of the concepts that are motions; those of the truths with `active` are among them in any case.
         truths: ground truth of some concepts, each once. Empty if there is none.
         annotated: the numbers of the annotated frames, ascending, int64 `[n]`. Not used if there are no truths.
         start: the time of the video at which to begin, in seconds. None: the first frame.
@@ -78,7 +79,7 @@ class Example:
         TypeError: there are truths, and `video` is a file, `annotated` is not an array of integers, or `void` not one
             of bool.
         ValueError: `annotated` is not ascending, or has no or other frames; a mask, or `void`, has another size than
-            the video or than `annotated`; a label occurs twice or is none of the concepts.
+            the video or than `annotated`; a label occurs twice or is none of the concepts, or neither is a motion.
     """
 
     video: Clip | Path | None
@@ -89,8 +90,14 @@ class Example:
     start: float | None = None
     end: float | None = None
     void: np.ndarray | None = None
+    motions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for motion in self.motions:
+            if motion not in self.concepts:
+                raise ValueError(f"a motion is {motion!r}, and concepts are {list(self.concepts)}; add it to them")
+        motions = {*self.motions, *(truth.label for truth in self.truths if truth.kind == "motion")}
+        object.__setattr__(self, "motions", tuple(label for label in self.concepts if label in motions))
         if not self.truths:
             return
         num_frames, *size = self.clip.frames.shape[:3]
@@ -134,6 +141,12 @@ class Example:
             raise ValueError(
                 f"annotated has {numbers[is_wrong][0]}; give numbers of frames from 0 to {num_frames - 1}, ascending"
             )
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """`concepts`, which are things, and `motions`, as arguments of `imap_fast.trace`."""
+        things = [concept for concept in self.concepts if concept not in self.motions]
+        return {"concepts": things or None, "motions": list(self.motions)}
 
     @property
     def shown(self) -> Clip | Path:

@@ -47,7 +47,7 @@ class Reader:
 
     def maps(self, example: Example) -> SaliencyMaps:
         """All maps of an example, from one forward pass."""
-        return self._explain(example, maps=self.map_names)
+        return self._explain(example, maps=self.map_names, **example.words)
 
     @property
     def other_surrogates(self) -> str:
@@ -56,19 +56,20 @@ class Reader:
 
     def maps_of_other_surrogates(self, example: Example) -> SaliencyMaps:
         """`imap` and `gramcol` of an example with `other_surrogates`."""
-        return self._explain(example, maps=CONTRASTED, surrogates=self.other_surrogates)
+        return self._explain(example, maps=CONTRASTED, surrogates=self.other_surrogates, **example.words)
 
     def maps_of_random_heads(self, example: Example, name: str) -> SaliencyMaps:
         """`imap` of an example with random heads. They depend on the seed and the name of the example."""
         rng = np.random.default_rng(list(f"{self.seed} {name}".encode()))
         heads = [rng.choice(self.adapter.num_heads, self.settings.top_k, replace=False) for _ in self.settings.layers]
-        return self._explain(example, maps=("imap",), motion_heads=heads)
+        # Without gramcol, things and motions are not told apart.
+        return self._explain(example, maps=("imap",), motion_heads=heads, concepts=list(example.concepts))
 
     def _explain(self, example: Example, **arguments: Any) -> SaliencyMaps:
         generator = torch.Generator().manual_seed(self.seed)
         arguments = {**self.arguments, **arguments, "generator": generator}
         # Not `imap_fast.explain`, which would warn of each clip whose maps are not sure.
-        with Explainer(self.pipe, example.caption, list(example.concepts), **arguments) as explainer:
+        with Explainer(self.pipe, example.caption, **arguments) as explainer:
             return explainer.explain(example.shown, start=example.start, end=example.end)
 
     def record(self) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def evaluate(
 
     All maps of the architecture are read in one pass of each clip. In a second one, `imap` and `gramcol` are read with
     other surrogates (`imap_clip`, or `imap_argmax` where the others are soft), and in a third one `imap` with random
-    heads. `imap_fast.evaluate.localization` describes the measures. A damaged clip is reported in `failed`, and does
+    heads. If there are motions, `by_concept` is `imap` of motions and `gramcol` of objects, from the first pass.
+    `imap_fast.evaluate.localization` describes the measures. A damaged clip is reported in `failed`, and does
     not stop the others.
 
     Args:

@@ -13,15 +13,16 @@ from imap_fast.events.event import Event
 from imap_fast.events.events import Events
 from imap_fast.events.intervals import frame_edges, runs
 from imap_fast.events.levels import two_levels
+from imap_fast.render.heatmap import Values
 from imap_fast.render.timeline import saliency_over_time
 from imap_fast.upsampling.latent_time import LatentTime
 
 
-def curves_over_time(values: Tensor) -> Tensor:
+def curves_over_time(values: Values) -> Tensor:
     """`saliency_over_time` of each concept, one after the other, so that the heat of only one is in memory.
 
     Args:
-        values: fp32 `[C, F, H, W]`.
+        values: C times fp32 `[F, H, W]`.
 
     Returns:
         fp32 `[C, F]`.

@@ -20,8 +20,9 @@ def explain(
     pipe: Any,
     video: str | os.PathLike | Clip | Any,
     prompt: str,
-    concepts: Sequence[str] | Tensor | None,
+    concepts: Sequence[str] | Tensor | None = None,
     *,
+    motions: Sequence[str] | None = None,
     steps: Iterable[int] | None = None,
     num_inference_steps: int | None = None,
     height: int | None = None,
@@ -54,6 +55,7 @@ def explain(
         video: a file, a `Clip`, or frames as pipelines return them.
         prompt: what the video shows.
         concepts: as in `imap_fast.trace`.
+        motions: as in `imap_fast.trace`.
         steps: indices into the schedule, from 0. None: the published noise level, such as step 30 of 50 for CogVideoX.
         num_inference_steps: length of the schedule. None: the published one, 30 for HunyuanVideo and 50 for the others.
         height: in pixels. The video is resized to cover the size, and cropped. None: the default size of the model.
@@ -104,7 +106,7 @@ def explain(
         the `shots`, and the `gaps`: `[from, to]` in seconds, where frames could not be read. `to` is None if no frame
         follows. `sha256` is that of the content of a file, and None for frames. `vae` is the class and the name of
         another encoder, and None for the VAE of the pipeline. With several noises, a warning names the concepts of
-        which another noise would give another default map: their agreement is below 0.5.
+        which another noise would give another map: their agreement is below 0.5.
 
     Raises:
         TypeError: an unsupported pipeline, or a prompt, concepts, frames or a `vae` of the wrong type.
@@ -118,6 +120,7 @@ def explain(
         pipe,
         prompt,
         concepts,
+        motions=motions,
         steps=steps,
         num_inference_steps=num_inference_steps,
         height=height,

@@ -187,6 +187,7 @@ class Explainer:
             "fps": self.fps,
             "prompt": self.prompt,
             "concepts": wanted,
+            **concepts.record(),
             "labels": self.labels,
             **asdict(self.tracer.settings),
             "steps": self.steps,

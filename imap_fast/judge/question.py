@@ -19,6 +19,7 @@ class Question:
     Attributes:
         concept: the label, as the user wrote it.
         map: name of the map. It is not part of the request.
+        shows: whether this map shows the concept if none is named, in a run with motions.
         size: width and height of the contact sheet, in pixels.
         sheet: the contact sheet, a JPEG.
         body: the body of the request to `/chat/completions`.
@@ -26,6 +27,7 @@ class Question:
 
     concept: str
     map: str
+    shows: bool
     size: tuple[int, int]
     sheet: bytes
     body: dict[str, Any]
@@ -48,7 +50,14 @@ def questions(maps: SaliencyMaps, video: Path, model: str) -> Iterator[Question]
             sheet = sheets.sheet(concept, name)
             picture = jpeg(sheet)
             data = {"prompt": prompt, "concept": concept, "frames": sheets.frames}
-            yield Question(concept, name, sheet.size, picture, _body(model, data, picture))
+            yield Question(
+                concept,
+                name,
+                bool(maps.motions) and name == maps.map_of(concept),
+                sheet.size,
+                picture,
+                _body(model, data, picture),
+            )
 
 
 def _body(model: str, data: dict[str, Any], picture: bytes) -> dict[str, Any]:

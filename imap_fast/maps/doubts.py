@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imap_fast.maps.values import MapValues
+from imap_fast.maps.labelled import LabelledMaps
 from imap_fast.text.words import BACKGROUND
 
 DOUBTFUL = 0.5
@@ -15,8 +15,8 @@ MANY_NOISES = 8
 """The number of noises that is advised at least."""
 
 
-def doubts(maps: MapValues, option: str) -> str | None:
-    """One line that names the concepts whose default map other repeats would not give again, the least sure first.
+def doubts(maps: LabelledMaps, option: str) -> str | None:
+    """One line that names the concepts whose map other repeats would not give again, the least sure first.
 
     Args:
         maps: of one video.

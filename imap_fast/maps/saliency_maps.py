@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from imap_fast.maps import run_folder, storage
+from imap_fast.maps.labelled import LabelledMaps
 from imap_fast.maps.names import MAP_NAMES
-from imap_fast.maps.values import MapValues
 from imap_fast.text.words import is_background
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from imap_fast.events.events import Events
     from imap_fast.masks.masks import Masks
     from imap_fast.masks.refinement import Refinement
-    from imap_fast.events.events import Events
     from imap_fast.render.source_video import SourceVideo
     from imap_fast.video.clip import Clip
     from imap_fast.video.decode import VideoFile
@@ -34,10 +34,10 @@ BLANK_PIXELS = 1_920
 """The largest side of a video whose size is unknown. It shows every patch, and stays quick to draw."""
 
 
-class SaliencyMaps(MapValues):
-    """The saliency maps of a run. The base class, `MapValues`, describes the tensors.
+class SaliencyMaps(LabelledMaps):
+    """The saliency maps of a run. `MapValues` describes the tensors.
 
-    Index it by a label to get the default map of a concept: `maps["alpaca"]`.
+    Index it by a label to get the map of a concept: `maps["alpaca"]`. It is the map that `map_of` names.
     """
 
     def save(self, path: str | os.PathLike) -> None:
@@ -76,7 +76,7 @@ class SaliencyMaps(MapValues):
             video: a `Clip`, a list of PIL images, an array or tensor `[T, H, W, 3]` (uint8, or float in [0, 1]), or
                 the file that the maps were read from. None: heatmaps alone, on a blank video.
             concepts: labels to show. None: all.
-            map: name of the map. None: `imap`, or the first one of `MAP_NAMES` that exists.
+            map: name of the map. None: that of each concept, `map_of`, which is said beside it if there are motions.
 
         Raises:
             AttributeError: `map` was not requested in the trace.
@@ -106,12 +106,12 @@ class SaliencyMaps(MapValues):
         """
         from imap_fast.render.grid import agreement_notes, grid_figure, latent_grid_figure
 
-        agreement = self._one_video("grid_figure").select_agreement(concepts, map)
+        labels, values = self._one_video("grid_figure").views(concepts, map)
+        notes = agreement_notes(labels, self.select_agreement(concepts, map), self.shown_maps(labels, map))
         if video is None:
-            labels, values = self.select(concepts, map)
-            return latent_grid_figure(labels, values, agreement_notes(labels, agreement))
-        source, labels, values, times = self._picture("grid_figure", video, concepts, map)
-        return grid_figure(source, labels, values, times, agreement_notes(labels, agreement))
+            return latent_grid_figure(labels, values, notes)
+        source = self.source_video(video)
+        return grid_figure(source, labels, values, self.frame_times(source.num_frames), notes)
 
     def heads(self) -> Figure:
         """A figure of the separation score of each head in each layer, with the motion heads marked.
@@ -144,8 +144,8 @@ class SaliencyMaps(MapValues):
 
         Args:
             video: as in `overlay`. None: masks at the size that the model saw.
-            concepts: labels to segment. None: all but the background.
-            map: name of the map. None: as in `overlay`.
+            concepts: labels to segment. None: all but the background, and no motions if masks exclude each other.
+            map: name of the map. None: that of each concept, `map_of`.
             threshold: `"otsu"` splits the patches of the clip in two, with the largest variance between the parts.
                 `"otsu-twice"` splits the upper part once more: the lower one holds what is near an object. `"90%"`: the
                 hottest tenth of all patches. A number from 0, cold, to 1, hot: on the scale that heatmaps have.
@@ -165,12 +165,15 @@ class SaliencyMaps(MapValues):
         from imap_fast.masks.threshold import check_threshold
 
         threshold = check_threshold(threshold)
-        source, labels, values, times = self._picture("masks", video, self._segmented(concepts, map, exclusive), map)
+        source = self._one_video("masks").source_video(video)
+        labels, values = self.views(self._segmented(concepts, map, exclusive), map)
         self.check_finite()
         shots = [(shot.frames, shot.latents) for shot in self.shots]
         prompt = self.settings.get("prompt")
         caption = prompt if isinstance(prompt, str) else ""
-        segmenter = Segmenter(source, self._seen(*source.own_size), labels, values, times, shots, caption)
+        segmenter = Segmenter(
+            source, self._seen(*source.own_size), labels, values, self.frame_times(source.num_frames), shots, caption
+        )
         return segmenter.masks(threshold, refinement_of(refine), exclusive=exclusive)
 
     def timeline(
@@ -187,11 +190,12 @@ class SaliencyMaps(MapValues):
         """
         from imap_fast.render.timeline import timeline_figure
 
-        labels, values = self._one_video("timeline").select(concepts, map)
+        labels, values = self._one_video("timeline").views(concepts, map)
         num_frames = num_frames or self.time.longest_video(self.grid[0])
         events = self.events(labels, map, num_frames=num_frames)
         spans = [events.frames_of(label) for label in labels]
-        return timeline_figure(labels, values, self.frame_times(num_frames), num_frames, self.time.cuts, spans)
+        titles = self._titles(labels, map)
+        return timeline_figure(titles, values, self.frame_times(num_frames), num_frames, self.time.cuts, spans)
 
     def events(
         self,
@@ -207,8 +211,8 @@ class SaliencyMaps(MapValues):
         (docs/masks-and-events.md, "When").
 
         Args:
-            concepts: labels. None: the motions that the maps were asked for, or else all but the background.
-            map: name of the map. None: `imap`, or the first one of `MAP_NAMES` that exists.
+            concepts: labels. None: the motions, or if none was named as one, all but the background.
+            map: name of the map. None: that of each concept, `map_of`.
             num_frames: the frames of a generated video. None: the largest number that these latent frames can cover.
             fps: its frames per second. None: its events have frames and no seconds. A video that was read has its own.
 
@@ -221,16 +225,15 @@ class SaliencyMaps(MapValues):
         from imap_fast.events.clock import clock_of
         from imap_fast.events.detect import curves_over_time, detect
 
-        name = map or self.default
+        maps = self._one_video("events")
         if concepts is None:
-            motions = [label for label in self.settings.get("motions") or () if label in self.labels_of(name)]
-            things = [label for label in self.labels_of(name) if not is_background(label)]
-            concepts = motions or things or None
-        labels, values = self._one_video("events").select(concepts, map)
+            things = [label for label in self.labels_of(map or self.default) if not is_background(label)]
+            concepts = self.motions or things or None
+        labels, values = maps.views(concepts, map)
         num_frames = num_frames or self._read.get("num_frames") or self.time.longest_video(self.grid[0])
         curves = dict(zip(labels, curves_over_time(values), strict=True))
-        clock = clock_of(self.time, self.seconds, self._read, fps)
-        return detect(curves, dict.fromkeys(labels, name), self.time, num_frames, clock)
+        of = dict(zip(labels, [map or self.map_of(label) for label in labels], strict=True))
+        return detect(curves, of, self.time, num_frames, clock_of(self.time, self.seconds, self._read, fps))
 
     def report(self, path: str | os.PathLike, video: Any = None, run: Mapping[str, Any] | None = None) -> None:
         """Write one HTML page that needs no network: the video under its maps, timelines, heads and settings.
@@ -261,6 +264,7 @@ class SaliencyMaps(MapValues):
             seconds=maps.seconds,
             settings=maps.settings,
             run=run or {},
+            shown_maps=maps.shown_maps(maps.labels, None),
         )
         write_report(path, data, maps._blank_clip() if video is None else maps._opened(video))
 
@@ -271,7 +275,7 @@ class SaliencyMaps(MapValues):
         first = self.video(0)
         concepts = first.labels_of(first.default)[:SHOWN]
         overlay, grid = first.overlay(concepts=concepts), first.grid_figure(concepts=concepts)
-        return notebook_html(repr(self), first.default, overlay, grid)
+        return notebook_html(repr(self), "the map" if first.motions else first.default, overlay, grid)
 
     def source_video(self, video: Any = None) -> SourceVideo:
         """The video that a picture shows behind the heatmaps; `overlay` describes `video`.
@@ -330,7 +334,9 @@ class SaliencyMaps(MapValues):
         labels = self.labels_of(map or self.default)
         background = [label for label in labels if is_background(label)]
         if concepts is None:
-            chosen = [label for label in labels if label not in background]
+            # A motion is where a thing is, and would take its pixels.
+            others = self.motions if exclusive and len(labels) > len(background) + len(self.motions) else ()
+            chosen = [label for label in labels if label not in (*background, *others)]
         else:
             chosen = [concepts] if isinstance(concepts, str) else list(concepts)
         return chosen + [label for label in background if exclusive and label not in chosen]
@@ -357,11 +363,16 @@ class SaliencyMaps(MapValues):
 
     def _picture(
         self, method: str, video: Any, concepts: Sequence[str] | None, map: str | None
-    ) -> tuple[SourceVideo, tuple[str, ...], Tensor, Tensor]:
-        """What a picture over a video shows: the video, labels, values, and the times of latent frames."""
+    ) -> tuple[SourceVideo, list[str], list[Tensor], Tensor]:
+        """What an overlay shows: the video, titles, values, and the times of latent frames."""
         source = self._one_video(method).source_video(video)
-        labels, values = self.select(concepts, map)
-        return source, labels, values, self.frame_times(source.num_frames)
+        labels, values = self.views(concepts, map)
+        return source, self._titles(labels, map), values, self.frame_times(source.num_frames)
+
+    def _titles(self, labels: Sequence[str], map: str | None) -> list[str]:
+        """The labels, each with the name of its map where a picture says it."""
+        shown = self.shown_maps(labels, map)
+        return list(labels) if shown is None else [f"{label} ({of})" for label, of in zip(labels, shown, strict=True)]
 
     def _one_video(self, method: str) -> SaliencyMaps:
         if self._several:

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
+from imap_fast.maps.kinds import missing_maps
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.text.words import LONGEST_LABEL
 
@@ -169,6 +170,7 @@ class Settings(_Object):
     prompt: Prompt = None
     runs: list[Run] | None = None
     repeats: Repeats | None = None
+    motions: Annotated[Labels, AfterValidator(_distinct)] | None = None
     match: str = "concepts"
     surrogates: str = "argmax"
     backend: str = "auto"
@@ -214,6 +216,16 @@ class Record(BaseModel):
         if not maps or not set(maps) <= set(MAP_NAMES):
             raise ValueError(f"must be some of {', '.join(MAP_NAMES)}, not {', '.join(maps) or 'none'}")
         return maps
+
+    @model_validator(mode="after")
+    def _can_show_motions(self) -> "Record":
+        """Motions are labels, and there are the maps that show them and the other labels."""
+        motions = self.settings.motions or []
+        if unknown := [motion for motion in motions if motion not in self.labels]:
+            raise ValueError(f"settings.motions has {unknown[0]!r}, which is none of the labels")
+        if motions and (missing := missing_maps(self.maps)):
+            raise ValueError(f"settings.motions needs the map {missing[0]}, which is not there")
+        return self
 
 
 def check_record(record: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -14,7 +14,6 @@ from imap_fast.maps.checks import check_frame_times, check_repeats, check_tensor
 from imap_fast.maps.names import AGREEMENT, CONTRASTED, MAP_NAMES, SPREAD, TIMES
 from imap_fast.maps.schema import MOST_HEADS, check_record, one_line
 from imap_fast.maps.shots import Shot, shots_of
-from imap_fast.upsampling.interpolate import upsample_space, upsample_time
 from imap_fast.upsampling.latent_time import LatentTime
 
 Self = TypeVar("Self", bound="MapValues")
@@ -159,7 +158,7 @@ class MapValues:
 
     @property
     def default(self) -> str:
-        """The map that is used if none is named: `imap`, or the first one of `MAP_NAMES` that exists."""
+        """The map that is used if none is named and there are no motions: the first one of `MAP_NAMES` that exists."""
         return next(name for name in MAP_NAMES if name in self.maps)
 
     @property
@@ -173,72 +172,9 @@ class MapValues:
         """The name of the separation score, as in `imap_fast.trace`."""
         return self.settings.get("head_score", "chi")
 
-    @property
-    def imap(self) -> Tensor:
-        """Mean contrast over the motion heads, fp32 `[C, F, H, W]` (docs/method.md, "Maps of a layer")."""
-        return self._map("imap")
-
-    @property
-    def gramcol(self) -> Tensor:
-        """Contrast summed over all heads, fp32 `[C, F, H, W]` (docs/method.md, "Maps of a layer")."""
-        return self._map("gramcol")
-
-    @property
-    def cross_attention(self) -> Tensor:
-        """Baseline: mean over heads of `q · κ`, fp32 `[C, F, H, W]`."""
-        return self._map("cross_attention")
-
-    @property
-    def concept_attention(self) -> Tensor:
-        """Baseline: ConceptAttention (arXiv 2502.04320), fp32 `[C, F, H, W]`."""
-        return self._map("concept_attention")
-
-    @property
-    def agreement(self) -> Tensor | None:
-        """How sure the default map of each concept is, fp32 `[C]`: the correlation to expect with other repeats.
-
-        None if it is unknown, because there are no repeats (docs/method.md, "How sure a map is").
-        """
-        return None if self.agreements is None else self.agreements[self.default]
-
-    @property
-    def spread(self) -> Tensor:
-        """The standard deviation of the default map over the repeats, fp32 `[C, F, H, W]`.
-
-        Raises:
-            AttributeError: there are no repeats.
-        """
-        if self.spreads is None:
-            raise AttributeError("these maps hold no spread, for there is no repeat; explain with noises=2 or more")
-        return self.spreads[self.default]
-
-    def _map(self, name: str) -> Tensor:
-        if name not in self.maps:
-            raise AttributeError(f"these maps hold no {name}; trace with maps={(*self.maps, name)!r}")
-        return self.maps[name]
-
     def labels_of(self, map: str) -> tuple[str, ...]:
         """The labels of one map: `labels`, or `baseline_labels` of a baseline."""
         return self.labels if map in CONTRASTED else self.baseline_labels or self.labels
-
-    def __getitem__(self, label: str) -> Tensor:
-        """The default map of one concept, `[F, H, W]` or `[V, F, H, W]`.
-
-        Raises:
-            KeyError: an unknown label.
-        """
-        return self.maps[self.default].select(-4, self.index(label))
-
-    def index(self, label: str, map: str | None = None) -> int:
-        """The index of a label in the concept dimension of a map; None is the default map.
-
-        Raises:
-            KeyError: an unknown label.
-        """
-        labels = self.labels_of(map or self.default)
-        if label not in labels:
-            raise KeyError(f"no concept {label!r}; there are {', '.join(repr(known) for known in labels)}")
-        return labels.index(label)
 
     def video(self: Self, index: int) -> Self:
         """The maps of one video, if several were read (`[V, …]`).
@@ -267,26 +203,6 @@ class MapValues:
     @property
     def _several(self) -> bool:
         return self.maps[self.default].ndim == 5
-
-    def upsample(self, num_frames: int, height: int, width: int, map: str | None = None) -> Tensor:
-        """A map at the size of the video: bilinear in space, and in time linear between the times of latent frames.
-
-        Args:
-            num_frames: frames of the video.
-            height: height of the video, in pixels.
-            width: width of the video, in pixels.
-            map: name of the map. None: the default map.
-
-        Returns:
-            fp32 `[C, num_frames, height, width]`, or `[V, C, …]`.
-
-        Raises:
-            AttributeError: the maps do not hold `map`.
-            ValueError: a video of `num_frames` does not have these latent frames.
-        """
-        values = self._map(map or self.default)
-        times = self.frame_times(num_frames)
-        return upsample_space(upsample_time(values, times, num_frames, self.time.cuts), height, width)
 
     @property
     def time(self) -> LatentTime:
@@ -320,30 +236,6 @@ class MapValues:
             ValueError: a video of `num_frames` does not have these latent frames.
         """
         return self.time.frame_times(self.grid[0], num_frames)
-
-    def select(self, concepts: Sequence[str] | None, map: str | None) -> tuple[tuple[str, ...], Tensor]:
-        """The labels and the values `[C, F, H, W]` of some concepts in one map; arguments and errors as in `overlay`.
-
-        Raises:
-            ValueError: `concepts` is empty.
-        """
-        name = map or self.default
-        values, labels = self._map(name), self.labels_of(name)
-        if concepts is None:
-            return labels, values
-        concepts = (concepts,) if isinstance(concepts, str) else tuple(concepts)
-        if not concepts:
-            raise ValueError(f"no concept to show; name some of {', '.join(labels)}, or omit concepts")
-        return concepts, values[[self.index(label, name) for label in concepts]]
-
-    def select_agreement(self, concepts: Sequence[str] | None, map: str | None) -> Tensor | None:
-        """The agreement of the concepts that `select` gives, `[C]`. None if it is unknown."""
-        name = map or self.default
-        if self.agreements is None or name not in self.agreements:
-            return None
-        concepts = (concepts,) if isinstance(concepts, str) else concepts
-        agreement = self.agreements[name]
-        return agreement if concepts is None else agreement[[self.index(label, name) for label in concepts]]
 
     def record(self) -> dict[str, Any]:
         """Everything except the tensors, as JSON values; see `imap_fast.maps.schema.Record`."""

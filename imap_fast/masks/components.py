@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -22,17 +22,17 @@ _TOUCHING = np.ones((3, 3, 3), bool)
 """Patches touch at corners, too, and in time. So no point between the centres of patches is between two regions."""
 
 
-def dropped(values: Tensor, scales: list[Scale], shots: Iterable[slice]) -> np.ndarray:
+def dropped(values: Sequence[Tensor], scales: list[Scale], shots: Iterable[slice]) -> np.ndarray:
     """The patches above the threshold whose region is nowhere hot, or too small: bool `[C, F, H, W]`.
 
     A region does not pass a cut. Maps may be on disk: one concept of one shot is in memory at a time.
 
     Args:
-        values: fp32 `[C, F, H, W]`.
+        values: of the C concepts, fp32 `[F, H, W]` each.
         scales: of the concepts.
         shots: the latent frames of each shot.
     """
-    result = np.zeros(values.shape, bool)
+    result = np.zeros((len(values), *values[0].shape), bool)
     for concept, scale, regions in zip(values, scales, result, strict=True):
         peak = PEAK * scale.hottest
         for shot in shots:

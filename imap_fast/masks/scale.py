@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,17 +32,17 @@ class Scale(NamedTuple):
     hottest: float
 
 
-def scales_of(values: Tensor, threshold: Threshold) -> list[Scale]:
+def scales_of(values: Sequence[Tensor], threshold: Threshold) -> list[Scale]:
     """The scale of each concept, from its values in all patches of the clip.
 
     A long video is sampled at evenly spaced latent frames, so that memory does not grow with its length.
 
     Args:
-        values: finite fp32 `[C, F, H, W]`.
+        values: of the C concepts, finite fp32 `[F, H, W]` each.
         threshold: from `check_threshold`. Otsu's splits the patches of the clip in two with the largest variance
             between them; the second time, the upper part. A percentile leaves that share of the patches below.
     """
-    step = math.ceil(values.shape[1] / MOST_FRAMES)
+    step = math.ceil(len(values[0]) / MOST_FRAMES)
     ends = heat_scales(values)
     return [
         Scale(0.0, 0.0, 0.0) if each is None else _scale(concept[::step].numpy(), *each, threshold)
@@ -62,7 +63,7 @@ def _scale(values: np.ndarray, cold: float, hottest: float, threshold: Threshold
     return Scale(value, span, (hottest - value) / span)
 
 
-def scores_of(values: Tensor, scales: list[Scale]) -> Tensor:
+def scores_of(values: Sequence[Tensor] | Tensor, scales: list[Scale]) -> Tensor:
     """How far each value is above the threshold of its concept, on its own scale: fp32 `[C, …]` of the same shape.
 
     From 0 on it is in the mask. A constant map is `BELOW`.

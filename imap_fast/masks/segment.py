@@ -31,7 +31,7 @@ class Segmenter:
         source: the video.
         seen: what the model saw of its frames. Nothing else is in a mask.
         labels: of the C concepts.
-        values: finite fp32 `[C, F, H, W]`.
+        values: of the C concepts, finite fp32 `[F, H, W]` each.
         times: of the latent frames, in video frames, fp64 `[F]`.
         shots: the frames and the latent frames of each shot.
         caption: what the video shows.
@@ -40,7 +40,7 @@ class Segmenter:
     source: SourceVideo
     seen: Window
     labels: Sequence[str]
-    values: Tensor
+    values: Sequence[Tensor]
     times: Tensor
     shots: Sequence[tuple[range, slice]]
     caption: str = ""
@@ -86,7 +86,9 @@ class Segmenter:
             at = near.select(list(numbers))
             latents = torch.cat([at.before, at.after]).unique()
             # Only the latent frames next to these are read: values may be on disk.
-            scores = without(scores_of(self.values[:, latents], scales), regions[:, latents.numpy()])
+            scores = without(
+                scores_of([concept[latents] for concept in self.values], scales), regions[:, latents.numpy()]
+            )
             places = [torch.searchsorted(latents, each) for each in (at.before, at.after)]
             scores = between(scores, at._replace(before=places[0], after=places[1]))
             if refinement is None:

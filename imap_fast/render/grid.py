@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from imap_fast.render.heatmap import COLOURS, apply_scales, heat_scales, overlay_heat, pale
+from imap_fast.render.heatmap import COLOURS, Values, apply_scales, heat_scales, overlay_heat, pale
 from imap_fast.render.source_video import SourceVideo
 from imap_fast.render.spacing import evenly_spaced
 from imap_fast.render.text import fit, style, text_width
@@ -31,7 +31,7 @@ GREY, OUTLINE = "#6b6b75", "#4bc6f1"
 def grid_figure(
     source: SourceVideo,
     labels: Sequence[str],
-    values: Tensor,
+    values: Values,
     times: Tensor,
     notes: Sequence[str] | None = None,
     outlines: Mapping[str, np.ndarray] | None = None,
@@ -41,7 +41,7 @@ def grid_figure(
     Args:
         source: the video.
         labels: of the C concepts.
-        values: saliency, fp32 `[C, F, H, W]`.
+        values: their saliency.
         times: of the latent frames, in video frames, fp64 `[F]`.
         notes: what is written below each label, such as `agreement_notes`. None: nothing.
         outlines: masks by label, bool `[T, H, W]` at the size of the video, drawn as outlines.
@@ -56,7 +56,7 @@ def grid_of_stills(
     stills: np.ndarray,
     num_frames: int,
     labels: Sequence[str],
-    values: Tensor,
+    values: Values,
     times: Tensor,
     cuts: Sequence[int] = (),
     notes: Sequence[str] | None = None,
@@ -70,7 +70,7 @@ def grid_of_stills(
     shown = neighbours(times, num_frames, cuts).select(columns)
     # Only the latent frames next to those shown are read: values may be on disk.
     needed = torch.cat([shown.before, shown.after]).unique()
-    heat = apply_scales(values[:, needed], heat_scales(values))
+    heat = apply_scales([concept[needed] for concept in values], heat_scales(values))
     before, after = torch.searchsorted(needed, shown.before), torch.searchsorted(needed, shown.after)
     heat = between(heat, Neighbours(before, after, shown.weight))
     backdrop = pale(stills)
@@ -81,10 +81,11 @@ def grid_of_stills(
     return _draw(rows, ("video", *labels), notes, [f"frame {frame}" for frame in columns], masks)
 
 
-def latent_grid_figure(labels: Sequence[str], values: Tensor, notes: Sequence[str]) -> Figure:
+def latent_grid_figure(labels: Sequence[str], values: Values, notes: Sequence[str]) -> Figure:
     """One row of heatmaps for each concept, of latent frames without a video."""
-    columns = grid_frames(values.shape[1])
-    rows = [COLOURS(concept.numpy()) for concept in apply_scales(values[:, columns], heat_scales(values))]
+    columns = grid_frames(len(values[0]))
+    heat = apply_scales([concept[columns] for concept in values], heat_scales(values))
+    rows = [COLOURS(concept.numpy()) for concept in heat]
     return _draw(rows, labels, notes, [f"latent frame {frame}" for frame in columns], {})
 
 
@@ -93,11 +94,17 @@ def grid_frames(num_frames: int) -> list[int]:
     return evenly_spaced(num_frames, COLUMNS)
 
 
-def agreement_notes(labels: Sequence[str], agreement: Tensor | None) -> list[str]:
-    """How sure the map of each label is, in words. `agreement` is `[C]`, or None if it is unknown."""
-    if agreement is None:
-        return ["agreement unknown"] * len(labels)
-    return [f"agreement {value:.2f}" for value in agreement.tolist()]
+def agreement_notes(labels: Sequence[str], agreement: Tensor | None, maps: Sequence[str] | None = None) -> list[str]:
+    """How sure the map of each label is, in words, after its name.
+
+    Args:
+        labels: of the C concepts.
+        agreement: `[C]`, or None if it is unknown.
+        maps: the name of the map of each label. None: it is not said.
+    """
+    sure = ["unknown"] * len(labels) if agreement is None else [f"{value:.2f}" for value in agreement.tolist()]
+    of_map = [""] * len(labels) if maps is None else [f"{name}, " for name in maps]
+    return [f"{name}agreement {value}" for name, value in zip(of_map, sure, strict=True)]
 
 
 def _draw(

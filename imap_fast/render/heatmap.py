@@ -1,5 +1,7 @@
 """From saliency values to heat, and from heat to colour."""
 
+from collections.abc import Iterable, Sequence
+
 import matplotlib
 import numpy as np
 import torch
@@ -45,17 +47,19 @@ def heat(values: Tensor) -> Tensor:
     return apply_scales(values, heat_scales(values))
 
 
+Values = Tensor | Sequence[Tensor]
+"""The saliency of C concepts: fp32 `[C, F, H, W]`, or fp32 `[F, H, W]` of each, which may be of several maps."""
+
 Scale = tuple[float, float] | None
 """The coldest and the hottest value of a concept. None if its map is constant up to rounding."""
 
 
-def heat_scales(values: Tensor) -> list[Scale]:
-    """The scale of each concept in `[C, F, H, W]`.
+def heat_scales(values: Values) -> list[Scale]:
+    """The scale of each concept.
 
     A long video is sampled at evenly spaced frames, so that memory does not grow with its length.
     """
-    step = -(-values.shape[1] // MOST_FRAMES)
-    return [_scale(concept[::step].numpy()) for concept in values]
+    return [_scale(concept[:: -(-len(concept) // MOST_FRAMES)].numpy()) for concept in values]
 
 
 def _scale(values: np.ndarray) -> Scale:
@@ -66,8 +70,8 @@ def _scale(values: np.ndarray) -> Scale:
     return None if high - low <= FLAT * max(abs(low), abs(high)) else (low, high)
 
 
-def apply_scales(values: Tensor, scales: list[Scale]) -> Tensor:
-    """The heat of values `[C, F, H, W]` on given scales; see `heat`."""
+def apply_scales(values: Iterable[Tensor], scales: list[Scale]) -> Tensor:
+    """The heat of the values of each concept on given scales, fp32 `[C, F, H, W]`; see `heat`."""
     return torch.stack(
         [torch.from_numpy(_scaled(concept.numpy(), scale)) for concept, scale in zip(values, scales, strict=True)]
     )

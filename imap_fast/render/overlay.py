@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from torch import Tensor
 
 from imap_fast.ahead import mapped
-from imap_fast.render.heatmap import apply_scales, heat_scales, overlay_heat, pale
+from imap_fast.render.heatmap import Values, apply_scales, heat_scales, overlay_heat, pale
 from imap_fast.render.source_video import SourceVideo
 from imap_fast.render.text import text_strip
 from imap_fast.upsampling.interpolate import neighbours
@@ -29,20 +29,20 @@ LABEL_HEIGHT, GUTTER = 34, 6
 BACKGROUND, TITLE, LABEL = "#111116", "#9d9da8", "#ffffff"
 
 
-def overlay(source: SourceVideo, labels: Sequence[str], values: Tensor, times: Tensor) -> Clip:
+def overlay(source: SourceVideo, labels: Sequence[str], values: Values, times: Tensor) -> Clip:
     """A clip of labelled panels: the video, and the video under the heatmap of each concept.
 
     Args:
         source: the video.
         labels: of the C concepts.
-        values: saliency, fp32 `[C, F, H, W]`.
+        values: their saliency.
         times: of the latent frames, in video frames, fp64 `[F]`.
     """
     return Clip(np.stack([picture for picture, _ in panel_frames(source, labels, values, times)]), source.fps)
 
 
 def save_overlay(
-    path: str | os.PathLike, source: SourceVideo, labels: Sequence[str], values: Tensor, times: Tensor
+    path: str | os.PathLike, source: SourceVideo, labels: Sequence[str], values: Values, times: Tensor
 ) -> None:
     """Write the same to an .mp4. Each frame is encoded as soon as it is drawn."""
     with closing(panel_frames(source, labels, values, times)) as frames:  # an error stops its threads, too
@@ -50,7 +50,7 @@ def save_overlay(
 
 
 def panel_frames(
-    source: SourceVideo, labels: Sequence[str], values: Tensor, times: Tensor
+    source: SourceVideo, labels: Sequence[str], values: Values, times: Tensor
 ) -> Generator[tuple[np.ndarray, float], None, None]:
     """Yield the picture of each frame with all panels, uint8 `[H, W, 3]`, and its time in seconds."""
     scales = heat_scales(values)
@@ -72,7 +72,7 @@ def panel_frames(
     def drawn(frame: tuple[TimedPicture, tuple[Tensor, Tensor, Tensor]]) -> tuple[np.ndarray, float]:
         (picture, seconds), (before, after, weight) = frame
         # Only two latent frames are read: values may be on disk.
-        near = apply_scales(values[:, before : after + 1], scales)
+        near = apply_scales([concept[before : after + 1] for concept in values], scales)
         heat = torch.lerp(near[:, 0], near[:, -1], weight)
         still, panel_frame = picture.resized(height, width), empty.copy()
         backdrop = pale(still[None])

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from imap_fast.render.heatmap import heat
+from imap_fast.render.heatmap import Values, heat
 from imap_fast.render.palette import DEEP
 from imap_fast.render.text import fit, style, text_width
 from imap_fast.upsampling.interpolate import upsample_time
@@ -53,7 +54,7 @@ def saliency_of_frames(saliency: Tensor, times: Tensor, num_frames: int, cuts: S
 
 def timeline_figure(
     labels: Sequence[str],
-    values: Tensor,
+    values: Values,
     times: Tensor,
     num_frames: int,
     cuts: Sequence[int],
@@ -63,13 +64,15 @@ def timeline_figure(
 
     Args:
         labels: of the C concepts.
-        values: saliency, fp32 `[C, F, H, W]`.
+        values: their saliency.
         times: of the latent frames, in video frames, fp64 `[F]`.
         num_frames: of the video.
         cuts: the frames at which a shot begins, without the first one. No curve passes one.
         spans: the frames in which each concept is active. None of them: it is steady, and its label says so.
     """
-    curves = saliency_of_frames(saliency_over_time(values), times, num_frames, cuts)
+    # One concept at a time, so that the heat of only one is in memory.
+    saliency = torch.cat([saliency_over_time(concept[None]) for concept in values])
+    curves = saliency_of_frames(saliency, times, num_frames, cuts)
     colours = [DEEP[place % len(DEEP)] for place in range(len(labels))]
     columns = min(COLUMNS, len(labels))
     rows = -(-len(labels) // columns)

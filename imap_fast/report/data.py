@@ -11,13 +11,17 @@ from imap_fast.upsampling.latent_time import LatentTime
 
 LABELS_IN_TITLE = 8
 
+BY_CONCEPT = "by concept"
+"""The name of what is shown first if there are motions: each label by its map."""
+
 
 @dataclass(frozen=True)
 class ReportData:
     """The result of a run on one video.
 
     Attributes:
-        maps: labels and values, fp32 `[C, F, H, W]`, of each map by name. The first one is shown first.
+        maps: labels and values, fp32 `[C, F, H, W]`, of each map by name. The first one is shown first, if no map of
+            each concept is.
         time: how latent frames relate to video frames.
         layers: the L layers that were read.
         steps: the denoising steps that were read.
@@ -28,6 +32,8 @@ class ReportData:
         seconds: the time of each latent frame of a video that was read, `[F]`. None: the video was generated.
         settings: how the maps were made.
         run: further facts about the run, such as its seed.
+        shown_maps: the map that shows each label of the first map if none is chosen: things by one, motions by another.
+            None: there are no motions.
     """
 
     maps: Mapping[str, tuple[Sequence[str], Tensor]]
@@ -41,28 +47,30 @@ class ReportData:
     seconds: Tensor | None
     settings: Mapping[str, Any]
     run: Mapping[str, Any]
+    shown_maps: Sequence[str] | None = None
 
     @property
     def title(self) -> str:
         """The prompt, or several prompts. The first labels if there is no prompt."""
         prompt = self.settings.get("prompt")
-        return prompt if isinstance(prompt, str) else ", ".join(prompt or self.first_map[0][:LABELS_IN_TITLE])
+        return prompt if isinstance(prompt, str) else ", ".join(prompt or self._first[0][:LABELS_IN_TITLE])
 
     @property
-    def first_map(self) -> tuple[Sequence[str], Tensor]:
-        """Labels and values of the map that is shown first."""
-        return next(iter(self.maps.values()))
-
-    @property
-    def first_agreement(self) -> Tensor | None:
-        """The agreement of the map that is shown first, `[C]`. None: unknown."""
-        return None if self.agreements is None else self.agreements[next(iter(self.maps))]
+    def shown_first(self) -> list[tuple[str, str, int]]:
+        """What is shown first: each label, the name of its map, and its place in that map."""
+        labels, _ = self._first
+        shown = self.shown_maps or [next(iter(self.maps))] * len(labels)
+        return [(label, name, place) for place, (label, name) in enumerate(zip(labels, shown, strict=True))]
 
     @property
     def grid(self) -> tuple[int, int, int]:
         """`(F, H, W)`: latent frames and patches."""
-        frames, height, width = self.first_map[1].shape[1:]
+        frames, height, width = self._first[1].shape[1:]
         return frames, height, width
+
+    @property
+    def _first(self) -> tuple[Sequence[str], Tensor]:
+        return next(iter(self.maps.values()))
 
     @property
     def shots(self) -> list[float]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from io import BytesIO
 
+import torch
+
 from imap_fast.events.detect import curves_over_time, detect
 from imap_fast.render.grid import agreement_notes, grid_of_stills
 from imap_fast.render.heads import heads_figure
@@ -19,10 +21,13 @@ def figures(data: ReportData, video: EmbeddedVideo) -> Iterator[tuple[str, str, 
 
     The grid is a JPEG: as a PNG it would be larger than everything else in the report.
     """
-    labels, values = data.first_map
-    labels, values = labels[:MOST_CONCEPTS], values[:MOST_CONCEPTS]
-    agreement = None if data.first_agreement is None else data.first_agreement[:MOST_CONCEPTS]
-    notes = agreement_notes(labels, agreement)
+    shown = data.shown_first[:MOST_CONCEPTS]
+    labels, of = [label for label, _, _ in shown], None if data.shown_maps is None else [name for _, name, _ in shown]
+    values = [data.maps[name][1][place] for _, name, place in shown]
+    agreements = data.agreements
+    agreement = None if agreements is None else torch.stack([agreements[name][place] for _, name, place in shown])
+    notes = agreement_notes(labels, agreement, of)
+    titles = labels if of is None else [f"{label} ({name})" for label, name in zip(labels, of, strict=True)]
     times, cuts = data.frame_times(video.num_frames), data.time.cuts
     curves = dict(zip(labels, curves_over_time(values), strict=True))
     events = detect(curves, dict.fromkeys(labels, ""), data.time, video.num_frames, None)
@@ -30,7 +35,7 @@ def figures(data: ReportData, video: EmbeddedVideo) -> Iterator[tuple[str, str, 
     heads = heads_figure(data.head_scores, data.selected_heads, data.layers, data.head_score)
     drawn = {
         "grid.jpg": ("image/jpeg", grid_of_stills(video.stills, video.num_frames, labels, values, times, cuts, notes)),
-        "timeline.svg": ("image/svg+xml", timeline_figure(labels, values, times, video.num_frames, cuts, spans)),
+        "timeline.svg": ("image/svg+xml", timeline_figure(titles, values, times, video.num_frames, cuts, spans)),
         "heads.svg": ("image/svg+xml", heads),
     }
     for name, (media_type, figure) in drawn.items():

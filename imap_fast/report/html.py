@@ -14,7 +14,7 @@ from typing import Any, TextIO
 from imap_fast.files import atomic_write
 from imap_fast.report.data import ReportData
 from imap_fast.report.figures import figures
-from imap_fast.report.page_content import content
+from imap_fast.report.page_content import content, plane_id
 from imap_fast.report.planes import pack
 from imap_fast.report.video import embed_video
 from imap_fast.video.clip import Clip
@@ -55,7 +55,7 @@ def write_report(path: str | os.PathLike, data: ReportData, video: Clip | VideoF
                 _block(report, "video", "text/plain", _base64(iter(lambda: mp4.read(CHUNK), b"")))
             for number, (_, values) in enumerate(data.maps.values()):
                 for concept, plane in enumerate(values):
-                    _block(report, f"planes-{number}-{concept}", "text/plain", _base64([pack(plane)]))
+                    _block(report, plane_id(number, concept), "text/plain", _base64([pack(plane)]))
             for name, _, figure in drawn:
                 _block(report, f"figure-{name}", "text/plain", _base64([figure]))
             report.write(tail)

@@ -5,14 +5,15 @@ from typing import Any
 
 from imap_fast.render.heatmap import HIGH, LOW
 
+MEAN, SUM = "averaged over the motion heads", "added up over all heads"
 CONTRAST = "how much more a patch has to do with a concept than with the average text key, in standard deviations"
 PRODUCT = "the inner product of"
 
 MEANINGS = {
-    "imap": f"{CONTRAST}, averaged over the motion heads",
-    "gramcol": f"{CONTRAST}, added up over all heads",
+    "imap": f"{CONTRAST}, {MEAN}",
+    "gramcol": f"{CONTRAST}, {SUM}",
     "cross_attention": f"{PRODUCT} a patch's query and the concept's key, averaged over all heads",
-    "concept_attention": f"{PRODUCT} a patch's attention output and the concept's, added up over all heads",
+    "concept_attention": f"{PRODUCT} a patch's attention output and the concept's, {SUM}",
 }
 """The numbers of each map (docs/method.md, "Maps of a layer" and "Baselines")."""
 
@@ -26,6 +27,16 @@ def meaning(name: str, settings: Mapping[str, Any]) -> str:
         name: of the map.
         settings: how the maps were made.
     """
+    return f"Shown is {name}: {MEANINGS[name]}{_drawn(settings)}"
+
+
+def meaning_by_concept(settings: Mapping[str, Any]) -> str:
+    """The same of things by one map and motions by another."""
+    shown = "Shown are motions by imap and all else by gramcol"
+    return f"{shown}: {CONTRAST}, of motions {MEAN} and of all else {SUM}{_drawn(settings)}"
+
+
+def _drawn(settings: Mapping[str, Any]) -> str:
     softmax = SOFTMAX if settings.get("normalize") == "softmax" else ""
     scale = f"from the {LOW:g}th to the {HIGH:g}th percentile of its values in this clip"
-    return f"Shown is {name}: {MEANINGS[name]}{softmax}; each concept is drawn on its own scale, {scale}."
+    return f"{softmax}; each concept is drawn on its own scale, {scale}."

@@ -13,9 +13,9 @@ from imap_fast.events.detect import curves_over_time, detect
 from imap_fast.render.heads import colour_scale, score_name
 from imap_fast.render.heatmap import COLOURS
 from imap_fast.render.palette import BRIGHT, DEEP
-from imap_fast.report.data import ReportData
+from imap_fast.report.data import BY_CONCEPT, ReportData
 from imap_fast.report.file_time import file_time
-from imap_fast.report.meanings import meaning
+from imap_fast.report.meanings import meaning, meaning_by_concept
 from imap_fast.report.video import EmbeddedVideo
 from imap_fast.text.model_name import model_name
 from imap_fast.version import __version__
@@ -69,18 +69,38 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
         "times": times.tolist(),
         "cuts": data.time.cuts,
         "shots": data.shots,
-        "maps": [
-            {
-                **_map(name, data, video.num_frames, clock),
-                "meaning": meaning(name, data.settings),
-                "agreement": _agreement(data, name),
-            }
-            for name in data.maps
-        ],
+        "maps": _maps(data, video.num_frames, clock),
         "colours": {"heat": _table(COLOURS), "bright": BRIGHT, "deep": DEEP},
         "heads": _heads(data),
         "run": _facts(data),
     }
+
+
+def _maps(data: ReportData, num_frames: int, clock: Clock | None) -> list[dict[str, Any]]:
+    """What can be chosen to be shown: the map of each concept, if things and motions have different ones; each map."""
+    maps = {
+        name: {
+            **_map(name, data, num_frames, clock),
+            "planes": [plane_id(number, concept) for concept in range(len(data.maps[name][0]))],
+            "meaning": meaning(name, data.settings),
+            "agreement": _agreement(data, name),
+        }
+        for number, name in enumerate(data.maps)
+    }
+    if data.shown_maps is None:
+        return list(maps.values())
+    by_concept = {
+        key: [maps[name][key][place] for _, name, place in data.shown_first]
+        for key in ("labels", "saliency", "events", "planes", "agreement")
+        if key != "agreement" or data.agreements is not None
+    }
+    names = {"name": BY_CONCEPT, "of": data.shown_maps, "meaning": meaning_by_concept(data.settings)}
+    return [{"agreement": None} | by_concept | names, *maps.values()]
+
+
+def plane_id(number: int, concept: int) -> str:
+    """The id of the element that holds a concept of a map, each by its place."""
+    return f"planes-{number}-{concept}"
 
 
 def _map(name: str, data: ReportData, num_frames: int, clock: Clock | None) -> dict[str, Any]:

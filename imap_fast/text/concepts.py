@@ -12,7 +12,7 @@ from torch import Tensor
 
 from imap_fast.text.normalized import compared
 from imap_fast.text.prompt_tokens import PromptTokens
-from imap_fast.text.words import check_concepts, check_texts
+from imap_fast.text.words import check_concepts, check_motions, check_texts, labels_of
 
 
 class TextModel(Protocol):
@@ -36,7 +36,8 @@ class Concepts:
     Arguments and errors are those of `imap_fast.trace`.
 
     Attributes:
-        words: the concepts as text. None if they were given as a tensor, or if every token is read.
+        words: the concepts and motions as text. None if concepts were given as a tensor, or if every token is read.
+        motions: those of the words that are motions.
         embeddings: `[C, D]`, the input of the concept stream. None without a stream.
         labels: of `imap` and `gramcol`. If they are the tokens of the prompt, None until the prompt is known.
         baseline_labels: of the two baselines. They differ from `labels` if `concepts` is a tensor and
@@ -47,18 +48,22 @@ class Concepts:
         self,
         concepts: Sequence[str] | Tensor | None,
         *,
+        motions: Sequence[str] | None = None,
         match: str,
         labels: Sequence[str] | None,
         background: str | None,
         model: TextModel,
     ) -> None:
         self.match = match
+        self.motions = () if motions is None else check_motions(motions)
         self.words: tuple[str, ...] | None = None
         self.embeddings: Tensor | None = None
         self.labels = None if labels is None else check_labels(labels)
         self._prompt: str | None = None
         self._tokens: list[list[int]] | None = None
         if isinstance(concepts, Tensor):
+            if self.motions:
+                raise ValueError("motions are words, and concepts is a tensor; give both as words, or omit motions")
             if not model.has_concept_stream:
                 raise TypeError(
                     f"{model.model.__name__} has no concept stream that could start from a tensor; give words of the "
@@ -73,7 +78,7 @@ class Concepts:
             self.labels = names if match == "concepts" else None
             self._before_prompt: tuple[tuple[str, ...] | None, ...] = (self.labels, names)
             return
-        if concepts is None:
+        if concepts is None and not self.motions:
             if match != "prompt":
                 raise ValueError('concepts is None; name some, or use match="prompt" to read every token of the prompt')
         elif model.pipeline is None:
@@ -81,7 +86,9 @@ class Concepts:
         else:
             if labels is not None:
                 raise ValueError("labels are for a tensor of concepts; words are their own labels")
-            words = check_concepts(concepts)
+            things = () if concepts is None else check_concepts(concepts)
+            self.motions = check_motions(self.motions, things)
+            words = labels_of(things, self.motions)
             self.words = with_background(words, background) if match == "concepts" else words
             self.labels = self.words
         self.baseline_labels = self.labels
@@ -91,6 +98,10 @@ class Concepts:
     def tokens(self) -> list[list[int]] | None:
         """The tokens of each word in the prompt. None if words are not looked for in it."""
         return self._tokens
+
+    def record(self) -> dict[str, list[str]]:
+        """Which labels are motions, as JSON values. Nothing if there are none."""
+        return {"motions": list(self.motions)} if self.motions else {}
 
     def embed(self, model: TextModel, pooling: str) -> None:
         """Compute the embeddings that the concept stream starts from, if there is one.

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from imap_fast.maps.kinds import refuse_missing_maps
 from imap_fast.models.registry import adapter_for
 from imap_fast.text.concepts import Concepts
 from imap_fast.text.words import BACKGROUND
@@ -16,8 +17,9 @@ from imap_fast.tracing.tracer import Tracer
 
 def trace(
     target: Any,
-    concepts: Sequence[str] | Tensor | None,
+    concepts: Sequence[str] | Tensor | None = None,
     *,
+    motions: Sequence[str] | None = None,
     match: str = "concepts",
     surrogates: str = "argmax",
     layers: Iterable[int] | None = None,
@@ -39,7 +41,7 @@ def trace(
     """Read GramCol and IMAP saliency maps (CVPR 2026, arXiv 2603.02919) while a video diffusion transformer runs.
 
     ```python
-    with imap_fast.trace(pipe, concepts=["alpaca", "running"]) as tracer:
+    with imap_fast.trace(pipe, concepts=["alpaca"], motions=["running"]) as tracer:
         video = pipe("An alpaca runs on grass").frames[0]
     tracer.maps["running"]
     ```
@@ -56,6 +58,10 @@ def trace(
             Words are embedded once, when the `with` begins.
             With `match="prompt"`: words of the prompt, or None for every text token. A tensor then gives the concepts
             of the two baselines, while `imap` and `gramcol` follow every text token.
+        motions: words of motions to look for beside the concepts, which are then things. Labels are the concepts, then
+            the motions, then the background. If no map is named, a motion is shown by its `imap` and every other label
+            by its `gramcol`, so both maps must be made. With concepts=None, the motions alone are looked for. None: the
+            default map shows every label.
         match: whose text keys are matched: `"concepts"`, a stream of their own, or `"prompt"`, those of the prompt.
         surrogates: what represents a concept among the visual tokens, for `imap` and `gramcol`: `"argmax"`, the patch
             of each frame that matches it best, as published; or the mean of all patches of each `"frame"`, or of the
@@ -116,5 +122,6 @@ def trace(
         fast_attention=fast_attention,
         attention_backend=attention_backend,
     )
-    words = Concepts(concepts, match=match, labels=labels, background=background, model=adapter)
+    words = Concepts(concepts, motions=motions, match=match, labels=labels, background=background, model=adapter)
+    refuse_missing_maps(words.motions, settings.maps)
     return Tracer(adapter, settings, words, guided)

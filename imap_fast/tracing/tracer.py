@@ -390,6 +390,7 @@ class Tracer:
             "prompt": prompts[0] if prompts.count(prompts[0]) == len(prompts) else None,
             "runs": [run.record() for run in runs],
             **({"repeats": repeats} if self.running_maps.repeats > 1 else {}),
+            **self.concepts.record(),
             **{name: value for name, value in asdict(self.settings).items() if name not in own_fields},
             "temporal_compression": self.adapter.temporal_compression,
             "patch_size_t": self.adapter.patch_size[0],

@@ -17,7 +17,13 @@ pytestmark = pytest.mark.filterwarnings("always::UserWarning:imap_fast")  # the 
 
 
 @pytest.fixture
-def handle(tmp_path, monkeypatch):
+def asked():
+    """What `explain` was last asked for."""
+    return {}
+
+
+@pytest.fixture
+def handle(tmp_path, monkeypatch, asked):
     """The handler of the form, with maps that are there at once."""
     maps = moving.make_maps()
     pipe = SimpleNamespace(transformer=SimpleNamespace(dtype=torch.float32))
@@ -25,10 +31,12 @@ def handle(tmp_path, monkeypatch):
         load=lambda name: SimpleNamespace(name=name, pipe=pipe, trace_arguments={}, explained_steps=None),
         without_folders=str,
     )
-    monkeypatch.setattr(job, "explain", lambda *_, **__: maps)
+    monkeypatch.setattr(job, "explain", lambda *_, **given: asked.update(given) or maps)
     monkeypatch.setattr(job, "_generate", lambda *_: (maps, moving.make_clip().frames + 0.0, 8.0))
     handler = form_handler(models, Results(tmp_path / "results"))
-    return lambda video: handler("demo", video, "a square", "below, late", lambda *_, **__: None)
+    return lambda video, concepts="below, late", motions="": handler(
+        "demo", video, "a square", concepts, motions, lambda *_, **__: None
+    )
 
 
 def only_maps(page, tmp_path):
@@ -55,3 +63,29 @@ def test_a_generated_video_that_cannot_be_shown_costs_no_maps(handle, tmp_path):
     page = handle(None)
     assert "report.html was not written (ValueError: float frames must be in [0, 1]" in page
     assert only_maps(page, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("concepts", "motions", "words"),
+    [
+        ("below, late", " ", {"concepts": ("below", "late"), "motions": ()}),
+        ("below", "late, falls", {"concepts": ("below",), "motions": ("late", "falls")}),
+        ("", "late", {"concepts": None, "motions": ("late",)}),
+    ],
+)
+def test_one_of_the_fields_of_words_may_be_empty(handle, asked, tmp_path, concepts, motions, words):
+    moving.make_clip().save(tmp_path / "clip.mp4")
+    assert "maps.npz" in handle(str(tmp_path / "clip.mp4"), concepts, motions)
+    assert {name: asked[name] for name in words} == words
+
+
+@pytest.mark.parametrize(
+    ("concepts", "motions", "says"),
+    [
+        ("", "", "concept 0 is empty; remove it"),
+        ("below", "late,", "motion 1 is empty; remove it"),
+        ("below, late", "late", "&#x27;late&#x27; is among concepts and among motions; name it once"),
+    ],
+)
+def test_words_that_are_wrong_are_named(handle, concepts, motions, says):
+    assert says in handle(None, concepts, motions)

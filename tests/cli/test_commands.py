@@ -224,6 +224,7 @@ def test_an_interruption_is_told(explain, monkeypatch, capsys):
 
 WRONG = {
     "concepts": [(None, "--concepts"), ("a,,b", "empty"), ("a,b,a", "'a'"), ("a" * 200 + ",b", "16")],
+    "motions": [("runs,", "motion 1 is empty"), ("runs,runs", "'runs'"), (" red circle", "among concepts and among")],
     "model": [("./nowhere", "no such folder"), (".", "model_index.json")],
     "layers": [("4,x", "'x'"), ("3-1", "3-1"), ("", "''"), ("0-3", "layer 3")],
     "steps": [("50", "step 50"), ("-1", "-1")],

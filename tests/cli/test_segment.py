@@ -17,7 +17,6 @@ from imap_fast.video import Clip, VideoFile
 from tests.report import moving
 from tests.video.media import draw_frames
 
-
 READ = {"num_frames": moving.FRAMES, "height": moving.HEIGHT, "width": moving.WIDTH, "fps": 8.0}
 
 

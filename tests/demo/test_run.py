@@ -52,6 +52,7 @@ def test_objects_and_motions_have_all_four_maps_and_nobody_asks_for_the_backgrou
     objects = [thing.label for thing in scene.objects]
     motions = [thing.motion for thing in scene.objects if thing.moving.any()]
     assert maps.labels == (*objects, *motions)
+    assert maps.motions == tuple(motions)
     assert demo.shown == dict.fromkeys(objects, "gramcol") | dict.fromkeys(motions, "imap")
     assert list(demo.auc) == list(demo.agreement) == list(maps.labels)
     assert all(set(row) == set(MAP_NAMES) for row in demo.auc.values())
@@ -78,7 +79,7 @@ def test_the_grid_shows_each_concept_by_its_map_beside_its_mask(tmp_path, monkey
     demo = run(tmp_path, backend="reference")
     ((labels, values, notes, outlines),) = drawn
     maps, masks = SaliencyMaps.load(demo.files["maps"]), concept_masks(world.sample(SEED, "held_out"))
-    assert labels == list(demo.shown) == list(outlines)
+    assert list(labels) == list(demo.shown) == list(outlines)
     for label, value, note in zip(labels, values, notes, strict=True):
         name = demo.shown[label]
         assert value.equal(maps.maps[name][maps.index(label, name)])

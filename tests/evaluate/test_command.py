@@ -48,7 +48,7 @@ def test_the_demo_world_is_measured_reported_and_not_repeated(evaluate, tmp_path
     for kind, measures in ESTIMATED.items():
         assert set(record["metrics"][kind]) == set(measures)
     shown = record["metrics"]["object"]["spatial_auc"]
-    assert set(shown) == {*MAP_NAMES, "imap_clip", "gramcol_clip", "random_heads"}
+    assert set(shown) == {*MAP_NAMES, "imap_clip", "gramcol_clip", "random_heads", "by_concept"}
     assert 0.5 < shown["imap"]["low"] <= shown["imap"]["mean"] <= shown["imap"]["high"] < 1
     (worst,) = record["worst"]
     picture = np.asarray(Image.open(tmp_path / "out" / worst["picture"]))

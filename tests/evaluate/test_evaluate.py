@@ -27,6 +27,7 @@ from tests.tiny import tiny_pipeline
 from tests.video.media import draw_frames
 
 MEASURED = (*MAP_NAMES, "imap_clip", "gramcol_clip", "random_heads")
+WITH_MOTIONS = (*MEASURED, "by_concept")
 CLIPS = 2
 
 
@@ -37,7 +38,7 @@ def found(demo_pipeline, chosen) -> Evaluation:
 
 @pytest.mark.slow
 def test_every_method_is_measured_on_every_concept(found):
-    assert found.methods == MEASURED
+    assert found.methods == WITH_MOTIONS
     assert found.failed == {}
     assert found.measured == CLIPS
     for clip, rows in found.rows.items():
@@ -73,7 +74,7 @@ def test_scores_are_those_of_the_maps(found, demo_pipeline, chosen):
 @pytest.mark.slow
 def test_soft_surrogates_and_the_published_ones_are_side_by_side(found, demo_pipeline, chosen):
     soft = evaluate(demo_pipeline, demo_world(CLIPS), surrogates="clip", **chosen)
-    assert soft.methods == tuple(name.replace("_clip", "_argmax") for name in MEASURED)
+    assert soft.methods == tuple(name.replace("_clip", "_argmax") for name in WITH_MOTIONS)
 
     def scores(evaluation: Evaluation, method: str) -> list[dict]:
         rows = [row for clip in evaluation.rows.values() for row in clip if row["method"] == method]

@@ -29,6 +29,7 @@ def test_texts_with_commas_are_several_concepts(tmp_path):
     assert list(dataset.clips) == ["0000-00099fdb8d89_1.mp4", "0001-00099fdb8d89_1.mp4"]
     example = dataset.clips["0000-00099fdb8d89_1.mp4"]()
     assert example.concepts == ("person", "mirror", "bed", "standing", "performing")
+    assert example.motions == ("standing", "performing")
     assert example.video == tmp_path / "videos" / "00099fdb8d89_1.mp4"
     assert example.truths == ()
 

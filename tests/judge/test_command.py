@@ -250,3 +250,22 @@ def test_without_its_client_one_line_says_what_to_install(judge, run, monkeypatc
     code, _, complained = judge(run)
     assert code == 2
     assert complained == "imap-fast: the judge needs requests: pip install 'imap-fast[judge]'\n"
+
+
+def test_of_motions_the_judge_says_how_each_label_is_by_its_map(judge, server, tmp_path):
+    run = make_run(tmp_path / "run", motions=["slides right"])
+    server.replies = [completion(judgement(score)) for score in (1, 2, 3, 4, 5, 5)]
+    assert judge(run)[0] == 0
+    record = written(tmp_path)
+    shown = {label: "imap" if label == "slides right" else "gramcol" for label in LABELS}
+    scores = {(each["map"], each["concept"]): each["judgement"]["sparseness"]["score"] for each in record["judgements"]}
+    expected = sum(scores[name, label] for label, name in shown.items()) / 3
+    assert record["means"]["by_concept"]["overall"] == pytest.approx(expected)
+    assert record["means"]["by_concept"]["judged"] == 3
+    assert list(record["means"]) == ["imap", "gramcol", "by_concept"]
+
+
+def test_without_motions_the_judge_means_by_map_alone(judge, server, run, tmp_path):
+    server.replies = [completion(judgement(3))] * 6
+    assert judge(run)[0] == 0
+    assert list(written(tmp_path)["means"]) == ["imap", "gramcol"]

@@ -1,7 +1,9 @@
 """JSON lists of videos in the format of the authors: `video_path`, `caption`, `concepts`, `object`.
 
-`concepts` are a list, or a text with commas. So is `object`: the thing with masks, or motions to look for as well. A
-record without `video_path` is of a video that is generated from its caption. Other entries are not read.
+`concepts` are a list, or a text with commas. So are `motions`, which may be left out, and `object`: the thing with
+masks, or words to look for as well. In a record without masks and without `motions`, a word of `object` that is none of
+the concepts is a motion, as in the lists of the paper. A record without `video_path` is of a video that is generated
+from its caption. Other entries are not read.
 
 A list has no masks, and then nothing is measured. Optional masks of the `object` are files next to the videos,
 `masks/<name of the video>/<number of the frame>.png`. Pixels other than 0 belong to the object. In RGB, 0 is black.
@@ -21,7 +23,7 @@ from imap_fast.evaluate.datasets.sizes import fitted
 from imap_fast.evaluate.datasets.skipped import skipped_in
 from imap_fast.evaluate.example import DataSet, Example, GroundTruth
 from imap_fast.text.normalized import compared
-from imap_fast.text.words import BACKGROUND, one_spelling
+from imap_fast.text.words import BACKGROUND, check_motions, one_spelling
 from imap_fast.video.clip import Clip
 from imap_fast.video.read import read_clip
 from imap_fast.video.times import check_stretch
@@ -36,10 +38,11 @@ def video_list(path: Path, *, videos: Path | None = None, generate: bool = False
     """The videos of a list, with the concepts to look for.
 
     Args:
-        path: a JSON list of `{"video_path": …, "caption": …, "concepts": […], "object": …}`. `concepts` may be a text
-            with commas, too. `object` is optional, and may be one of the concepts, but not the background; a text with
-            commas names several. `start` and `end`, in seconds or as `"1:20.5"`, are a stretch of the video; then its
-            object has no masks, which are numbered in the whole video.
+        path: a JSON list of `{"video_path": …, "caption": …, "concepts": […], "motions": […], "object": …}`. `concepts`
+            and `motions` may be a text with commas, too. `motions` is optional, like `object`, which may be one of the
+            concepts, but not the background; a text with commas names several. Those that are no concepts are motions,
+            if there are neither masks nor `motions`. `start` and `end`, in seconds or as `"1:20.5"`, are a stretch of
+            the video; then its object has no masks, which are numbered in the whole video.
         videos: the folder to which `video_path` is relative. None: the folder of the list.
         generate: whether the video of a record without `video_path` is generated from its caption. `evaluate` needs a
             function for it.
@@ -119,6 +122,8 @@ def _check(path: Path, number: int, record: Any) -> None:
         concepts = record["concepts"]
         texts = {"caption": record.get("caption"), "object": record.get("object", "-")}
         texts |= dict(enumerate([concepts] if isinstance(concepts, str) else concepts))
+        motions = record.get("motions", ())
+        texts |= {f"motion {place}": each for place, each in enumerate(motions if _is_list(motions) else [motions])}
         if record.get("video_path") is not None:
             texts["video_path"] = record["video_path"]
     is_complete = len(texts) > 2 and all(map(is_text, texts.values()))
@@ -135,6 +140,15 @@ def _check(path: Path, number: int, record: Any) -> None:
             raise ValueError(
                 f"{path}: record {number} has the object {word!r}, which is always measured; name another one"
             )
+
+    try:
+        check_motions(_words(record.get("motions", ())), _words(record["concepts"]))
+    except ValueError as error:
+        raise ValueError(f"{path}: record {number}: {error}") from error
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _stretch(record: dict[str, Any]) -> tuple[float | None, float | None]:
@@ -156,25 +170,39 @@ def _files(root: Path, record: dict[str, Any]) -> list[Path]:
 
 def _spelled(record: dict[str, Any]) -> dict[str, str]:
     """The words of a record, each with the first one that is only typed in another way."""
-    return one_spelling((BACKGROUND, *_words(record["concepts"]), *_words(record.get("object", ""))))
+    return one_spelling((BACKGROUND, *_all_words(record)))
+
+
+def _all_words(record: dict[str, Any]) -> list[str]:
+    return [word for name in ("concepts", "object", "motions") for word in _words(record.get(name, ()))]
 
 
 def _concepts(record: dict[str, Any]) -> tuple[str, ...]:
     spelled = _spelled(record)
-    words = (*_words(record["concepts"]), *_words(record.get("object", "")))
-    return tuple(dict.fromkeys(spelled[word] for word in words))
+    return tuple(dict.fromkeys(spelled[word] for word in _all_words(record)))
+
+
+def _motions(record: dict[str, Any], *, has_masks: bool) -> tuple[str, ...]:
+    """The words of `motions`. Without them, and without masks, those of `object` that are no concepts."""
+    spelled = _spelled(record)
+    if "motions" in record or has_masks:
+        return tuple(spelled[word] for word in _words(record.get("motions", ())))
+    things = {spelled[word] for word in _words(record["concepts"])}
+    return tuple(
+        dict.fromkeys(spelled[word] for word in _words(record.get("object", ())) if spelled[word] not in things)
+    )
 
 
 def _to_generate(record: dict[str, Any]) -> Example:
-    return Example(None, record["caption"], _concepts(record))
+    return Example(None, record["caption"], _concepts(record), motions=_motions(record, has_masks=False))
 
 
 def _read(root: Path, record: dict[str, Any]) -> Example:
     (video, folder), spelled = _video_and_masks(root, record), _spelled(record)
-    concepts = _concepts(record)
+    concepts, motions = _concepts(record), _motions(record, has_masks=folder is not None)
     if folder is None:
         start, end = _stretch(record)
-        return Example(video, record["caption"], concepts, start=start, end=end)
+        return Example(video, record["caption"], concepts, start=start, end=end, motions=motions)
     clip = read_clip(video)
     masks = pictures_in(folder, MASK_SUFFIXES)
     if not masks:
@@ -184,7 +212,7 @@ def _read(root: Path, record: dict[str, Any]) -> Example:
     (label,) = _words(record["object"])
     truth = GroundTruth(spelled[label], np.stack([_mask(file, clip) for file in masks]))
     concepts = tuple(dict.fromkeys((*concepts, BACKGROUND)))
-    return Example(clip, record["caption"], concepts, (truth,), annotated)
+    return Example(clip, record["caption"], concepts, (truth,), annotated, motions=motions)
 
 
 def _number(file: Path, clip: Clip) -> int:

@@ -12,7 +12,8 @@ from torch import Tensor
 from imap_fast.upsampling.interpolate import upsample_space
 
 EPSILON = 1e-4
-"""Variance of a colour in [0, 1] below which a neighbourhood is flat, and scores stay bilinear: noise of 2.5 of 255 levels."""
+"""Variance of a colour in [0, 1] that an edge exceeds: noise of 2.5 of 255 levels. Where there is less, scores stay
+bilinear, because a mean over the neighbourhood would lose small masks."""
 
 RADIUS = 2.0
 """Radius of a neighbourhood, in patches."""

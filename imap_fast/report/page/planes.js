@@ -25,7 +25,7 @@ class Planes extends EventTarget {
 
   // All values of a concept, Uint8Array [F, H, W], or a promise of them.
   stack(map, concept) {
-    const id = `planes-${map}-${concept}`;
+    const id = this.report.maps[map].planes[concept];
     if (!this.#unpacked.has(id)) {
       const promise = inflated(takeBytes(id)).then((stack) => {
         this.#unpacked.set(id, stack);

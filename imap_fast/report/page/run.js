@@ -12,7 +12,7 @@ function showRun(report, player, planes, stage) {
       let figure;
       return ["Figure", name, () => (figure ??= new Blob([takeBytes(`figure-${name}`)], { type }))];
     }),
-    ...report.maps.map((map, i) => ["Map", `${map.name}.npy`, () => npy(report, planes, i)]),
+    ...report.maps.flatMap((map, i) => (map.of ? [] : [["Map", `${map.name}.npy`, () => npy(report, planes, i)]])),
     ["Numbers", "timeline.csv", () => csv(timelineRows(report))],
     ["Numbers", "heads.csv", () => csv(headRows(report))],
   ];
@@ -44,9 +44,11 @@ async function npy(report, planes, map) {
 }
 
 function timelineRows({ maps, times }) {
-  const rows = maps.flatMap(({ name, labels, saliency }) =>
-    labels.flatMap((label, concept) => times.map((time, i) => [name, label, time, saliency[concept][i]])),
-  );
+  const rows = maps
+    .filter(({ of }) => !of) // its curves are those of the others
+    .flatMap(({ name, labels, saliency }) =>
+      labels.flatMap((label, concept) => times.map((time, i) => [name, label, time, saliency[concept][i]])),
+    );
   return [["map", "concept", "frame", "saliency"], ...rows];
 }
 

@@ -103,15 +103,16 @@ class Timeline {
     return ((1000 * frame) / this.last).toFixed(2);
   }
 
-  // The label of a curve, when its concept is active, and how sure the map is.
+  // The label of a curve, its map where there are several, when its concept is active, and how sure the map is.
   #named(concept) {
     const name = element("span", { className: "name", dir: "auto", textContent: concept.label });
     const agreement = concept.map.agreement?.[concept.place].toFixed(2);
     const events = this.#events(concept);
     const whole = (event) => whenText(event).replaceAll(" ", "\u00a0"); // no line ends within an interval
     const told = events.slice(0, TOLD).map(whole).join(", ") + (events.length > TOLD ? ", …" : "");
+    const of = concept.map.of?.[concept.place] ?? (this.view.maps.length > 1 ? concept.map.name : null);
     const facts = [
-      ...(this.view.maps.length > 1 ? [concept.map.name] : []),
+      ...(of === null ? [] : [of]),
       events.length ? `active ${told}` : "steady",
       ...(agreement === undefined ? [] : [`agreement ${agreement}`]),
     ];

@@ -1,0 +1,178 @@
+"""Saliency maps by their labels: which map shows a label, and its values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from imap_fast.maps.kinds import MOTION_MAP, THING_MAP
+from imap_fast.maps.values import MapValues
+from imap_fast.upsampling.interpolate import upsample_space, upsample_time
+
+CONCEPTS, OF_AGREEMENT = -4, -1
+"""The dimension of concepts in a map, and in an agreement."""
+
+
+class LabelledMaps(MapValues):
+    """The values of saliency maps, by map and by label.
+
+    Without `motions` every label is shown by the `default` map. With them `map_of` says which map shows a label.
+    """
+
+    @property
+    def motions(self) -> tuple[str, ...]:
+        """The labels that are motions. Empty if none was named as one."""
+        return tuple(self.settings.get("motions") or ())
+
+    def map_of(self, label: str) -> str:
+        """The name of the map that shows a label if none is named.
+
+        With `motions`, `imap` of a motion and `gramcol` of any other label. Without them, the `default` map.
+
+        Raises:
+            KeyError: an unknown label.
+        """
+        self.index(label)
+        if not self.motions:
+            return self.default
+        return MOTION_MAP if label in self.motions else THING_MAP
+
+    @property
+    def imap(self) -> Tensor:
+        """Mean contrast over the motion heads, fp32 `[C, F, H, W]` (docs/method.md, "Maps of a layer")."""
+        return self._map("imap")
+
+    @property
+    def gramcol(self) -> Tensor:
+        """Contrast summed over all heads, fp32 `[C, F, H, W]` (docs/method.md, "Maps of a layer")."""
+        return self._map("gramcol")
+
+    @property
+    def cross_attention(self) -> Tensor:
+        """Baseline: mean over heads of `q · κ`, fp32 `[C, F, H, W]`."""
+        return self._map("cross_attention")
+
+    @property
+    def concept_attention(self) -> Tensor:
+        """Baseline: ConceptAttention (arXiv 2502.04320), fp32 `[C, F, H, W]`."""
+        return self._map("concept_attention")
+
+    @property
+    def agreement(self) -> Tensor | None:
+        """How sure the map of each concept is, fp32 `[C]`: the correlation to expect with other repeats.
+
+        It is that of the map that shows the concept, `map_of`. None if it is unknown, because there are no repeats
+        (docs/method.md, "How sure a map is").
+        """
+        return self.select_agreement(None, None)
+
+    @property
+    def spread(self) -> Tensor:
+        """The standard deviation over the repeats of the map of each concept, `map_of`, fp32 `[C, F, H, W]`.
+
+        Raises:
+            AttributeError: there are no repeats.
+        """
+        if self.spreads is None:
+            raise AttributeError("these maps hold no spread, for there is no repeat; explain with noises=2 or more")
+        return self._together(self.spreads, None, None, CONCEPTS)
+
+    def _map(self, name: str) -> Tensor:
+        if name not in self.maps:
+            raise AttributeError(f"these maps hold no {name}; trace with maps={(*self.maps, name)!r}")
+        return self.maps[name]
+
+    def __getitem__(self, label: str) -> Tensor:
+        """The map of one concept, `[F, H, W]` or `[V, F, H, W]`: the one that `map_of` names.
+
+        Raises:
+            KeyError: an unknown label.
+        """
+        return self._views(self.maps, [label], None, CONCEPTS)[0]
+
+    def index(self, label: str, map: str | None = None) -> int:
+        """The index of a label in the concept dimension of a map; None is the default map.
+
+        Raises:
+            KeyError: an unknown label.
+        """
+        labels = self.labels_of(map or self.default)
+        if label not in labels:
+            raise KeyError(f"no concept {label!r}; there are {', '.join(repr(known) for known in labels)}")
+        return labels.index(label)
+
+    def upsample(self, num_frames: int, height: int, width: int, map: str | None = None) -> Tensor:
+        """A map at the size of the video: bilinear in space, and in time linear between the times of latent frames.
+
+        Args:
+            num_frames: frames of the video.
+            height: height of the video, in pixels.
+            width: width of the video, in pixels.
+            map: name of the map. None: that of each concept, `map_of`.
+
+        Returns:
+            fp32 `[C, num_frames, height, width]`, or `[V, C, …]`.
+
+        Raises:
+            AttributeError: the maps do not hold `map`.
+            ValueError: a video of `num_frames` does not have these latent frames.
+        """
+        _, values = self.select(None, map)
+        times = self.frame_times(num_frames)
+        return upsample_space(upsample_time(values, times, num_frames, self.time.cuts), height, width)
+
+    def select(self, concepts: Sequence[str] | None, map: str | None) -> tuple[tuple[str, ...], Tensor]:
+        """The labels and the values `[C, F, H, W]` of some concepts; arguments and errors as in `overlay`.
+
+        Raises:
+            ValueError: `concepts` is empty.
+        """
+        labels = self._chosen(concepts, map)
+        return labels, self._together(self.maps, None if concepts is None else labels, map, CONCEPTS)
+
+    def views(self, concepts: Sequence[str] | None, map: str | None) -> tuple[tuple[str, ...], list[Tensor]]:
+        """The same, but a list of `[F, H, W]` without any copy, for maps that are on disk."""
+        labels = self._chosen(concepts, map)
+        return labels, self._views(self.maps, labels, map, CONCEPTS)
+
+    def select_agreement(self, concepts: Sequence[str] | None, map: str | None) -> Tensor | None:
+        """The agreement of the concepts that `select` gives, `[C]`. None if it is unknown."""
+        if self.agreements is None or (map is not None and map not in self.agreements):
+            return None
+        labels = None if concepts is None else self._chosen(concepts, map)
+        return self._together(self.agreements, labels, map, OF_AGREEMENT)
+
+    def shown_maps(self, labels: Sequence[str], map: str | None) -> list[str] | None:
+        """The name of the map of each label, where a picture says it: if there are motions, and no map is named."""
+        return [self.map_of(label) for label in labels] if self.motions and map is None else None
+
+    def _chosen(self, concepts: Sequence[str] | None, map: str | None) -> tuple[str, ...]:
+        """The labels of some concepts, each of which is there; see `select`."""
+        name = map or self.default
+        self._map(name)
+        if concepts is None:
+            return self.labels_of(name)
+        concepts = (concepts,) if isinstance(concepts, str) else tuple(concepts)
+        if not concepts:
+            raise ValueError(f"no concept to show; name some of {', '.join(self.labels_of(name))}, or omit concepts")
+        for label in concepts:
+            self.index(label, name)
+        return concepts
+
+    def _views(
+        self, by_map: Mapping[str, Tensor], labels: Sequence[str], map: str | None, dimension: int
+    ) -> list[Tensor]:
+        """What `by_map` holds of each label in its map, without a copy."""
+        of_label = [(label, map or self.map_of(label)) for label in labels]
+        return [by_map[name].select(dimension, self.index(label, name)) for label, name in of_label]
+
+    def _together(
+        self, by_map: Mapping[str, Tensor], labels: Sequence[str] | None, map: str | None, dimension: int
+    ) -> Tensor:
+        """The same in one tensor. Labels None: all, and then one map is as it is, without a copy."""
+        if labels is None and (map is not None or not self.motions):
+            return by_map[map or self.default]
+        views = self._views(by_map, self.labels if labels is None else labels, map, dimension)
+        return torch.stack(views, dimension)
