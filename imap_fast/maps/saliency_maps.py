@@ -168,11 +168,16 @@ class SaliencyMaps(LabelledMaps):
         source = self._one_video("masks").source_video(video)
         labels, values = self.views(self._segmented(concepts, map, exclusive), map)
         self.check_finite()
-        shots = [(shot.frames, shot.latents) for shot in self.shots]
         prompt = self.settings.get("prompt")
         caption = prompt if isinstance(prompt, str) else ""
         segmenter = Segmenter(
-            source, self._seen(*source.own_size), labels, values, self.frame_times(source.num_frames), shots, caption
+            source,
+            self._seen(*source.own_size),
+            labels,
+            values,
+            self.frame_times(source.num_frames),
+            self.time.latents_of_shots(self.grid[0]),
+            caption,
         )
         return segmenter.masks(threshold, refinement_of(refine), exclusive=exclusive)
 

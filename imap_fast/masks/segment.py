@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ class Segmenter:
         labels: of the C concepts.
         values: of the C concepts, finite fp32 `[F, H, W]` each.
         times: of the latent frames, in video frames, fp64 `[F]`.
-        shots: the frames and the latent frames of each shot.
+        latents_of_shots: the number of latent frames in each shot.
         caption: what the video shows.
     """
 
@@ -42,7 +42,7 @@ class Segmenter:
     labels: Sequence[str]
     values: Sequence[Tensor]
     times: Tensor
-    shots: Sequence[tuple[range, slice]]
+    latents_of_shots: Sequence[int]
     caption: str = ""
 
     def masks(self, threshold: Threshold, refinement: Refinement | None, *, exclusive: bool) -> Masks:
@@ -73,7 +73,8 @@ class Segmenter:
         self, threshold: Threshold, refinement: Refinement | None, shown: list[int] | None, first: int
     ) -> Iterator[MaskFrame]:
         scales = scales_of(self.values, threshold)
-        regions = dropped(self.values, scales, [latents for _, latents in self.shots])
+        ends = list(accumulate(self.latents_of_shots, initial=0))
+        regions = dropped(self.values, scales, [slice(*shot) for shot in pairwise(ends)])
         near = neighbours(self.times, self.source.num_frames, self.source.cuts)
         pictures = self.source.pictures()
         height, width = self.source.own_size
@@ -104,9 +105,9 @@ class Segmenter:
 
     def _windows(self, most: int) -> Iterator[range]:
         """The numbers of the frames that are refined at once. No window passes a cut."""
-        for frames, _ in self.shots:
-            for begin in range(frames.start, frames.stop, most):
-                yield range(begin, min(begin + most, frames.stop))
+        for start, stop in pairwise((0, *self.source.cuts, self.source.num_frames)):
+            for begin in range(start, stop, most):
+                yield range(begin, min(begin + most, stop))
 
 
 def _inside(scores: np.ndarray, shown: list[int] | None) -> np.ndarray:

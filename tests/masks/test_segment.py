@@ -193,3 +193,25 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
         refinement_of("guided")
     with pytest.raises(ValueError, match="refine='crf' needs pip install pydensecrf2"):
         refinement_of("crf")
+
+
+def test_a_generated_video_may_be_shorter_than_its_latent_frames_can_cover():
+    maps = make_maps(grid=(3, 4, 6), rest_in_first_latent=True, temporal_compression=4)
+    frames = draw_frames(10, 32, 48, seed=0)
+    assert maps.time.longest_video(3) != 10
+    assert frames_of(maps.masks(frames)).shape == (10, 3, 32, 48)
+
+
+def test_each_concept_is_cut_out_of_its_map_and_motions_take_no_pixels_of_things():
+    values = blocks((0, 0), (3, 5))
+    maps = maps_of(values, ("cat", "running"))
+    maps = replace(maps, settings=maps.settings | {"motions": ["running"]})
+    masks = maps.masks()
+    assert (masks["cat"] == maps.masks(map="gramcol")["cat"]).all()
+    assert (masks["running"] == maps.masks(map="imap")["running"]).all()
+    assert (masks["cat"] != maps.masks(map="imap")["cat"]).any()
+    assert maps.masks(exclusive=True).labels == ("cat",)
+    assert maps.masks(concepts=["running"], exclusive=True).labels == ("running",)
+    alone = maps_of(values, ("jumping", "running"))
+    alone = replace(alone, settings=alone.settings | {"motions": ["jumping", "running"]})
+    assert alone.masks(exclusive=True).labels == ("jumping", "running")
