@@ -105,6 +105,12 @@ def test_the_reason_names_the_field(file):
         Masks.load(file)
 
 
+def test_an_npz_of_something_else_is_told(file):
+    np.savez(file, masks=BITS)
+    with pytest.raises(ValueError, match=r"holds no masks \(its arrays are others\)"):
+        Masks.load(file)
+
+
 def test_a_file_of_a_later_version_is_not_damaged(file):
     rewrite(file, format=2, more=1)
     with pytest.raises(ValueError, match="has a newer format than 1, which this version reads; upgrade imap-fast"):
