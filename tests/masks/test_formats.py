@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange
 from hypothesis import given, settings
 from PIL import Image
 from pycocotools.coco import COCO
@@ -171,6 +172,7 @@ def test_videos_have_the_masks(format, clips):
                     stream = container.streams.video[0]
                     assert stream.codec_context.pix_fmt == ("yuv420p" if format == "video" else "gray")
                     decoded = list(container.decode(stream))
+                assert decoded[0].color_range == (ColorRange.MPEG if format == "video" else ColorRange.JPEG)
                 grey = np.stack([frame.to_ndarray(format="rgb24") for frame in decoded])
                 if format == "ffv1":
                     assert set(np.unique(grey)) <= {0, 255}
@@ -189,8 +191,8 @@ def test_noise_comes_back_from_a_video_and_odd_sides_are_repeated(format, tmp_pa
     assert [seconds for _, seconds in frames] == pytest.approx([0, 1, 1.01, 2, 7, 7.5], abs=0.001)
     seen = np.stack([frame[..., 0] for frame, _ in frames])
     stored = pixels[:, 0] if format == "ffv1" else np.pad(pixels[:, 0], ((0, 0), (0, 1), (0, 1)), mode="edge")
-    off = np.abs(seen - 255.0 * stored).max()
-    assert off <= (0 if format == "ffv1" else 32)  # far from half
+    # Half is 127 levels away. Noise is the hardest, and three off; it was 86 at the quality of other videos.
+    assert np.abs(seen - 255.0 * stored).max() <= (0 if format == "ffv1" else 8)
 
 
 def test_a_mask_video_plays_in_browsers(tmp_path):
