@@ -25,6 +25,7 @@ NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
 DATA = {
     "imap_fast/py.typed",
     "imap_fast/__init__.pyi",
+    "imap_fast/masks/__init__.pyi",
     "imap_fast/video/__init__.pyi",
     "imap_fast/evaluate/__init__.pyi",
     "imap_kernels/py.typed",

@@ -191,8 +191,9 @@ class Run:
             return
         reasons = "; ".join(self.failed.values())
         count, videos = f"{len(self.failed)} of {len(self.folders)}", {stretch.path for stretch in self.folders}
-        what = "stretches" if len(videos) < len(self.folders) else "videos"
-        raise SomeFailed(f"{count} {what} could not be read: {reasons}")
+        if len(videos) < len(self.folders):
+            raise SomeFailed(f"{count} stretches could not be read: {reasons}")
+        raise SomeFailed(f"{count} videos could not be read: {reasons}")
 
     def print(self, output: Path, *, as_json: bool) -> None:
         """Print what was made, and then what failed.
