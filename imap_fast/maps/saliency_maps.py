@@ -255,6 +255,7 @@ class SaliencyMaps(LabelledMaps):
         """
         from imap_fast.report.data import ReportData
         from imap_fast.report.html import write_report
+        from imap_fast.video.clip import Clip
 
         maps = self._one_video("report")
         data = ReportData(
@@ -271,7 +272,8 @@ class SaliencyMaps(LabelledMaps):
             run=run or {},
             shown_maps=maps.shown_maps(maps.labels, None),
         )
-        write_report(path, data, maps._blank_clip() if video is None else maps._opened(video))
+        opened = maps._blank_clip() if video is None else maps._opened(video)
+        write_report(path, data, maps._seen_part(opened) if isinstance(opened, Clip) else opened)
 
     def _repr_html_(self) -> str:
         """A small player and the grid, for notebooks."""
@@ -298,8 +300,8 @@ class SaliencyMaps(LabelledMaps):
             return SourceVideo.of_clip(self._blank_clip(), cuts, is_blank=True)
         opened, read = self._opened(video), self._read
         if isinstance(opened, Clip):
-            rows, columns = self._seen(opened.frames.shape[1], opened.frames.shape[2])
-            return SourceVideo(opened, len(opened.frames), rows.stop - rows.start, columns.stop - columns.start, cuts)
+            _, height, width, _ = self._seen_part(opened).frames.shape
+            return SourceVideo(opened, len(opened.frames), height, width, cuts)
         if not read:
             raise ValueError(f"these maps were not read from a file, so not from {video}; give the frames of the clip")
         return SourceVideo(opened, read["num_frames"], read["height"], read["width"], cuts)
@@ -351,6 +353,11 @@ class SaliencyMaps(LabelledMaps):
         from imap_fast.video.crop import kept_window
 
         return kept_window(height, width, self._read.get("height") or height, self._read.get("width") or width)
+
+    def _seen_part(self, clip: Clip) -> Clip:
+        """The part of the frames of a clip that the model saw."""
+        rows, columns = self._seen(*clip.frames.shape[1:3])
+        return replace(clip, frames=clip.frames[:, rows, columns])
 
     def _blank_clip(self) -> Clip:
         """A grey clip with the size and length of the video that was read, as far as they are known."""

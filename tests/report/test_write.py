@@ -248,3 +248,12 @@ def test_the_seed_of_one_run_and_all_of_several_are_shown(tmp_path) -> None:
     assert ["run 1", "of a cat with seed 7"] in both
     assert ["run 2", "of a dog"] in both
     assert "seed" not in dict(both)
+
+
+def test_a_clip_that_the_model_saw_in_part_is_shown_in_part(tmp_path) -> None:
+    """The heat is over the part that the model saw, not stretched over the whole clip."""
+    read = {"num_frames": moving.FRAMES, "height": moving.HEIGHT, "width": moving.WIDTH}
+    wide = Clip(np.pad(moving.make_clip().frames, ((0, 0), (0, 0), (40, 40), (0, 0))), 8.0)
+    moving.make_maps(video=read).report(tmp_path / "report.html", wide)
+    video = json.loads(block((tmp_path / "report.html").read_text("utf-8"), "content"))["video"]
+    assert (video["height"], video["width"]) == (moving.HEIGHT, moving.WIDTH)
