@@ -17,7 +17,7 @@ from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.render.heatmap import heat
 from imap_fast.report.meanings import MEANINGS, meaning
 from imap_fast.report.video import embed_video
-from imap_fast.video import VideoFile
+from imap_fast.video import Clip, VideoFile
 from tests.render.synthetic import NASTY_LABELS, make_maps
 from tests.report import moving
 from tests.report.shots import in_shots
