@@ -59,8 +59,8 @@ def commit_run(new: Path, folder: Path, record: str = RECORD) -> None:
     """
     content = record_of(new, record)
     names = [name for name in (*content["sha256"], record) if (new / name).exists()]
-    gone = dict.fromkeys([*content.get(NOT_WRITTEN, {}), *_older_files(folder, record)])
-    commit(new, folder, names, [name for name in gone if name not in names])
+    older = [name for name in _older_files(folder, record) if name not in content["sha256"]]
+    commit(new, folder, names, list(dict.fromkeys([*content.get(NOT_WRITTEN, {}), *older])))
 
 
 def _older_files(folder: Path, record: str) -> list[str]:

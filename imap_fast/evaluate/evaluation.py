@@ -110,5 +110,5 @@ def _by_motion(rows: list[Row]) -> dict[str, Detections]:
 def _is_of(row: Row, method: str) -> bool:
     """Whether a row is one of a method. Those of `BY_CONCEPT` are rows of the two maps: nothing is measured again."""
     if method == BY_CONCEPT:
-        method = MOTION_MAP if row["kind"] == "motion" else THING_MAP
+        method = MOTION_MAP if row["kind"] in ("motion", "event") else THING_MAP
     return row["method"] == method

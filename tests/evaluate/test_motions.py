@@ -25,7 +25,18 @@ def row(kind: str, method: str, value: float, concept: str | None = "x") -> dict
 def rows(seed: int, *, motion: bool = True) -> list[dict]:
     rng = np.random.default_rng(seed)
     kinds = ["object", "segmentation", "class"] + (["motion"] if motion else [])
-    return [row(kind, method, float(rng.uniform())) for kind in kinds for method in ("imap", "gramcol", "other")]
+    found = [row(kind, method, float(rng.uniform())) for kind in kinds for method in ("imap", "gramcol", "other")]
+    return found + ([event for method in ("imap", "gramcol", "other") for event in events(method)] if motion else [])
+
+
+def events(method: str) -> list[dict]:
+    """A motion in frames 2 to 8. `imap` finds it, the others find it too late."""
+    about = {"concept": "x", "kind": "event", "method": method}
+    begin = 2.0 if method == "imap" else 8.0
+    return [
+        about | {"begin": 2.0, "end": 8.0, "confidence": float("nan")},
+        about | {"begin": begin, "end": begin + 6, "confidence": 0.9},
+    ]
 
 
 def test_by_concept_is_imap_of_motions_and_gramcol_of_everything_else():
@@ -33,7 +44,7 @@ def test_by_concept_is_imap_of_motions_and_gramcol_of_everything_else():
     assert found.methods == ("imap", "gramcol", "other", "by_concept")
     for kind, measures in found.estimates().items():
         for by_method in measures.values():
-            assert by_method["by_concept"] == by_method["imap" if kind == "motion" else "gramcol"]
+            assert by_method["by_concept"] == by_method["imap" if kind in ("motion", "event") else "gramcol"]
             assert by_method["imap"] != by_method["gramcol"]
     gramcol, imap = ({clip: found.worst(3, method)[clip] for clip in "abc"} for method in ("gramcol", "imap"))
     by_concept = found.worst(3, "by_concept")

@@ -48,7 +48,6 @@ def test_without_concepts_it_is_the_motions_or_all_but_the_background():
     active = {"cat": range(3, 8), "jumping": range(3, 8), "background": range(3, 8)}
     assert maps_with(active).events().labels == ("cat", "jumping")
     assert maps_with(active, motions=["jumping"]).events().labels == ("jumping",)
-    assert maps_with(active, motions=["flying"]).events().labels == ("cat", "jumping")
     assert maps_with(active, motions=["jumping"]).events(["background"]).labels == ("background",)
     assert maps_with({"background": range(3, 8)}).events().labels == ("background",)
     assert maps_with(active).events("cat").labels == ("cat",)

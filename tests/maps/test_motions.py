@@ -165,7 +165,8 @@ def test_every_picture_shows_a_label_by_its_map_and_says_which():
     assert notes[1] == f"imap, agreement {maps.agreements['imap'][1]:.2f}"
     assert drawn(maps.grid_figure(clip)) == drawn(grid_figure(maps.source_video(clip), LABELS, values, times, notes))
     assert drawn(maps.grid_figure()) == drawn(latent_grid_figure(LABELS, values, notes))
-    assert drawn(maps.timeline(3)) == drawn(timeline_figure(titles, values, times, 3))
+    spans = [maps.events(label, name).frames_of(label) for label, name in zip(LABELS, named, strict=True)]
+    assert drawn(maps.timeline(3)) == drawn(timeline_figure(titles, values, times, 3, (), spans))
     assert "the map of each concept" in maps._repr_html_()
 
 

@@ -18,6 +18,9 @@ bilinear, because a mean over the neighbourhood would lose small masks."""
 RADIUS = 2.0
 """Radius of a neighbourhood, in patches."""
 
+SAMPLED = 8
+"""Pixels to which a radius is sampled: the fast guided filter (He and Sun, arXiv 1505.00996)."""
+
 
 class Guided:
     """Scores of pixels that keep to the edges of each frame."""
@@ -28,7 +31,7 @@ class Guided:
         from kornia.filters import box_blur, guided_blur
 
         self._blur = guided_blur
-        self._mean = functools.partial(box_blur, border_type="replicate")
+        self._mean = functools.partial(box_blur, border_type="replicate", separable=True)
 
     def __call__(self, frames: Sequence[np.ndarray], scores: Tensor) -> Iterator[Tensor]:
         """See `imap_fast.masks.refinement.Refinement`."""
@@ -37,7 +40,8 @@ class Guided:
             guidance = torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 255
             size = _odd(RADIUS * height / score.shape[1], height), _odd(RADIUS * width / score.shape[2], width)
             bilinear = upsample_space(score, height, width)
-            filtered = self._blur(guidance, bilinear[None], size, EPSILON, "replicate")[0]
+            every = max(1, min(size) // (2 * SAMPLED))
+            filtered = self._blur(guidance, bilinear[None], size, EPSILON, "replicate", every, separable=True)[0]
             variance = (self._mean(guidance**2, size) - self._mean(guidance, size) ** 2).amax(1)
             yield torch.lerp(bilinear, filtered, variance / (variance + EPSILON))
 
