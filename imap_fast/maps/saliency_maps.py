@@ -147,8 +147,9 @@ class SaliencyMaps(LabelledMaps):
             concepts: labels to segment. None: all but the background, and no motions if masks exclude each other.
             map: name of the map. None: that of each concept, `map_of`.
             threshold: `"otsu"` splits the patches of the clip in two, with the largest variance between the parts.
-                `"otsu-twice"` splits the upper part once more: the lower one holds what is near an object. `"90%"`: the
-                hottest tenth of all patches. A number from 0, cold, to 1, hot: on the scale that heatmaps have.
+                `"otsu-twice"` splits the upper part once more, unless its values are close together: it often holds the
+                object and what is near it. `"90%"`: the hottest tenth of all patches. A number from 0, cold, to 1, hot:
+                on the scale that heatmaps have.
             exclusive: whether each pixel goes to the concept that is highest above its threshold. The background is one
                 of them if the maps have it. False: masks may overlap.
             refine: how masks become as sharp as the picture, although a patch is many pixels wide. `"none"`: bilinear

@@ -14,6 +14,9 @@ from imap_fast.masks.threshold import OTSU, OTSU_TWICE, Threshold
 from imap_fast.metrics.overlap import otsu_threshold
 from imap_fast.render.heatmap import MOST_FRAMES, heat_scales
 
+APART = 0.4
+"""The upper part of a clip is parted once more if its two parts are this much as far apart as the first two."""
+
 BELOW = -1.0
 """The score of what is in no mask, whatever its value is."""
 
@@ -39,8 +42,8 @@ def scales_of(values: Sequence[Tensor], threshold: Threshold) -> list[Scale]:
 
     Args:
         values: of the C concepts, finite fp32 `[F, H, W]` each.
-        threshold: from `check_threshold`. Otsu's splits the patches of the clip in two with the largest variance
-            between them; the second time, the upper part. A percentile leaves that share of the patches below.
+        threshold: from `check_threshold`. Otsu's parts the patches of the clip in two with the largest variance between
+            them; the second time, the upper part. A percentile leaves that share of the patches below.
     """
     step = math.ceil(len(values[0]) / MOST_FRAMES)
     ends = heat_scales(values)
@@ -55,12 +58,24 @@ def _scale(values: np.ndarray, cold: float, hottest: float, threshold: Threshold
     if threshold == OTSU:
         value = otsu_threshold(values)
     elif threshold == OTSU_TWICE:
-        value = otsu_threshold(values[values >= otsu_threshold(values)])
+        value = _otsu_twice(values)
     elif isinstance(threshold, str):
         value = float(np.percentile(values, float(threshold.rstrip("%"))))
     else:
         value = cold + threshold * span
     return Scale(value, span, (hottest - value) / span)
+
+
+def _otsu_twice(values: np.ndarray) -> float:
+    """Otsu's threshold of the upper part, if its parts are clearly apart. Otherwise the first one cut out an object."""
+    once = otsu_threshold(values)
+    upper = values[values >= once]
+    twice = otsu_threshold(upper)
+    if not (values < once).any() or not (upper < twice).any():
+        return once
+    first = upper.mean() - values[values < once].mean()
+    second = upper[upper >= twice].mean() - upper[upper < twice].mean()
+    return twice if second >= APART * first else once
 
 
 def scores_of(values: Sequence[Tensor] | Tensor, scales: list[Scale]) -> Tensor:

@@ -56,6 +56,21 @@ def test_otsu_splits_once_and_twice() -> None:
     assert twice > once
 
 
+def test_otsu_does_not_part_an_object_that_it_cut_out() -> None:
+    values = 0.3 * torch.rand(1, 3, 11, 13, generator=torch.Generator().manual_seed(0))
+    values[..., 2:6, 3:8] += 1
+    assert (inside(values, "otsu-twice") == (values.numpy() >= 1)).all()
+    halo = values.clone()
+    halo[..., 1:8, 1:11] += 0.5
+    assert (inside(halo, "otsu-twice") == (halo.numpy() >= 1.5)).all()
+
+
+@pytest.mark.parametrize("values", [[1.0], [0.0, 1.0], [0.0, 1.0, 1.0, 1.0]])
+def test_otsu_needs_no_third_value(values) -> None:
+    patches = torch.tensor(values).view(1, 1, 1, -1)
+    assert inside(patches, "otsu-twice").sum() == (patches == 1).sum() * (len(values) > 1)
+
+
 @pytest.mark.parametrize("threshold", ["otsu", "otsu-twice", "0%", 0, "50%"])
 def test_a_constant_map_has_no_mask(threshold) -> None:
     assert not inside(torch.full((1, 2, 3, 4), 7.0), threshold).any()
