@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from imap_fast.upsampling.interpolate import upsample_space
@@ -31,7 +31,7 @@ class Guided:
         from kornia.filters import box_blur, guided_blur
 
         self._blur = guided_blur
-        self._mean = functools.partial(box_blur, border_type="replicate", separable=True)
+        self._box_blur = box_blur
 
     def __call__(self, frames: Sequence[np.ndarray], scores: Tensor) -> Iterator[Tensor]:
         """See `imap_fast.masks.refinement.Refinement`."""
@@ -42,8 +42,16 @@ class Guided:
             bilinear = upsample_space(score, height, width)
             every = max(1, min(size) // (2 * SAMPLED))
             filtered = self._blur(guidance, bilinear[None], size, EPSILON, "replicate", every, separable=True)[0]
-            variance = (self._mean(guidance**2, size) - self._mean(guidance, size) ** 2).amax(1)
+            variance = self._variance(guidance, size, every)
             yield torch.lerp(bilinear, filtered, variance / (variance + EPSILON))
+
+    def _variance(self, guidance: Tensor, size: tuple[int, int], every: int) -> Tensor:
+        """The variance of the colours around each pixel, that of the colour that varies most: fp32 `[1, H, W]`."""
+        means = F.avg_pool2d(torch.cat([guidance, guidance**2], 1), every, ceil_mode=True)
+        means = self._box_blur(means, (size[0] // every | 1, size[1] // every | 1), "replicate", separable=True)
+        colour, square = means.chunk(2, 1)
+        variance = (square - colour**2).amax(1).clamp(min=0)
+        return upsample_space(variance, *guidance.shape[2:])
 
 
 def _odd(radius: float, side: int) -> int:
