@@ -1,5 +1,6 @@
 """`SaliencyMaps.masks`: masks at the size of the video."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -215,3 +216,18 @@ def test_each_concept_is_cut_out_of_its_map_and_motions_take_no_pixels_of_things
     alone = maps_of(values, ("jumping", "running"))
     alone = replace(alone, settings=alone.settings | {"motions": ["jumping", "running"]})
     assert alone.masks(exclusive=True).labels == ("jumping", "running")
+
+
+def test_memory_does_not_grow_with_the_length_of_the_video():
+    """A frame has 0.5 MB of masks. Of all frames there are a few bytes for each patch, which 256 pixels share."""
+    peaks = []
+    for frames in (20, 80):
+        values = torch.rand(3, frames, 20, 32, generator=torch.Generator().manual_seed(0))
+        masks = maps_of(values, ("a", "b", "c")).masks()
+        tracemalloc.start()
+        assert sum(1 for _ in masks.frames()) == frames
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    frame = 3 * 320 * 512
+    assert peaks[0] < 8 * frame
+    assert peaks[1] < peaks[0] + 6 * frame  # sixty more frames
