@@ -9,7 +9,9 @@ from tests.docs.messages import ROOT
 PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("module", ["imap_fast", "imap_fast.evaluate", "imap_fast.video", "imap_kernels"])
+@pytest.mark.parametrize(
+    "module", ["imap_fast", "imap_fast.evaluate", "imap_fast.masks", "imap_fast.video", "imap_kernels"]
+)
 def test_every_public_name_is_on_the_page(module):
     names = importlib.import_module(module).__all__
     assert names
