@@ -16,7 +16,8 @@ import imap_fast
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--model", default="THUDM/CogVideoX-5b")
 parser.add_argument("--prompt", default="An alpaca runs on grass as lightning strikes")
-parser.add_argument("--concepts", nargs="+", default=["alpaca", "running", "lightning"])
+parser.add_argument("--concepts", nargs="+", default=["alpaca", "lightning"])
+parser.add_argument("--motions", nargs="*", default=["running"])
 parser.add_argument("--steps", type=int, default=50)
 parser.add_argument("--output", default="alpaca", help="the beginning of the names of what is written")
 args = parser.parse_args()
@@ -26,7 +27,7 @@ pipe.transformer.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, com
 pipe.enable_model_cpu_offload()
 pipe.vae.enable_tiling()
 
-with imap_fast.trace(pipe, concepts=args.concepts) as tracer:
+with imap_fast.trace(pipe, concepts=args.concepts, motions=args.motions) as tracer:
     video = pipe(args.prompt, num_inference_steps=args.steps).frames[0]
 
 tracer.maps.overlay(video).save(f"{args.output}-overlay.mp4")

@@ -1,4 +1,5 @@
 from . import evaluate as evaluate
+from . import masks as masks
 from . import video as video
 from .explaining.explain import explain as explain
 from .layers.choose import choose_layers as choose_layers
@@ -6,4 +7,4 @@ from .maps.saliency_maps import SaliencyMaps as SaliencyMaps
 from .tracing.trace import trace as trace
 from .version import __version__ as __version__
 
-__all__ = ["SaliencyMaps", "__version__", "choose_layers", "evaluate", "explain", "trace", "video"]
+__all__ = ["SaliencyMaps", "__version__", "choose_layers", "evaluate", "explain", "masks", "trace", "video"]
