@@ -66,8 +66,6 @@ def compare(
     labels, left_out = shared_labels(maps, other, concepts, map)
     of = {label: shared_map(maps, other, label, map) for label in labels}
     both = maps, other
-    for each in both:
-        each.check_finite()
     shared = shared_video(maps, other, video)
     compared = _compared(both, of, shared, threshold)
     settings = [

@@ -97,6 +97,14 @@ def test_maps_lie_where_their_model_saw_the_video():
     assert imap_fast.compare(whole, replace(middle, settings=whole.settings))["cat"].correlation < 0.99
 
 
+def test_only_what_both_models_saw_is_compared():
+    whole, middle = noise(17, 1, 4), noise(17, 1, 12, seed=1)  # patches of 40 pixels, and of 8 from pixel 32 on
+    both = torch.stack([middle[..., 1:6].mean(-1), middle[..., 6:11].mean(-1)], -1)
+    expected = np.corrcoef(whole[..., 1:3].flatten().numpy(), both.flatten().numpy())[0, 1]
+    found = imap_fast.compare(of_values(whole), of_values(middle, width=96), moving.make_clip())["cat"].correlation
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_iou_is_that_of_the_masks_at_the_size_of_the_video_where_both_saw_it():
     one, other = of_values(noise(17, 12, 20)), of_values(noise(5, 6, 6, seed=1), compression=4, width=96)
     clip = moving.make_clip()
