@@ -1,7 +1,7 @@
 """See where and when a word lives inside a video diffusion transformer.
 
 `trace` reads saliency maps from a running diffusers pipeline, and `explain` from a real video. Both give
-`SaliencyMaps`. `choose_layers` finds the layers of a checkpoint to read.
+`SaliencyMaps`. `compare` shows two of them side by side, and `choose_layers` finds the layers of a checkpoint to read.
 """
 
 import lazy_loader

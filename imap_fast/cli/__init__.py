@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from imap_fast.cli.app import app
+from imap_fast.cli.compare import compare
 from imap_fast.cli.demo import demo
 from imap_fast.cli.doctor import doctor
 from imap_fast.cli.eval import eval
@@ -36,7 +37,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, generate, explain, segment, events, layers, report, judge, app, eval, doctor):
+for command in (demo, generate, explain, segment, events, layers, report, compare, judge, app, eval, doctor):
     commands.command()(with_option_groups(command))
 
 USAGE_ERROR: Any = typer.BadParameter.__base__

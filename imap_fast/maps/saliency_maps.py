@@ -12,7 +12,6 @@ from torch import Tensor
 
 from imap_fast.maps import run_folder, storage
 from imap_fast.maps.labelled import LabelledMaps
-from imap_fast.maps.names import MAP_NAMES
 from imap_fast.text.words import is_background
 
 if TYPE_CHECKING:
@@ -254,25 +253,12 @@ class SaliencyMaps(LabelledMaps):
                 not the one that was read.
             OSError: the video does not exist, or the folder cannot be written.
         """
-        from imap_fast.report.data import ReportData
+        from imap_fast.maps.report_data import report_data
         from imap_fast.report.html import write_report
         from imap_fast.video.clip import Clip
 
         maps = self._one_video("report")
-        data = ReportData(
-            maps={name: (maps.labels_of(name), maps.maps[name]) for name in MAP_NAMES if name in maps.maps},
-            time=maps.time,
-            layers=maps.layers,
-            steps=maps.steps,
-            head_score=maps.head_score,
-            head_scores=maps.head_scores,
-            selected_heads=maps.selected_heads,
-            agreements=maps.agreements,
-            seconds=maps.seconds,
-            settings=maps.settings,
-            run=run or {},
-            shown_maps=maps.shown_maps(maps.labels, None),
-        )
+        data = report_data(maps, run or {})
         opened = maps._blank_clip() if video is None else maps._opened(video)
         write_report(path, data, maps._seen_part(opened) if isinstance(opened, Clip) else opened)
 

@@ -10,6 +10,7 @@ from matplotlib.colors import Colormap, to_hex
 
 from imap_fast.events.clock import Clock
 from imap_fast.events.detect import curves_over_time, detect
+from imap_fast.masks.threshold import OTSU_TWICE
 from imap_fast.render.heads import colour_scale, score_name
 from imap_fast.render.heatmap import COLOURS
 from imap_fast.render.palette import BRIGHT, DEEP
@@ -68,9 +69,10 @@ def content(data: ReportData, video: EmbeddedVideo) -> dict[str, Any]:
         "grid": data.grid,
         "times": times.tolist(),
         "cuts": data.time.cuts,
+        "threshold": OTSU_TWICE,
         "shots": data.shots,
         "maps": _maps(data, video.num_frames, clock),
-        "colours": {"heat": _table(COLOURS), "bright": BRIGHT, "deep": DEEP},
+        "colours": {"heat": colour_table(COLOURS), "bright": BRIGHT, "deep": DEEP},
         "heads": _heads(data),
         "run": _facts(data),
     }
@@ -82,6 +84,7 @@ def _maps(data: ReportData, num_frames: int, clock: Clock | None) -> list[dict[s
         name: {
             **_map(name, data, num_frames, clock),
             "planes": [plane_id(number, concept) for concept in range(len(data.maps[name][0]))],
+            "masks": [mask_id(number, concept) for concept in range(len(data.maps[name][0]))],
             "meaning": meaning(name, data.settings),
             "agreement": _agreement(data, name),
         }
@@ -91,7 +94,7 @@ def _maps(data: ReportData, num_frames: int, clock: Clock | None) -> list[dict[s
         return list(maps.values())
     by_concept = {
         key: [maps[name][key][place] for _, name, place in data.shown_first]
-        for key in ("labels", "saliency", "events", "planes", "agreement")
+        for key in ("labels", "saliency", "events", "planes", "masks", "agreement")
         if key != "agreement" or data.agreements is not None
     }
     names = {"name": BY_CONCEPT, "of": data.shown_maps, "meaning": meaning_by_concept(data.settings)}
@@ -101,6 +104,11 @@ def _maps(data: ReportData, num_frames: int, clock: Clock | None) -> list[dict[s
 def plane_id(number: int, concept: int) -> str:
     """The id of the element that holds a concept of a map, each by its place."""
     return f"planes-{number}-{concept}"
+
+
+def mask_id(number: int, concept: int) -> str:
+    """The same of its mask."""
+    return f"masks-{number}-{concept}"
 
 
 def _map(name: str, data: ReportData, num_frames: int, clock: Clock | None) -> dict[str, Any]:
@@ -131,11 +139,11 @@ def _heads(data: ReportData) -> dict[str, Any]:
         "scores": [[float(f"{score:.4g}") if np.isfinite(score) else None for score in layer] for layer in scores],
         "colours": [[to_hex(colour) for colour in layer] for layer in colours],
         "chosen": data.selected_heads.tolist(),
-        "scale": {"low": f"{norm.vmin:.3g}", "high": f"{norm.vmax:.3g}", "colours": _table(scale)},
+        "scale": {"low": f"{norm.vmin:.3g}", "high": f"{norm.vmax:.3g}", "colours": colour_table(scale)},
     }
 
 
-def _table(colours: Colormap) -> str:
+def colour_table(colours: Colormap) -> str:
     """256 colours as one hexadecimal string."""
     return (colours(np.arange(256))[:, :3] * 255).round().astype(np.uint8).tobytes().hex()
 

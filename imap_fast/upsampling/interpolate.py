@@ -37,7 +37,11 @@ def neighbours(times: Tensor, num_frames: int, cuts: Sequence[int] = ()) -> Neig
         num_frames: T, the frames of the video.
         cuts: `LatentTime.cuts`, the frames at which a shot begins.
     """
-    frame = torch.arange(num_frames, dtype=torch.float64)
+    return neighbours_at(torch.arange(num_frames, dtype=torch.float64), times, cuts)
+
+
+def neighbours_at(frame: Tensor, times: Tensor, cuts: Sequence[int] = ()) -> Neighbours:
+    """The same at some times in video frames, fp64 `[T]`, which may be between two frames."""
     shot = torch.searchsorted(torch.tensor(cuts, dtype=torch.float64), frame, right=True)
     edges = torch.searchsorted(times, torch.tensor([0, *cuts, times[-1] + 1], dtype=torch.float64))
     first, last = edges[shot], edges[shot + 1] - 1

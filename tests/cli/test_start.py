@@ -16,7 +16,7 @@ code = main(sys.argv[1:])
 print(code, [name for name in {SLOW} if name in sys.modules], file=sys.stderr)
 """
 
-COMMANDS = ("demo", "generate", "explain", "layers", "report", "events", "judge", "app", "eval", "doctor")
+COMMANDS = ("demo", "generate", "explain", "layers", "report", "events", "compare", "judge", "app", "eval", "doctor")
 
 
 def run(*arguments: str) -> str:
@@ -55,6 +55,8 @@ TEXT = ("--prompt", "a cat", "--concepts", "cat, dog")
         ["layers", "--model", "./missing"],
         ["report", "missing"],
         ["events", "missing"],
+        ["compare", "missing", "missing"],
+        ["compare", ".", ".", "--threshold", "2"],
         ["judge", "missing", "--endpoint", "http://localhost", "--judge-model", "name"],
         ["eval", "missing", "--model", "demo"],
         ["eval", "missing.json", "--model", "demo"],

@@ -94,8 +94,9 @@ def test_the_page_shows_each_label_by_its_map(open_page, file, maps):
     page = open_page(file)
     assert page.locator("#stage figcaption").all_inner_texts() == ["by concept"]
     assert page.locator("#maps label").all_inner_texts() == ["by concept", "imap", "gramcol"]
-    told = [f"{name} · agreement {maps.agreement[place]:.2f}" for place, name in enumerate(BY)]
-    assert page.locator("#timeline li .sure").all_inner_texts() == told[:2]  # the background is not displayed
+    when = ["steady", "active 1.13\xa0s\xa0–\xa02.13\xa0s"]
+    told = [f"{BY[place]} · {times} · agreement {maps.agreement[place]:.2f}" for place, times in enumerate(when)]
+    assert page.locator("#timeline li .sure").all_inner_texts() == told  # the background is not displayed
     pictures = {}
     for choice in ("by concept", "imap", "gramcol"):
         page.get_by_role("checkbox", name=choice, exact=True).check()

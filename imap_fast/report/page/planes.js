@@ -1,4 +1,9 @@
-// The maps: F latent frames of H × W patches in 8 bits for each map and concept, decompressed at first use.
+// The maps and masks: F latent frames of H × W patches in 8 bits for each map and concept, decompressed at first use.
+
+// What holds for a map: what it does not say of itself, the report says of all maps.
+function holdsFor(report, map) {
+  return { ...report, ...report.maps[map] };
+}
 
 class Planes extends EventTarget {
   #unpacked = new Map();
@@ -6,15 +11,16 @@ class Planes extends EventTarget {
   constructor(report) {
     super();
     this.report = report;
-    [, this.height, this.width] = report.grid;
   }
 
-  // The heat of a concept at a video frame, Float32Array in [0, 255], or null during decompression.
-  at(map, concept, frame) {
-    const stack = this.stack(map, concept);
+  // The heat of a concept at a video frame, Float32Array in [0, 255], or null during decompression. Of "masks": how far
+  // it is above the threshold. From 127.5 on it is in the mask.
+  at(map, concept, frame, kind = "planes") {
+    const stack = this.stack(map, concept, kind);
     if (stack instanceof Promise) return null;
-    const { before, after, weight } = this.#between(frame);
-    const size = this.height * this.width;
+    const { times, cuts, grid } = holdsFor(this.report, map);
+    const { before, after, weight } = this.#between(frame, times, cuts);
+    const size = grid[1] * grid[2];
     const levels = new Float32Array(size);
     for (let i = 0; i < size; i++) {
       const from = stack[before * size + i];
@@ -24,8 +30,8 @@ class Planes extends EventTarget {
   }
 
   // All values of a concept, Uint8Array [F, H, W], or a promise of them.
-  stack(map, concept) {
-    const id = this.report.maps[map].planes[concept];
+  stack(map, concept, kind = "planes") {
+    const id = this.report.maps[map][kind][concept];
     if (!this.#unpacked.has(id)) {
       const promise = inflated(takeBytes(id)).then((stack) => {
         this.#unpacked.set(id, stack);
@@ -38,8 +44,7 @@ class Planes extends EventTarget {
   }
 
   // The first and the last latent frame of the shot of a video frame.
-  #shot(frame) {
-    const { times, cuts } = this.report;
+  #shot(frame, times, cuts) {
     const begin = cuts.findLast((cut) => cut <= frame) ?? 0;
     const end = cuts.find((cut) => cut > frame) ?? Infinity;
     return {
@@ -49,9 +54,8 @@ class Planes extends EventTarget {
   }
 
   // The latent frames before and after a video frame, and the weight of the second one.
-  #between(frame) {
-    const { times } = this.report;
-    const { first, last } = this.#shot(frame);
+  #between(frame, times, cuts) {
+    const { first, last } = this.#shot(frame, times, cuts);
     let after = times.findIndex((time) => time >= frame);
     if (after < 0 || after > last) after = last;
     const before = Math.max(after - 1, first);

@@ -47,37 +47,42 @@ class Stage {
     pen.drawImage(this.player.video, ...whole);
     const layers = this.#layers(map);
     if (layers.length === 0) return;
-    this.#fade(pen, whole);
+    const { grid, seen = [0, 0, 1, 1] } = holdsFor(this.report, map);
+    const place = seen.map((share, i) => share * (i % 2 ? canvas.height : canvas.width));
+    if (this.view.drawn === "map") this.#fade(pen, place);
     pen.imageSmoothingEnabled = this.view.smooth;
-    pen.drawImage(this.#paint(layers), ...whole);
+    pen.drawImage(this.#paint(layers, grid), ...place);
     pen.imageSmoothingEnabled = true;
   }
 
   #layers(map) {
+    const kind = this.view.drawn === "map" ? "planes" : "masks";
     return this.view
       .conceptsOf(map)
-      .map(({ place, colour }) => ({ levels: this.planes.at(map, place, this.player.frame), colour }))
+      .map(({ place, colour }) => ({ levels: this.planes.at(map, place, this.player.frame, kind), colour }))
       .filter(({ levels }) => levels !== null);
   }
 
   // Reduces colour and brightness of the video, so that they are not mistaken for the map.
-  #fade(pen, whole) {
+  #fade(pen, place) {
     pen.fillStyle = `rgb(128 128 128 / ${0.6 * this.view.opacity})`;
     pen.globalCompositeOperation = "saturation";
-    pen.fillRect(...whole);
+    pen.fillRect(...place);
     pen.fillStyle = `rgb(0 0 0 / ${0.2 * this.view.opacity})`;
     pen.globalCompositeOperation = "source-over";
-    pen.fillRect(...whole);
+    pen.fillRect(...place);
   }
 
-  #paint(layers) {
-    let { height, width } = this.planes;
-    if (this.view.smooth) {
-      for (const layer of layers) layer.levels = enlarged(layer.levels, height, width);
-      [height, width] = [height * FINENESS, width * FINENESS];
+  #paint(layers, [, height, width]) {
+    const isMask = this.view.drawn !== "map";
+    if (this.view.smooth || isMask) {
+      const enlarge = this.view.smooth ? enlarged : repeated, fineness = isMask ? MASK_FINENESS : FINENESS;
+      for (const layer of layers) layer.levels = enlarge(layer.levels, height, width, fineness);
+      [height, width] = [height * fineness, width * fineness];
     }
-    const pixels =
-      this.view.mode === "heat"
+    const pixels = isMask
+      ? maskPixels(layers, width, this.view)
+      : this.view.mode === "heat"
         ? heatPixels(layers[0].levels, this.heat, this.view)
         : colourPixels(layers, this.view);
     Object.assign(this.overlay, { width, height });

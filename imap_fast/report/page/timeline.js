@@ -12,7 +12,7 @@ class Timeline {
     this.field = element("div", { className: "chart" }, this.chart, ...marks, element("div", { className: "playhead" }));
     this.lanes = drawn("svg", { class: "lanes", preserveAspectRatio: "none", role: "img" });
     this.lanes.setAttribute("aria-label", "When each shown concept is active");
-    this.names = element("ul", { className: "names" });
+    this.names = element("ul", { className: report.compares ? "names compared" : "names" });
     this.place = document.getElementById("timeline");
     this.place.append(this.field, this.lanes, this.names);
     this.#connect();
@@ -42,14 +42,19 @@ class Timeline {
     this.chart.replaceChildren(
       ...this.report.cuts.map((cut) => this.#cut(cut)),
       ...shown.flatMap((concept) =>
-        this.#curves(concept.map.saliency[concept.place]).map((points) =>
-          colouredAs(drawn("polyline", { points }), concept),
+        this.#curves(concept).map((points) =>
+          colouredAs(drawn("polyline", { points, class: this.#style(concept) }), concept),
         ),
       ),
     );
     this.#drawLanes(shown.filter((concept) => this.#events(concept).length));
     this.names.replaceChildren(...shown.map((concept) => this.#named(concept)));
     this.#point();
+  }
+
+  // The style of the second run of a comparison differs.
+  #style({ map }) {
+    return map.is_second ? "second" : "first";
   }
 
   #events({ map, place }) {
@@ -69,7 +74,8 @@ class Timeline {
     const [left, right] = [event.first_frame - 0.5, event.last_frame + 0.5].map((frame) =>
       this.#across(Math.min(Math.max(frame, 0), this.last)),
     );
-    const bar = drawn("rect", { x: left, width: right - left, y: LANE * lane + 3, height: LANE - 3 });
+    const place = { x: left, width: right - left, y: LANE * lane + 3, height: LANE - 3 };
+    const bar = drawn("rect", { ...place, class: this.#style(concept) });
     const title = drawn("title", {});
     title.textContent = `${concept.label}: ${whenText(event)}`;
     bar.append(title);
@@ -88,8 +94,8 @@ class Timeline {
   }
 
   // The points of a curve in each shot. A curve is constant before the first latent frame of a shot and after its last.
-  #curves(curve) {
-    const { times, cuts } = this.report;
+  #curves({ map: { saliency, times, cuts }, place }) {
+    const curve = saliency[place];
     const begins = [0, ...cuts];
     return begins.map((begin, shot) => {
       const end = begins[shot + 1] ?? this.last + 1;
@@ -117,7 +123,7 @@ class Timeline {
       ...(agreement === undefined ? [] : [`agreement ${agreement}`]),
     ];
     const sure = element("span", { className: "sure", textContent: facts.join(" · ") });
-    return colouredAs(element("li", { title: concept.label }, name, sure), concept);
+    return colouredAs(element("li", { title: concept.label, className: this.#style(concept) }, name, sure), concept);
   }
 
   #point() {

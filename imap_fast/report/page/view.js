@@ -31,6 +31,11 @@ class View extends EventTarget {
     return this.#fields.mode.value;
   }
 
+  // "map", or the "outline" or "fill" of its mask.
+  get drawn() {
+    return this.#fields.drawn.value;
+  }
+
   get smooth() {
     return this.#fields.upsampling.value === "smooth";
   }
@@ -56,12 +61,21 @@ class View extends EventTarget {
       .map((concept) => ({ ...concept, place: labels.indexOf(concept.label) }));
   }
 
-  // All displayed concepts, each with the first displayed map that has it.
+  // All displayed concepts, each with the first displayed map that has it. Of a comparison, with each that has it.
   get shown() {
+    if (this.report.compares) {
+      return this.concepts.flatMap(({ label }) =>
+        this.maps.flatMap((map) =>
+          this.conceptsOf(map)
+            .filter((concept) => concept.label === label)
+            .map((concept) => ({ ...concept, map: holdsFor(this.report, map) })),
+        ),
+      );
+    }
     const found = new Map();
     for (const map of this.maps) {
       for (const concept of this.conceptsOf(map)) {
-        if (!found.has(concept.label)) found.set(concept.label, { ...concept, map: this.report.maps[map] });
+        if (!found.has(concept.label)) found.set(concept.label, { ...concept, map: holdsFor(this.report, map) });
       }
     }
     return [...found.values()];
@@ -99,13 +113,16 @@ class View extends EventTarget {
     document.getElementById("maps-field").hidden = this.report.maps.length === 1;
     document.getElementById("maps").replaceChildren(
       ...this.report.maps.map(({ name }, i) => {
-        const input = element("input", { type: "checkbox", name: "map", id: `map-${i}`, checked: i === 0 });
-        return element("label", {}, input, element("span", { textContent: name }));
+        const input = element("input", { type: "checkbox", name: "map", id: `map-${i}` });
+        input.checked = i === 0 || Boolean(this.report.compares);
+        const told = element("span", { className: "name", dir: "auto", textContent: name });
+        return element("label", { title: name }, input, told);
       }),
     );
   }
 
   #update() {
+    this.#fields.threshold.disabled = this.drawn !== "map";
     for (const name of ["opacity", "threshold"]) {
       const { value, max } = this.#fields[name];
       this.#fields[name].style.setProperty("--done", value / max);
