@@ -80,7 +80,8 @@ def cues(text: str) -> list[tuple[float, float, str]]:
         stamp = r"(\d{2,}):([0-5]\d):([0-5]\d)\.(\d{3})"
         numbers = list(map(int, re.fullmatch(f"{stamp} --> {stamp}", first).groups()))
         begin, end = (3600 * h + 60 * m + s + ms / 1000 for h, m, s, ms in (numbers[:4], numbers[4:]))
-        (line,) = lines
+        line = " ".join(lines)  # a blank label has no line
+        assert len(lines) <= 1
         assert "-->" not in line
         assert not re.search("[<>]", line)
         found.append((begin, end, re.sub("&[a-z]+;", lambda match: REFERENCES[match[0]], line)))
