@@ -19,6 +19,9 @@ QUOTE = "'"
 FORMULAS = ("=", "+", "-", "@", QUOTE)
 """What a spreadsheet may take as the beginning of a formula, and `QUOTE`, so that a reader can undo it."""
 
+UNREADABLE = "\ufffd"
+"""What stands for a character that no file of text may have, and for a blank label."""
+
 REFERENCES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\u200e": "&lrm;", "\u200f": "&rlm;"}
 """Characters that mean something in the text of a cue, or are lost in an editor."""
 
@@ -89,5 +92,5 @@ def _timestamp(milliseconds: int) -> str:
 
 
 def _cue_text(label: str) -> str:
-    line = " ".join(label.replace("\0", "\ufffd").split())
+    line = " ".join(label.replace("\0", UNREADABLE).split()) or UNREADABLE  # a blank line would end the cue
     return "".join(REFERENCES.get(character, character) for character in line)
