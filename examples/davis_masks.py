@@ -26,6 +26,8 @@ parser.add_argument("--concepts", nargs="+", default=["white square", "pink circ
 parser.add_argument("--motions", nargs="+", default=["flashes", "slides left"])
 parser.add_argument("--output", type=Path, default=Path("masks"), help="a new folder")
 args = parser.parse_args()
+if args.output.exists():
+    parser.error(f"{args.output} exists; name another --output")
 
 if args.model == "demo":
     pipe, settings = CogVideoXPipeline.from_pretrained(MODEL), {**best_settings(), "surrogates": "clip", "noises": 4}

@@ -3,7 +3,7 @@
 The maps and the video are those of davis_masks.py, or yours. SAM 2 is shown each thing where its map is hottest, and
 follows it. Prints how large the masks are, and writes those of each way to a file, such as masks-guided.npz.
 
-python examples/davis_masks.py && python examples/sam2_masks.py
+python examples/sam2_masks.py    # after davis_masks.py
 python examples/sam2_masks.py maps.npz cat.mp4 --sam2 facebook/sam2.1-hiera-small
 """
 

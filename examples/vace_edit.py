@@ -3,7 +3,7 @@
 The maps and the video are those of davis_masks.py, or yours. What is painted is grey in the frames, as VACE learned
 it. Writes vace-frames.mp4 and vace-mask.mp4, which are what VACE gets, and edited.mp4 if there is a --model.
 
-python examples/davis_masks.py && python examples/vace_edit.py
+python examples/vace_edit.py    # after davis_masks.py
 python examples/vace_edit.py maps.npz cat.mp4 --concept cat --prompt "A dog" --model Wan-AI/Wan2.1-VACE-1.3B-diffusers
 """
 
@@ -42,6 +42,7 @@ mask = maximum_filter(mask > 127, (1, 2 * args.grow + 1, 2 * args.grow + 1, 1))
 frames = np.where(mask, np.uint8(128), frames)
 Clip(frames, masks.fps).save("vace-frames.mp4")
 Clip(255 * mask.astype(np.uint8), masks.fps).save("vace-mask.mp4")
+print(f"{count} frames of {size[0]} x {size[1]} in vace-frames.mp4 and vace-mask.mp4")
 
 if args.model:
     vae = AutoencoderKLWan.from_pretrained(args.model, subfolder="vae", torch_dtype=torch.float32)

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from imap_fast.cli.record import NOT_WRITTEN, RECORD, record_of
@@ -36,6 +37,7 @@ def commit(new: Path, folder: Path, names: Sequence[str], gone: Sequence[str] = 
                 os.replace(folder / name, before / name)
         for name in names:
             os.replace(new / name, folder / name)
+        _remove_empty(folder, gone)
     except BaseException:
         for name in reversed(names):
             if not (new / name).exists() and (folder / name).exists():
@@ -45,6 +47,14 @@ def commit(new: Path, folder: Path, names: Sequence[str], gone: Sequence[str] = 
                 (before / name).rename(folder / name)
         shutil.rmtree(before, ignore_errors=True)
         raise
+
+
+def _remove_empty(folder: Path, gone: Sequence[str]) -> None:
+    """Remove the folders inside of `folder` that are empty since their files left."""
+    parents = {parent for name in gone for parent in Path(name).parents if parent != Path()}
+    for parent in sorted(parents, key=lambda parent: -len(parent.parts)):
+        with suppress(OSError):  # there are other files in it, or it was never there
+            (folder / parent).rmdir()
 
 
 def commit_run(new: Path, folder: Path, record: str = RECORD) -> None:

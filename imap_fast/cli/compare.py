@@ -81,12 +81,17 @@ def compare(
         typer.echo(json.dumps(found, allow_nan=False))
         return
     Console(highlight=False).print(_table(comparison))
+    for name, labels in zip(names, comparison.left_out, strict=True):
+        if labels:
+            typer.echo(f"not compared, only in {name}: {one_line(', '.join(labels))}")
     typer.echo(f"{output}  {output.stat().st_size / 1e6:.1f} MB; open it in a browser")
 
 
 def _opened(run: Path, video: Path | None) -> tuple[Path, dict[str, Any], Path | None]:
     """The file of maps of a run, its record, which is empty for a file, and its video, if it is known."""
     folder, file = (run, run / MAPS) if run.is_dir() else (run.parent, run)
+    if not run.exists():
+        raise ValueError(f"{run}: no such file or folder; give the folder of a run, or a file of maps")
     if not file.exists():
         raise ValueError(f"{run} holds no maps.npz; give the folder of a run, or a file of maps")
     if not run.is_dir():
@@ -100,7 +105,8 @@ def _opened(run: Path, video: Path | None) -> tuple[Path, dict[str, Any], Path |
 def _refuse_other_videos(videos: tuple[Path | None, ...]) -> None:
     first, second = videos
     if first is not None and second is not None and first != second and sha256_of(first) != sha256_of(second):
-        raise ValueError(f"the two runs are of different videos, {first} and {second}; give two runs of one video")
+        one, two = first.resolve(), second.resolve()
+        raise ValueError(f"the two runs are of different videos, {one} and {two}; give two runs of one video")
 
 
 def _table(comparison: Comparison) -> Table:

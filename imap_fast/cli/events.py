@@ -40,7 +40,8 @@ def events(
         ),
     ] = None,
     map: Annotated[
-        str | None, typer.Option(help=f"One of {', '.join(MAP_NAMES)}. Default: the first one.", metavar="NAME")
+        str | None,
+        typer.Option(help=f"One of {', '.join(MAP_NAMES)}. Default: the one that shows each concept.", metavar="NAME"),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for the files. Default: that of the maps.", metavar="FOLDER")
@@ -53,6 +54,8 @@ def events(
     Writes events.json, events.csv and events.vtt, and prints a table.
     """
     folder, file = (run, run / "maps.npz") if run.is_dir() else (run.parent, run)
+    if not run.exists():
+        raise ValueError(f"{run}: no such file or folder; give the folder of a run, or a file of maps")
     if not file.exists():
         raise ValueError(f"{run} holds no maps.npz; give the folder of a run, or a file of maps")
     if map is not None and map not in MAP_NAMES:

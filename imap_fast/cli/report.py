@@ -29,6 +29,8 @@ def report(
     The page is one file that needs no network.
     """
     folder, file = (run, run / "maps.npz") if run.is_dir() else (run.parent, run)
+    if not run.exists():
+        raise ValueError(f"{run}: no such file or folder; give the folder of a run, or a file of maps")
     if not file.exists():
         raise ValueError(f"{run} holds no maps.npz; give the folder of a run, or a file of maps")
     output = output or folder / "report.html"

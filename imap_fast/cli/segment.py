@@ -1,5 +1,6 @@
 """`imap-fast segment`: masks of concepts, in files that other tools take."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,8 +79,20 @@ def segment(
         "refine": refine,
         "sam2": sam2,
     }
+    for path in inputs:
+        if not path.exists():
+            raise ValueError(f"{path}: no such file or folder; give a run, a file of maps, or a video")
     videos = [path for path in inputs if not runs_in(path)]
     runs = [run for path in inputs for run in runs_in(path)]
+    given = _given(loading, concepts, trace_options, windows, reading) + (["--prompt"] if prompt is not None else [])
+    if not videos and given:
+        raise typer.BadParameter(
+            f"{', '.join(given)}: only a video is explained, and {inputs[0]} is a run; leave it out"
+        )
+    if videos and runs and concepts.concepts is not None:
+        raise typer.BadParameter(
+            f"--concepts is what to look for in {videos[0]}, and what to cut out of {runs[0]}; segment them one by one"
+        )
     if videos:
         if loading.model is None or prompt is None:
             raise typer.BadParameter(f"{videos[0]} is no run, so it is explained first; give --model and --prompt")
@@ -96,3 +109,16 @@ def segment(
     from imap_fast.cli.segment_run import segment_runs
 
     segment_runs(maps_files(runs, video), settings, loading.device, output, overwrite=overwrite, as_json=as_json)
+
+
+def _given(*groups: Any) -> list[str]:
+    """The options of `explain` that a run has no use for, and that are not at their defaults.
+
+    `--concepts` chooses among those of a run, and `--device` is that of SAM 2.
+    """
+    return [
+        "--" + each.name.replace("_", "-")
+        for group in groups
+        for each in fields(group)
+        if getattr(group, each.name) != each.default and each.name not in ("concepts", "device")
+    ]

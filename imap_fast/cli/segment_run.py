@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from imap_fast.masks.masks import Masks
     from imap_fast.masks.refinement import Refinement
 
-KEPT, WRITTEN = "masks", "files"
+KEPT, WRITTEN = ".masks", ".files"
 """The folders of the masks that are made, and of the files that are written of them, in that of an unfinished run."""
 
 MEANINGS = {
@@ -94,8 +96,11 @@ def _written(
         refinement = _refinement(settings, device)
         clips = {file.name: _masks_of(file, settings, refinement) for file in files}
         with progress(console, "segmenting", sum(masks.num_frames for masks in clips.values())) as on_frame:
-            for number, (name, masks) in enumerate(clips.items()):
-                clips[name] = kept(masks, unfinished / KEPT / f"{number}.masks", on_frame)
+            for name, masks in clips.items():
+                # Inputs may come in another order when the run goes on.
+                of = json.dumps([name, options["clips"][name]], sort_keys=True)
+                file = f"{hashlib.sha256(of.encode()).hexdigest()}.masks"
+                clips[name] = kept(masks, unfinished / KEPT / file, on_frame)
         record = {
             "command": "segment",
             **settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +16,9 @@ from imap_fast.comparing.shared_concepts import shared_labels, shared_map
 from imap_fast.comparing.shared_grid import Placed, shared_grid
 from imap_fast.comparing.shared_video import SharedVideo, shared_video
 from imap_fast.maps.report_data import report_data
+from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.masks.threshold import OTSU_TWICE, check_threshold
 from imap_fast.report.comparison import ComparedRun, ComparisonData
-
-if TYPE_CHECKING:
-    from imap_fast.maps.saliency_maps import SaliencyMaps
 
 NAMES = ("first", "second")
 
@@ -57,11 +55,17 @@ def compare(
 
     Raises:
         KeyError: a label that the two runs do not share.
-        TypeError: a threshold of another type.
+        TypeError: a threshold of another type, or what is no `SaliencyMaps`.
         ValueError: runs of different videos, maps of several videos, no concept in common, a map that one of them
-            lacks, an impossible threshold, values that are not finite, or a video that is not theirs.
+            lacks, an impossible threshold, values that are not finite, a video that is not theirs, or names or facts
+            of another number of runs.
     """
     threshold = check_threshold(threshold)
+    for each in (maps, other):
+        if not isinstance(each, SaliencyMaps):
+            raise TypeError(f"{each!r} is no SaliencyMaps; read a file or a folder with SaliencyMaps.load")
+    if isinstance(names, str) or len(set(names)) != 2 or len(names) != 2 or len(runs) != 2:
+        raise ValueError(f"names={names!r} are not those of two runs; give two names, and facts about two runs or none")
     refuse_different_videos(maps, other)
     labels, left_out = shared_labels(maps, other, concepts, map)
     of = {label: shared_map(maps, other, label, map) for label in labels}

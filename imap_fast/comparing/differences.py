@@ -12,7 +12,7 @@ LEFT_OUT = {
 """Entries that are results, or that tell files apart."""
 
 OF_VIDEO = {"sha256", "shots", "gaps", "fps"}
-"""What is known of the video itself, not of how it was read."""
+"""What is known of the video itself, not of how it was read. Of shots, the times of the cuts are told."""
 
 
 def settings_of(settings: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,10 @@ def settings_of(settings: Mapping[str, Any], run: Mapping[str, Any]) -> dict[str
     if isinstance(known.get("video"), str):  # its path
         del known["video"]
     video = {name: value for name, value in (settings.get("video") or {}).items() if name not in OF_VIDEO}
-    return _flat({**known, "video": video, "seeds": [each.get("seed") for each in runs] or None})
+    if shots := (settings.get("video") or {}).get("shots"):
+        video["cuts"] = [round(shot["seconds"], 3) for shot in shots[1:]]
+    seeds = None if known.get("seed") is not None else [each.get("seed") for each in runs] or None
+    return _flat({**known, "video": video, "seeds": seeds})
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from numbers import Real
 from typing import Any
 
@@ -33,15 +34,18 @@ class Clock:
     def at(self, frame: int) -> float:
         """When a frame appears, in seconds. Of the number after the last one: when the video ends.
 
-        It is linear between what is known of a shot: its first frame, and the means of its latent frames.
+        It is linear between what is known of a shot: its first frame, and the means of its latent frames. Behind the
+        last one it goes on as before, up to the next shot.
         """
-        ends = [begin for begin, _ in self.shots[1:]] + [float("inf")]
-        (begin, seconds), end = next((shot, end) for shot, end in zip(self.shots, ends, strict=True) if frame < end)
+        after = [*self.shots[1:], (inf, inf)]
+        shot, (end, at_end) = next(each for each in zip(self.shots, after, strict=True) if frame < each[1][0])
+        begin, seconds = shot
         inside = [each for each in zip(self.frames, self.seconds, strict=True) if begin < each[0] < end]
         known = [(begin, seconds), *inside]
         last, at_last = known[-1]
         if frame > last:
-            return at_last + (frame - last) / self.fps
+            before, at_before = known[-2] if len(known) > 1 else (last - self.fps, at_last - 1)
+            return min(at_last + (frame - last) * (at_last - at_before) / (last - before), at_end)
         numbers, times = zip(*known, strict=True)
         return float(np.interp(frame, numbers, times))
 

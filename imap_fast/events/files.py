@@ -19,6 +19,9 @@ QUOTE = "'"
 FORMULAS = ("=", "+", "-", "@", QUOTE)
 """What a spreadsheet may take as the beginning of a formula, and `QUOTE`, so that a reader can undo it."""
 
+_UNSEEN = ("Cc", "Cf")
+"""The categories of Unicode of characters that control others."""
+
 UNREADABLE = "\ufffd"
 """What stands for a character that no file of text may have, and for a blank label."""
 
@@ -64,7 +67,9 @@ def csv_of(events: Sequence[Event]) -> str:
 
 
 def _no_formula(label: str) -> str:
-    is_formula = unicodedata.normalize("NFKC", label).lstrip().startswith(FORMULAS)
+    # Some programs drop characters that nobody sees.
+    seen = "".join(each for each in unicodedata.normalize("NFKC", label) if unicodedata.category(each) not in _UNSEEN)
+    is_formula = seen.lstrip().startswith(FORMULAS)
     return QUOTE + label if is_formula else label
 
 

@@ -235,7 +235,8 @@ class SaliencyMaps(LabelledMaps):
             things = [label for label in self.labels_of(map or self.default) if not is_background(label)]
             concepts = self.motions or things or None
         labels, values = maps.views(concepts, map)
-        num_frames = num_frames or self._read.get("num_frames") or self.time.longest_video(self.grid[0])
+        if num_frames is None:
+            num_frames = self._read.get("num_frames") or self.time.longest_video(self.grid[0])
         curves = dict(zip(labels, curves_over_time(values), strict=True))
         of = dict(zip(labels, [map or self.map_of(label) for label in labels], strict=True))
         return detect(curves, of, self.time, num_frames, clock_of(self.time, self.seconds, self._read, fps))
@@ -332,7 +333,7 @@ class SaliencyMaps(LabelledMaps):
             others = self.motions if exclusive and len(labels) > len(background) + len(self.motions) else ()
             chosen = [label for label in labels if label not in (*background, *others)]
         else:
-            chosen = [concepts] if isinstance(concepts, str) else list(concepts)
+            chosen = [concepts] if isinstance(concepts, str) else list(dict.fromkeys(concepts))
         return chosen + [label for label in background if exclusive and label not in chosen]
 
     def _seen(self, height: int, width: int) -> tuple[slice, slice]:

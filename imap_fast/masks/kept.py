@@ -1,7 +1,7 @@
 """Masks that are kept on disk while they are made, so that an interruption loses nothing.
 
-The file holds one record for each frame: its time, the length and the CRC-32 of its bits, and the bits, packed and
-compressed. Records are only appended. What follows the last whole record was cut off, and is written again.
+The file holds one record for each frame: its time, a length, a CRC-32, and the bits, packed and compressed. Records are
+only appended. What follows the last whole record was cut off, and is written again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ import numpy as np
 from imap_fast.masks.masks import MaskFrame, Masks
 
 _HEAD = struct.Struct("<dII")
-"""The time of a frame in seconds, and the length and the CRC-32 of what follows."""
+"""The time of a frame in seconds, the length of what follows, and the CRC-32 of the time and of that."""
+
+_TIME = struct.Struct("<d")
 
 
 def kept(masks: Masks, path: Path, on_frame: Callable[[], None] = lambda: None) -> Masks:
@@ -46,20 +48,28 @@ def kept(masks: Masks, path: Path, on_frame: Callable[[], None] = lambda: None) 
         for frame in masks.frames(count) if count < num_frames else ():
             _write(file, frame)
             on_frame()
-    return replace(masks, frames_from=lambda first: _read(path, shape, first))
+    return replace(masks, frames_from=lambda first: _read(path, shape, first, num_frames))
+
+
+def _checksum(seconds: float, bits: bytes) -> int:
+    return zlib.crc32(bits, zlib.crc32(_TIME.pack(seconds)))
 
 
 def _write(file: BinaryIO, frame: MaskFrame) -> None:
     bits = zlib.compress(np.packbits(frame.masks).tobytes(), 1)
-    file.write(_HEAD.pack(frame.seconds, len(bits), zlib.crc32(bits)) + bits)
+    file.write(_HEAD.pack(frame.seconds, len(bits), _checksum(frame.seconds, bits)) + bits)
     file.flush()
 
 
-def _read(path: Path, shape: tuple[int, int, int], first: int) -> Iterator[MaskFrame]:
+def _read(path: Path, shape: tuple[int, int, int], first: int, num_frames: int) -> Iterator[MaskFrame]:
+    count = 0
     with path.open("rb") as file:
-        for number, frame in enumerate(_records(file, shape)):
-            if number >= first:
+        for frame in islice(_records(file, shape), num_frames):
+            if count >= first:
                 yield frame
+            count += 1
+    if count < num_frames:
+        raise ValueError(f"{path} was changed while it was read; run again")
 
 
 def _records(file: BinaryIO, shape: tuple[int, int, int]) -> Iterator[MaskFrame]:
@@ -68,7 +78,7 @@ def _records(file: BinaryIO, shape: tuple[int, int, int]) -> Iterator[MaskFrame]
     pixels = shape[0] * shape[1] * shape[2]
     while len(head := file.read(_HEAD.size)) == _HEAD.size:
         seconds, length, checksum = _HEAD.unpack(head)
-        if length > size - file.tell() or zlib.crc32(content := file.read(length)) != checksum:
+        if length > size - file.tell() or _checksum(seconds, content := file.read(length)) != checksum:
             return
         bits = np.frombuffer(zlib.decompress(content), np.uint8)
         if bits.size != -(-pixels // 8):

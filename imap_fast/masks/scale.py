@@ -26,8 +26,8 @@ class Scale(NamedTuple):
 
     Attributes:
         threshold: a value from there on is in the mask.
-        span: the difference between the coldest and the hottest value. 0: the map is constant, and has no mask.
-        hottest: the score of the hottest value.
+        span: the length of the scale that heatmaps have. 0: the map is constant, and has no mask.
+        hottest: the score of the highest value.
     """
 
     threshold: float
@@ -54,7 +54,7 @@ def scales_of(values: Sequence[Tensor], threshold: Threshold) -> list[Scale]:
 
 
 def _scale(values: np.ndarray, cold: float, hottest: float, threshold: Threshold) -> Scale:
-    span = hottest - cold
+    span = float(hottest - cold)
     if threshold == OTSU:
         value = otsu_threshold(values)
     elif threshold == OTSU_TWICE:
@@ -63,7 +63,7 @@ def _scale(values: np.ndarray, cold: float, hottest: float, threshold: Threshold
         value = float(np.percentile(values, float(threshold.rstrip("%"))))
     else:
         value = cold + threshold * span
-    return Scale(value, span, (hottest - value) / span)
+    return Scale(value, span, (float(values.max()) - value) / span)
 
 
 def _otsu_twice(values: np.ndarray) -> float:

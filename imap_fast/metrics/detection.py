@@ -28,8 +28,8 @@ class Detections:
     def hits(self, least: float) -> list[bool]:
         """Whether each detection is right, in the order of `found`.
 
-        The most confident one is the first to choose: it takes the given interval that it overlaps most, if that is not
-        taken and the IoU is at least `least`. Of equally confident ones, the first comes first.
+        The most confident one is the first to choose: of the given intervals that are free, it takes the one that it
+        overlaps most, if their IoU is at least `least`. Of equally confident ones, the first comes first.
         """
         hits, free = [False] * len(self.found), list(self.truths)
         for number in sorted(range(len(self.found)), key=lambda number: -self.found[number][1]):
@@ -50,7 +50,8 @@ def estimate_mean_ap(clips: Sequence[Mapping[str, Detections]], least: float, *,
     """The mean over classes of their average precision over all clips, with an interval as of `estimate_mean_iou`.
 
     Args:
-        clips: the intervals of each class in each clip. A class counts if it has a given interval in any clip.
+        clips: the intervals of each class in each clip. A class counts if it has a given interval in any clip, and a
+            clip if it has one of any class.
         least: the temporal IoU from which on a detection is right.
         seed: seed of the resampling.
     """

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -67,8 +68,8 @@ class LatentTime:
         Raises:
             ValueError: a video of `num_frames` does not have F latent frames.
         """
-        if num_frames < 1:
-            raise ValueError(f"num_frames must be at least 1, not {num_frames}")
+        if isinstance(num_frames, bool) or not isinstance(num_frames, Integral) or num_frames < 1:
+            raise ValueError(f"num_frames must be a whole number from 1 on, not {num_frames!r}")
         if self.numbers is not None:
             if num_frames != self.num_frames:
                 raise ValueError(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,7 +168,8 @@ def test_other_results_are_replaced_as_a_whole(run, tmp_path, capsys):
     (output / "mine.txt").write_text("mine")
     assert segment(run, "--format", "coco", "--output", output, "--overwrite") == 0
     names = set(files_in(output))
-    assert not any(name.startswith(("Annotations", "captions")) for name in names)
+    assert not (output / "Annotations").exists()
+    assert not (output / "captions.json").exists()
     assert names == {*verified_record(output)["sha256"], "run.json", "mine.txt"}
 
 
@@ -198,6 +200,45 @@ def test_what_is_impossible_is_named_and_nothing_is_left(arguments, says, run, t
     complained = capsys.readouterr().err
     assert says in complained
     assert len(complained.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_inputs_in_another_order_get_their_own_masks(run, tmp_path, capsys, monkeypatch):
+    maps = SaliencyMaps.load(run / "maps.npz")
+    mirrored = replace(maps, maps={name: values.flip(-1) for name, values in maps.maps.items()})
+    maps.save(tmp_path / "one.npz")
+    mirrored.save(tmp_path / "two.npz")
+    files, output = [tmp_path / "one.npz", tmp_path / "two.npz"], tmp_path / "out"
+
+    def ends(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(segment_run, "write_record", ends)
+        assert segment(*files, "--format", "npz", "--output", output) == 1
+    assert segment(*reversed(files), "--format", "npz", "--output", output) == 0
+    for name, expected in (("one", maps), ("two", mirrored)):
+        assert (Masks.load(output / f"{name}.npz")["below"] == expected.masks()["below"]).all()
+
+
+@pytest.mark.parametrize("name", ["masks", "files", "run.json", "masks.json", "videos"])
+@pytest.mark.parametrize("format", ["video", "npz", "coco"])
+def test_a_clip_may_have_any_name(name, format, run, tmp_path):
+    shutil.copy(run / "maps.npz", tmp_path / f"{name}.npz")
+    assert segment(tmp_path / f"{name}.npz", "--format", format, "--output", tmp_path / "out") == 0
+    assert verified_record(tmp_path / "out")["clips"].keys() == {name}
+
+
+def test_options_of_explain_are_for_videos(run, tmp_path, capsys):
+    assert segment(run, "--motions", "late", "--layers", 3, "--prompt", "x", "--output", tmp_path / "out") == 2
+    said = "--motions, --layers, --prompt: only a video is explained, and "
+    assert said in capsys.readouterr().err
+    clip = tmp_path / "film.mp4"
+    reading = ["--model", "demo", "--prompt", "x", "--concepts", "late"]
+    assert segment(run, clip, *reading, "--output", tmp_path / "out") == 2
+    assert "--concepts is what to look for in " in capsys.readouterr().err
+    assert segment(tmp_path / "typo", "--output", tmp_path / "out") == 2
+    assert "typo: no such file or folder; give a run, a file of maps, or a video" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

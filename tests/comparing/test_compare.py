@@ -173,6 +173,29 @@ def test_only_what_differs_in_the_settings_is_told():
     }
 
 
+def test_where_a_video_was_cut_is_a_setting():
+    def cut_at(frame: int) -> SaliencyMaps:
+        shots = [
+            {"first_frame": 0, "num_frames": frame, "seconds": 0.0},
+            {"first_frame": frame, "num_frames": 17 - frame, "seconds": frame / 8},
+        ]
+        maps = explained()
+        return replace(maps, settings=maps.settings | {"video": maps.settings["video"] | {"shots": shots}})
+
+    assert imap_fast.compare(cut_at(8), cut_at(12)).settings == {"video cuts": ([1.0], [1.5])}
+
+
+def test_what_are_no_two_runs_is_refused():
+    maps = explained()
+    for names in ("ab", ["a"], ["a", "a"], ["a", "b", "c"]):
+        with pytest.raises(ValueError, match=r"names=.* are not those of two runs"):
+            imap_fast.compare(maps, maps, names=names)
+    with pytest.raises(ValueError, match="are not those of two runs"):
+        imap_fast.compare(maps, maps, runs=[{}])
+    with pytest.raises(TypeError, match="'maps.npz' is no SaliencyMaps; read a file or a folder"):
+        imap_fast.compare("maps.npz", maps)
+
+
 def test_a_generated_video_is_compared_with_what_was_read_of_it():
     comparison = imap_fast.compare(moving.make_maps(), explained(), moving.make_clip())
     assert comparison["late"].correlation == pytest.approx(1)

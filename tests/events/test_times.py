@@ -45,12 +45,12 @@ def test_frames_of_a_file_have_its_times():
     assert clock.at(0) == 80
     assert clock.at(2) == pytest.approx(80.25)
     assert clock.at(9) == pytest.approx(seconds[9])
-    assert clock.at(13) == pytest.approx(means[-1].item() + 2.5 / 8)
+    assert clock.at(13) == pytest.approx(seconds[12] + 0.25)
 
 
 def test_a_frame_at_a_cut_has_the_time_of_its_shot():
     clock = Clock(8, ((0, 1.0), (10, 5.0)), [0, 2.5, 6.5, 10, 12.5], [1.0, 1.3125, 1.8125, 5.0, 5.3125])
-    assert clock.at(9) == pytest.approx(1.8125 + 2.5 / 8)
+    assert clock.at(9) == pytest.approx(1.8125 + 2.5 / 8)  # four frames last half a second
     assert clock.at(10) == 5
     assert clock.at(14) == pytest.approx(5.5)
 
@@ -66,3 +66,25 @@ def test_a_file_keeps_its_own_rate():
         clock_of(LatentTime(4, 1), None, read(), 8)
     assert clock_of(LatentTime(4, 1), None, read(fps=None)) is None
     assert clock_of(LatentTime(4, 1), None, read(start=2.0)).at(4) == 2.5
+
+
+def test_the_end_of_a_video_is_as_slow_as_what_comes_before_it():
+    """20 frames a second, and 2 from frame 20 on. An event that lasts to the end ends after its last frame."""
+    seconds = [number / 20 for number in range(20)] + [1 + number / 2 for number in range(9)]
+    latents = [range(0, 1), *(range(begin, begin + 4) for begin in range(1, 29, 4))]
+    frames = [sum(each) / len(each) for each in latents]
+    means = [sum(seconds[number] for number in each) / len(each) for each in latents]
+    clock = Clock(29 / 5, ((0, 0.0),), frames, means)
+    assert clock.at(28) == pytest.approx(seconds[28])
+    assert clock.at(29) == pytest.approx(seconds[28] + 0.5)
+
+
+def test_no_shot_lasts_into_the_next_one():
+    clock = Clock(8, ((0, 0.0), (9, 1.0)), [0.0, 2.5, 6.5, 9.0], [0.0, 0.1, 0.9, 1.0])
+    assert clock.at(8) == 1.0
+    assert clock.at(9) == 1.0
+
+
+def test_a_shot_of_one_latent_frame_goes_on_at_the_rate_of_the_video():
+    clock = Clock(8, ((0, 0.0), (1, 2.0)), [0.0, 1.0], [0.0, 2.0])
+    assert clock.at(3) == pytest.approx(2.25)

@@ -187,7 +187,7 @@ def test_videos_have_the_masks(format, clips):
 def test_noise_comes_back_from_a_video_and_odd_sides_are_repeated(format, tmp_path):
     pixels = np.random.default_rng(3).random((6, 1, 63, 95)) < 0.5
     made = written({"noise": masks_of(pixels, ["dust"], seconds=[0, 1, 1.01, 2, 7, 7.5])}, format, tmp_path)
-    frames = list(VideoFile(next(made.glob("noise/dust.*"))).timed_frames())
+    frames = list(VideoFile(next(made.glob("videos/noise/dust.*"))).timed_frames())
     assert [seconds for _, seconds in frames] == pytest.approx([0, 1, 1.01, 2, 7, 7.5], abs=0.001)
     seen = np.stack([frame[..., 0] for frame, _ in frames])
     stored = pixels[:, 0] if format == "ffv1" else np.pad(pixels[:, 0], ((0, 0), (0, 1), (0, 1)), mode="edge")
@@ -197,7 +197,7 @@ def test_noise_comes_back_from_a_video_and_odd_sides_are_repeated(format, tmp_pa
 
 def test_a_mask_video_plays_in_browsers(tmp_path):
     made = written({"clip": masks_of(np.ones((2, 1, 8, 8), bool), ["cat"])}, "video", tmp_path)
-    with av.open(str(made / "clip" / "cat.mp4")) as container:
+    with av.open(str(made / "videos" / "clip" / "cat.mp4")) as container:
         assert container.streams.video[0].profile in {"High", "Main", "Baseline", "Constrained Baseline"}
 
 

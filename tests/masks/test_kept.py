@@ -72,7 +72,7 @@ def test_what_was_cut_off_or_damaged_is_made_again(tmp_path):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         again = Made(6)
         masks = kept(again.masks, path)
-        assert [frame.masks.tolist() for frame in masks.frames()] == [f.masks.tolist() for f in again.frames]
+        assert same(masks, again)
 
 
 def test_frames_behind_the_last_one_are_cut_off(tmp_path):

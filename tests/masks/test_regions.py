@@ -122,6 +122,20 @@ def test_a_region_that_is_nowhere_hot_is_dropped_and_one_with_a_hot_patch_is_kep
     assert mask[lukewarm].all()
 
 
+def test_a_thing_that_is_small_in_its_clip_drops_what_is_hardly_hot() -> None:
+    """It has fewer patches than the half percent above which heatmaps have one colour."""
+    values = 0.01 * drawn(0, 1, 10, 30, 45)
+    values[0, 2:4, 5:8, 5:8] = 1 + 0.05 * torch.rand(2, 3, 3, generator=torch.Generator().manual_seed(0))
+    values[0, 7, 20:22, 30:33] = 0.6
+    scales = scales_of(values, check_threshold("otsu"))
+    assert scales[0].hottest > 0
+    regions = dropped(values, scales, [slice(0, 10)])[0]
+    inner = (scores_of(values, scales) >= 0).numpy()[0]
+    assert inner[7, 20:22, 30:33].all()
+    assert regions[7, 20:22, 30:33].all()
+    assert not regions[2:4, 5:8, 5:8].any()
+
+
 def test_a_small_region_is_dropped_and_time_counts() -> None:
     patch = slice(5, 6), slice(5, 6)
     assert not kept(one_map((1.0, (slice(0, SMALLEST - 1), *patch))))[:, 5, 5].any()

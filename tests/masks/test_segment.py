@@ -48,6 +48,7 @@ def test_a_mask_is_where_the_map_is_hot():
 def test_masks_are_of_the_map_that_is_named_and_of_the_concepts_that_are():
     maps = maps_of(blocks((0, 0), (3, 5)), ("cat", "dog"))
     assert (maps.masks(map="gramcol")["cat"] == maps.masks()["dog"]).all()
+    assert maps.masks(concepts=["dog", "cat", "dog"]).labels == ("dog", "cat")
     masks = maps.masks(concepts="dog")
     assert masks.labels == ("dog",)
     with pytest.raises(KeyError, match="no concept 'cat'; there are 'dog'"):

@@ -1,6 +1,6 @@
 """Videos of masks, one for each concept, white on black. Masks may overlap.
 
-<clip>/<concept>.mp4 or .mkv    masks.json: {clip: {file: concept}}
+videos/<clip>/<concept>.mp4 or .mkv    masks.json: {clip: {file: concept}}
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ def _write(clips: Mapping[str, MaskValues], folder: Path, coding: Coding) -> Non
     index = {}
     for clip, name in safe_names(clips).items():
         masks = clips[clip]
-        files = {label: f"{name}/{file}{coding.suffix}" for label, file in safe_names(masks.labels).items()}
+        files = {label: f"videos/{name}/{file}{coding.suffix}" for label, file in safe_names(masks.labels).items()}
         index[clip] = {file: label for label, file in files.items()}
         with ExitStack() as stack:
             writers = [

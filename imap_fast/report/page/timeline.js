@@ -74,7 +74,7 @@ class Timeline {
     const [left, right] = [event.first_frame - 0.5, event.last_frame + 0.5].map((frame) =>
       this.#across(Math.min(Math.max(frame, 0), this.last)),
     );
-    const place = { x: left, width: right - left, y: LANE * lane + 3, height: LANE - 3 };
+    const place = { x: left, width: right - left, y: LANE * lane + 3, height: LANE - 4 };
     const bar = drawn("rect", { ...place, class: this.#style(concept) });
     const title = drawn("title", {});
     title.textContent = `${concept.label}: ${whenText(event)}`;
