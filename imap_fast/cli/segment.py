@@ -16,8 +16,9 @@ from imap_fast.cli.option_groups import (
     WindowOptions,
 )
 from imap_fast.cli.segment_inputs import maps_files, runs_in
+from imap_fast.loading.identity import sam2_identity
 from imap_fast.loading.source import model_source
-from imap_fast.masks.names import FORMATS, NONE, NUMBERED, REFINEMENTS, SAM2
+from imap_fast.masks.names import FORMATS, NONE, NUMBERED, REFINEMENTS, SAM2, SAM2_MODEL
 from imap_fast.masks.threshold import OTSU_TWICE, check_threshold
 
 EXPLAINED = "runs"
@@ -70,15 +71,16 @@ def segment(
         raise typer.BadParameter(f"--sam2 {sam2!r} is for --refine sam2; add that, or leave it out")
     if map is not None:
         options.map_names(map)
-    settings = {
+    settings: dict[str, Any] = {
         "format": format,
         "concepts": None if concepts.concepts is None else options.concept_words(concepts.concepts, "concepts"),
         "map": map,
         "threshold": check_threshold(threshold),
         "exclusive": exclusive or format in NUMBERED,
         "refine": refine,
-        "sam2": sam2,
     }
+    if refine == SAM2:
+        settings |= sam2_identity(sam2 or SAM2_MODEL)
     for path in inputs:
         if not path.exists():
             raise ValueError(f"{path}: no such file or folder; give a run, a file of maps, or a video")
@@ -96,6 +98,8 @@ def segment(
     if videos:
         if loading.model is None or prompt is None:
             raise typer.BadParameter(f"{videos[0]} is no run, so it is explained first; give --model and --prompt")
+        if map is not None and map not in options.map_names(concepts.maps):
+            raise typer.BadParameter(f"--map {map} is not made of videos; add it to --maps")
         if video is not None:
             raise typer.BadParameter(f"--video {video} is of a run; {videos[0]} is a video itself")
         model_source(loading.model)
@@ -108,7 +112,9 @@ def segment(
         settings["concepts"] = None
     from imap_fast.cli.segment_run import segment_runs
 
-    segment_runs(maps_files(runs, video), settings, loading.device, output, overwrite=overwrite, as_json=as_json)
+    files = maps_files(runs, video)
+    model = sam2 or SAM2_MODEL
+    segment_runs(files, settings, model, loading.device, output, overwrite=overwrite, as_json=as_json)
 
 
 def _given(*groups: Any) -> list[str]:

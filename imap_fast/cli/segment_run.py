@@ -14,7 +14,7 @@ from rich.console import Console
 
 from imap_fast.cli.progress import progress
 from imap_fast.cli.record import RECORD, write_record
-from imap_fast.cli.results import OPTIONS, finished_record, print_results, resumable_folder
+from imap_fast.cli.results import OPTIONS, finished_record, print_results, refuse_existing, resumable_folder
 from imap_fast.cli.segment_inputs import MapsFile
 from imap_fast.cli.streams import complain
 from imap_fast.masks.names import SAM2
@@ -42,6 +42,7 @@ MEANINGS = {
 def segment_runs(
     files: Sequence[MapsFile],
     settings: Mapping[str, Any],
+    sam2: str,
     device: str,
     output: Path,
     *,
@@ -52,7 +53,8 @@ def segment_runs(
 
     Args:
         files: the maps and their videos.
-        settings: `format`, and the arguments of `SaliencyMaps.masks`, with the model of SAM 2 as `sam2`.
+        settings: `format`, and the arguments of `SaliencyMaps.masks`, with what SAM 2 is, if it is used.
+        sam2: its folder or id.
         device: for SAM 2.
         output: folder for the results.
         overwrite: whether other results are replaced.
@@ -61,11 +63,15 @@ def segment_runs(
     Raises:
         ValueError: as in `SaliencyMaps.masks`, or the masks do not fit the format.
     """
+    for file in files:
+        # The files of an older run leave their folder with `overwrite`.
+        if file.path.resolve().parent == output.resolve():
+            raise ValueError(f"--output {output} holds {file.path.name}, of which the masks are made; give another")
     options = {"clips": {file.name: file.digests() for file in files}, **settings, "versions": versions()}
     record = None if overwrite else finished_record(output, [RECORD], options)
     verb = "done before" if record else "made"
     if record is None:
-        record = _written(files, settings, options, device, output, overwrite=overwrite)
+        record = _written(files, settings, options, sam2, device, output, overwrite=overwrite)
     frames = sum(clip["frames"] for clip in record["clips"].values())
     count = len(record["clips"])
     headline = f"masks of {frames:,} frames in {count} video{'s' if count > 1 else ''}: {verb}"
@@ -82,6 +88,7 @@ def _written(
     files: Sequence[MapsFile],
     settings: Mapping[str, Any],
     options: dict[str, Any],
+    sam2: str,
     device: str,
     output: Path,
     *,
@@ -93,7 +100,7 @@ def _written(
 
     console = Console(stderr=True)
     with resumable_folder(output, [RECORD], options, overwrite=overwrite, kept=_kept_masks) as unfinished:
-        refinement = _refinement(settings, device)
+        refinement = _refinement(settings, sam2, device)
         clips = {file.name: _masks_of(file, settings, refinement) for file in files}
         with progress(console, "segmenting", sum(masks.num_frames for masks in clips.values())) as on_frame:
             for name, masks in clips.items():
@@ -113,6 +120,7 @@ def _written(
             new.mkdir()
             FORMATS[settings["format"]](clips, new)
             names = sorted(each.relative_to(new).as_posix() for each in new.rglob("*") if each.is_file())
+            refuse_existing(output, names, overwrite=overwrite)
             for each in new.iterdir():
                 each.rename(unfinished / each.name)
             return write_record(unfinished, record, names)
@@ -147,13 +155,13 @@ def _masks_of(file: MapsFile, settings: Mapping[str, Any], refinement: str | Ref
         raise ValueError(f"{file.path}: {error.args[0]}") from error
 
 
-def _refinement(settings: Mapping[str, Any], device: str) -> str | Refinement:
+def _refinement(settings: Mapping[str, Any], sam2: str, device: str) -> str | Refinement:
     """The refinement of all clips. SAM 2 is loaded once."""
     if settings["refine"] != SAM2:
         return settings["refine"]
-    from imap_fast.masks.refinement.sam2 import MODEL, Sam2
+    from imap_fast.masks.refinement.sam2 import Sam2
 
-    return Sam2(settings["sam2"] or MODEL, device)
+    return Sam2(sam2, device)
 
 
 def _facts(name: str, masks: Masks) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from imap_fast.files import sampled_sha256_of
-from imap_fast.loading.source import INDEX, VAE_CONFIGS, model_source, reading_model, vae_source
+from imap_fast.loading.source import CONFIG, INDEX, VAE_CONFIGS, model_source, reading_model, sam2_source, vae_source
 from imap_fast.text.model_name import model_name
 
 NOT_READ = (".md", ".csv", ".log", ".png", ".jpg", ".gif", ".mp4")
@@ -53,6 +53,18 @@ def vae_identity(vae: str | None) -> ModelIdentity:
         return {"vae": model_name(vae), "vae_commit": _commit_of("--vae", source, *VAE_CONFIGS)}
     folder = next((Path(source) / config).parent for config in VAE_CONFIGS if (Path(source) / config).is_file())
     return {"vae": model_name(vae), "vae_files": _digests_of("--vae", vae, folder)}
+
+
+def sam2_identity(model: str) -> ModelIdentity:
+    """The same of a SAM 2: `sam2`, and `sam2_files` or `sam2_commit`.
+
+    Raises:
+        ValueError: as in `model_identity`.
+    """
+    source = sam2_source(model)
+    if os.path.isdir(source):
+        return {"sam2": model_name(model), "sam2_files": _digests_of("--sam2", model, Path(source))}
+    return {"sam2": model_name(model), "sam2_commit": _commit_of("--sam2", source, CONFIG)}
 
 
 def refuse_changed_model(model: str, identity: ModelIdentity, vae: str | None = None) -> None:

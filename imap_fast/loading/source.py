@@ -10,6 +10,9 @@ from imap_fast.demo.shipped_model import MODEL
 INDEX = "model_index.json"
 """The file in the folder of every pipeline that names its parts."""
 
+CONFIG = "config.json"
+"""The config in the folder of a model that is not a pipeline."""
+
 VAE_CONFIGS = ("config.json", "vae/config.json")
 """The config of a VAE, in a folder of its own or in that of a pipeline."""
 
@@ -40,6 +43,18 @@ def vae_source(vae: str) -> str:
     source, folder = _source("--vae", vae)
     if folder is not None and not any((folder / config).is_file() for config in VAE_CONFIGS):
         raise ValueError(f"--vae {vae}: the folder has no {' and no '.join(VAE_CONFIGS)}; give the folder of a VAE")
+    return source
+
+
+def sam2_source(model: str) -> str:
+    """The folder or the Hugging Face id that `--sam2` names.
+
+    Raises:
+        ValueError: the folder does not exist, or it holds no model.
+    """
+    source, folder = _source("--sam2", model)
+    if folder is not None and not (folder / CONFIG).is_file():
+        raise ValueError(f"--sam2 {model}: the folder has no {CONFIG}, so it holds no SAM 2; give another")
     return source
 
 

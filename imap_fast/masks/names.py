@@ -2,6 +2,9 @@
 
 NONE, SAM2 = "none", "sam2"
 
+SAM2_MODEL = "facebook/sam2.1-hiera-small"
+"""The SAM 2 that is used if none is named: an id on the Hugging Face hub."""
+
 REFINEMENTS = (NONE, "guided", "crf", SAM2)
 """What makes masks as sharp as the picture; see `imap_fast.masks.refinement`."""
 

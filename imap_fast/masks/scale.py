@@ -61,6 +61,8 @@ def _scale(values: np.ndarray, cold: float, hottest: float, threshold: Threshold
         value = _otsu_twice(values)
     elif isinstance(threshold, str):
         value = float(np.percentile(values, float(threshold.rstrip("%"))))
+        if value == values.min() and threshold != "0%":  # many patches have the lowest value, and none is hot
+            value = float(values[values > value].min())
     else:
         value = cold + threshold * span
     return Scale(value, span, (float(values.max()) - value) / span)

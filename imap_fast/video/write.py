@@ -64,7 +64,7 @@ H264_OF_MASKS = H264._replace(
 and no filter follows it. Each of the 64 coefficients of a block is less than a step off, and weighs a quarter at most:
 26 levels, where black and white are 219 apart. Lossless H.264 would not play in browsers."""
 
-FFV1 = Coding(".mkv", "matroska", {}, "ffv1", {"level": "1"}, "gray", Fraction(1, 1000))
+FFV1 = Coding(".mkv", "matroska", {"fflags": "+bitexact"}, "ffv1", {"level": "1"}, "gray", Fraction(1, 1000))
 """Grey without loss. Later levels of FFV1 cut a frame into slices, for which some are too narrow. Times of Matroska are
 milliseconds."""
 

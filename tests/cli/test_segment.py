@@ -15,6 +15,7 @@ from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.masks import Masks
 from imap_fast.masks.names import FORMATS, NUMBERED
 from imap_fast.video import Clip, VideoFile
+from tests.masks.tiny_sam2 import save_tiny_sam2
 from tests.report import moving
 from tests.video.media import draw_frames
 
@@ -65,7 +66,7 @@ def test_every_format_is_written_and_not_again(format, run, tmp_path, capsys):
 def test_the_masks_are_those_of_python(run, tmp_path, capsys):
     assert segment(run, "--format", "npz", "--threshold", "80%", "--output", tmp_path / "out", "--json") == 0
     told = json.loads(capsys.readouterr().out)
-    masks = Masks.load(tmp_path / "out" / "film.npz")
+    masks = Masks.load(tmp_path / "out" / "film.masks.npz")
     expected = SaliencyMaps.load(run / "maps.npz").masks(tmp_path / "film.mp4", threshold="80%")
     assert masks.labels == expected.labels
     for label in masks.labels:
@@ -192,7 +193,7 @@ def test_a_concept_without_a_mask_is_named(tmp_path, capsys):
         (["--map", "heat"], "heat"),
         (["--concepts", "unicorn"], "no concept 'unicorn'; there are"),
         (["--sam2", "there"], "--sam2 'there' is for --refine sam2"),
-        (["--refine", "sam2", "--sam2", "./nowhere"], "SAM 2 ./nowhere: not loaded"),
+        (["--refine", "sam2", "--sam2", "./nowhere"], "--sam2 ./nowhere: no such folder"),
     ],
 )
 def test_what_is_impossible_is_named_and_nothing_is_left(arguments, says, run, tmp_path, capsys):
@@ -218,7 +219,7 @@ def test_inputs_in_another_order_get_their_own_masks(run, tmp_path, capsys, monk
         assert segment(*files, "--format", "npz", "--output", output) == 1
     assert segment(*reversed(files), "--format", "npz", "--output", output) == 0
     for name, expected in (("one", maps), ("two", mirrored)):
-        assert (Masks.load(output / f"{name}.npz")["below"] == expected.masks()["below"]).all()
+        assert (Masks.load(output / f"{name}.masks.npz")["below"] == expected.masks()["below"]).all()
 
 
 @pytest.mark.parametrize("name", ["masks", "files", "run.json", "masks.json", "videos"])
@@ -252,3 +253,50 @@ def test_a_video_that_changed_is_refused(run, tmp_path, capsys):
     Clip(np.zeros((17, 48, 64, 3), np.uint8), 8).save(tmp_path / "film.mp4")
     assert segment(run, "--output", tmp_path / "out") == 2
     assert "is not the video of this run" in capsys.readouterr().err
+
+
+def test_what_is_segmented_and_what_is_not_of_a_run_stay(run, tmp_path, capsys):
+    assert segment(run, "--output", run, "--overwrite") == 2
+    assert "holds maps.npz, of which the masks are made; give another" in capsys.readouterr().err
+    assert (run / "maps.npz").exists()
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "captions.json").write_text("mine")
+    assert segment(run, "--output", output) == 2
+    assert "already holds captions.json; pass --overwrite or another --output" in capsys.readouterr().err
+    assert (output / "captions.json").read_text() == "mine"
+    assert segment(run, "--output", output, "--overwrite") == 0
+    assert (output / "captions.json").read_text() != "mine"
+
+
+def test_a_map_that_explain_does_not_make_is_named_before_the_work(tmp_path, capsys):
+    moving.make_clip().save(tmp_path / "film.mp4")
+    reading = ["--model", "demo", "--prompt", "x", "--concepts", "late", "--map", "cross_attention"]
+    assert segment(tmp_path / "film.mp4", *reading, "--output", tmp_path / "out") == 2
+    assert "--map cross_attention is not made of videos; add it to --maps" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_another_sam2_in_the_same_folder_is_another_run(run, tmp_path, capsys):
+    from safetensors.torch import load_file, save_file
+
+    save_tiny_sam2(tmp_path / "sam2")
+    arguments = [run, "--format", "npz", "--refine", "sam2", "--sam2", tmp_path / "sam2", "--device", "cpu"]
+    assert segment(*arguments, "--output", tmp_path / "out") == 0
+    assert segment(*arguments, "--output", tmp_path / "out") == 0
+    assert "done before" in capsys.readouterr().out
+    weights = load_file(tmp_path / "sam2" / "model.safetensors")
+    save_file(
+        {name: -each for name, each in weights.items()}, tmp_path / "sam2" / "model.safetensors", {"format": "pt"}
+    )
+    assert segment(*arguments, "--output", tmp_path / "out") == 2
+    assert "holds a run with other settings: sam2_files.model.safetensors changed" in capsys.readouterr().err
+    assert segment(run, "--refine", "sam2", "--sam2", run, "--output", tmp_path / "other") == 2
+    assert "the folder has no config.json, so it holds no SAM 2" in capsys.readouterr().err
+
+
+def test_the_same_masks_give_the_same_bytes(run, tmp_path):
+    for name in ("one", "two"):
+        assert segment(run, "--format", "ffv1", "--output", tmp_path / name) == 0
+    assert files_in(tmp_path / "one") == files_in(tmp_path / "two")

@@ -192,7 +192,7 @@ def test_what_are_no_two_runs_is_refused():
             imap_fast.compare(maps, maps, names=names)
     with pytest.raises(ValueError, match="are not those of two runs"):
         imap_fast.compare(maps, maps, runs=[{}])
-    with pytest.raises(TypeError, match="'maps.npz' is no SaliencyMaps; read a file or a folder"):
+    with pytest.raises(TypeError, match=r"'maps\.npz' is no SaliencyMaps; read a file or a folder"):
         imap_fast.compare("maps.npz", maps)
 
 

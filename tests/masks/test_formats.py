@@ -208,12 +208,12 @@ def test_npz_has_the_masks(clips):
     with TemporaryDirectory() as folder:
         made = written(clips, "npz", Path(folder))
         for clip, name in safe_names(clips).items():
-            masks, read = clips[clip], Masks.load(made / f"{name}.npz")
+            masks, read = clips[clip], Masks.load(made / f"{name}.masks.npz")
             for field in ("labels", "num_frames", "height", "width", "fps", "exclusive", "caption"):
                 assert getattr(read, field) == getattr(masks, field)
             np.testing.assert_array_equal(stacked(read), stacked(masks))
             assert [frame.seconds for frame in read.frames()] == [frame.seconds for frame in masks.frames()]
-            with np.load(made / f"{name}.npz", allow_pickle=False) as arrays:
+            with np.load(made / f"{name}.masks.npz", allow_pickle=False) as arrays:
                 bits = np.unpackbits(arrays["masks"], axis=-1, count=masks.height * masks.width)
             np.testing.assert_array_equal(bits.reshape(stacked(masks).shape), stacked(masks))
 

@@ -76,6 +76,12 @@ def test_a_constant_map_has_no_mask(threshold) -> None:
     assert not inside(torch.full((1, 2, 3, 4), 7.0), threshold).any()
 
 
+def test_a_percentile_of_many_cold_patches_is_above_them() -> None:
+    values = torch.zeros(1, 2, 5, 7)
+    values[0, :, :2, :3] = torch.rand(2, 2, 3, generator=torch.Generator().manual_seed(0)) + 0.1
+    assert (inside(values, "50%") == (values.numpy() > 0)).all()
+
+
 @pytest.mark.parametrize(
     "threshold", ["Otsu", "", "101%", "-1%", "nan", "nan%", "inf", 1.01, -0.01, float("nan"), "90 percent", "1e400"]
 )

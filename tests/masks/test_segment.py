@@ -172,6 +172,8 @@ def test_what_is_impossible_is_named():
     maps = maps_of(blocks((0, 0)), ("cat",))
     with pytest.raises(ValueError, match="refine='magic' is none of 'none', 'guided', 'crf', 'sam2'"):
         maps.masks(refine="magic")
+    with pytest.raises(TypeError, match="refine=3 is neither a name nor"):
+        maps.masks(refine=3)
     with pytest.raises(ValueError, match="a refinement looks at the video; give it"):
         maps.masks(refine=Recorded())
     with pytest.raises(ValueError, match="threshold='hot' is none of"):

@@ -68,7 +68,7 @@ class _Content(NamedTuple):
 def write(clips: Mapping[str, MaskValues], folder: Path) -> None:
     """Write a file for each clip."""
     for clip, name in safe_names(clips).items():
-        _write(folder / f"{name}.npz", clips[clip])
+        _write(folder / f"{name}.masks.npz", clips[clip])
 
 
 def save(path: str | os.PathLike, masks: MaskValues) -> None:

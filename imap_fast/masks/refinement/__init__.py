@@ -63,9 +63,12 @@ def refinement_of(refine: str | Refinement) -> Refinement | None:
     """A refinement, or the one of this name. None: bilinear between patches.
 
     Raises:
+        TypeError: neither a name nor a refinement.
         ValueError: an unknown name, or the package of the refinement is not installed.
     """
     if not isinstance(refine, str):
+        if not callable(refine) or not hasattr(refine, "most_frames"):
+            raise TypeError(f"refine={refine!r} is neither a name nor an imap_fast.masks.Refinement")
         return refine
     if refine not in MAKERS:
         raise ValueError(f"refine={refine!r} is none of {', '.join(map(repr, MAKERS))}")

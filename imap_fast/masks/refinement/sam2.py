@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from imap_fast.complete_weights import check_complete
+from imap_fast.masks.names import SAM2_MODEL
 from imap_fast.masks.refinement.prompts import Prompt, prompts_of
 from imap_fast.masks.scale import BELOW
 from imap_fast.upsampling.interpolate import upsample_space
-
-MODEL = "facebook/sam2.1-hiera-small"
 
 MOST_FRAMES = 32
 """Frames that are followed together. The model keeps all of them in memory, with what it saw of them."""
@@ -43,7 +42,7 @@ class Sam2:
 
     most_frames = MOST_FRAMES
 
-    def __init__(self, model: str = MODEL, device: str = "auto", dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, model: str = SAM2_MODEL, device: str = "auto", dtype: torch.dtype = torch.float32) -> None:
         from transformers import Sam2VideoModel
 
         if device == "auto":
