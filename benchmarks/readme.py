@@ -61,6 +61,13 @@ MEASURED = {
         "motion temporal_auc": "AUC over frames",
         "motion spacetime_auc": "AUC in space-time",
     },
+    "When motions happen": {
+        "motion temporal_iou": "temporal IoU",
+        "event ap30": "AP at 0.3",
+        "event ap50": "AP at 0.5",
+        "event ap70": "AP at 0.7",
+        "motion steady": "found steady, of those that are",
+    },
     "All objects at once": {"segmentation mean_iou": "mean IoU"},
 }
 
