@@ -8,9 +8,10 @@ from typing import Any
 from imap_fast.maps.labelled import LabelledMaps
 from imap_fast.maps.names import MAP_NAMES
 from imap_fast.report.data import ReportData
+from imap_fast.report.mask_files import ReportMasks
 
 
-def report_data(maps: LabelledMaps, run: Mapping[str, Any]) -> ReportData:
+def report_data(maps: LabelledMaps, run: Mapping[str, Any], masks: ReportMasks | None = None) -> ReportData:
     """The maps of one video as a report shows them; `run` has further facts about the run."""
     return ReportData(
         maps={name: (maps.labels_of(name), maps.maps[name]) for name in MAP_NAMES if name in maps.maps},
@@ -25,4 +26,5 @@ def report_data(maps: LabelledMaps, run: Mapping[str, Any]) -> ReportData:
         settings=maps.settings,
         run=run,
         shown_maps=maps.shown_maps(maps.labels, None),
+        masks=masks,
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from imap_fast.masks.masks import Masks
     from imap_fast.masks.refinement import Refinement
     from imap_fast.render.source_video import SourceVideo
+    from imap_fast.report.mask_files import ReportMasks
     from imap_fast.video.clip import Clip
     from imap_fast.video.decode import VideoFile
 
@@ -167,7 +168,8 @@ class SaliencyMaps(LabelledMaps):
         threshold = check_threshold(threshold)
         source = self._one_video("masks").source_video(video)
         labels, values = self.views(self._segmented(concepts, map, exclusive), map)
-        self.check_finite()
+        if not all(concept.isfinite().all() for concept in values):
+            raise ValueError("a map has values that are not finite; run the model in another dtype")
         prompt = self.settings.get("prompt")
         caption = prompt if isinstance(prompt, str) else ""
         segmenter = Segmenter(
@@ -259,9 +261,24 @@ class SaliencyMaps(LabelledMaps):
         from imap_fast.video.clip import Clip
 
         maps = self._one_video("report")
-        data = report_data(maps, run or {})
         opened = maps._blank_clip() if video is None else maps._opened(video)
+        data = report_data(maps, run or {}, maps._report_masks(video, opened))
         write_report(path, data, maps._seen_part(opened) if isinstance(opened, Clip) else opened)
+
+    def _report_masks(self, video: Any, opened: Clip | VideoFile) -> ReportMasks | None:
+        """The masks that the page has as files. None: the video is long, or there is only background to cut out."""
+        from imap_fast.report.mask_files import MOST_FRAMES, ReportMasks
+        from imap_fast.video.decode import VideoFile
+        from imap_fast.video.read import read_clip
+
+        if all(is_background(label) for label in self.labels_of(self.default)):
+            return None
+        num_frames = self._read.get("num_frames") or self.time.longest_video(self.grid[0])
+        if num_frames > MOST_FRAMES:
+            return None
+        if isinstance(opened, VideoFile) and not self._read:  # a generated video, which a model made at once
+            video = read_clip(opened.path)
+        return ReportMasks(self.masks(video), self.masks(video, exclusive=True))
 
     def _repr_html_(self) -> str:
         """A small player and the grid, for notebooks."""

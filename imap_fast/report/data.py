@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from imap_fast.events.clock import Clock, clock_of
+from imap_fast.report.mask_files import ReportMasks
 from imap_fast.upsampling.latent_time import LatentTime
 
 LABELS_IN_TITLE = 8
@@ -34,6 +35,7 @@ class ReportData:
         run: further facts about the run, such as its seed.
         shown_maps: the map that shows each label of the first map if none is chosen: things by one, motions by another.
             None: there are no motions.
+        masks: what is offered for download. None: nothing.
     """
 
     maps: Mapping[str, tuple[Sequence[str], Tensor]]
@@ -48,6 +50,7 @@ class ReportData:
     settings: Mapping[str, Any]
     run: Mapping[str, Any]
     shown_maps: Sequence[str] | None = None
+    masks: ReportMasks | None = None
 
     @property
     def title(self) -> str:

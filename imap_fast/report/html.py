@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from imap_fast.masks.threshold import OTSU_TWICE
 from imap_fast.report.data import ReportData
 from imap_fast.report.figures import figures
+from imap_fast.report.mask_files import mask_files
 from imap_fast.report.page_content import content, mask_id, plane_id
 from imap_fast.report.page_file import Block, Layout, bytes_block, check_suffix, file_block, json_block, write_page
 from imap_fast.report.planes import pack, pack_mask
@@ -44,6 +45,8 @@ def _blocks(data: ReportData, video: Clip | VideoFile, folder: Path) -> Iterator
     page_content = content(data, embedded)
     drawn = list(figures(data, embedded))
     page_content["figures"] = [{"name": name, "type": media_type} for name, media_type, _ in drawn]
+    masks = [] if data.masks is None else list(mask_files(data.masks))
+    page_content["masks"] = [{"name": name, "type": media_type} for name, media_type, _ in masks]
     yield json_block("content", page_content)
     yield file_block("video", embedded.file)
     latents = data.time.latents_of_shots(data.grid[0])
@@ -51,5 +54,5 @@ def _blocks(data: ReportData, video: Clip | VideoFile, folder: Path) -> Iterator
         for concept, plane in enumerate(values):
             yield bytes_block(plane_id(number, concept), pack(plane))
             yield bytes_block(mask_id(number, concept), pack_mask(plane, latents, OTSU_TWICE))
-    for name, _, figure in drawn:
-        yield bytes_block(f"figure-{name}", figure)
+    for name, _, file in (*drawn, *masks):
+        yield bytes_block(f"file-{name}", file)

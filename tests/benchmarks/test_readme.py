@@ -105,11 +105,11 @@ def test_localization_has_tables_for_each_shape_with_a_row_for_each_method(tmp_p
         "| `imap` |" + " 0.75 <small>0.65–1.00</small> |" * 3,
         "| `random_heads` |" + " 0.50 <small>0.40–1.00</small> |" * 3,
     ]
-    assert parts[3].splitlines()[2] == "| `imap` | 0.50 <small>0.40–1.00</small> |"
-    assert parts[4].startswith("Means over 9 clips, words,")
+    assert parts[4].splitlines()[2] == "| `imap` | 0.50 <small>0.40–1.00</small> |"
+    assert parts[5].startswith("Means over 9 clips, words,")
     assert [part.splitlines()[0].split(" | ")[0] for part in parts if part.startswith("|")] == [
-        *("| Objects", "| Motions", "| All objects at once"),
-        *("| Objects", "| Motions"),
+        *("| Objects", "| Motions", "| When motions happen", "| All objects at once"),
+        *("| Objects", "| Motions", "| When motions happen"),
     ]
 
 

@@ -8,13 +8,11 @@ function showRun(report, player, planes, stage) {
   );
   const offers = [
     ["Picture", "frame.png", () => new Promise((made) => stage.panels[0].canvas.toBlob(made, "image/png"))],
-    ...report.figures.map(({ name, type }) => {
-      let figure;
-      return ["Figure", name, () => (figure ??= new Blob([takeBytes(`figure-${name}`)], { type }))];
-    }),
+    ...report.figures.map((figure) => ["Figure", figure.name, fileIn(figure)]),
     ...report.maps.flatMap((map, i) => (map.of ? [] : [["Map", `${map.name}.npy`, () => npy(report, planes, i)]])),
     ["Numbers", "timeline.csv", () => csv(timelineRows(report))],
     ["Numbers", "heads.csv", () => csv(headRows(report))],
+    ...report.masks.map((masks) => ["Masks", masks.name, fileIn(masks)]),
   ];
   document.getElementById("downloads").append(
     ...offers.map(([kind, name, make]) => {
@@ -23,6 +21,12 @@ function showRun(report, player, planes, stage) {
       return element("li", {}, button);
     }),
   );
+}
+
+// Gives a file that is in the page. Its text is taken once.
+function fileIn({ name, type }) {
+  let file;
+  return () => (file ??= new Blob([takeBytes(`file-${name}`)], { type }));
 }
 
 function save(name, blob) {
