@@ -85,7 +85,7 @@ def test_a_video_that_was_read_is_not_needed_and_another_one_refused(tmp_path, c
         (["{run}", "--map", "heat"], "'heat' is unknown"),
         (["{run}", "--map", "cross_attention"], "holds no cross_attention; choose from imap, gramcol"),
         (["{run}/video.mp4", "--output", "{run}/maps.npz"], "is a file; give the path of a folder"),
-        (["{run}/none"], "holds no maps.npz"),
+        (["{run}/none"], "none: no such file or folder"),
         (["{run}", "--video", "{run}/maps.npz"], "is not the video of this run"),
     ],
     ids=["unknown map", "missing map", "output", "no run", "video"],

@@ -57,7 +57,10 @@ def test_masks_of_a_clip_are_a_data_set_and_videos(made: Path) -> None:
     square = world.sample(SEED, "held_out").objects[0]
     assert square.label == THINGS[0]
     assert np.mean([iou(*both) for both in zip(example.truths[0].mask, square.mask, strict=True)]) > 0.5
-    assert sorted(path.name for path in (made / "motions" / "clip").iterdir()) == ["flashes.mkv", "slides_left.mkv"]
+    assert sorted(path.name for path in (made / "motions" / "videos" / "clip").iterdir()) == [
+        "flashes.mkv",
+        "slides_left.mkv",
+    ]
 
 
 def test_masks_of_a_checkpoint_that_is_named(run: Run, tmp_path: Path) -> None:

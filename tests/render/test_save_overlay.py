@@ -45,7 +45,7 @@ def test_it_shows_what_overlay_shows(file: Path, tmp_path: Path) -> None:
     assert np.abs(saved.astype(int) - shown.frames).mean() < 3
     frames = np.stack([frame for frame, _ in VideoFile(file).timed_frames()])[:9]
     same_size = maps_of_a_file(height=48, width=64)
-    of_frames = maps.overlay(Clip(frames)).frames  # FFmpeg scales frames of a file a little differently
+    of_frames = same_size.overlay(Clip(frames)).frames  # FFmpeg scales frames of a file a little differently
     assert np.abs(same_size.overlay(file).frames.astype(int) - of_frames).mean() < 2
 
 
