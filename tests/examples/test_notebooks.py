@@ -67,7 +67,8 @@ def test_masks_of_a_clip(tmp_path: Path) -> None:
     assert "J: white square 0." in printed(shown)
     assert '"1": "white square"' in printed(shown)
     assert len(list((tmp_path / "davis" / "Annotations" / "Full-Resolution" / "clip").glob("*.png"))) == 25
-    assert sorted(path.name for path in (tmp_path / "motions" / "videos" / "clip").iterdir()) == ["flashes.mkv", "slides_left.mkv"]
+    videos = tmp_path / "motions" / "videos" / "clip"
+    assert sorted(path.name for path in videos.iterdir()) == ["flashes.mkv", "slides_left.mkv"]
 
 
 @pytest.mark.slow
