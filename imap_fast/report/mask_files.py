@@ -42,7 +42,7 @@ def mask_files(masks: ReportMasks) -> Iterator[tuple[str, str, bytes]]:
     COCO's is left out if the package that writes run lengths is not installed.
     """
     overlapping, exclusive = (replace(each, pictures=None) for each in masks)
-    formats = {"davis": exclusive, "youtube-vos": exclusive}
+    formats = {"davis": exclusive}
     if find_spec("pycocotools"):
         formats["coco"] = overlapping
     for format, of in formats.items():

@@ -15,7 +15,7 @@ from tests.render.synthetic import make_maps
 from tests.report import moving
 from tests.report.test_write import block
 
-NAMES = ["masks-davis.zip", "masks-youtube-vos.zip", "masks-coco.zip"]
+NAMES = ["masks-davis.zip", "masks-coco.zip"]
 
 
 def files_of(page: str) -> dict[str, bytes]:
@@ -30,14 +30,13 @@ def files(tmp_path_factory) -> dict[str, bytes]:
     return files_of(path.read_text("utf-8"))
 
 
-def test_files_of_three_formats_are_offered(files):
+def test_files_of_two_formats_are_offered(files):
     assert list(files) == NAMES
 
 
-@pytest.mark.parametrize("name", ["masks-davis.zip", "masks-youtube-vos.zip"])
-def test_palettes_are_the_exclusive_masks(name, files):
+def test_palettes_are_the_exclusive_masks(files):
     expected = moving.make_maps().masks(moving.make_clip(), exclusive=True)
-    with zipfile.ZipFile(io.BytesIO(files[name])) as archive:
+    with zipfile.ZipFile(io.BytesIO(files["masks-davis.zip"])) as archive:
         pictures = [each for each in archive.namelist() if each.endswith(".png")]
         assert not any(each.endswith(".jpg") for each in archive.namelist())
         numbers = np.stack([np.asarray(Image.open(io.BytesIO(archive.read(each)))) for each in sorted(pictures)])

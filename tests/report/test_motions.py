@@ -116,7 +116,7 @@ def test_the_page_shows_each_label_by_its_map(open_page, file, maps):
 def test_the_downloads_are_of_the_maps_themselves(open_page, file, maps, tmp_path):
     page = open_page(file)
     names = [text.split()[1] for text in page.locator("#downloads button").all_inner_texts()]
-    assert names == ["frame.png", "grid.jpg", "timeline.svg", "heads.svg", "imap.npy", "gramcol.npy", *names[-2:]]
+    assert names == ["frame.png", "grid.jpg", "timeline.svg", "heads.svg", "imap.npy", "gramcol.npy", *names[-4:]]
     for name in ("imap.npy", "gramcol.npy", "timeline.csv"):
         with page.expect_download(timeout=PATIENCE) as download:
             page.locator("#downloads button", has_text=name).click()
