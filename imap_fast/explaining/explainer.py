@@ -7,7 +7,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -20,7 +19,7 @@ from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.fingerprint import fingerprint_of, schedule_of
 from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
 from imap_fast.explaining.read_frames import FrameReader
-from imap_fast.explaining.repeats import agreements, mean_and_spread, stacked
+from imap_fast.explaining.repeats import agreements, inside_of, mean_and_spread, stacked
 from imap_fast.explaining.shot_windows import ShotStart, ShotWindows, Window
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.names import FRAME_NUMBERS
@@ -189,7 +188,7 @@ class Explainer:
             "concepts": wanted,
             **concepts.record(),
             "labels": self.labels,
-            **asdict(self.tracer.settings),
+            **self.tracer.settings.record(),
             "steps": self.steps,
             "num_inference_steps": self.forward.num_inference_steps,
             "height": self.forward.height,
@@ -271,7 +270,7 @@ class Explainer:
         count = len(self.noises)
         for number, window in enumerate(batch):
             repeats = read[number * count :][:count]
-            values = stacked([maps.maps for maps in repeats])
+            values = stacked([maps.maps for maps in repeats]) | inside_of(repeats)
             values["seconds"] = self.windows.latent_means([frame.seconds for frame in window.frames])
             if state.passed_fps is not None:
                 values[FRAME_NUMBERS] = self.windows.latent_means([frame.number for frame in window.frames])

@@ -12,21 +12,23 @@ import torch
 from torch import Tensor
 
 from imap_fast.maps.agreement import agreement, sums_of_repeats
-from imap_fast.maps.names import AGREEMENT, SPREAD, TIMES
+from imap_fast.maps.names import AGREEMENT, KEPT, MAP_NAMES, SINGLE_HEADS, SPREAD
 from imap_fast.maps.run_state import REPEATS
+from imap_fast.maps.saliency_maps import SaliencyMaps
 
 
 def mean_and_spread(final: Mapping[str, Tensor], tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The mean of each map over N noises, and its standard deviation. Their sums are added to `tensors`.
 
     Args:
-        final: latent frames that no later window changes: each map, fp32 `[F, N, C, H, W]`, and `TIMES`, fp64 `[F]`.
+        final: latent frames that no later window changes: each map, fp32 `[F, N, C, H, W]`, `TIMES`, fp64 `[F]`, and
+            what is kept inside of the maps.
         tensors: holds `repeats.<map>`, the sums over the latent frames before.
 
     Returns:
-        Each map and `spread.<map>`, fp32 `[F, C, H, W]`, and `TIMES`.
+        Each map and `spread.<map>`, fp32 `[F, C, H, W]`, and the rest as it is.
     """
-    reduced = {name: final[name] for name in TIMES if name in final}
+    reduced = {name: values for name, values in final.items() if name not in MAP_NAMES}
     for name in final.keys() - reduced.keys():
         repeats = final[name].double()
         mean = repeats.mean(1)
@@ -47,3 +49,16 @@ def stacked(repeats: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     if len(repeats) == 1:
         return {name: values.transpose(0, 1) for name, values in repeats[0].items()}
     return {name: torch.stack([maps[name] for maps in repeats]).permute(2, 0, 1, 3, 4) for name in repeats[0]}
+
+
+def inside_of(repeats: list[SaliencyMaps]) -> dict[str, Tensor]:
+    """What is kept inside of the maps of a window, by the names of `imap_fast.maps.names.inside_names`.
+
+    It is the mean over the noises: `[F, L, S, C, H, W]` of single layers and steps, and `[F, P, C, H, W]` of heads.
+    """
+    named = [
+        {KEPT + name: values for name, values in (maps.kept or {}).items()}
+        | ({} if maps.single_heads is None else {SINGLE_HEADS: maps.single_heads})
+        for maps in repeats
+    ]
+    return {name: torch.stack([each[name] for each in named]).mean(0).movedim(-3, 0) for name in named[0]}

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imap_fast.maps.names import AGREEMENT, SPREAD
+from imap_fast.maps.names import AGREEMENT, KEPT, SINGLE_HEADS, SPREAD
 from imap_fast.maps.schema import one_line
 from imap_fast.upsampling.latent_time import LatentTime
 
@@ -48,6 +48,48 @@ def check_repeats(
             # A comparison with NaN is false.
             if prefix == AGREEMENT and not ((values >= 0) & (values <= 1)).all():
                 raise ValueError(f"{prefix}{name} must be numbers from 0 to 1")
+
+
+def check_inside(
+    maps: Mapping[str, Tensor],
+    kept: Mapping[str, Tensor] | None,
+    single_heads: Tensor | None,
+    axes: tuple[int, int] | None,
+    heads: int,
+    concepts: int,
+) -> None:
+    """Check the maps of single layers, steps and heads.
+
+    Args:
+        maps: by name, `[C, F, H, W]` or `[V, C, F, H, W]`.
+        kept: `[L, S, C, F, H, W]` of each map, or None.
+        single_heads: `[P, C, F, H, W]`, or None.
+        axes: the L layers and S steps that the settings keep; 1 of an axis that is not kept. None: none is kept.
+        heads: the number P of single heads in the settings.
+        concepts: the number of labels.
+
+    Raises:
+        TypeError: a tensor has another dtype or is not on the CPU.
+        ValueError: a tensor is missing, is not in the settings, or has a wrong shape.
+    """
+    names = set() if axes is None else {*maps}
+    if (kept or {}).keys() != names:
+        given = one_line(", ".join(kept or {})) or "none"
+        raise ValueError(f"settings.keep needs kept maps of {', '.join(sorted(names)) or 'none'}, not of {given}")
+    for name, values in (kept or {}).items():
+        check_tensor(f"{KEPT}{name}", values, torch.float32)
+        shape = maps[name].shape
+        expected = (*shape[:-4], *(axes or ()), *shape[-4:])
+        if values.shape != expected:
+            raise ValueError(f"{KEPT}{name} {list(values.shape)} must be {list(expected)}")
+    if (single_heads is None) != (heads == 0):
+        raise ValueError(f"settings.heads names {heads} single heads, and {SINGLE_HEADS} does not hold their maps")
+    if single_heads is not None:
+        check_tensor(SINGLE_HEADS, single_heads, torch.float32)
+        shape = next(iter(maps.values())).shape
+        expected = (*shape[:-4], heads, concepts, *shape[-3:])
+        if single_heads.shape != expected:
+            raise ValueError(f"{SINGLE_HEADS} {list(single_heads.shape)} must be {list(expected)}")
 
 
 def check_times(name: str, times: Tensor, frames: int) -> None:

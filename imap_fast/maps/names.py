@@ -1,5 +1,8 @@
 """The names of the maps."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 CONTRASTED = ("imap", "gramcol")
 """The method's own maps: contrasts over the text keys (docs/method.md, "Maps of a layer")."""
 
@@ -13,5 +16,21 @@ AGREEMENT, SPREAD = "agreement.", "spread."
 """Before the name of a map: its tensors in files that say how sure it is."""
 
 FRAME_NUMBERS = "frame_numbers"
+KEPT = "kept."
+"""Before the name of a map: its tensor of single layers and steps in files."""
+
+SINGLE_HEADS = "single_heads"
+"""The name of the maps of single heads in files."""
+
+AXES = ("layers", "steps")
+"""What maps are means over, and what `keep` can name."""
+
+
+def inside_names(maps: Iterable[str], settings: Mapping[str, Any]) -> set[str]:
+    """The names of the arrays of single layers, steps and heads that a run has, by its settings."""
+    kept = {KEPT + name for name in maps} if settings.get("keep") else set()
+    return kept | ({SINGLE_HEADS} if settings.get("heads") else set())
+
+
 TIMES = ("seconds", FRAME_NUMBERS)
 """When latent frames are: in seconds, and in frames of the video if not all of them passed the model."""

@@ -1,9 +1,10 @@
 """The folder in which the maps of a long run grow on disk.
 
 It holds `<map>.npy`, fp32 `[F, C, H, W]`, and `seconds.npy`, fp64 `[F]`. If not all frames passed the model, it also
-holds `frame_numbers.npy`, like the seconds, and with several noises `spread.<map>.npy`, like the maps. Final latent
-frames arrive in order and are only appended, which NumPy's format allows: its header has room for a larger shape. Any
-program can map such a file into memory without reading it.
+holds `frame_numbers.npy`, like the seconds, and with several noises `spread.<map>.npy`, like the maps. What is kept
+inside of the maps is `kept.<map>.npy`, fp32 `[F, L, S, C, H, W]`, and `single_heads.npy`, `[F, P, C, H, W]`. Final
+latent frames arrive in order and are only appended, which NumPy's format allows: its header has room for a larger
+shape. Any program can map such a file into memory without reading it.
 
 `state.safetensors` (`imap_fast.maps.run_state`) records how many latent frames are valid. It is replaced last, and
 atomically. So a run that dies between two windows or within one leaves the state of its last complete window; frames
@@ -23,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imap_fast.maps.names import MAP_NAMES, SPREAD, TIMES
+from imap_fast.maps.names import KEPT, MAP_NAMES, SINGLE_HEADS, SPREAD, TIMES, inside_names
 from imap_fast.maps.run_state import STATE, RunState, StoredArray, damaged, read_state
 
 _PART = 2**20
@@ -39,7 +40,8 @@ def read_run(folder: Path) -> RunState | None:
     """
     if (folder / STATE).is_file():
         return read_state(folder)
-    for name in (*MAP_NAMES, *(SPREAD + name for name in MAP_NAMES), *TIMES):
+    of_maps = (prefix + name for prefix in (SPREAD, KEPT) for name in MAP_NAMES)
+    for name in (*MAP_NAMES, *of_maps, SINGLE_HEADS, *TIMES):
         if (folder / f"{name}.npy").exists():
             raise ValueError(f"{folder / STATE} is missing beside {name}.npy; remove {folder} and run again")
     return None
@@ -135,8 +137,10 @@ def map_arrays(folder: Path, state: RunState) -> dict[str, Tensor]:
 
 def result_of(state: RunState, arrays: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The record and the tensors of a finished run, for `SaliencyMaps.from_record`."""
+    settings = state.record["settings"]
     tensors = {f"map.{name}": arrays[name].transpose(0, 1) for name in state.record["maps"]}
     tensors |= {name: values.transpose(0, 1) for name, values in arrays.items() if name.startswith(SPREAD)}
+    tensors |= {name: arrays[name].movedim(0, -3) for name in inside_names(state.record["maps"], settings)}
     return state.record, {**tensors, **state.tensors, **{name: arrays[name] for name in TIMES if name in arrays}}
 
 

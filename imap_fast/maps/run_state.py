@@ -27,7 +27,7 @@ from torch import Tensor
 
 from imap_fast.files import atomic_write
 from imap_fast.maps.digest import digest_of
-from imap_fast.maps.names import AGREEMENT, MAP_NAMES, SPREAD, TIMES
+from imap_fast.maps.names import AGREEMENT, MAP_NAMES, SPREAD, TIMES, inside_names
 
 STATE = "state.safetensors"
 
@@ -94,7 +94,8 @@ class RunState(BaseModel):
         tensors: `head_scores` and `votes`, summed over windows and noises. At the end, `head_scores` and
             `selected_heads`. With several noises also `repeats.<map>`, and at the end `agreement.<map>`.
         pending: the latent frames that follow the final ones and are not final yet; see
-            `imap_fast.explaining.blending.Blender`. With several noises, `[F, N, …]` for each map.
+            `imap_fast.explaining.blending.Blender`. With several noises, `[F, N, …]` for each map. What is kept inside
+            of maps is already their mean.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
@@ -126,13 +127,14 @@ class RunState(BaseModel):
             ):
                 raise ValueError("it has results of no window")
             return self
-        maps = self.record["maps"]
+        maps, settings = self.record["maps"], self.record["settings"]
         times = {"seconds"} if self.passed_fps is None else {*TIMES}
-        names, heads = {*maps, *times}, {"head_scores", "selected_heads" if self.finished else "votes"}
-        has_noises = self.record["settings"].get("repeats") is not None
+        inside = inside_names(maps, settings)
+        names, heads = {*maps, *times, *inside}, {"head_scores", "selected_heads" if self.finished else "votes"}
+        has_noises = settings.get("repeats") is not None
         of_noises = {(AGREEMENT if self.finished else REPEATS) + name for name in maps} if has_noises else set()
         on_disk = names | {SPREAD + name for name in maps} if has_noises else names
-        if not names <= {*MAP_NAMES, *TIMES} or self.arrays.keys() != (on_disk if self.latent_frames else set()):
+        if not {*maps} <= {*MAP_NAMES} or self.arrays.keys() != (on_disk if self.latent_frames else set()):
             raise ValueError(f"it names the maps {sorted(names)} and the arrays {sorted(self.arrays)}")
         if any(array.shape[0] != self.latent_frames for array in self.arrays.values()):
             raise ValueError(f"arrays do not have {self.latent_frames} latent frames")
@@ -143,7 +145,7 @@ class RunState(BaseModel):
         if len({len(tensor) for tensor in self.pending.values()}) > 1:
             raise ValueError("pending maps have different lengths")
         for name, pending in self.pending.items():
-            of_frame = pending.shape[2 if has_noises and name not in TIMES else 1 :]
+            of_frame = pending.shape[2 if has_noises and name in maps else 1 :]
             continued = [array for array in (name, SPREAD + name) if array in self.arrays]
             if any(self.arrays[array].shape[1:] != list(of_frame) for array in continued):
                 raise ValueError(f"pending {name} does not continue its array")

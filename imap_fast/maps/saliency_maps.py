@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from imap_fast.maps import run_folder, storage
-from imap_fast.maps.labelled import LabelledMaps
+from imap_fast.maps.inside import InsideMaps
 from imap_fast.text.words import is_background
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ BLANK_PIXELS = 1_920
 """The largest side of a video whose size is unknown. It shows every patch, and stays quick to draw."""
 
 
-class SaliencyMaps(LabelledMaps):
+class SaliencyMaps(InsideMaps):
     """The saliency maps of a run. `MapValues` describes the tensors.
 
     Index it by a label to get the map of a concept: `maps["alpaca"]`. It is the map that `map_of` names.

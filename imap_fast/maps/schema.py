@@ -186,6 +186,8 @@ class Settings(_Object):
     rest_in_first_latent: StrictBool | None = None
     num_inference_steps: Count | None = None
     versions: dict[Name, Name] | None = None
+    keep: Annotated[list[Literal["layers", "steps"]], Field(min_length=1), AfterValidator(_distinct)] | None = None
+    heads: Annotated[list[tuple[Index, Index]], Field(min_length=1), AfterValidator(_distinct)] | None = None
     video: Video | None = None
 
     # `runs` of a trace is a choice of runs, and here it is what they were.
@@ -225,6 +227,13 @@ class Record(BaseModel):
             raise ValueError(f"settings.motions has {unknown[0]!r}, which is none of the labels")
         if motions and (missing := missing_maps(self.maps)):
             raise ValueError(f"settings.motions needs the map {missing[0]}, which is not there")
+        return self
+
+    @model_validator(mode="after")
+    def _reads_the_layers_of_heads(self) -> "Record":
+        for layer, _ in self.settings.heads or []:
+            if layer not in self.layers:
+                raise ValueError(f"settings.heads names the layer {layer}, which is none of the layers")
         return self
 
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from imap_fast.maps.checks import check_frame_times, check_repeats, check_tensor, check_times
-from imap_fast.maps.names import AGREEMENT, CONTRASTED, MAP_NAMES, SPREAD, TIMES
+from imap_fast.maps.checks import check_frame_times, check_inside, check_repeats, check_tensor, check_times
+from imap_fast.maps.names import AGREEMENT, CONTRASTED, KEPT, MAP_NAMES, SINGLE_HEADS, SPREAD, TIMES
 from imap_fast.maps.schema import MOST_HEADS, check_record, one_line
 from imap_fast.maps.shots import Shot, shots_of
 from imap_fast.upsampling.latent_time import LatentTime
@@ -56,6 +56,10 @@ class MapValues:
             [0, 1]. None if there are no repeats of the maps. `settings["repeats"]` says what and how many they are.
         spreads: the standard deviation of each map over the repeats, by its name, in the shape of the map. None if
             there are no repeats.
+        kept: the maps of single layers and steps, by name, fp32 `[L, S, C, F, H, W]`. An axis that `settings["keep"]`
+            does not name has size 1, and is a mean. None if nothing is kept.
+        single_heads: the contrast of the P heads in `settings["heads"]`, fp32 `[P, C, F, H, W]`. None if there are
+            none.
 
     Raises:
         TypeError: a tensor has another dtype or is not on the CPU, or `settings` is not JSON-serializable.
@@ -75,6 +79,8 @@ class MapValues:
     frame_numbers: Tensor | None = None
     agreements: dict[str, Tensor] | None = None
     spreads: dict[str, Tensor] | None = None
+    kept: dict[str, Tensor] | None = None
+    single_heads: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.baseline_labels is None:
@@ -85,6 +91,9 @@ class MapValues:
         self._check_maps()
         self._check_heads()
         check_repeats(self.maps, self.agreements, self.spreads)
+        keep, heads = self.settings.get("keep"), self.settings.get("heads") or ()
+        axes = len(self.layers) if "layers" in (keep or ()) else 1, len(self.steps) if "steps" in (keep or ()) else 1
+        check_inside(self.maps, self.kept, self.single_heads, axes if keep else None, len(heads), len(self.labels))
         self._check_time()
         self._check_video()
 
@@ -149,6 +158,11 @@ class MapValues:
         for name, values in (self.spreads or {}).items():
             if not all((part.isfinite() & (part >= 0)).all() for part in _parts(values)):
                 raise ValueError(f"{SPREAD}{name} has values that are negative or not finite; make the maps again")
+        inside = {f"{KEPT}{name}": values for name, values in (self.kept or {}).items()}
+        inside |= {} if self.single_heads is None else {SINGLE_HEADS: self.single_heads}
+        for name, values in inside.items():
+            if not all(part.isfinite().all() for part in _parts(values)):
+                raise ValueError(f"{name} has values that are not finite; run the model in another dtype")
         if not self.head_scores.isfinite().all():
             raise ValueError("head_scores has values that are not finite; run the model in another dtype")
 
@@ -198,6 +212,8 @@ class MapValues:
             selected_heads=self.selected_heads[index],
             agreements=of_video(self.agreements),
             spreads=of_video(self.spreads),
+            kept=of_video(self.kept),
+            single_heads=None if self.single_heads is None else self.single_heads[index],
         )
 
     @property
@@ -252,15 +268,18 @@ class MapValues:
         """The tensors by the names that `from_record` knows."""
         named = {f"map.{name}": values for name, values in self.maps.items()}
         named |= {"head_scores": self.head_scores, "selected_heads": self.selected_heads}
-        for prefix, by_name in ((AGREEMENT, self.agreements), (SPREAD, self.spreads)):
+        for prefix, by_name in ((AGREEMENT, self.agreements), (SPREAD, self.spreads), (KEPT, self.kept)):
             named |= {f"{prefix}{name}": values for name, values in (by_name or {}).items()}
+        if self.single_heads is not None:
+            named[SINGLE_HEADS] = self.single_heads
         return named | {name: values for name in TIMES if (values := getattr(self, name)) is not None}
 
     @classmethod
     def from_record(cls: type[Self], record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
         """The maps of a `record` and its tensors: `map.<name>`, `head_scores` and `selected_heads`.
 
-        Optional ones are `TIMES`, and `agreement.<name>` and `spread.<name>` of each map.
+        Optional ones are `TIMES`, `single_heads`, and `agreement.<name>`, `spread.<name>` and `kept.<name>` of each
+        map.
 
         Raises:
             TypeError, ValueError: an entry or a tensor is missing, a tensor is not named, or as in the constructor.
@@ -269,8 +288,8 @@ class MapValues:
         names = {f"map.{name}" for name in record["maps"]} | {"head_scores", "selected_heads"}
         if missing := names - tensors.keys():
             raise ValueError(f"{', '.join(sorted(missing))} is missing")
-        optional = {f"{prefix}{name}" for prefix in (AGREEMENT, SPREAD) for name in record["maps"]}
-        if unknown := tensors.keys() - names - optional - {*TIMES}:
+        optional = {f"{prefix}{name}" for prefix in (AGREEMENT, SPREAD, KEPT) for name in record["maps"]}
+        if unknown := tensors.keys() - names - optional - {*TIMES, SINGLE_HEADS}:
             raise ValueError(one_line(f"{', '.join(sorted(unknown))} belongs to no map"))
 
         def after(prefix: str) -> dict[str, Tensor] | None:
@@ -288,4 +307,6 @@ class MapValues:
             **{name: tensors.get(name) for name in TIMES},
             agreements=after(AGREEMENT),
             spreads=after(SPREAD),
+            kept=after(KEPT),
+            single_heads=tensors.get(SINGLE_HEADS),
         )

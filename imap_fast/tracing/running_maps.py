@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from imap_fast.maps.names import CONTRASTED
 from imap_fast.models.text_rows import TextRows
+from imap_fast.tracing.kept_maps import KeptMaps
 from imap_fast.tracing.repeat_variation import RepeatVariation
 from imap_kernels import (
     frame_separation,
@@ -42,6 +43,7 @@ class RunningMaps:
         head_score: as in `imap_fast.trace`, like `top_k`, `normalize` and `backend`.
         top_k: motion heads in a layer.
         given_heads: the motion heads of each layer, `[L, k]`. None: chosen by `head_score`.
+        single_heads: pairs of a layer and a head, each of which has maps of its own.
         normalize: what is applied over the text keys.
         backend: of the kernels.
         device: of the sums.
@@ -69,6 +71,7 @@ class RunningMaps:
         head_score: str,
         top_k: int,
         given_heads: tuple[tuple[int, ...], ...] | None,
+        single_heads: tuple[tuple[int, int], ...] = (),
         normalize: str,
         backend: str,
         device: torch.device,
@@ -77,6 +80,7 @@ class RunningMaps:
         self.surrogates = surrogates
         self.head_score, self.top_k = head_score, top_k
         self.given_heads = None if given_heads is None else on_device(torch.tensor(given_heads, device="cpu"), device)
+        self.single_heads = single_heads
         self.normalize, self.backend = normalize, backend
         self.contrasted = tuple(name for name in CONTRASTED if name in maps)
         self.baselines = tuple(name for name in maps if name not in CONTRASTED)
@@ -90,18 +94,38 @@ class RunningMaps:
         with torch.inference_mode(False):
             self.contrast_sum = zeros(videos, len(self.contrasted), num_text, positions)
             self.baseline_sum = zeros(videos, len(self.baselines), num_concepts, positions)
+            self.single_head_sum = zeros(videos, len(single_heads), num_text, positions)
             self.score_sum = zeros(videos, len(layers), heads)
             self.chosen_sum = zeros(videos, len(layers), heads)
             # The weights of the heads in `imap`, set in each layer, and in `gramcol`.
             self.head_weights = torch.ones((2, heads), dtype=torch.float32, device=device)
+            self._one = torch.ones((1, 1), dtype=torch.float32, device=device)  # the weight of a single head
             # On the device, so that no step waits for it: which layers of the running pass are not finite, their
             # numbers among all layers read, and the first such number.
             self._not_finite = torch.zeros(len(layers), dtype=torch.int32, device=device)
             self._numbers = torch.arange(len(layers), device=device)
             self._first_not_finite = torch.full((), ALL_FINITE, device=device)
         weights = None if tokens is None else on_device(token_weights(tokens, num_text), device)
-        self._variations = [RepeatVariation(total, weights) for total in (self.contrast_sum, self.baseline_sum)]
+        self._variations = [RepeatVariation(total, weights) for total in self._sums]
+        self._kept: tuple[KeptMaps, ...] = ()
         self.steps = 0
+
+    @property
+    def _sums(self) -> tuple[Tensor, Tensor]:
+        """The running sums of the method's own maps and of the baselines."""
+        return self.contrast_sum, self.baseline_sum
+
+    def keep(self, axes: Sequence[str], steps: int, select: Sequence[Callable[[Tensor], Tensor]]) -> None:
+        """Keep the maps of single layers and steps, too. `KeptMaps` describes the arguments.
+
+        Args:
+            axes: what is kept.
+            steps: that a run is expected to read.
+            select: of the method's own maps, and of the baselines.
+        """
+        self._kept = tuple(
+            KeptMaps(axes, len(self.layers), steps, total, of) for total, of in zip(self._sums, select, strict=True)
+        )
 
     def add_layer(
         self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
@@ -122,7 +146,10 @@ class RunningMaps:
             if part.shape[:2] != size:
                 raise RuntimeError(f"block {layer} has heads and tokens {list(part.shape[:2])}, not {list(size)}")
         note = self._not_finite[position]
-        surrogates, scores = self._match(video, query, features, text, note)
+        sums = tuple(total[video] for total in self._sums)
+        # What is kept is of this layer alone. The same additions follow, so the running maps have the same bits.
+        contrasts, baselines = map(torch.zeros_like, sums) if self._kept else sums
+        surrogates, scores = self._match(contrasts, query, features, text, note)
         select_heads(
             scores,
             score=self.head_score,
@@ -140,11 +167,15 @@ class RunningMaps:
                 surrogates,
                 multiplicity=text.multiplicity,
                 head_weights=self.head_weights[first : first + count],
-                out=self.contrast_sum[video, :count],
+                out=contrasts[:count],
                 normalize=self.normalize,
                 backend=self.backend,
             )
-        self._add_baselines(video, query, features, concepts, note)
+            self._add_single_heads(layer, video, features, surrogates, text)
+        self._add_baselines(baselines, query, features, concepts, note)
+        for kept, total, of_layer in zip(self._kept, sums, (contrasts, baselines), strict=False):
+            total += of_layer
+            kept.add(position, video, of_layer)
 
     @property
     def in_one_pass(self) -> bool:
@@ -152,11 +183,11 @@ class RunningMaps:
         return self.one_pass and self.contrasted == CONTRASTED and self.surrogates == "argmax"
 
     def _match(
-        self, video: int, query: Tensor, features: Tensor, text: TextRows, note: Tensor
+        self, contrasts: Tensor, query: Tensor, features: Tensor, text: TextRows, note: Tensor
     ) -> tuple[Tensor | None, Tensor]:
         """The surrogates of the text keys, None if no map needs them, and the separation scores of the heads.
 
-        In one pass, it also adds `gramcol` to the sums. `note` receives whether what is read is finite.
+        In one pass, it also adds `gramcol` to `contrasts`. `note` receives whether what is read is finite.
         """
         frames = self.grid[0]
         common: dict[str, Any] = {"score": self.head_score, "not_finite": note, "backend": self.backend}
@@ -169,13 +200,30 @@ class RunningMaps:
         index = qk_match(query, text.key, frames=frames, not_finite=note, backend=self.backend)
         if not self.in_one_pass:
             return index, frame_separation(features, frames=frames, **common)
-        gramcol = self.contrast_sum[video, CONTRASTED.index("gramcol")]
+        gramcol = contrasts[CONTRASTED.index("gramcol")]
         return index, gram_separation(
             features, index, multiplicity=text.multiplicity, out=gramcol, normalize=self.normalize, **common
         )
 
-    def _add_baselines(self, video: int, query: Tensor, features: Tensor, concepts: TextRows, note: Tensor) -> None:
-        """Add the baselines of one layer of one video to the sums. `note` receives whether they are finite."""
+    def _add_single_heads(self, layer: int, video: int, features: Tensor, surrogates: Tensor, text: TextRows) -> None:
+        """Add the contrast of each head of this layer that has maps of its own."""
+        for index, (of_layer, head) in enumerate(self.single_heads):
+            if of_layer == layer:
+                only = slice(head, head + 1)
+                gram_column(
+                    features[only],
+                    surrogates[only],
+                    multiplicity=text.multiplicity,
+                    head_weights=self._one,
+                    out=self.single_head_sum[video, index : index + 1],
+                    normalize=self.normalize,
+                    backend=self.backend,
+                )
+
+    def _add_baselines(
+        self, baselines: Tensor, query: Tensor, features: Tensor, concepts: TextRows, note: Tensor
+    ) -> None:
+        """Add the baselines of one layer of one video to `baselines`. `note` receives whether they are finite."""
         for index, name in enumerate(self.baselines):
             if name == "cross_attention":  # mean_h q·κ
                 rows, tokens, scale = concepts.key, query, 1 / len(query)
@@ -185,20 +233,28 @@ class RunningMaps:
                 rows,
                 tokens,
                 multiplicity=concepts.multiplicity,
-                out=self.baseline_sum[video, index],
+                out=baselines[index],
                 scale=scale,
                 normalize=self.normalize,
                 not_finite=note,
                 backend=self.backend,
             )
 
-    def begin_pass(self) -> None:
-        """Prepare for a forward pass, before its first layer is added."""
+    def begin_pass(self, step: int = 0) -> None:
+        """Prepare for a forward pass, before its first layer is added.
+
+        Args:
+            step: its position among the steps that are read in a run.
+        """
         for variation in self._variations:
             variation.begin_pass()
+        for kept in self._kept:
+            kept.begin_pass(step)
 
     def end_pass(self) -> None:
         """Count a forward pass whose layers are all added."""
+        for kept in self._kept:
+            kept.end_pass()
         self.steps += 1
         self._first_not_finite.copy_(self._first_number())
         self._not_finite.zero_()
@@ -227,6 +283,22 @@ class RunningMaps:
         for names, sums in ((self.contrasted, self.contrast_sum), (self.baselines, self.baseline_sum)):
             means.update({name: (sums[:, i] / count).unflatten(-1, self.grid) for i, name in enumerate(names)})
         return means
+
+    def kept_means(self) -> dict[str, Tensor]:
+        """The maps of single layers and steps by name, on the CPU, fp32 `[V, L, S, C, F, H, W]`; see `KeptMaps`.
+
+        It waits for the device. Empty if nothing is kept.
+        """
+        means = {}
+        for names, kept in zip((self.contrasted, self.baselines), self._kept, strict=False):
+            if names:
+                values = kept.values().unflatten(-1, self.grid)
+                means.update({name: values[:, i] for i, name in enumerate(names)})
+        return means
+
+    def single_head_means(self) -> Tensor:
+        """The mean over steps of the contrast of each single head, fp32 `[V, P, K, F, H, W]`."""
+        return (self.single_head_sum / self.steps).unflatten(-1, self.grid)
 
     def end_repeat(self) -> None:
         """Count what was added since the last repeat as one: the same number of forward passes for each."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import operator
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from numbers import Integral
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from imap_fast.maps.allowed_values import CHOICES
-from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.names import AXES, CONTRASTED, MAP_NAMES
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.tap import TapSettings
 from imap_kernels.backend import resolve
@@ -34,6 +34,8 @@ class Settings(TapSettings):
         normalize: what is applied over the text keys.
         pooling: which token represents a concept.
         runs: which runs of the pipeline the maps are of.
+        keep: the axes whose single maps are kept, of `imap_fast.maps.names.AXES`.
+        heads: single heads to make maps of, each a layer and a head.
     """
 
     surrogates: str
@@ -44,6 +46,8 @@ class Settings(TapSettings):
     normalize: str
     pooling: str
     runs: str
+    keep: tuple[str, ...] = ()
+    heads: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def checked(
@@ -64,6 +68,8 @@ class Settings(TapSettings):
         pooling: str,
         runs: str,
         backend: str,
+        keep: Iterable[str],
+        heads: Iterable[tuple[int, int]],
     ) -> Settings:
         """Add the defaults of the model, and refuse what it does not support.
 
@@ -88,13 +94,13 @@ class Settings(TapSettings):
                 raise ValueError(f'the map "concept_attention" {reason}; use imap, gramcol or cross_attention')
         given_layers = list(layers) if isinstance(layers, Iterable) else layers
         chosen_layers = _layers(adapter, given_layers)
-        heads = None
+        given_heads = None
         if motion_heads is not None:
             rows = _motion_heads(motion_heads, len(chosen_layers), adapter.num_heads)
             # A row belongs to the layer that was named at its place.
             named = list(dict.fromkeys(map(operator.index, given_layers or chosen_layers)))
-            heads = tuple(rows[named.index(layer)] for layer in chosen_layers)
-            top_k = len(heads[0])
+            given_heads = tuple(rows[named.index(layer)] for layer in chosen_layers)
+            top_k = len(given_heads[0])
         if isinstance(top_k, bool) or not isinstance(top_k, Integral) or not 1 <= int(top_k) <= adapter.num_heads:
             raise ValueError(f"top_k={top_k!r} is not possible; the model has {adapter.num_heads} heads in a layer")
         if not (fast_attention is None or isinstance(fast_attention, bool)):
@@ -119,12 +125,18 @@ class Settings(TapSettings):
             surrogates=surrogates,
             head_score=head_score,
             top_k=int(top_k),
-            motion_heads=heads,
+            motion_heads=given_heads,
             steps=None if steps is None else indices("steps", steps),
             normalize=normalize,
             pooling=pooling,
             runs=runs,
+            keep=_axes(keep),
+            heads=_single_heads(heads, chosen_layers, adapter.num_heads, maps),
         )
+
+    def record(self) -> dict[str, Any]:
+        """All settings as JSON values. Those that keep nothing more are left out: records of old runs have none."""
+        return {name: value for name, value in asdict(self).items() if value or name not in ("keep", "heads")}
 
 
 def indices(name: str, values: Iterable[int]) -> tuple[int, ...]:
@@ -165,6 +177,32 @@ def _motion_heads(rows: Iterable[Iterable[int]], num_layers: int, num_heads: int
             f"of the {num_layers} layers read"
         )
     return heads
+
+
+def _axes(keep: Iterable[str]) -> tuple[str, ...]:
+    """The axes to keep, in the order of `AXES`."""
+    named = [keep] if isinstance(keep, str) else list(keep) if isinstance(keep, Iterable) else [keep]
+    if unknown := [axis for axis in named if axis not in AXES]:
+        raise ValueError(f"keep={unknown[0]!r} is unknown; choose from {', '.join(AXES)}")
+    return tuple(axis for axis in AXES if axis in named)
+
+
+def _single_heads(
+    heads: Iterable[tuple[int, int]], layers: tuple[int, ...], num_heads: int, maps: tuple[str, ...]
+) -> tuple[tuple[int, int], ...]:
+    try:
+        pairs = tuple((_index(layer), _index(head)) for layer, head in heads)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"heads={heads!r} is not possible; give pairs of a layer and a head, like (12, 3)") from error
+    for layer, head in pairs:
+        if layer not in layers:
+            read = ", ".join(map(str, layers))
+            raise ValueError(f"heads names layer {layer}, which is not read; name one of {read}, or add it to layers")
+        if not 0 <= head < num_heads:
+            raise ValueError(f"heads names head {head} of layer {layer}; the model has heads 0 to {num_heads - 1}")
+    if pairs and not set(CONTRASTED) & set(maps):
+        raise ValueError("maps of single heads are contrasts, and maps holds no imap or gramcol; add one of them")
+    return tuple(dict.fromkeys(pairs))
 
 
 def _layers(adapter: Adapter, layers: Iterable[int] | None) -> tuple[int, ...]:

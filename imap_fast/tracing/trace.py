@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from imap_fast.maps.kinds import refuse_missing_maps
+from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.registry import adapter_for
 from imap_fast.text.concepts import Concepts
 from imap_fast.text.words import BACKGROUND
@@ -37,6 +38,9 @@ def trace(
     attention_backend: str | None = None,
     labels: Sequence[str] | None = None,
     background: str | None = BACKGROUND,
+    keep: Iterable[str] = (),
+    heads: Iterable[tuple[int, int]] = (),
+    on_step: Callable[[int, SaliencyMaps], object] | None = None,
 ) -> Tracer:
     """Read GramCol and IMAP saliency maps (CVPR 2026, arXiv 2603.02919) while a video diffusion transformer runs.
 
@@ -92,6 +96,13 @@ def trace(
             `"_native_cudnn"` or `"sage"`. One that cannot run is ignored with a warning. None: the model's own.
         labels: names for the rows of a tensor, or for every text token of a bare transformer.
         background: the concept that is added to a single one. None adds none.
+        keep: which single maps are kept beside their mean: `"layers"`, `"steps"`, or both, and then those of each layer
+            in each step. They leave the device as they are finished, and no step waits for them. The result has them as
+            `by_layer`, `by_step` and `by_layer_and_step`. What they take of memory is logged before it is taken.
+        heads: single heads to make maps of, pairs of a layer and a head, such as `[(12, 3), (12, 7)]`. The map of a
+            head is its contrast alone. The result has it as `by_head`.
+        on_step: called after each step that is read, with the step and the maps of all steps so far. Making them waits
+            for the device. An exception of it stops the pipeline.
 
     Returns:
         A context manager. Its `maps` are the `SaliencyMaps` of what ran inside it. If several forward passes were read,
@@ -121,7 +132,9 @@ def trace(
         backend=backend,
         fast_attention=fast_attention,
         attention_backend=attention_backend,
+        keep=keep,
+        heads=heads,
     )
     words = Concepts(concepts, motions=motions, match=match, labels=labels, background=background, model=adapter)
     refuse_missing_maps(words.motions, settings.maps)
-    return Tracer(adapter, settings, words, guided)
+    return Tracer(adapter, settings, words, guided, on_step)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from imap_fast.maps.names import AGREEMENT, CONTRASTED, SPREAD
+from imap_fast.maps.names import CONTRASTED
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.dropout import refuse_dropout
@@ -24,8 +26,9 @@ from imap_fast.text.concepts import Concepts
 from imap_fast.text.model_name import model_name
 from imap_fast.tracing.cut_prompt import warn_of_cut_prompt
 from imap_fast.tracing.guidance import Guidance
+from imap_fast.tracing.kept_memory import check_memory, kept_bytes
 from imap_fast.tracing.pipeline_calls import observed_calls
-from imap_fast.tracing.repeat_variation import agreement_of_repeats
+from imap_fast.tracing.results import saliency_maps
 from imap_fast.tracing.run import Run, seed_of
 from imap_fast.tracing.running_maps import RunningMaps
 from imap_fast.tracing.settings import Settings
@@ -56,10 +59,19 @@ class Tracer:
         settings: how the model is read.
         concepts: what to look for.
         guided: as in `trace`.
+        on_step: as in `trace`.
     """
 
-    def __init__(self, adapter: Adapter, settings: Settings, concepts: Concepts, guided: bool | None) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        settings: Settings,
+        concepts: Concepts,
+        guided: bool | None,
+        on_step: Callable[[int, SaliencyMaps], object] | None = None,
+    ) -> None:
         self.adapter, self.settings, self.concepts = adapter, settings, concepts
+        self._on_step = on_step
         self._guidance = Guidance(adapter, guided)
         self._exits = ExitStack()
         self._tap: Tap | None = None
@@ -150,45 +162,8 @@ class Tracer:
             run.refuse_changed_text()
         if self._run.is_of_pipeline and self._run.passes < (self._run.scheduled or 0):
             self.adapter.refuse_other_transformers()
-        means = running.means()
-        means = {name: self.concepts.select(means[name], count) for name, count in self._counts.items()}
-        repeats = self._repeats(means) if running.repeats > 1 else {}
-        heads = {"head_scores": running.head_scores(), "selected_heads": running.selected_heads()}
-        tensors = means | repeats | heads
-        tensors = {name: (t[0] if running.videos == 1 else t).cpu() for name, t in tensors.items()}
-        for name, values in tensors.items():
-            if not values.isfinite().all():
-                raise ValueError(
-                    f"{name} holds NaN or an infinity: every value that was read is finite, but too large for sums in "
-                    "fp32; run the model in torch.float64"
-                )
-
-        def after(prefix: str) -> dict[str, Tensor] | None:
-            return {name: tensors[prefix + name] for name in means} if repeats else None
-
-        return SaliencyMaps(
-            head_scores=tensors["head_scores"],
-            selected_heads=tensors["selected_heads"],
-            maps={name: tensors[name] for name in means},
-            agreements=after(AGREEMENT),
-            spreads=after(SPREAD),
-            labels=self.concepts.labels or (),
-            baseline_labels=self.concepts.baseline_labels,
-            layers=self.settings.layers,
-            steps=tuple(sorted(set(passes))),
-            settings=self._record(),
-        )
-
-    def _repeats(self, means: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Agreement and spread of each map over two repeats or more."""
-        found, repeats = {}, self.running_maps.repeats
-        for name, (squares, levels) in self.running_maps.variation().items():
-            if self.concepts.tokens is None:  # otherwise they are of the concepts
-                squares = self.concepts.select(squares, self._counts[name])
-            levels = self.concepts.select(levels, self._counts[name])
-            found[AGREEMENT + name] = agreement_of_repeats(means[name].cpu(), squares.cpu(), levels.cpu())
-            found[SPREAD + name] = (squares / (repeats - 1)).sqrt()
-        return found
+        steps = sorted(set(passes))
+        return saliency_maps(running, self.concepts, self._counts, self.settings, steps, self._record())
 
     def reset(self) -> None:
         """Discard what was read, also of a forward pass that stopped before its end.
@@ -289,7 +264,7 @@ class Tracer:
         forward = self.adapter.forward_of(entry, arguments)
         videos = self._guidance.conditional_videos(forward.batch, of_pipeline=run.is_of_pipeline)
         self._prepare_sums(forward, forward.batch - videos.start)
-        self.running_maps.begin_pass()
+        self.running_maps.begin_pass(len(run.steps_read))
         run.read_pass(step, text, arguments["timestep"])
         self.tap.begin(videos, forward)
 
@@ -302,6 +277,8 @@ class Tracer:
             # The steps of a run follow from one another: where there may be several runs, each of them is a repeat.
             if not self._repeats_are_runs or self._run.has_read(self.settings.steps):
                 self.running_maps.end_repeat()
+            if self._on_step is not None:
+                self._on_step(self._run.steps_read[-1], self.maps)
 
     @property
     def _repeats_are_runs(self) -> bool:
@@ -369,10 +346,20 @@ class Tracer:
             head_score=settings.head_score,
             top_k=settings.top_k,
             given_heads=settings.motion_heads,
+            single_heads=settings.heads,
             normalize=settings.normalize,
             backend=settings.backend,
             device=forward.multiplicity.device,
         )
+        if settings.keep:
+            steps = len(settings.steps) if settings.steps is not None else self._run.scheduled or 1
+            check_memory(settings.keep, kept_bytes(settings, self._counts, videos * math.prod(forward.grid), steps))
+            selects = [partial(self._selected, count=count) for count in (num_text, num_concepts)]
+            self._running.keep(settings.keep, steps, selects)
+
+    def _selected(self, rows: Tensor, count: int) -> Tensor:
+        """The maps of concepts, `[…, C, N]`, from those of text rows."""
+        return self.concepts.select(rows.flatten(0, -3), count).unflatten(0, rows.shape[:-2])
 
     def _read_layer(
         self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
@@ -391,7 +378,7 @@ class Tracer:
             "runs": [run.record() for run in runs],
             **({"repeats": repeats} if self.running_maps.repeats > 1 else {}),
             **self.concepts.record(),
-            **{name: value for name, value in asdict(self.settings).items() if name not in own_fields},
+            **{name: value for name, value in self.settings.record().items() if name not in own_fields},
             "temporal_compression": self.adapter.temporal_compression,
             "patch_size_t": self.adapter.patch_size[0],
             "rest_in_first_latent": self.adapter.rest_in_first_latent,

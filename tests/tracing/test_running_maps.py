@@ -137,10 +137,12 @@ def test_what_is_kept_is_on_the_device_in_its_own_dtype() -> None:
     assert {name: value.dtype for name, value in kept.items()} == {
         "given_heads": torch.int64,
         "contrast_sum": torch.float32,
+        "single_head_sum": torch.float32,
         "baseline_sum": torch.float32,
         "score_sum": torch.float32,
         "chosen_sum": torch.float32,
         "head_weights": torch.float32,
+        "_one": torch.float32,
         "_not_finite": torch.int32,
         "_numbers": torch.int64,
         "_first_not_finite": torch.int64,

@@ -1,0 +1,153 @@
+"""Saliency maps from inside: of single layers, denoising steps and heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from torch import Tensor
+
+from imap_fast.maps.labelled import LabelledMaps
+from imap_fast.maps.names import CONTRASTED
+
+Self = TypeVar("Self", bound="InsideMaps")
+
+LAYERS, STEPS = -6, -5
+"""The dimensions of layers and steps in what is kept."""
+
+
+class InsideMaps(LabelledMaps):
+    """The maps of single layers, steps and heads, if the trace kept them (`keep=`, `heads=`)."""
+
+    @property
+    def keep(self) -> tuple[str, ...]:
+        """The axes whose single maps are kept: "layers", "steps", both or none."""
+        return tuple(self.settings.get("keep") or ())
+
+    @property
+    def by_layer(self) -> dict[str, Tensor]:
+        """The map of each layer by name, the mean over its steps, fp32 `[L, C, F, H, W]`, in the order of `layers`.
+
+        The mean over L is the map. If V videos were read, the shape has a leading dimension V.
+
+        Raises:
+            AttributeError: layers were not kept.
+        """
+        return self._kept("layers", lambda kept: _mean(kept, STEPS))
+
+    @property
+    def by_step(self) -> dict[str, Tensor]:
+        """The map of each step by name, the mean over its layers, fp32 `[S, C, F, H, W]`, in the order of `steps`.
+
+        The mean over S is the map. Shape and errors are as for `by_layer`.
+        """
+        return self._kept("steps", lambda kept: _mean(kept, LAYERS))
+
+    @property
+    def by_layer_and_step(self) -> dict[str, Tensor]:
+        """The map of each layer in each step by name, fp32 `[L, S, C, F, H, W]`; see `by_layer`."""
+        if self.keep != ("layers", "steps"):
+            raise AttributeError(_not_kept(("layers", "steps"), self.keep))
+        return self._kept("layers", lambda kept: kept)
+
+    def _kept(self, axis: str, of: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+        if self.kept is None or axis not in self.keep:
+            raise AttributeError(_not_kept((axis,), self.keep))
+        return {name: of(values) for name, values in self.kept.items()}
+
+    @property
+    def by_head(self) -> dict[tuple[int, int], Tensor]:
+        """The contrast of each single head that was named in `heads`, by layer and head, fp32 `[C, F, H, W]`.
+
+        Raises:
+            AttributeError: no heads were named.
+        """
+        if self.single_heads is None:
+            raise AttributeError("these maps are of no single heads; make them with heads=[(layer, head)]")
+        maps = self.single_heads.unbind(-5)
+        return {(layer, head): values for (layer, head), values in zip(self.settings["heads"], maps, strict=True)}
+
+    def at(
+        self: Self, *, layer: int | None = None, step: int | None = None, head: tuple[int, int] | None = None
+    ) -> Self:
+        """The maps of one layer, one step, one layer in one step, or one head, for every picture and file.
+
+        Head scores and motion heads stay those of all steps. There is no agreement and no spread.
+
+        Args:
+            layer: index of a block, one of `layers`.
+            step: one of `steps`.
+            head: a layer and a head, one of `by_head`. `imap` and `gramcol` are then the contrast of this head, and
+                there are no baselines.
+
+        Raises:
+            AttributeError: such maps were not kept.
+            KeyError: a layer, step or head that was not read.
+            ValueError: nothing is named, or a head beside a layer or a step.
+        """
+        if (layer is None and step is None) == (head is None):
+            raise ValueError("name a layer, a step or both, or name a head alone")
+        if head is not None:
+            return self._at_head(*head)
+        values = {
+            (True, False): lambda: self.by_layer,
+            (False, True): lambda: self.by_step,
+            (True, True): lambda: self.by_layer_and_step,
+        }[layer is not None, step is not None]()
+        row = slice(None) if layer is None else slice(at := _position("layer", layer, self.layers), at + 1)
+        if layer is not None:
+            values = {name: kept.select(LAYERS + (step is None), row.start) for name, kept in values.items()}
+        if step is not None:
+            values = {name: kept.select(STEPS, _position("step", step, self.steps)) for name, kept in values.items()}
+        return self._with(values, row, self.steps if step is None else (step,))
+
+    def _at_head(self: Self, layer: int, head: int) -> Self:
+        by_head = self.by_head
+        if (layer, head) not in by_head:
+            raise KeyError(f"no head {head} of layer {layer}; there are {', '.join(map(str, by_head))}")
+        row = _position("layer", layer, self.layers)
+        contrasted = {name: by_head[layer, head] for name in CONTRASTED if name in self.maps}
+        return self._with(contrasted, slice(row, row + 1), self.steps)
+
+    def _with(self: Self, maps: dict[str, Tensor], rows: slice, steps: tuple[int, ...]) -> Self:
+        """The same result with other maps, of some rows of the layers and some steps."""
+        settings = {name: value for name, value in self.settings.items() if name not in ("keep", "heads", "repeats")}
+        if settings.get("motion_heads") is not None:
+            settings["motion_heads"] = settings["motion_heads"][rows]
+        return replace(
+            self,
+            maps=maps,
+            layers=self.layers[rows],
+            steps=steps,
+            head_scores=self.head_scores[..., rows, :],
+            selected_heads=self.selected_heads[..., rows, :],
+            settings=settings,
+            agreements=None,
+            spreads=None,
+            kept=None,
+            single_heads=None,
+        )
+
+
+def _mean(values: Tensor, dim: int) -> Tensor:
+    """The mean over a dimension, added up in its order as a trace adds it up."""
+    first, *others = values.unbind(dim)
+    if not others:
+        return first
+    total = first.clone()
+    for each in others:
+        total += each
+    return total / (1 + len(others))
+
+
+def _position(what: str, wanted: int, known: tuple[int, ...]) -> int:
+    if wanted not in known:
+        raise KeyError(f"no {what} {wanted}; there are {', '.join(map(str, known))}")
+    return known.index(wanted)
+
+
+def _not_kept(axes: tuple[str, ...], keep: tuple[str, ...]) -> str:
+    wanted = f"keep=[{', '.join(repr(axis) for axis in axes)}]"
+    kept = f"only those of {' and '.join(keep)}" if keep else "none"
+    return f"the maps of single {' and '.join(axes)} were not kept, {kept}; make the maps with {wanted}"

@@ -1,0 +1,123 @@
+"""Maps of single layers and steps. They leave the device as they are finished, and no step waits for them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+
+class KeptMaps:
+    """Keeps the maps of each layer, of each step, or of each layer in each step.
+
+    A page holds what one forward pass gives. It is filled on a stream of its own, while the model goes on, and joins
+    the `values` once it is complete.
+
+    Args:
+        axes: which of `imap_fast.maps.names.AXES` are kept. A mean is taken over the other ones.
+        layers: L, the number of layers read.
+        steps: S, the number of steps that a run is expected to read.
+        total: the running sum of the maps, fp32 `[V, M, K, N]`, with the shape and the device of what is kept.
+        select: gives the maps of C concepts, `[…, C, N]`, from those of text rows, `[…, K, N]`.
+    """
+
+    def __init__(
+        self, axes: Sequence[str], layers: int, steps: int, total: Tensor, select: Callable[[Tensor], Tensor]
+    ) -> None:
+        self.of_layers, self.of_steps = "layers" in axes, "steps" in axes
+        self.layers, self.select = layers, select
+        self._expected = steps if self.of_steps else 1
+        self.shape, self.device = total.shape, total.device
+        self._stream = torch.cuda.Stream(total.device) if total.device.type == "cuda" else None
+        self._page = self._step_sum = torch.empty(0)  # of the running pass
+        self._step = 0
+        self._in_flight: deque[tuple[int, Tensor, torch.cuda.Event | None]] = deque()
+        self._values = torch.empty(0)  # [S, L, V, M, C, N], with room for more steps
+        self._steps = self._passes = 0
+        self._is_shown = False
+
+    def begin_pass(self, step: int) -> None:
+        """Prepare for a forward pass.
+
+        Args:
+            step: its position among the steps that are read in a run.
+        """
+        rows = self.layers if self.of_layers else 1
+        pinned = self._stream is not None
+        with torch.inference_mode(False):
+            self._page = torch.empty((rows, *self.shape), dtype=torch.float32, device="cpu", pin_memory=pinned)
+            if not self.of_layers:
+                self._step_sum = torch.zeros(self.shape, dtype=torch.float32, device=self.device)
+        self._step = step
+
+    def add(self, position: int, video: int, maps: Tensor) -> None:
+        """Keep the maps of one layer of one video, `[M, K, N]`.
+
+        Args:
+            position: of the layer among those read.
+            video: index of the video.
+            maps: they must not change afterwards.
+        """
+        if self.of_layers:
+            self._send(maps, self._page[position, video])
+        else:
+            self._step_sum[video] += maps
+
+    def end_pass(self) -> None:
+        """Count a forward pass whose layers are all added."""
+        if not self.of_layers:
+            self._send(self._step_sum / self.layers, self._page[0])
+        sent = None if self._stream is None else self._stream.record_event()
+        self._in_flight.append((self._step, self._page, sent))
+        self._passes += 1
+        self._receive(waits=False)
+
+    def _send(self, maps: Tensor, into: Tensor) -> None:
+        """Copy maps to the host once they are made."""
+        if self._stream is None:
+            into.copy_(maps)
+            return
+        self._stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self._stream):
+            into.copy_(maps, non_blocking=True)
+        maps.record_stream(self._stream)
+
+    def _receive(self, *, waits: bool) -> None:
+        """Add the pages that have arrived to the values, in order."""
+        while self._in_flight:
+            step, page, sent = self._in_flight[0]
+            if sent is not None and not sent.query():
+                if not waits:
+                    return
+                sent.synchronize()
+            self._in_flight.popleft()
+            self._keep(step if self.of_steps else 0, self.select(page))
+
+    def _keep(self, step: int, page: Tensor) -> None:
+        """Add a page `[L, V, M, C, N]` to the values of a step."""
+        room = len(self._values) or self._expected
+        room = room if step < room else 2 * step
+        if room > len(self._values) or self._is_shown:
+            with torch.inference_mode(False):
+                values = torch.empty((room, *page.shape), dtype=torch.float32, device="cpu")
+            if self._steps:
+                values[: self._steps] = self._values[: self._steps]
+            self._values, self._is_shown = values, False
+        if step == self._steps:
+            self._values[step] = page
+            self._steps += 1
+        else:
+            self._values[step] += page
+
+    def values(self) -> Tensor:
+        """What is kept, fp32 `[V, M, L, S, C, N]` on the CPU: the mean over runs, and over an axis that is not kept.
+
+        Such an axis has size 1. It waits for the device. The values do not change when further passes are added.
+        """
+        self._receive(waits=True)
+        self._is_shown = True
+        values = self._values[: self._steps].permute(2, 3, 1, 0, 4, 5)
+        repeats = self._passes // self._steps
+        return values if repeats == 1 else values / repeats

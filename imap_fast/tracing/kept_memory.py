@@ -1,0 +1,48 @@
+"""How much memory the maps of single layers and steps take. It is said before it is taken."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import psutil
+
+from imap_fast.tracing.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+BYTES = 4
+"""Of a value: maps are fp32."""
+
+
+def kept_bytes(settings: Settings, counts: Mapping[str, int], positions: int, steps: int) -> int:
+    """The bytes that `keep` takes.
+
+    Args:
+        settings: of the trace.
+        counts: the number of concepts in each map.
+        positions: of a map, in all videos.
+        steps: that are read.
+    """
+    planes = (len(settings.layers) if "layers" in settings.keep else 1) * (steps if "steps" in settings.keep else 1)
+    return BYTES * planes * positions * sum(counts.values())
+
+
+def check_memory(keep: Sequence[str], needed: int) -> None:
+    """Log what `keep` takes.
+
+    Raises:
+        ValueError: it is more memory than there is.
+    """
+    available = psutil.virtual_memory().available
+    kept = f"keep={','.join(keep)} takes {size(needed)} of memory"
+    if needed > available:
+        raise ValueError(
+            f"{kept}, and {size(available)} are available; keep one axis, or read fewer layers, steps, maps or concepts"
+        )
+    logger.info("%s", kept)
+
+
+def size(count: int) -> str:
+    """A number of bytes as people write it."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
