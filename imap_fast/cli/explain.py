@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imap_fast.cli import options
+from imap_fast.cli.inside import InsideOptions
 from imap_fast.cli.option_groups import ConceptOptions, ReadingOptions, SmallGpuOptions, TraceOptions, WindowOptions
 from imap_fast.cli.video_files import result_folders
 from imap_fast.loading.identity import model_identity, vae_identity
@@ -28,6 +29,7 @@ def explain(
     trace_options: TraceOptions,
     windows: WindowOptions,
     reading: ReadingOptions,
+    inside: InsideOptions,
     output: options.Output = Path("imap-explain"),
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -40,7 +42,7 @@ def explain(
     After an interruption the same command resumes. A finished run is not repeated.
     """
     run = explained(
-        videos, loading, prompt, concepts, trace_options, windows, reading, output=output, overwrite=overwrite
+        videos, loading, prompt, concepts, trace_options, windows, reading, inside, output=output, overwrite=overwrite
     )
     run.print(output, as_json=as_json)
 
@@ -53,6 +55,7 @@ def explained(
     trace_options: TraceOptions,
     windows: WindowOptions,
     reading: ReadingOptions,
+    inside: InsideOptions,
     *,
     output: Path,
     overwrite: bool,
@@ -60,7 +63,7 @@ def explained(
     """Explain videos, except those that are finished. Arguments and errors are those of the command."""
     text = {"prompt": prompt, **concepts.words(trace_options.match, reading.concepts_file)}
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()
-    arguments |= windows.explain_arguments(loading.model, arguments["steps"])
+    arguments |= windows.explain_arguments(loading.model, arguments["steps"]) | inside.trace_arguments()
     model_source(loading.model)
     from imap_fast.cli.explain_run import Run
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from imap_fast.cli import options
 from imap_fast.cli.generation import GENERATED, check_size, generate_video
+from imap_fast.cli.inside import InsideOptions
 from imap_fast.cli.option_groups import ConceptOptions, LoadingOptions, TraceOptions
 from imap_fast.cli.pictures import pictures, write_results
 from imap_fast.cli.progress import progress
@@ -31,6 +32,7 @@ def generate(
     prompt: options.Prompt,
     concepts: ConceptOptions,
     trace_options: TraceOptions,
+    inside: InsideOptions,
     height: options.Height = None,
     width: options.Width = None,
     num_frames: options.NumFrames = None,
@@ -47,7 +49,7 @@ def generate(
     If the video or a picture cannot be written, everything else is, and the exit code is 1.
     """
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()
-    arguments |= concepts.words(trace_options.match)
+    arguments |= concepts.words(trace_options.match) | inside.trace_arguments()
     model_source(loading.model)
     sampling: dict[str, Any] = {
         "height": height,

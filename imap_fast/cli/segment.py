@@ -8,6 +8,7 @@ import typer
 
 from imap_fast.cli import options
 from imap_fast.cli.explain import explained
+from imap_fast.cli.inside import InsideOptions
 from imap_fast.cli.option_groups import (
     ConceptOptions,
     OptionalModelOptions,
@@ -104,7 +105,7 @@ def segment(
             raise typer.BadParameter(f"--video {video} is of a run; {videos[0]} is a video itself")
         model_source(loading.model)
         explaining = explained(
-            videos, loading.of(loading.model), prompt, concepts, trace_options, windows, reading,
+            videos, loading.of(loading.model), prompt, concepts, trace_options, windows, reading, InsideOptions(),
             output=output / EXPLAINED, overwrite=overwrite,
         )  # fmt: skip
         explaining.refuse_failed()

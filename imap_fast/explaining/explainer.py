@@ -16,8 +16,9 @@ from torch import Tensor
 from imap_fast.ahead import ahead
 from imap_fast.explaining.blending import Blender
 from imap_fast.explaining.checkpoint import Checkpoint
-from imap_fast.explaining.fingerprint import fingerprint_of, schedule_of
+from imap_fast.explaining.fingerprint import fingerprint_of, schedule_of, tiling_of
 from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
+from imap_fast.explaining.kept_room import check_room_of_run
 from imap_fast.explaining.read_frames import FrameReader
 from imap_fast.explaining.repeats import agreements, inside_of, mean_and_spread, stacked
 from imap_fast.explaining.shot_windows import ShotStart, ShotWindows, Window
@@ -163,7 +164,9 @@ class Explainer:
                 with ahead(self._windows(video, num_frames, state), 2) as windows:
                     for batch in self._batches(windows, state):
                         self._encode_text(batch[0].shot)
-                        self._pass(batch, checkpoint)
+                        read = self._pass(batch, state)
+                        check_room_of_run(read[0], state, expected, video.fps, self.windows.span, checkpoint.folder)
+                        self._blend(batch, read, checkpoint)
                         on_progress(state.num_frames, expected)
                 self._finish(video, (start, end), stream, digest, checkpoint)
             return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
@@ -203,19 +206,12 @@ class Explainer:
             "schedule": schedule_of(self.forward.scheduler),
             "dtype": str(self.pipe.transformer.dtype),
             "vae": self.forward.encoder.options,
-            "vae_tiling": self._tiling(),
+            "vae_tiling": tiling_of(self.forward.encoder.vae),
             "active_attention_backend": active_backend(),
             "autocast": str(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else None,
             "device": device,
             "versions": versions(),
         }
-
-    def _tiling(self) -> dict[str, Any] | None:
-        """The sizes of the tiles in which the VAE encodes, or None without tiles."""
-        vae = self.forward.encoder.vae
-        if not getattr(vae, "use_tiling", False):
-            return None
-        return {name: size for name, size in vars(vae).items() if name.startswith("tile_")}
 
     def _encode_text(self, shot: ShotStart) -> None:
         """Encode the text once, or for each shot if the text encoder sees its first frame."""
@@ -258,16 +254,20 @@ class Explainer:
         if batch:
             yield batch
 
-    def _pass(self, batch: list[Window], checkpoint: Checkpoint) -> None:
-        """Pass a batch of windows through the model, and commit the latent frames that are now final."""
-        meter, state = PeakMeter(self.pipe._execution_device), checkpoint.state
+    def _pass(self, batch: list[Window], state: RunState) -> list[SaliencyMaps]:
+        """The maps of a batch of windows, of each window and noise."""
+        meter = PeakMeter(self.pipe._execution_device)
         rows = [row for window in batch for row in self._encoded(window)]
         together = state.windows_per_batch or 1
         read = [maps for first in range(0, len(rows), together) for maps in self._read(rows[first : first + together])]
         # A window of a short shot needs less memory than another.
         if state.windows_per_batch is None and len(batch[0].frames) == self.windows.length:
             state.windows_per_batch = meter.windows_that_fit()
-        count = len(self.noises)
+        return read
+
+    def _blend(self, batch: list[Window], read: list[SaliencyMaps], checkpoint: Checkpoint) -> None:
+        """Blend windows with those before them, and commit the latent frames that are now final."""
+        count, state = len(self.noises), checkpoint.state
         for number, window in enumerate(batch):
             repeats = read[number * count :][:count]
             values = stacked([maps.maps for maps in repeats]) | inside_of(repeats)

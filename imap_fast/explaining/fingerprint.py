@@ -124,6 +124,13 @@ def _digest_of_vocabulary(tokenizer: Any) -> str:
     return hashlib.sha256(json.dumps(sorted(tokenizer.get_vocab().items())).encode()).hexdigest()
 
 
+def tiling_of(vae: Any) -> dict[str, Any] | None:
+    """The sizes of the tiles in which a VAE encodes, or None without tiles."""
+    if not getattr(vae, "use_tiling", False):
+        return None
+    return {name: size for name, size in vars(vae).items() if name.startswith("tile_")}
+
+
 def schedule_of(scheduler: Any) -> str:
     """A digest of the tensors and arrays of a scheduler: its timesteps, and the noise of each of them."""
     values = {name: value for name, value in sorted(vars(scheduler).items()) if hasattr(value, "tolist")}

@@ -1,9 +1,10 @@
-"""How much memory the maps of single layers and steps take. It is said before it is taken."""
+"""How much room the maps of single layers and steps take. It is said before it is taken."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import psutil
 
@@ -28,17 +29,18 @@ def kept_bytes(settings: Settings, counts: Mapping[str, int], positions: int, st
     return BYTES * planes * positions * sum(counts.values())
 
 
-def check_memory(keep: Sequence[str], needed: int) -> None:
-    """Log what `keep` takes.
+def check_room(keep: Sequence[str], needed: int, folder: Path | None = None) -> None:
+    """Log what `keep` takes of memory, or of the disk of a folder.
 
     Raises:
-        ValueError: it is more memory than there is.
+        ValueError: it is more than there is.
     """
-    available = psutil.virtual_memory().available
-    kept = f"keep={','.join(keep)} takes {size(needed)} of memory"
+    available = psutil.virtual_memory().available if folder is None else psutil.disk_usage(str(folder)).free
+    where = "memory" if folder is None else f"the disk of {folder}"
+    kept = f"keep={','.join(keep)} takes {size(needed)} of {where}"
     if needed > available:
         raise ValueError(
-            f"{kept}, and {size(available)} are available; keep one axis, or read fewer layers, steps, maps or concepts"
+            f"{kept}, and {size(available)} are free; keep one axis, or read fewer layers, steps, maps or concepts"
         )
     logger.info("%s", kept)
 

@@ -26,7 +26,7 @@ from imap_fast.text.concepts import Concepts
 from imap_fast.text.model_name import model_name
 from imap_fast.tracing.cut_prompt import warn_of_cut_prompt
 from imap_fast.tracing.guidance import Guidance
-from imap_fast.tracing.kept_memory import check_memory, kept_bytes
+from imap_fast.tracing.kept_memory import check_room, kept_bytes
 from imap_fast.tracing.pipeline_calls import observed_calls
 from imap_fast.tracing.results import saliency_maps
 from imap_fast.tracing.run import Run, seed_of
@@ -353,7 +353,7 @@ class Tracer:
         )
         if settings.keep:
             steps = len(settings.steps) if settings.steps is not None else self._run.scheduled or 1
-            check_memory(settings.keep, kept_bytes(settings, self._counts, videos * math.prod(forward.grid), steps))
+            check_room(settings.keep, kept_bytes(settings, self._counts, videos * math.prod(forward.grid), steps))
             selects = [partial(self._selected, count=count) for count in (num_text, num_concepts)]
             self._running.keep(settings.keep, steps, selects)
 

@@ -81,6 +81,11 @@ def test_soft_surrogates(architecture: Architecture, surrogates: str) -> None:
     assert watched(architecture, surrogates=surrogates, match="prompt").found == []
 
 
+@pytest.mark.slow
+def test_what_is_kept(architecture: Architecture) -> None:
+    assert watched(architecture, keep=["layers", "steps"], heads=[(1, 0), (1, 3), (2, 4)]).found == []
+
+
 def test_maps_are_freed_with_their_tracer(architecture: Architecture) -> None:
     transformer, inputs = architecture.transformer(), architecture.draw()
 

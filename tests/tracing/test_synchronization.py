@@ -66,6 +66,11 @@ def test_soft_surrogates_wait_as_rarely(architecture: Architecture) -> None:
     assert traced == stock
 
 
+def test_what_is_kept_waits_as_rarely(architecture: Architecture) -> None:
+    stock, traced = waits(architecture, keep=["layers", "steps"], heads=[(2, 1)])
+    assert traced == stock
+
+
 def test_the_watch_finds_what_it_looks_for(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
     stock_match = reference.qk_match
 
@@ -80,11 +85,12 @@ def test_the_watch_finds_what_it_looks_for(architecture: Architecture, monkeypat
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="only a GPU is waited for")
-def test_a_traced_step_on_a_gpu_waits_for_nothing(architecture: Architecture) -> None:
+@pytest.mark.parametrize("keep", [[], ["layers"], ["steps"], ["layers", "steps"]])
+def test_a_traced_step_on_a_gpu_waits_for_nothing(architecture: Architecture, keep: list[str]) -> None:
     transformer = architecture.transformer().cuda()
     inputs = {name: _to_cuda(value) for name, value in architecture.draw(batch=2).items()}
     concepts = architecture.concepts()
-    arguments = {**architecture.arguments, "guided": True}
+    arguments = {**architecture.arguments, "guided": True, "keep": keep}
     with torch.no_grad(), imap_fast.trace(transformer, None if concepts is None else concepts.cuda(), **arguments):
         transformer(**inputs)
         torch.cuda.set_sync_debug_mode("error")
