@@ -16,7 +16,7 @@ from tests.render.synthetic import make_maps
 MAPS = (full_maps, lambda: make_maps(videos=2), lambda: make_maps(("a",), grid=(1, 1, 1), prompt=["x"]))
 
 EXTREMES = (0, -1, 1, 2**31, 2**63, 10**30, -0.0, 1e300, -1e-300, 3.4e38, 5e-324, "", "x" * 10_000, "\u202e\0\n$", None)
-KEYS = ("maps", "labels", "video", "num_frames", "prompt", "head_score", "runs", "seed", "x", "")
+KEYS = ("maps", "labels", "video", "keep", "heads", "num_frames", "prompt", "head_score", "runs", "seed", "x", "")
 NAMES = st.sampled_from(KEYS) | st.text()
 JSON = st.recursive(
     st.sampled_from(EXTREMES) | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -24,7 +24,18 @@ JSON = st.recursive(
     max_leaves=10,
 )
 
-NO_ARRAYS = ("map.heat", "seconds", "map.cross_attention", "spread.imap", "agreement.gramcol", "../x", "imap", "\n")
+NO_ARRAYS = (
+    "map.heat",
+    "seconds",
+    "map.cross_attention",
+    "spread.imap",
+    "agreement.gramcol",
+    "kept.imap",
+    "single_heads",
+    "../x",
+    "imap",
+    "\n",
+)
 DTYPES = ("<f4", "<f8", "<i8", "|u1", "<f2", ">f4", "<i4", "|b1", "<c8", "<U2", "|S1", "<M8[s]")
 SIDES = st.integers(-2, 9) | st.sampled_from((2**31, 2**40, 2**62, 10**30))
 VALUES = st.sampled_from((float("nan"), float("inf"), -float("inf"), 3.4e38, -3.4e38, 1e-45, 0.0, -1.0, 2.0, 6.0, 1e18))

@@ -1,5 +1,8 @@
 """Random maps for tests of pictures."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import torch
 
 from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -29,6 +32,24 @@ def make_maps(labels=("alpaca", "running", "grass"), grid=(3, 5, 7), videos=None
         selected_heads=scores.topk(2).indices,
         settings={"head_score": "chi", "temporal_compression": 4, "patch_size_t": None, **settings},
     )
+
+
+def with_inside(
+    maps: SaliencyMaps, keep: Sequence[str] = ("layers", "steps"), heads: Sequence[tuple[int, int]] = ((3, 5), (1, 0))
+) -> SaliencyMaps:
+    """The same maps with random ones of single layers, steps and heads. Their means are the maps."""
+    generator = torch.Generator().manual_seed(1)
+    axes = len(maps.layers) if "layers" in keep else 1, len(maps.steps) if "steps" in keep else 1
+    kept = {}
+    for name, values in maps.maps.items():
+        shape = *values.shape[:-4], *axes, *values.shape[-4:]
+        noise = torch.randn(shape, generator=generator)
+        kept[name] = values[..., None, None, :, :, :, :] + noise - noise.mean((-6, -5), keepdim=True)
+    lead = maps.imap.shape[:-4]
+    single = torch.randn(*lead, len(heads), *maps.imap.shape[-4:], generator=generator) if heads else None
+    inside = {"keep": list(keep)} if keep else {}
+    settings = maps.settings | inside | ({"heads": [list(pair) for pair in heads]} if heads else {})
+    return replace(maps, kept=kept if keep else None, single_heads=single, settings=settings)
 
 
 def in_two_shots(**changed: object) -> SaliencyMaps:

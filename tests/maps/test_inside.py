@@ -1,0 +1,136 @@
+"""Maps of single layers, steps and heads: what they are, and how one of them is taken for itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+
+from imap_fast.maps.saliency_maps import SaliencyMaps
+from tests.assertions import assert_close
+from tests.render.synthetic import make_maps, with_inside
+
+STEPS = (10, 20, 30)
+HEADS = ((3, 5), (1, 0))
+
+
+def maps(keep: tuple[str, ...] = ("layers", "steps"), videos: int | None = None, **changed: object) -> SaliencyMaps:
+    return with_inside(replace(make_maps(videos=videos), steps=STEPS), keep, **changed)
+
+
+@pytest.mark.parametrize("videos", [None, 2])
+def test_shapes_and_means(videos: int | None) -> None:
+    both, layers, steps = maps(videos=videos), maps(("layers",), videos), maps(("steps",), videos)
+    lead, rest = both.imap.shape[:-4], both.imap.shape[-4:]
+    for name, values in both.maps.items():
+        assert both.by_layer_and_step[name].shape == (*lead, 4, 3, *rest)
+        for found, count in ((both, 4), (layers, 4)):
+            assert found.by_layer[name].shape == (*lead, count, *rest)
+            assert_close(found.by_layer[name].mean(-5), values, 1e-6)
+        for found in (both, steps):
+            assert found.by_step[name].shape == (*lead, 3, *rest)
+            assert_close(found.by_step[name].mean(-5), values, 1e-6)
+    assert list(both.by_head) == list(HEADS)
+    assert both.by_head[1, 0].shape == both.imap.shape
+
+
+def test_a_mean_is_added_up_in_the_order_of_a_trace() -> None:
+    kept = maps().kept["imap"]
+    total = kept[:, 0].clone()
+    for step in range(1, len(STEPS)):
+        total += kept[:, step]
+    assert torch.equal(maps().by_layer["imap"], total / len(STEPS))
+
+
+def test_what_is_not_there_is_named() -> None:
+    nothing, layers = make_maps(), maps(("layers",), heads=())
+    for found, attribute, says in (
+        (nothing, "by_layer", "the maps of single layers were not kept, none; make the maps with keep=['layers']"),
+        (layers, "by_step", "the maps of single steps were not kept, only those of layers; make the maps with keep=['"),
+        (layers, "by_layer_and_step", "single layers and steps were not kept, only those of layers; make the maps wit"),
+        (layers, "by_head", "these maps are of no single heads; make them with heads=[(layer, head)]"),
+    ):
+        with pytest.raises(AttributeError, match=re.escape(says)):
+            getattr(found, attribute)
+    assert nothing.keep == ()
+    assert layers.keep == ("layers",)
+
+
+@pytest.mark.parametrize("videos", [None, 2])
+def test_one_of_them_is_a_result_of_its_own(videos: int | None) -> None:
+    whole = maps(videos=videos)
+    layer, step, pair = whole.at(layer=5), whole.at(step=20), whole.at(layer=5, step=20)
+    for name in whole.maps:
+        assert torch.equal(layer.maps[name], whole.by_layer[name].select(-5, 2))
+        assert torch.equal(step.maps[name], whole.by_step[name].select(-5, 1))
+        assert torch.equal(pair.maps[name], whole.by_layer_and_step[name].select(-6, 2).select(-5, 1))
+    assert (layer.layers, layer.steps) == ((5,), STEPS)
+    assert (step.layers, step.steps) == (whole.layers, (20,))
+    assert (pair.layers, pair.steps) == ((5,), (20,))
+    assert torch.equal(pair.head_scores, whole.head_scores[..., 2:3, :])
+    assert torch.equal(pair.selected_heads, whole.selected_heads[..., 2:3, :])
+    assert pair.kept is pair.single_heads is None
+    assert not {"keep", "heads"} & pair.settings.keys()
+    pair.video(0).grid_figure()
+
+
+def test_one_head_is_a_result_of_its_own() -> None:
+    whole = maps()
+    head = whole.at(head=(3, 5))
+    assert torch.equal(head.imap, whole.by_head[3, 5])
+    assert torch.equal(head.gramcol, whole.by_head[3, 5])
+    assert head.layers == (3,)
+
+
+def test_layers_or_steps_alone() -> None:
+    layers, steps = maps(("layers",)), maps(("steps",))
+    assert torch.equal(layers.at(layer=8).imap, layers.by_layer["imap"][3])
+    assert torch.equal(steps.at(step=30).imap, steps.by_step["imap"][2])
+    with pytest.raises(AttributeError, match="steps were not kept, only those of layers"):
+        layers.at(step=30)
+    with pytest.raises(AttributeError, match="layers and steps were not kept"):
+        steps.at(layer=8, step=30)
+
+
+def test_given_motion_heads_are_those_of_the_layer() -> None:
+    heads = [[0, 1], [2, 3], [4, 5], [1, 2]]
+    whole = maps()
+    whole = replace(whole, settings=whole.settings | {"motion_heads": heads})
+    assert whole.at(layer=5).settings["motion_heads"] == [[4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("which", "error", "says"),
+    [
+        ({"layer": 2}, KeyError, "no layer 2; there are 1, 3, 5, 8"),
+        ({"step": 0}, KeyError, "no step 0; there are 10, 20, 30"),
+        ({"layer": 3, "step": 31}, KeyError, "no step 31"),
+        ({"head": (3, 4)}, KeyError, "no head 4 of layer 3; there are \\(3, 5\\), \\(1, 0\\)"),
+        ({}, ValueError, "name a layer, a step or both, or name a head alone"),
+        ({"head": (3, 5), "layer": 3}, ValueError, "name a layer, a step or both, or name a head alone"),
+    ],
+)
+def test_what_was_not_read(which: dict[str, object], error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        maps().at(**which)
+
+
+def test_one_of_several_videos() -> None:
+    whole = maps(videos=2)
+    one = whole.video(1)
+    assert torch.equal(one.kept["imap"], whole.kept["imap"][1])
+    assert torch.equal(one.by_head[3, 5], whole.by_head[3, 5][1])
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+@pytest.mark.parametrize("keep", [(), ("layers",), ("steps",), ("layers", "steps")])
+def test_a_file_gives_everything_back(tmp_path, suffix: str, keep: tuple[str, ...]) -> None:
+    whole = maps(keep, heads=HEADS if "layers" in keep else ())
+    whole.save(tmp_path / f"maps{suffix}")
+    loaded = SaliencyMaps.load(tmp_path / f"maps{suffix}")
+    assert loaded.record() == whole.record()
+    before, after = whole.tensors(), loaded.tensors()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
