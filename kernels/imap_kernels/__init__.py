@@ -15,6 +15,7 @@ from imap_kernels.qk_match import qk_match
 from imap_kernels.qk_norm_rope import qk_norm_rope
 from imap_kernels.select_heads import select_heads
 from imap_kernels.soft_surrogates import SEGMENTS, soft_surrogates
+from imap_kernels.text_attention import text_attention
 
 __all__ = [
     "SCORES",
@@ -29,4 +30,5 @@ __all__ = [
     "qk_norm_rope",
     "select_heads",
     "soft_surrogates",
+    "text_attention",
 ]

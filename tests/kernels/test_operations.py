@@ -73,6 +73,7 @@ def test_no_graph_break_under_compile(backend):
         "qk_norm_rope",
         "select_heads",
         "soft_surrogates",
+        "text_attention",
     ],
 )
 def test_is_registered_as_it_behaves(name):
@@ -106,6 +107,7 @@ def test_is_registered_as_it_behaves(name):
         "qk_norm_rope": (*projected, *[vector] * 4, 1e-6, angles.cos(), angles.sin(), 3),
         "soft_surrogates": (query, concept, features, 3, 0.7, "clip", "chi", not_finite),
         "select_heads": (sums[0], "chi", 2, *sums[1:], None),
+        "text_attention": (concept, concept, query, multiplicity, torch.zeros(4, 4, device=DEVICE), not_finite),
     }[name]
     results = torch.library.opcheck(getattr(torch.ops.imap_kernels, name).default, (*arguments, "reference"))
     assert set(results.values()) == {"SUCCESS"}
