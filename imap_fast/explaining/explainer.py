@@ -23,7 +23,7 @@ from imap_fast.explaining.read_frames import FrameReader
 from imap_fast.explaining.repeats import agreements, inside_of, mean_and_spread, stacked
 from imap_fast.explaining.shot_windows import ShotStart, ShotWindows, Window
 from imap_fast.explaining.windows import Windows
-from imap_fast.maps.names import FRAME_NUMBERS
+from imap_fast.maps.names import FRAME_NUMBERS, TEXT_ATTENTION
 from imap_fast.maps.run_folder import result_of
 from imap_fast.maps.run_state import RunState, ShotState
 from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -154,9 +154,8 @@ class Explainer:
         if folder is not None and not self._fingerprint:
             # Before text encoders are released.
             self._fingerprint = fingerprint_of(self.pipe, self.forward.encoder.module)
-        with Checkpoint(
-            folder, self._options(digest, num_frames, start, end, stream) if folder is not None else {}
-        ) as checkpoint:
+        options = {} if folder is None else self._options(digest, num_frames, start, end, stream)
+        with Checkpoint(folder, options) as checkpoint:
             state = checkpoint.state
             on_progress(state.num_frames, expected)
             if not state.finished:
@@ -279,7 +278,7 @@ class Explainer:
             self._append(blender.add(window.begin, values), checkpoint)
             state.pending = blender.pending
             for maps in repeats:
-                self._count_heads(maps, state)
+                self._count(maps, state)
             state.windows += 1
             shot.windows += 1
             shot.num_frames = window.last + 1 - shot.first_frame
@@ -322,11 +321,13 @@ class Explainer:
         """Add latent frames that no later window changes to the checkpoint."""
         checkpoint.append(final if len(self.noises) == 1 else mean_and_spread(final, checkpoint.state.tensors))
 
-    def _count_heads(self, window: SaliencyMaps, state: RunState) -> None:
-        """Add the head scores and the votes of a window. The votes for a head are its rank."""
+    def _count(self, window: SaliencyMaps, state: RunState) -> None:
+        """Add the head scores, the votes and the text attention of a window. The votes for a head are its rank."""
         votes, top_k = torch.zeros_like(window.head_scores), self.tracer.settings.top_k
         votes.scatter_(-1, window.selected_heads, torch.arange(top_k, 0, -1).to(votes).expand(len(votes), -1))
-        for name, counted in (("head_scores", window.head_scores), ("votes", votes)):
+        sums = {"head_scores": window.head_scores, "votes": votes}
+        sums |= {} if window.text_to_text is None else {TEXT_ATTENTION: window.text_to_text}
+        for name, counted in sums.items():
             state.tensors[name] = state.tensors.get(name, 0) + counted
 
     def _record(self, maps: SaliencyMaps) -> dict[str, Any]:
@@ -355,9 +356,12 @@ class Explainer:
         state, settings = checkpoint.state, self.tracer.settings
         self._append(state.pending, checkpoint)
         sums, pending = state.tensors, state.pending
-        scores, votes = sums["head_scores"] / (state.windows * len(self.noises)), sums["votes"]
+        count, votes = state.windows * len(self.noises), sums["votes"]
+        scores = sums["head_scores"] / count
         chosen = most_chosen(votes, scores, head_score=settings.head_score, top_k=settings.top_k)
         state.pending, state.tensors = {}, {"head_scores": scores, "selected_heads": chosen}
+        if settings.text_attention:
+            state.tensors[TEXT_ATTENTION] = sums[TEXT_ATTENTION] / count
         if len(self.noises) > 1:
             height, width = pending[state.record["maps"][0]].shape[-2:]
             state.tensors |= agreements(sums, state.record["maps"], state.latent_frames * height * width)

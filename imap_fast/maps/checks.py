@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imap_fast.maps.names import AGREEMENT, KEPT, SINGLE_HEADS, SPREAD
+from imap_fast.maps.names import AGREEMENT, KEPT, SINGLE_HEADS, SPREAD, TEXT_ATTENTION
 from imap_fast.maps.schema import one_line
 from imap_fast.upsampling.latent_time import LatentTime
 
@@ -90,6 +90,21 @@ def check_inside(
         expected = (*shape[:-4], heads, concepts, *shape[-3:])
         if single_heads.shape != expected:
             raise ValueError(f"{SINGLE_HEADS} {list(single_heads.shape)} must be {list(expected)}")
+
+
+def check_text_attention(values: Tensor | None, is_read: bool, shape: tuple[int, ...]) -> None:
+    """Check that there is a text attention of this shape if the settings say so.
+
+    Raises:
+        TypeError: it has another dtype or is not on the CPU.
+        ValueError: it is missing, is not in the settings, or has another shape.
+    """
+    if (values is not None) != is_read:
+        raise ValueError(f"one of {TEXT_ATTENTION} and settings.{TEXT_ATTENTION} is missing")
+    if values is not None:
+        check_tensor(TEXT_ATTENTION, values, torch.float32)
+        if values.shape != shape:
+            raise ValueError(f"{TEXT_ATTENTION} {list(values.shape)} must be {list(shape)}")
 
 
 def check_times(name: str, times: Tensor, frames: int) -> None:

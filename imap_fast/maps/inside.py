@@ -9,12 +9,16 @@ from typing import TypeVar
 from torch import Tensor
 
 from imap_fast.maps.labelled import LabelledMaps
-from imap_fast.maps.names import CONTRASTED
+from imap_fast.maps.names import CONTRASTED, TEXT_ATTENTION
 
 Self = TypeVar("Self", bound="InsideMaps")
 
 LAYERS, STEPS = -6, -5
 """The dimensions of layers and steps in what is kept."""
+
+
+OF_ALL = ("keep", "heads", "repeats", TEXT_ATTENTION)
+"""Settings of what a part of the maps does not have."""
 
 
 class InsideMaps(LabelledMaps):
@@ -112,7 +116,7 @@ class InsideMaps(LabelledMaps):
 
     def _with(self: Self, maps: dict[str, Tensor], rows: slice, steps: tuple[int, ...]) -> Self:
         """The same result with other maps, of some rows of the layers and some steps."""
-        settings = {name: value for name, value in self.settings.items() if name not in ("keep", "heads", "repeats")}
+        settings = {name: value for name, value in self.settings.items() if name not in OF_ALL}
         if settings.get("motion_heads") is not None:
             settings["motion_heads"] = settings["motion_heads"][rows]
         return replace(
@@ -127,6 +131,7 @@ class InsideMaps(LabelledMaps):
             spreads=None,
             kept=None,
             single_heads=None,
+            text_to_text=None,
         )
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from imap_fast.maps.kinds import MOTION_MAP, THING_MAP
+from imap_fast.maps.names import TEXT_ATTENTION
 from imap_fast.maps.values import MapValues
 from imap_fast.upsampling.interpolate import upsample_space, upsample_time
 
@@ -58,6 +59,20 @@ class LabelledMaps(MapValues):
     def concept_attention(self) -> Tensor:
         """Baseline: ConceptAttention (arXiv 2502.04320), fp32 `[C, F, H, W]`."""
         return self._map("concept_attention")
+
+    @property
+    def text_attention(self) -> Tensor:
+        """How much each concept attends to each concept, fp32 `[C, C]` of `baseline_labels` (docs/look-inside.md).
+
+        Row c is the softmax of the row of c in joint attention, the mean over heads, layers and steps. What it lacks to
+        1 goes to the video and to the padding.
+
+        Raises:
+            AttributeError: it was not read.
+        """
+        if self.text_to_text is None:
+            raise AttributeError(f"these maps hold no text_attention; trace with maps={(*self.maps, TEXT_ATTENTION)!r}")
+        return self.text_to_text
 
     @property
     def agreement(self) -> Tensor | None:

@@ -22,6 +22,9 @@ KEPT = "kept."
 SINGLE_HEADS = "single_heads"
 """The name of the maps of single heads in files."""
 
+TEXT_ATTENTION = "text_attention"
+"""How much concepts attend to each other: no map of patches, but made beside them."""
+
 AXES = ("layers", "steps")
 """What maps are means over, and what `keep` can name."""
 

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from imap_fast.files import atomic_write
 from imap_fast.maps.digest import digest_of
-from imap_fast.maps.names import AGREEMENT, MAP_NAMES, SPREAD, TIMES, inside_names
+from imap_fast.maps.names import AGREEMENT, MAP_NAMES, SPREAD, TEXT_ATTENTION, TIMES, inside_names
 
 STATE = "state.safetensors"
 
@@ -92,7 +92,8 @@ class RunState(BaseModel):
         record: everything of the result except its tensors; see `SaliencyMaps.record`.
         arrays: the arrays on disk, by name. They are empty if the run keeps everything in memory.
         tensors: `head_scores` and `votes`, summed over windows and noises. At the end, `head_scores` and
-            `selected_heads`. With several noises also `repeats.<map>`, and at the end `agreement.<map>`.
+            `selected_heads`. If it is read, `text_attention`: the sum, and at the end the mean. With several noises
+            also `repeats.<map>`, and at the end `agreement.<map>`.
         pending: the latent frames that follow the final ones and are not final yet; see
             `imap_fast.explaining.blending.Blender`. With several noises, `[F, N, …]` for each map. What is kept inside
             of maps is already their mean.
@@ -131,6 +132,7 @@ class RunState(BaseModel):
         times = {"seconds"} if self.passed_fps is None else {*TIMES}
         inside = inside_names(maps, settings)
         names, heads = {*maps, *times, *inside}, {"head_scores", "selected_heads" if self.finished else "votes"}
+        of_text = {TEXT_ATTENTION} if settings.get(TEXT_ATTENTION) else set()
         has_noises = settings.get("repeats") is not None
         of_noises = {(AGREEMENT if self.finished else REPEATS) + name for name in maps} if has_noises else set()
         on_disk = names | {SPREAD + name for name in maps} if has_noises else names
@@ -138,8 +140,8 @@ class RunState(BaseModel):
             raise ValueError(f"it names the maps {sorted(names)} and the arrays {sorted(self.arrays)}")
         if any(array.shape[0] != self.latent_frames for array in self.arrays.values()):
             raise ValueError(f"arrays do not have {self.latent_frames} latent frames")
-        if self.tensors.keys() != heads | of_noises or len({len(self.tensors[name]) for name in heads}) != 1:
-            raise ValueError(f"it has no {' and '.join(sorted(heads | of_noises))} of the same layers")
+        if self.tensors.keys() != heads | of_noises | of_text or len({len(self.tensors[name]) for name in heads}) != 1:
+            raise ValueError(f"it has no {' and '.join(sorted(heads | of_noises | of_text))} of the same layers")
         if self.pending.keys() != (set() if self.finished else names):
             raise ValueError(f"it has the pending maps {sorted(self.pending)}")
         if len({len(tensor) for tensor in self.pending.values()}) > 1:

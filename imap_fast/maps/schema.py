@@ -188,6 +188,7 @@ class Settings(_Object):
     versions: dict[Name, Name] | None = None
     keep: Annotated[list[Literal["layers", "steps"]], Field(min_length=1), AfterValidator(_distinct)] | None = None
     heads: Annotated[list[tuple[Index, Index]], Field(min_length=1), AfterValidator(_distinct)] | None = None
+    text_attention: StrictBool | None = None
     video: Video | None = None
 
     # `runs` of a trace is a choice of runs, and here it is what they were.

@@ -10,8 +10,15 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from imap_fast.maps.checks import check_frame_times, check_inside, check_repeats, check_tensor, check_times
-from imap_fast.maps.names import AGREEMENT, CONTRASTED, KEPT, MAP_NAMES, SINGLE_HEADS, SPREAD, TIMES
+from imap_fast.maps.checks import (
+    check_frame_times,
+    check_inside,
+    check_repeats,
+    check_tensor,
+    check_text_attention,
+    check_times,
+)
+from imap_fast.maps.names import AGREEMENT, CONTRASTED, KEPT, MAP_NAMES, SINGLE_HEADS, SPREAD, TEXT_ATTENTION, TIMES
 from imap_fast.maps.schema import MOST_HEADS, check_record, one_line
 from imap_fast.maps.shots import Shot, shots_of
 from imap_fast.upsampling.latent_time import LatentTime
@@ -58,6 +65,8 @@ class MapValues:
             there are no repeats.
         kept: the maps of single layers and steps, by name, fp32 `[L, S, C, F, H, W]`. An axis that `settings["keep"]`
             does not name has size 1, and is a mean. None if nothing is kept.
+        text_to_text: how much each of the `baseline_labels` attends to each of them, fp32 `[C, C]`, in [0, 1]; see
+            `text_attention`. None if it was not read.
         single_heads: the contrast of the P heads in `settings["heads"]`, fp32 `[P, C, F, H, W]`. None if there are
             none.
 
@@ -81,6 +90,7 @@ class MapValues:
     spreads: dict[str, Tensor] | None = None
     kept: dict[str, Tensor] | None = None
     single_heads: Tensor | None = None
+    text_to_text: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.baseline_labels is None:
@@ -93,6 +103,7 @@ class MapValues:
         check_repeats(self.maps, self.agreements, self.spreads)
         keep, heads = self.settings.get("keep"), self.settings.get("heads") or ()
         axes = len(self.layers) if "layers" in (keep or ()) else 1, len(self.steps) if "steps" in (keep or ()) else 1
+        check_text_attention(self.text_to_text, bool(self.settings.get("text_attention")), self._shape_of_text)
         check_inside(self.maps, self.kept, self.single_heads, axes if keep else None, len(heads), len(self.labels))
         self._check_time()
         self._check_video()
@@ -163,6 +174,8 @@ class MapValues:
         for name, values in inside.items():
             if not all(part.isfinite().all() for part in _parts(values)):
                 raise ValueError(f"{name} has values that are not finite; run the model in another dtype")
+        if self.text_to_text is not None and not ((self.text_to_text >= 0) & (self.text_to_text <= 1.001)).all():
+            raise ValueError(f"{TEXT_ATTENTION} has values outside of 0 to 1; run the model in another dtype")
         if not self.head_scores.isfinite().all():
             raise ValueError("head_scores has values that are not finite; run the model in another dtype")
 
@@ -214,7 +227,14 @@ class MapValues:
             spreads=of_video(self.spreads),
             kept=of_video(self.kept),
             single_heads=None if self.single_heads is None else self.single_heads[index],
+            text_to_text=None if self.text_to_text is None else self.text_to_text[index],
         )
+
+    @property
+    def _shape_of_text(self) -> tuple[int, ...]:
+        """`[C, C]`, or `[V, C, C]`."""
+        concepts = len(self.baseline_labels or ())
+        return (*self.maps[self.default].shape[:-4], concepts, concepts)
 
     @property
     def _several(self) -> bool:
@@ -270,16 +290,16 @@ class MapValues:
         named |= {"head_scores": self.head_scores, "selected_heads": self.selected_heads}
         for prefix, by_name in ((AGREEMENT, self.agreements), (SPREAD, self.spreads), (KEPT, self.kept)):
             named |= {f"{prefix}{name}": values for name, values in (by_name or {}).items()}
-        if self.single_heads is not None:
-            named[SINGLE_HEADS] = self.single_heads
+        for name, values in ((SINGLE_HEADS, self.single_heads), (TEXT_ATTENTION, self.text_to_text)):
+            named |= {} if values is None else {name: values}
         return named | {name: values for name in TIMES if (values := getattr(self, name)) is not None}
 
     @classmethod
     def from_record(cls: type[Self], record: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Self:
         """The maps of a `record` and its tensors: `map.<name>`, `head_scores` and `selected_heads`.
 
-        Optional ones are `TIMES`, `single_heads`, and `agreement.<name>`, `spread.<name>` and `kept.<name>` of each
-        map.
+        Optional ones are `TIMES`, `single_heads`, `text_attention`, and of each map `agreement.<name>`, `spread.<name>`
+        and `kept.<name>`.
 
         Raises:
             TypeError, ValueError: an entry or a tensor is missing, a tensor is not named, or as in the constructor.
@@ -289,7 +309,7 @@ class MapValues:
         if missing := names - tensors.keys():
             raise ValueError(f"{', '.join(sorted(missing))} is missing")
         optional = {f"{prefix}{name}" for prefix in (AGREEMENT, SPREAD, KEPT) for name in record["maps"]}
-        if unknown := tensors.keys() - names - optional - {*TIMES, SINGLE_HEADS}:
+        if unknown := tensors.keys() - names - optional - {*TIMES, SINGLE_HEADS, TEXT_ATTENTION}:
             raise ValueError(one_line(f"{', '.join(sorted(unknown))} belongs to no map"))
 
         def after(prefix: str) -> dict[str, Tensor] | None:
@@ -309,4 +329,5 @@ class MapValues:
             spreads=after(SPREAD),
             kept=after(KEPT),
             single_heads=tensors.get(SINGLE_HEADS),
+            text_to_text=tensors.get(TEXT_ATTENTION),
         )

@@ -85,6 +85,7 @@ class TappedAttention(JointAttention):
             *(rows.transpose(1, 2) for rows in (query, key, value, output)),
             text=slice(visual, None),
             visual=slice(visual),
+            mask=attention_mask,
         )
         output = output.flatten(2, 3).to(query.dtype)
         linear, dropout = attn.to_out

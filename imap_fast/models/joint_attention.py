@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from imap_fast.models.concept_stream import ConceptStream
 from imap_fast.models.tap import TappedAttention
-from imap_fast.models.text_rows import TextRows
+from imap_fast.models.text_rows import AttendingRows, TextRows
 from imap_kernels import concept_attention
 
 
@@ -70,7 +71,15 @@ class JointAttention(TappedAttention):
 
     @torch.no_grad()
     def read_layer(
-        self, query: Tensor, key: Tensor, value: Tensor, output: Tensor, *, text: slice, visual: slice
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        output: Tensor,
+        *,
+        text: slice,
+        visual: slice,
+        mask: Tensor | None = None,
     ) -> None:
         """Pass the concept stream through this block, and give the layer to the reader.
 
@@ -81,6 +90,7 @@ class JointAttention(TappedAttention):
             output: attention output, before the output projection.
             text: the text rows among S.
             visual: the visual rows among S.
+            mask: which rows are attended to, bool `[B, 1, 1, S]`. None: all.
         """
         tap = self.tap
         query, key, value, output = (rows[tap.videos] for rows in (query, key, value, output))
@@ -92,10 +102,21 @@ class JointAttention(TappedAttention):
         if self.layer not in tap.settings.layers:
             return
         for video in range(len(query)):
+            own = None if concepts is None else concepts[video]
             prompt = TextRows(key[video, :, text], output[video, :, text], tap.forward.multiplicity)
-            own = prompt if concepts is None else concepts[video]
+            if own is None:
+                counts = prompt.multiplicity
+                if mask is not None:
+                    counts = counts * mask[tap.videos][video, 0, 0, text]
+                own = prompt = self._attending(prompt, query[video, :, text], key[video, :, visual], counts)
             matched = own if tap.settings.match == "concepts" else prompt
             tap.read(self.layer, video, query[video, :, visual], output[video, :, visual], matched, own)
+
+    def _attending(self, rows: TextRows, query: Tensor, visual_key: Tensor, counts: Tensor) -> TextRows:
+        """The same rows with what their attention to each other is computed from, if it is needed."""
+        if not self.tap.settings.text_attention:
+            return rows
+        return replace(rows, attending=AttendingRows(query, rows.key, visual_key, counts))
 
     def _advance_stream(self, stream: ConceptStream, visual_key: Tensor, visual_value: Tensor) -> list[TextRows]:
         """Pass the concept stream through this block, beside visual keys and values `[V, A, N, d]`.
@@ -104,10 +125,11 @@ class JointAttention(TappedAttention):
             the rows of the concepts in this block, for each video.
         """
         settings = self.tap.settings
-        is_shown = "concept_attention" in settings.maps and self.layer in settings.layers
+        is_read = self.layer in settings.layers
         continues = self.layer < settings.layers[-1]
-        attends = is_shown or (continues and self.stream_uses_output)
-        (query, key, value), modulation = self.concepts_to_qkv(stream.rows, attends)
+        attends = (is_read and "concept_attention" in settings.maps) or (continues and self.stream_uses_output)
+        shows = is_read and settings.text_attention
+        (query, key, value), modulation = self.concepts_to_qkv(stream.rows, attends or shows)
         output: list[Tensor] = []
         if attends:
             output = [
@@ -119,4 +141,10 @@ class JointAttention(TappedAttention):
             ]
         if continues:
             stream.rows = self.concepts_after_attention(stream.rows, output, modulation)
-        return [TextRows(k, o, stream.multiplicity) for k, o in zip_longest(key, output)]
+        rows = [TextRows(k, o, stream.multiplicity) for k, o in zip_longest(key, output)]
+        if not shows:
+            return rows
+        return [
+            self._attending(of_video, q, visual_k, stream.multiplicity)
+            for of_video, q, visual_k in zip(rows, query, visual_key, strict=True)
+        ]

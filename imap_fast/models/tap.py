@@ -37,6 +37,7 @@ class TapSettings:
         backend: of the kernels.
         fast_attention: None leaves the choice to the device of the tensors.
         attention_backend: name in diffusers. None: that of the model.
+        text_attention: whether the attention of text rows to each other is read.
     """
 
     layers: tuple[int, ...]
@@ -45,6 +46,7 @@ class TapSettings:
     backend: str
     fast_attention: bool | None
     attention_backend: str | None
+    text_attention: bool = False
 
 
 class LayerReader(Protocol):

@@ -8,6 +8,23 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class AttendingRows:
+    """What the attention of text rows to each other is computed from, in one layer of one video.
+
+    Attributes:
+        query: `[A, K, d]`, of the text rows.
+        key: `[A, K, d]`, of the text rows.
+        visual_key: `[A, N, d]`, of the visual tokens.
+        multiplicity: fp32 `[K]`, how often the key of each row counts. 0: a mask leaves it out.
+    """
+
+    query: Tensor
+    key: Tensor
+    visual_key: Tensor
+    multiplicity: Tensor
+
+
+@dataclass(frozen=True)
 class TextRows:
     """The tokens of the prompt, or the concepts of a concept stream, in one layer of one video.
 
@@ -16,11 +33,13 @@ class TextRows:
         output: `[A, K, d]`, the attention output of the rows, before the output projection. None if it is not needed,
             or if the rows do not attend.
         multiplicity: fp32 `[K]`, how many equal rows of the model each row represents. Padding is one row.
+        attending: of the same rows. None if it is not needed, or if they do not attend.
     """
 
     key: Tensor
     output: Tensor | None
     multiplicity: Tensor
+    attending: AttendingRows | None = None
 
     @property
     def required_output(self) -> Tensor:

@@ -186,6 +186,16 @@ class Concepts:
             return torch.stack([rows[:, tokens].mean(1) for tokens in self._tokens], dim=1)
         return rows[:, torch.arange(count, device=rows.device).clamp(max=rows.shape[1] - 1)]
 
+    def attention(self, rows: Tensor) -> Tensor:
+        """How much concepts attend to each other, `[V, C, C]`, from what text rows do, `[V, K, K]`.
+
+        Of a word it is the mean over its tokens, and to a word the sum over its tokens.
+        """
+        if self._tokens is None:
+            return rows
+        of_words = torch.stack([rows[:, tokens].mean(1) for tokens in self._tokens], dim=1)
+        return torch.stack([of_words[:, :, tokens].sum(2) for tokens in self._tokens], dim=2)
+
 
 def refuse_same_tokens(words: Sequence[str], tokens: Sequence[list[int]]) -> None:
     """Raise ValueError if two words of a prompt have the same tokens, because they have the same map."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from imap_fast.maps.names import AGREEMENT, SINGLE_HEADS, SPREAD
+from imap_fast.maps.names import AGREEMENT, SINGLE_HEADS, SPREAD, TEXT_ATTENTION
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.text.concepts import Concepts
 from imap_fast.tracing.repeat_variation import agreement_of_repeats
@@ -43,6 +43,8 @@ def saliency_maps(
     if settings.heads:
         by_row = running.single_head_means().movedim(2, 1)
         tensors[SINGLE_HEADS] = concepts.select(by_row, counts[running.contrasted[0]]).movedim(1, 2)
+    if settings.text_attention:
+        tensors[TEXT_ATTENTION] = concepts.attention(running.text_attention_means())
     tensors = {name: (t[0] if running.videos == 1 else t).cpu() for name, t in tensors.items()}
     kept = {name: values[0] if running.videos == 1 else values for name, values in running.kept_means().items()}
     for name, values in tensors.items():
@@ -63,6 +65,7 @@ def saliency_maps(
         spreads=after(SPREAD),
         kept=kept or None,
         single_heads=tensors.get(SINGLE_HEADS),
+        text_to_text=tensors.get(TEXT_ATTENTION),
         labels=concepts.labels or (),
         baseline_labels=concepts.baseline_labels,
         layers=settings.layers,

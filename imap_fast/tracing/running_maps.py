@@ -21,6 +21,7 @@ from imap_kernels import (
     qk_match,
     select_heads,
     soft_surrogates,
+    text_attention,
 )
 
 ALL_FINITE = 2**62
@@ -95,6 +96,7 @@ class RunningMaps:
             self.contrast_sum = zeros(videos, len(self.contrasted), num_text, positions)
             self.baseline_sum = zeros(videos, len(self.baselines), num_concepts, positions)
             self.single_head_sum = zeros(videos, len(single_heads), num_text, positions)
+            self.text_attention_sum = zeros(videos, num_concepts, num_concepts)
             self.score_sum = zeros(videos, len(layers), heads)
             self.chosen_sum = zeros(videos, len(layers), heads)
             # The weights of the heads in `imap`, set in each layer, and in `gramcol`.
@@ -173,6 +175,16 @@ class RunningMaps:
             )
             self._add_single_heads(layer, video, features, surrogates, text)
         self._add_baselines(baselines, query, features, concepts, note)
+        if concepts.attending is not None:
+            text_attention(
+                concepts.attending.query,
+                concepts.attending.key,
+                concepts.attending.visual_key,
+                multiplicity=concepts.attending.multiplicity,
+                out=self.text_attention_sum[video],
+                not_finite=note,
+                backend=self.backend,
+            )
         for kept, total, of_layer in zip(self._kept, sums, (contrasts, baselines), strict=False):
             total += of_layer
             kept.add(position, video, of_layer)
@@ -299,6 +311,10 @@ class RunningMaps:
     def single_head_means(self) -> Tensor:
         """The mean over steps of the contrast of each single head, fp32 `[V, P, K, F, H, W]`."""
         return (self.single_head_sum / self.steps).unflatten(-1, self.grid)
+
+    def text_attention_means(self) -> Tensor:
+        """The mean over layers and steps of how much text rows attend to each other, fp32 `[V, K, K]`."""
+        return self.text_attention_sum / (self.steps * len(self.layers))
 
     def end_repeat(self) -> None:
         """Count what was added since the last repeat as one: the same number of forward passes for each."""

@@ -13,12 +13,15 @@ import numpy as np
 import torch
 
 from imap_fast.maps.allowed_values import CHOICES
-from imap_fast.maps.names import AXES, CONTRASTED, MAP_NAMES
+from imap_fast.maps.names import AXES, CONTRASTED, MAP_NAMES, TEXT_ATTENTION
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.tap import TapSettings
 from imap_kernels.backend import resolve
 
 logger = logging.getLogger(__name__)
+
+MORE = ("keep", "heads", "text_attention")
+"""What a trace makes beside the maps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,13 +86,20 @@ class Settings(TapSettings):
         if not isinstance(maps, Iterable):
             raise ValueError(f"maps={maps!r} is not possible; give a list of names from {', '.join(MAP_NAMES)}")
         maps = (maps,) if isinstance(maps, str) else tuple(dict.fromkeys(maps))
-        unknown = [name for name in maps if name not in MAP_NAMES]
+        possible_maps = ", ".join((*MAP_NAMES, TEXT_ATTENTION))
+        unknown = [name for name in maps if name not in (*MAP_NAMES, TEXT_ATTENTION)]
         if unknown or not maps:
-            raise ValueError(f"maps={unknown or maps!r} is unknown; choose from {', '.join(MAP_NAMES)}")
+            raise ValueError(f"maps={unknown or maps!r} is unknown; choose from {possible_maps}")
+        text_attention = TEXT_ATTENTION in maps
+        maps = tuple(name for name in maps if name != TEXT_ATTENTION)
+        if not maps:
+            raise ValueError(f"{TEXT_ATTENTION} is no map of patches; name one of {', '.join(MAP_NAMES)} beside it")
         if not adapter.has_concept_stream:
             reason = f"is not possible: the text rows of {adapter.model.__name__} do not attend"
             if match == "concepts":
                 raise ValueError(f'match="concepts" {reason}; use match="prompt" with words of the prompt as concepts')
+            if text_attention:
+                raise ValueError(f'"{TEXT_ATTENTION}" {reason}; omit it')
             if "concept_attention" in maps:
                 raise ValueError(f'the map "concept_attention" {reason}; use imap, gramcol or cross_attention')
         given_layers = list(layers) if isinstance(layers, Iterable) else layers
@@ -122,6 +132,7 @@ class Settings(TapSettings):
             backend=backend,
             fast_attention=fast_attention,
             attention_backend=attention_backend,
+            text_attention=text_attention,
             surrogates=surrogates,
             head_score=head_score,
             top_k=int(top_k),
@@ -135,8 +146,8 @@ class Settings(TapSettings):
         )
 
     def record(self) -> dict[str, Any]:
-        """All settings as JSON values. Those that keep nothing more are left out: records of old runs have none."""
-        return {name: value for name, value in asdict(self).items() if value or name not in ("keep", "heads")}
+        """All settings as JSON values. Those that ask for nothing more are left out: records of old runs have none."""
+        return {name: value for name, value in asdict(self).items() if value or name not in MORE}
 
 
 def indices(name: str, values: Iterable[int]) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ import torch
 
 import imap_fast
 from imap_fast import SaliencyMaps
+from imap_fast.tracing.tracer import Tracer
 from tests.assertions import assert_close
 from tests.explaining.runs import contents, killed_after, refused, same
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
@@ -21,6 +22,7 @@ from tests.tiny import tiny_pipeline
 
 VIDEO = clip(25)  # three windows
 KEPT = {"keep": ["layers", "steps"], "heads": [(2, 1), (0, 0)], "steps": [20, 30], "layers": [0, 2]}
+TEXT = {"maps": ["imap", "gramcol", "text_attention"]}
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +86,33 @@ def test_a_folder_holds_the_same_bits(pipeline, tmp_path: Path, noises: int) -> 
     assert np.array_equal(one.swapaxes(0, 1), in_memory.by_layer_and_step["imap"][1, 0].numpy())
 
 
+def test_text_attention_is_the_mean_over_windows_and_noises(pipeline, tmp_path: Path) -> None:
+    maps = {"maps": ["gramcol", "text_attention"], "windows_per_batch": 1}
+    whole = plain(pipeline, folder=tmp_path, noises=2, **maps)
+    assert same(SaliencyMaps.load(tmp_path), whole)
+    alone = [
+        plain(pipeline, generator=torch.Generator().manual_seed(run["seed"]), **maps) for run in whole.settings["runs"]
+    ]
+    assert_close(whole.text_attention, (alone[0].text_attention + alone[1].text_attention) / 2, 1e-6)
+    read, windows = Tracer.maps.fget, []
+
+    def observe(tracer: Tracer) -> SaliencyMaps:
+        windows.append(read(tracer))
+        return windows[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tracer, "maps", property(observe))
+        found = plain(pipeline, **maps)
+    assert len(windows) == 3
+    assert_close(found.text_attention, sum(window.text_attention for window in windows) / 3, 1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("noises", [1, 2])
 def test_a_run_resumes(pipeline, tmp_path: Path, noises: int) -> None:
-    explain(pipeline, tmp_path / "whole", noises=noises)
+    explain(pipeline, tmp_path / "whole", noises=noises, **TEXT)
     for commits in range(5):
-        if not killed_after(commits, lambda: explain(pipeline, tmp_path / "cut", noises=noises)):
+        if not killed_after(commits, lambda: explain(pipeline, tmp_path / "cut", noises=noises, **TEXT)):
             break
     else:
         raise AssertionError("it is never finished")

@@ -32,6 +32,7 @@ NO_ARRAYS = (
     "agreement.gramcol",
     "kept.imap",
     "single_heads",
+    "text_attention",
     "../x",
     "imap",
     "\n",

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from imap_fast.maps.digest import digest_of
 from imap_fast.maps.saliency_maps import SaliencyMaps
-from tests.render.synthetic import make_maps, with_inside
+from tests.render.synthetic import make_maps, with_inside, with_text_attention
 
 SUFFIXES = (".npz", ".safetensors")
 
@@ -98,7 +98,7 @@ def members_of(path: Path) -> dict[str, bytes]:
 
 
 def full_maps() -> SaliencyMaps:
-    maps = with_inside(with_repeats(make_maps(**SETTINGS)))
+    maps = with_text_attention(with_inside(with_repeats(make_maps(**SETTINGS))))
     return replace(maps, seconds=torch.tensor([0.0, 0.25, 0.25], dtype=torch.float64))
 
 

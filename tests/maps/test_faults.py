@@ -111,6 +111,13 @@ FAULTS: dict[str, tuple[Change, str]] = {
         "settings.keep needs kept maps of gramcol, i",
     ),
     "layers of no map": (lambda record, arrays: arrays.update({"kept.x": np.zeros(3)}), "kept.x belongs"),
+    "a share above 1": (array("text_attention", 1.1), "text_attention has values outside of 0 to 1"),
+    "a share that is NaN": (array("text_attention", NAN), "text_attention has values outside of 0 to 1"),
+    "a negative share": (array("text_attention", -0.1, (2, 2)), "text_attention has values outside of 0 to 1"),
+    "shares of too few": (other("text_attention", lambda old: old[1:]), r"text_attention \[2, 3\] must be \[3, 3\]"),
+    "shares in fp64": (other("text_attention", lambda old: old.astype("f8")), "text_attention must be torch.float32"),
+    "shares that are missing": (lambda record, arrays: arrays.pop("text_attention"), "one of text_attention and sett"),
+    "shares that nobody read": (setting(False, "text_attention"), "one of text_attention and settings.text_attention"),
     "heads that are missing": (lambda record, arrays: arrays.pop("single_heads"), "single_heads does not hold"),
     "a spread that is missing": (
         lambda record, arrays: arrays.pop("spread.imap"),

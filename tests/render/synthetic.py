@@ -52,6 +52,13 @@ def with_inside(
     return replace(maps, kept=kept if keep else None, single_heads=single, settings=settings)
 
 
+def with_text_attention(maps: SaliencyMaps) -> SaliencyMaps:
+    """The same maps with some text attention."""
+    count, lead = len(maps.labels), maps.imap.shape[:-4]
+    shares = torch.rand(*lead, count, count, generator=torch.Generator().manual_seed(2)) / count
+    return replace(maps, text_to_text=shares, settings=maps.settings | {"text_attention": True})
+
+
 def in_two_shots(**changed: object) -> SaliencyMaps:
     """Random maps of a video of two shots: ten frames, of which nine are covered, and five."""
     shots = [
