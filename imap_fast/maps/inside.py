@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from torch import Tensor
 
 from imap_fast.maps.labelled import LabelledMaps
-from imap_fast.maps.names import CONTRASTED, TEXT_ATTENTION
+from imap_fast.maps.names import AXES, CONTRASTED, TEXT_ATTENTION
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Self = TypeVar("Self", bound="InsideMaps")
 
@@ -71,6 +74,53 @@ class InsideMaps(LabelledMaps):
             raise AttributeError("these maps are of no single heads; make them with heads=[(layer, head)]")
         maps = self.single_heads.unbind(-5)
         return {(layer, head): values for (layer, head), values in zip(self.settings["heads"], maps, strict=True)}
+
+    def inside_figure(self, concept: str, map: str | None = None, frame: int | None = None) -> Figure:
+        """A figure of how layers and steps see a concept: layers down, steps across, or a strip if one was kept.
+
+        All tiles are of one latent frame, and share a colour scale. At most 12 steps are shown, evenly spaced. Save the
+        figure with `.savefig("inside.png")`.
+
+        Args:
+            concept: a label.
+            map: name of the map. None: that of the concept, `map_of`.
+            frame: a latent frame. None: the one in which the map of the concept is hottest.
+
+        Raises:
+            AttributeError: nothing was kept, or `map` was not made.
+            KeyError: an unknown label.
+            ValueError: there is no latent frame `frame`, or maps of several videos.
+        """
+        from imap_fast.events.detect import curves_over_time
+        from imap_fast.render.inside import inside_figure
+
+        if self.kept is None:
+            raise AttributeError(_not_kept(AXES, ()))
+        self._refuse_several("inside_figure")
+        (label,), (values,) = self.views([concept], map)
+        name = map or self.map_of(label)
+        frames = self.grid[0]
+        if frame is None:
+            frame = int(curves_over_time([values])[0].argmax())
+        if not 0 <= frame < frames:
+            raise ValueError(f"frame={frame} is not possible; there are the latent frames 0 to {frames - 1}")
+        tiles = self.kept[name][:, :, self.index(label, name), frame]
+        layers = self.layers if "layers" in self.keep else None
+        steps = self.steps if "steps" in self.keep else None
+        return inside_figure(f"{label}: {name}, latent frame {frame}", layers, steps, tiles)
+
+    def text_attention_figure(self) -> Figure:
+        """A figure of `text_attention`: what each concept attends to. Save it with `.savefig("text.png")`.
+
+        Raises:
+            AttributeError: it was not read.
+            ValueError: maps of several videos.
+        """
+        from imap_fast.render.inside import text_attention_figure
+
+        attention = self.text_attention
+        self._refuse_several("text_attention_figure")
+        return text_attention_figure(self.baseline_labels or self.labels, attention)
 
     def at(
         self: Self, *, layer: int | None = None, step: int | None = None, head: tuple[int, int] | None = None

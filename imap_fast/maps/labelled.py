@@ -65,7 +65,7 @@ class LabelledMaps(MapValues):
         """How much each concept attends to each concept, fp32 `[C, C]` of `baseline_labels` (docs/look-inside.md).
 
         Row c is the softmax of the row of c in joint attention, the mean over heads, layers and steps. What it lacks to
-        1 goes to the video and to the padding.
+        1 goes to the video, the padding and other words of the prompt.
 
         Raises:
             AttributeError: it was not read.
@@ -175,6 +175,11 @@ class LabelledMaps(MapValues):
         for label in concepts:
             self.index(label, name)
         return concepts
+
+    def _refuse_several(self, method: str) -> None:
+        if self._several:
+            videos = self.maps[self.default].shape[0]
+            raise ValueError(f"these maps are of {videos} videos; show one of them: maps.video(0).{method}(…)")
 
     def _views(
         self, by_map: Mapping[str, Tensor], labels: Sequence[str], map: str | None, dimension: int

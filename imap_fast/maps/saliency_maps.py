@@ -392,7 +392,5 @@ class SaliencyMaps(InsideMaps):
         return list(labels) if shown is None else [f"{label} ({of})" for label, of in zip(labels, shown, strict=True)]
 
     def _one_video(self, method: str) -> SaliencyMaps:
-        if self._several:
-            videos = self.maps[self.default].shape[0]
-            raise ValueError(f"these maps are of {videos} videos; show one of them: maps.video(0).{method}(…)")
+        self._refuse_several(method)
         return self
