@@ -24,9 +24,18 @@ LOADED, READ = 0.1, 0.9
 OnProgress = Callable[[str, float], None]
 """Called with the current task, and with the progress of the job before it, from 0 to 1."""
 
+OnMaps = Callable[[int, int, SaliencyMaps], None]
+"""Called with a step, the number of steps, and the maps of the steps so far."""
+
 
 def run_job(
-    model: Model, video: Path | None, prompt: str, words: Mapping[str, Any], folder: Path, on_progress: OnProgress
+    model: Model,
+    video: Path | None,
+    prompt: str,
+    words: Mapping[str, Any],
+    folder: Path,
+    on_progress: OnProgress,
+    on_maps: OnMaps,
 ) -> None:
     """Explain a clip, or generate one, and write maps.npz and report.html.
 
@@ -39,13 +48,14 @@ def run_job(
         words: `concepts` and `motions`, as arguments of `imap_fast.trace`.
         folder: receives the files.
         on_progress: called with the progress.
+        on_maps: called with the maps after each step of a video that is generated.
 
     Raises:
         ValueError, TypeError: as in `imap_fast.explain` and `imap_fast.trace`, or a pipeline that needs more than text.
     """
     began = time.perf_counter()
     if video is None:
-        maps, frames, fps = _generate(model, prompt, words, on_progress)
+        maps, frames, fps = _generate(model, prompt, words, on_progress, on_maps)
     else:
         on_progress("Explaining", LOADED)
         fingerprint = sha256_of(video)
@@ -71,7 +81,7 @@ def run_job(
 
 
 def _generate(
-    model: Model, prompt: str, words: Mapping[str, Any], on_progress: OnProgress
+    model: Model, prompt: str, words: Mapping[str, Any], on_progress: OnProgress, on_maps: OnMaps
 ) -> tuple[SaliencyMaps, Any, float]:
     """The maps of a new video, its frames `[T, H, W, 3]` in [0, 1], and its frame rate."""
     arguments = text_to_video_arguments(model.pipe)
@@ -80,8 +90,11 @@ def _generate(
         on_progress("Generating", LOADED + (READ - LOADED) * (step + 1) / pipe.num_timesteps)
         return tensors
 
+    def step_read(step: int, maps: SaliencyMaps) -> None:
+        on_maps(step, model.pipe.num_timesteps, maps)
+
     on_progress("Generating", LOADED)
-    with trace(model.pipe, **words, **model.trace_arguments) as tracer:
+    with trace(model.pipe, **words, **model.trace_arguments, on_step=step_read) as tracer:
         (video,) = model.pipe(
             prompt=prompt,
             generator=torch.Generator().manual_seed(SEED),

@@ -1,17 +1,22 @@
 """The page: a form, and the report below it."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from html import escape
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import gradio as gr
 
 from imap_fast.app.help import HELP, LINK
 from imap_fast.app.job import run_job
+from imap_fast.app.live import live_html
 from imap_fast.app.models import Models
 from imap_fast.app.results import Results
+from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.text.words import check_concepts, check_motions
 from imap_fast.video import read_clip
 
@@ -61,8 +66,10 @@ def build_page(models: Models, results: Results, examples: Mapping[str, list[str
     return page
 
 
-def form_handler(models: Models, results: Results) -> Callable[..., str]:
-    """The handler of the button. It takes the values of the form, and returns HTML with the report or an error."""
+def form_handler(models: Models, results: Results) -> Callable[..., Iterator[str]]:
+    """The handler of the button. It takes the values of the form, and yields HTML: maps while a video is generated, and
+    then the report or an error.
+    """
 
     def handle(
         model: str,
@@ -71,7 +78,9 @@ def form_handler(models: Models, results: Results) -> Callable[..., str]:
         concepts: str,
         motions: str,
         progress=gr.Progress(),  # noqa: B008
-    ) -> str:
+    ) -> Iterator[str]:
+        shown: SimpleQueue[str | None] = SimpleQueue()
+
         def on_progress(task: str, share: float) -> None:
             progress(share, desc=task)
 
@@ -82,7 +91,10 @@ def form_handler(models: Models, results: Results) -> Callable[..., str]:
             text = models.without_folders(str(message))
             return escape(text if clip is None else text.replace(str(clip), clip.name))
 
-        try:
+        def on_maps(step: int, total: int, maps: SaliencyMaps) -> None:
+            shown.put(live_html(step, total, maps))
+
+        def job() -> str:
             with warnings.catch_warnings(record=True) as caught, results.new() as folder:
                 if not prompt.strip():
                     raise ValueError("say what the video shows: the model reads it with these words")
@@ -90,11 +102,19 @@ def form_handler(models: Models, results: Results) -> Callable[..., str]:
                 if clip is not None:
                     read_clip(clip, num_frames=1)  # raises before the model is loaded, if it is no video
                 on_progress("Loading the model", 0)
-                run_job(models.load(model), clip, prompt, words, folder, on_progress)
-        except (ValueError, TypeError) as error:
-            return f'<p class="notice trouble" role="alert">{told(error)}</p>'
-        notes = "".join(f'<p class="notice">{told(warning.message)}</p>' for warning in caught)
-        return notes + _results(folder)
+                run_job(models.load(model), clip, prompt, words, folder, on_progress, on_maps)
+            notes = "".join(f'<p class="notice">{told(warning.message)}</p>' for warning in caught)
+            return notes + _results(folder)
+
+        with ThreadPoolExecutor(1) as worker:
+            done = worker.submit(copy_context().run, job)  # the context knows whose progress it is
+            done.add_done_callback(lambda _: shown.put(None))
+            while (page := shown.get()) is not None:
+                yield page
+            try:
+                yield done.result()
+            except (ValueError, TypeError) as error:
+                yield f'<p class="notice trouble" role="alert">{told(error)}</p>'
 
     return handle
 

@@ -1,6 +1,8 @@
 """`imap-fast generate`: a new video, with the maps of its generation."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from imap_fast.cli.results import (
     sureness,
     warn_of_doubts,
 )
+from imap_fast.cli.watch import check_terminal, watched
 from imap_fast.loading.source import model_source
 from imap_fast.text.model_name import model_name
 
@@ -39,6 +42,7 @@ def generate(
     num_inference_steps: options.NumInferenceSteps = None,
     guidance_scale: options.GuidanceScale = None,
     seed: options.Seed = 0,
+    watch: options.Watch = False,
     output: options.Output = Path("imap-generate"),
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -48,6 +52,9 @@ def generate(
     Writes video.mp4, maps.npz, overlay.mp4, grid.png and run.json together.
     If the video or a picture cannot be written, everything else is, and the exit code is 1.
     """
+    console = Console(stderr=True)
+    if watch:
+        check_terminal(console)
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()
     arguments |= concepts.words(trace_options.match) | inside.trace_arguments()
     model_source(loading.model)
@@ -58,7 +65,6 @@ def generate(
         "num_inference_steps": num_inference_steps,
         "guidance_scale": guidance_scale,
     }
-    console = Console(stderr=True)
     with results_folder(output, list(GENERATED), overwrite=overwrite) as folder:
         from imap_fast.loading.pipeline import load_pipeline
         from imap_fast.video.clip import Clip
@@ -66,8 +72,8 @@ def generate(
         pipe = load_pipeline(loading.model, dtype=loading.dtype, device=loading.device, console=console)
         check_size(pipe, height=height, width=width)
         began = time.perf_counter()
-        with progress(console, "generating", num_inference_steps) as advance:
-            video, fps, maps = generate_video(pipe, prompt, seed=seed, sampling=sampling, on_step=advance, **arguments)
+        with _shown(console, num_inference_steps, watch=watch) as callback:
+            video, fps, maps = generate_video(pipe, prompt, seed=seed, sampling=sampling, **callback, **arguments)
         seconds = time.perf_counter() - began
         warn_of_doubts(maps)
 
@@ -90,3 +96,14 @@ def generate(
     headline = f"{len(video)} frames and {maps} in {seconds:.1f} s; {sureness(maps)}"
     print_results(record, headline, output, GENERATED, as_json=as_json)
     end_incomplete(not_written_of(output, record), REMEDY)
+
+
+@contextmanager
+def _shown(console: Console, total: int | None, *, watch: bool) -> Iterator[dict[str, Any]]:
+    """Show the steps, or the maps after each of them, and yield the callback that `generate_video` needs for it."""
+    if watch:
+        with watched(console, total) as on_step:
+            yield {"on_step": on_step}
+    else:
+        with progress(console, "generating", total) as advance:
+            yield {"after": advance}

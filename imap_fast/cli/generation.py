@@ -23,7 +23,7 @@ def generate_video(
     *,
     seed: int,
     sampling: dict[str, Any],
-    on_step: Callable[[], None] = lambda: None,
+    after: Callable[[], None] = lambda: None,
     **trace_arguments: Any,
 ) -> tuple[np.ndarray, float, SaliencyMaps]:
     """The frames of a new video, their rate, and its maps.
@@ -34,7 +34,7 @@ def generate_video(
         concepts: as in `imap_fast.trace`.
         seed: of the noise.
         sampling: arguments of the pipeline. Those that are None are left to it.
-        on_step: called after each step.
+        after: called after each step.
         trace_arguments: other ones of `imap_fast.trace`.
     """
     import torch
@@ -43,7 +43,7 @@ def generate_video(
     from imap_fast.tracing.trace import trace
 
     def step_ended(pipe: Any, step: int, timestep: Any, tensors: dict) -> dict:
-        on_step()
+        after()
         return tensors
 
     call = text_to_video_arguments(pipe) | {name: value for name, value in sampling.items() if value is not None}

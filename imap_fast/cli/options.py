@@ -129,6 +129,8 @@ Normalize = Annotated[str, _one_of(CHOICES["normalize"], READING, "What is appli
 Pooling = Annotated[str, _one_of(CHOICES["pooling"], READING, "Which of its tokens represent a concept.")]
 NoBackground = Annotated[bool, _option(READING, "Do not add 'background' to a single concept.", "--no-background")]
 
+Watch = Annotated[bool, _option(RUNNING, "Draw the maps in the terminal while the video is made.", "--watch")]
+
 Height = Annotated[int | None, number(SAMPLING, "In pixels. Default: the size of the model.", most=LARGEST_SIDE)]
 Width = Annotated[int | None, number(SAMPLING, "In pixels. Default: the size of the model.", most=LARGEST_SIDE)]
 NumFrames = Annotated[

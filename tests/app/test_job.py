@@ -34,9 +34,12 @@ def handle(tmp_path, monkeypatch, asked):
     monkeypatch.setattr(job, "explain", lambda *_, **given: asked.update(given) or maps)
     monkeypatch.setattr(job, "_generate", lambda *_: (maps, moving.make_clip().frames + 0.0, 8.0))
     handler = form_handler(models, Results(tmp_path / "results"))
-    return lambda video, concepts="below, late", motions="": handler(
-        "demo", video, "a square", concepts, motions, lambda *_, **__: None
-    )
+
+    def last(video, concepts="below, late", motions=""):
+        *_, page = handler("demo", video, "a square", concepts, motions, lambda *_, **__: None)
+        return page
+
+    return last
 
 
 def only_maps(page, tmp_path):

@@ -1,0 +1,112 @@
+"""What is kept inside of maps, and maps that are drawn while a video is made, from the command line."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from rich.console import Console
+
+from imap_fast import SaliencyMaps
+from imap_fast.cli import main
+from imap_fast.cli.inside import axes, heads
+from imap_fast.cli.watch import half_blocks, watched
+from tests.cli.test_commands import explain, video  # noqa: F401  (fixtures)
+from tests.render.synthetic import NASTY_LABELS, make_maps
+
+GENERATE = ["generate", "--model", "demo", "--prompt", "a red circle moves right", "--concepts", "red circle, ground",
+            "--num-inference-steps", "4", "--num-frames", "9"]  # fmt: skip
+
+
+def test_lists() -> None:
+    assert axes("steps, layers") == ["layers", "steps"]
+    assert heads(" 12:3,12:7 ,0:0") == [(12, 3), (12, 7), (0, 0)]
+
+
+@pytest.mark.parametrize("text", ["heads", "layers,,steps", "", "layers;steps"])
+def test_axes_that_are_none(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is unknown; choose from layers, steps"):
+        axes(text)
+
+
+@pytest.mark.parametrize("text", ["12", "12:", ":3", "12:3:4", "12-3", "a:b", "-1:3", "99999:1", "12:³", ""])
+def test_heads_that_are_none(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is no layer and head; write them like 12:3,12:7"):
+        heads(text)
+
+
+@pytest.mark.slow
+def test_generate_keeps_layers_steps_and_heads(tmp_path: Path) -> None:
+    kept = ["--keep", "layers,steps", "--heads", "1:2,3:0", "--maps", "imap,text_attention"]
+    assert main([*GENERATE, *kept, "--output", str(tmp_path)]) == 0
+    maps = SaliencyMaps.load(tmp_path / "maps.npz")
+    assert maps.by_layer_and_step["imap"].shape[:2] == (len(maps.layers), 4)
+    assert list(maps.by_head) == [(1, 2), (3, 0)]
+    assert maps.text_attention.shape == (2, 2)
+    assert json.loads((tmp_path / "run.json").read_text())["settings"]["keep"] == ["layers", "steps"]
+
+
+@pytest.mark.slow
+def test_explain_keeps_them_and_resumes_with_the_same_options(explain, tmp_path: Path, capsys) -> None:  # noqa: F811
+    kept = ["--keep", "layers", "--heads", "0:1"]
+    assert explain(*kept) == 0
+    maps = SaliencyMaps.load(tmp_path / "out" / "maps.npz")
+    assert maps.by_layer["imap"].shape[0] == len(maps.layers)
+    assert list(maps.by_head) == [(0, 1)]
+    assert explain(*kept) == 0
+    assert "done before" in capsys.readouterr().out
+    assert explain("--keep", "steps", "--heads", "0:1") == 2
+    assert "keep was ['layers'] and is ['steps']" in capsys.readouterr().err
+    assert explain() == 2
+    assert "keep was ['layers'] and is None" in capsys.readouterr().err
+
+
+def test_a_layer_that_is_not_read_is_named(tmp_path: Path, capsys) -> None:
+    assert main([*GENERATE, "--heads", "0:2", "--output", str(tmp_path)]) == 2
+    assert "heads names layer 0, which is not read; name one of 1, 3, or add it to layers" in capsys.readouterr().err
+
+
+def test_watch_needs_a_terminal(tmp_path: Path, capsys) -> None:
+    assert main([*GENERATE, "--watch", "--output", str(tmp_path)]) == 2
+    assert "maps are drawn in a terminal, and stderr is none; omit it" in capsys.readouterr().err
+
+
+def drawn(width: int, *shown: tuple[int, SaliencyMaps]) -> str:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=width, height=60, color_system="truecolor", _environ={})
+    with watched(console, 4) as on_step:
+        for step, maps in shown:
+            on_step(step, maps)
+    return file.getvalue()
+
+
+def test_each_step_is_drawn() -> None:
+    found = drawn(80, (0, make_maps()), (1, make_maps(seed=1)))
+    for expected in ("step 1 of 4", "step 2 of 4", "alpaca", "running", "grass"):
+        assert expected in found
+    drawings, rest = divmod(found.count("▀"), 3 * 3 * (3 * 7 + 2))  # concepts, lines of a frame, frames and gaps
+    assert drawings >= 2
+    assert rest == 0
+
+
+@pytest.mark.parametrize("width", [20, 40, 200])
+def test_it_fits_the_width(width: int) -> None:
+    found = drawn(width, (0, make_maps(NASTY_LABELS, grid=(13, 30, 45))))
+    for line in found.splitlines():
+        assert line.count("▀") <= width
+
+
+def test_labels_are_text() -> None:
+    found = drawn(80, (0, make_maps(("[red]x[/red]", "b"))))
+    assert "[red]x[/red]" in found
+    many = drawn(80, (0, make_maps([f"t{i}" for i in range(226)], grid=(1, 2, 2))))
+    assert "and 220 more" in many
+
+
+def test_an_odd_number_of_rows() -> None:
+    text = half_blocks(np.zeros((3, 2, 3), np.uint8))
+    assert text.plain == "▀▀\n▀▀\n"
