@@ -10,9 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from imap_fast.cli import options
+from imap_fast.cli.inside import Keep, axes
 from imap_fast.loading.source import model_source, reading_model
 
 GIB = 2**30
+
+EXAMPLE = {"concepts": 3, "maps": 2, "steps": 50}
+"""For which the room of what is kept is predicted."""
 
 
 def doctor(
@@ -25,14 +29,17 @@ def doctor(
     size: Annotated[
         str | None, typer.Option(metavar="HxW", help="In pixels, such as 480x720. Default: that of the model.")
     ] = None,
+    keep: Keep = None,
     as_json: options.Json = False,
 ) -> None:
     """Report what can run on this machine: backend, versions, GPU, and checkpoints that fit.
 
-    With --model: the peak GPU memory of explain in each --memory mode, predicted from the configuration.
+    With --model: the peak GPU memory of explain in each --memory mode, predicted from the configuration. With --keep,
+    also the memory that single layers and steps take.
     """
-    if model is None and (frames is not None or size is not None):
+    if model is None and (frames, size, keep) != (None, None, None):
         raise typer.BadParameter("name the model whose memory is predicted", param_hint="--model")
+    kept = [] if keep is None else axes(keep)
     height_and_width = None if size is None else _height_and_width(size)
     if model is not None:
         model_source(model)
@@ -40,7 +47,7 @@ def doctor(
 
     diagnosis = diagnose()
     if model is not None:
-        diagnosis["prediction"] = _prediction(model, frames, height_and_width)
+        diagnosis["prediction"] = _prediction(model, frames, height_and_width, kept)
     if as_json:
         typer.echo(json.dumps(diagnosis))
         return
@@ -49,6 +56,8 @@ def doctor(
     console.print()
     if model is not None:
         console.print(_peaks(diagnosis["prediction"]))
+        if kept:
+            console.print(_room(kept, diagnosis["prediction"]["kept"]))
         console.print("Half precision, one window at a time. Predicted: not measured on a GPU.", style="dim")
         return
     console.print(_checkpoints(diagnosis["checkpoints"]))
@@ -77,8 +86,8 @@ def _checkpoints(checkpoints: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _prediction(model: str, frames: int | None, size: tuple[int, int] | None) -> dict[str, Any]:
-    from imap_fast.doctor.peak_memory import clip_of, parts_of, predicted_peaks
+def _prediction(model: str, frames: int | None, size: tuple[int, int] | None, keep: list[str]) -> dict[str, Any]:
+    from imap_fast.doctor.peak_memory import clip_of, kept_plane_bytes, parts_of, predicted_peaks
     from imap_fast.loading.libraries import keep_libraries_quiet
 
     keep_libraries_quiet(Console(stderr=True))
@@ -92,7 +101,21 @@ def _prediction(model: str, frames: int | None, size: tuple[int, int] | None) ->
     except RuntimeError as error:
         reason = f"{model} cannot take {clip['frames']} frames of {height}x{width} ({error})"
         raise ValueError(f"{reason}; give other --frames and --size") from error
-    return {"model": model, **clip, "peaks": peaks}
+    kept = {"kept": kept_plane_bytes(parts, keep, **clip)} if keep else {}
+    return {"model": model, **clip, "peaks": peaks, **kept}
+
+
+def _room(keep: list[str], plane: int) -> str:
+    """What `keep` takes of memory, by its bytes for one concept, one map and one step."""
+    from imap_fast.tracing.kept_memory import size
+
+    steps = EXAMPLE["steps"] if "steps" in keep else 1
+    of, example = (", map and step", "{concepts} concepts, {maps} maps and {steps} steps") if "steps" in keep else (
+        " and map", "{concepts} concepts and {maps} maps"
+    )  # fmt: skip
+    total = size(plane * EXAMPLE["concepts"] * EXAMPLE["maps"] * steps)
+    kept = f"--keep {','.join(keep)} takes {size(plane)} of memory for each concept{of}"
+    return f"{kept}: {total} with {example.format(**EXAMPLE)}."
 
 
 def _height_and_width(text: str) -> tuple[int, int]:

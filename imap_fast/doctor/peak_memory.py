@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from torch.utils._pytree import tree_leaves
 
 from imap_fast.loading.memory_modes import MODES
 from imap_fast.models.registry import adapter_for
+from imap_fast.tracing.kept_memory import BYTES
+from imap_fast.tracing.settings import layers_of
 
 ACTIVATIONS = 12
 """Tensors of rows × width that a block holds at its peak, in the feed-forward: the residual, its norm, two of the inner
@@ -128,14 +131,26 @@ def predicted_peaks(parts: dict[str, Any], frames: int, height: int, width: int)
     )
 
 
-def transformer_bytes(transformer: Any, vae: Any, frames: int, height: int, width: int) -> int:
-    """Peak bytes of a transformer block, without weights."""
-    adapter, config = adapter_for(transformer), transformer.config
+def visual_tokens(transformer: Any, vae: Any, frames: int, height: int, width: int) -> int:
+    """N, the number of patches in all latent frames of a clip."""
+    adapter = adapter_for(transformer)
     in_time, *in_space = adapter.patch_size
     latents = (frames - 1) // adapter.temporal_compression + 1
     scale = spatial_compression(vae)
-    rows = -(-latents // in_time) * (height // (scale * in_space[0])) * (width // (scale * in_space[1]))
-    rows += config.get("max_text_seq_length", 512)
+    return -(-latents // in_time) * (height // (scale * in_space[0])) * (width // (scale * in_space[1]))
+
+
+def kept_plane_bytes(parts: dict[str, Any], keep: Sequence[str], frames: int, height: int, width: int) -> int:
+    """Bytes that `keep` takes of memory for one concept, one map and one step, with the default layers."""
+    transformer = parts["transformer"]
+    layers = len(layers_of(adapter_for(transformer), None)) if "layers" in keep else 1
+    return BYTES * layers * visual_tokens(transformer, parts["vae"], frames, height, width)
+
+
+def transformer_bytes(transformer: Any, vae: Any, frames: int, height: int, width: int) -> int:
+    """Peak bytes of a transformer block, without weights."""
+    config = transformer.config
+    rows = visual_tokens(transformer, vae, frames, height, width) + config.get("max_text_seq_length", 512)
     return ACTIVATIONS * rows * config.num_attention_heads * config.attention_head_dim * HALF.itemsize
 
 

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 BYTES = 4
 """Of a value: maps are fp32."""
 
+UNITS = (1e9, "GB"), (1e6, "MB"), (1e3, "kB")
+
 
 def kept_bytes(settings: Settings, counts: Mapping[str, int], positions: int, steps: int) -> int:
     """The bytes that `keep` takes.
@@ -47,4 +49,5 @@ def check_room(keep: Sequence[str], needed: int, folder: Path | None = None) -> 
 
 def size(count: int) -> str:
     """A number of bytes as people write it."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+    unit, name = next((unit, name) for unit, name in UNITS if count >= unit or (unit, name) == UNITS[-1])
+    return f"{count / unit:.1f} {name}"

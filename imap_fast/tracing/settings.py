@@ -103,7 +103,7 @@ class Settings(TapSettings):
             if "concept_attention" in maps:
                 raise ValueError(f'the map "concept_attention" {reason}; use imap, gramcol or cross_attention')
         given_layers = list(layers) if isinstance(layers, Iterable) else layers
-        chosen_layers = _layers(adapter, given_layers)
+        chosen_layers = layers_of(adapter, given_layers)
         given_heads = None
         if motion_heads is not None:
             rows = _motion_heads(motion_heads, len(chosen_layers), adapter.num_heads)
@@ -216,7 +216,7 @@ def _single_heads(
     return tuple(dict.fromkeys(pairs))
 
 
-def _layers(adapter: Adapter, layers: Iterable[int] | None) -> tuple[int, ...]:
+def layers_of(adapter: Adapter, layers: Iterable[int] | None) -> tuple[int, ...]:
     count = adapter.num_layers
     if layers is None:
         if adapter.published_layers is not None:

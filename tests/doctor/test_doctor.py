@@ -6,10 +6,13 @@ from importlib.metadata import version
 import pytest
 import torch
 from diffusers import AutoencoderKLCogVideoX, CogVideoXTransformer3DModel
+from rich.console import Console
 from transformers import T5Config, T5EncoderModel
 
+import imap_fast
 from imap_fast.cli import main
 from imap_fast.doctor import diagnosis
+from imap_fast.loading.pipeline import load_pipeline
 
 
 def test_it_tells_people_and_machines(capsys):
@@ -67,3 +70,28 @@ def test_it_counts_the_published_configurations():
         assert count(AutoencoderKLCogVideoX()) == diagnosis.VAE
         assert count(T5EncoderModel(T5Config(**t5, feed_forward_proj="gated-gelu"))) == diagnosis.TEXT_ENCODER
     assert counted == diagnosis.CHECKPOINTS
+
+
+@pytest.mark.parametrize(("keep", "planes", "says"), [
+    ("layers", 2, "of memory for each concept and map: "),
+    ("steps", 1, "of memory for each concept, map and step: "),
+    ("steps, layers", 2, "of memory for each concept, map and step: "),
+])  # fmt: skip
+def test_it_predicts_what_is_kept(keep, planes, says, capsys):
+    """The room of single layers and steps is that of the tensors of a trace: the demo model reads its middle half."""
+    command = ["doctor", "--model", "demo", "--frames", "9", "--size", "96x96", "--keep", keep]
+    assert main(command) == 0
+    assert says in " ".join(capsys.readouterr().out.split())
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["prediction"]["kept"]
+    pipe = load_pipeline("demo", dtype="float32", device="cpu", console=Console(stderr=True))
+    with imap_fast.trace(pipe, ["circle", "square"], maps=["imap"], keep=keep.split(", "), steps=[0]) as tracer:
+        pipe("a circle", num_inference_steps=2, num_frames=9, output_type="latent")
+    kept = tracer.maps.kept["imap"]
+    assert found == kept[:, :, 0].numpy().nbytes
+    assert len(kept) == planes
+
+
+def test_it_asks_for_the_model_whose_memory_is_predicted(capsys):
+    assert main(["doctor", "--keep", "layers"]) == 2
+    assert "name the model whose memory is predicted" in capsys.readouterr().err

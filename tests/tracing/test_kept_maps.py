@@ -221,9 +221,9 @@ def test_memory_is_said_and_checked(caplog: pytest.LogCaptureFixture, monkeypatc
     with caplog.at_level(logging.INFO):
         traced(architecture, keep=["layers"], maps=["imap"], steps=[0])
     # 3 layers, 2 videos, 3 concepts and 18 tokens of 4 bytes
-    assert f"keep=layers takes {4 * 3 * 2 * 3 * 18 / 1e6:.1f} MB of memory" in caplog.text
+    assert f"keep=layers takes {4 * 3 * 2 * 3 * 18 / 1e3:.1f} kB of memory" in caplog.text
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
-    with pytest.raises(ValueError, match=r"keep=layers takes 0\.0 MB of memory, and 0\.0 MB are free; keep one axis"):
+    with pytest.raises(ValueError, match=r"keep=layers takes 1\.3 kB of memory, and 1\.0 kB are free; keep one axis"):
         traced(architecture, keep=["layers"], maps=["imap"], steps=[0])
 
 
