@@ -12,7 +12,7 @@ from transformers import T5Config, T5EncoderModel
 import imap_fast
 from imap_fast.cli import main
 from imap_fast.doctor import diagnosis
-from imap_fast.loading.pipeline import load_pipeline
+from imap_fast.loading.pipeline import load_pipeline, text_to_video_arguments
 
 
 def test_it_tells_people_and_machines(capsys):
@@ -79,14 +79,14 @@ def test_it_counts_the_published_configurations():
 ])  # fmt: skip
 def test_it_predicts_what_is_kept(keep, planes, says, capsys):
     """The room of single layers and steps is that of the tensors of a trace: the demo model reads its middle half."""
-    command = ["doctor", "--model", "demo", "--frames", "9", "--size", "96x96", "--keep", keep]
+    command = ["doctor", "--model", "demo", "--keep", keep]
     assert main(command) == 0
     assert says in " ".join(capsys.readouterr().out.split())
     assert main([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["prediction"]["kept"]
     pipe = load_pipeline("demo", dtype="float32", device="cpu", console=Console(stderr=True))
     with imap_fast.trace(pipe, ["circle", "square"], maps=["imap"], keep=keep.split(", "), steps=[0]) as tracer:
-        pipe("a circle", num_inference_steps=2, num_frames=9, output_type="latent")
+        pipe("a circle", num_inference_steps=2, output_type="latent", **text_to_video_arguments(pipe))
     kept = tracer.maps.kept["imap"]
     assert found == kept[:, :, 0].numpy().nbytes
     assert len(kept) == planes
