@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
@@ -15,11 +14,13 @@ from torch import Tensor
 
 from imap_fast.ahead import ahead
 from imap_fast.explaining.blending import Blender
+from imap_fast.explaining.carried_regions import Sizes, carry_regions
 from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.fingerprint import fingerprint_of, schedule_of, tiling_of
 from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
 from imap_fast.explaining.kept_room import check_room_of_run
 from imap_fast.explaining.read_frames import FrameReader
+from imap_fast.explaining.read_record import read_record, warn_of_the_rest
 from imap_fast.explaining.repeats import agreements, inside_of, mean_and_spread, stacked
 from imap_fast.explaining.shot_windows import ShotStart, ShotWindows, Window
 from imap_fast.explaining.windows import Windows
@@ -30,15 +31,16 @@ from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.attention_backend import active_backend
 from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
+from imap_fast.tracing.most_chosen import most_chosen
+from imap_fast.tracing.not_finite import NotFiniteError
 from imap_fast.tracing.run import seed_of
-from imap_fast.tracing.running_maps import most_chosen
 from imap_fast.tracing.settings import indices
 from imap_fast.tracing.trace import trace
-from imap_fast.tracing.tracer import NotFiniteError
+from imap_fast.upsampling.latent_time import LatentTime
 from imap_fast.version import versions
 from imap_fast.video import Clip, VideoFile
 from imap_fast.video.rate import check_fps, passed_rate
-from imap_fast.video.times import TOLERANCE, check_shots, check_stretch
+from imap_fast.video.times import check_shots, check_stretch
 
 
 class Explainer:
@@ -160,6 +162,7 @@ class Explainer:
             on_progress(state.num_frames, expected)
             if not state.finished:
                 state.passed_fps = passed_rate(self.fps, video.fps, self.forward.fps)
+                self._carry_regions(video, num_frames, state)
                 with ahead(self._windows(video, num_frames, state), 2) as windows:
                     for batch in self._batches(windows, state):
                         self._encode_text(batch[0].shot)
@@ -169,6 +172,24 @@ class Explainer:
                         on_progress(state.num_frames, expected)
                 self._finish(video, (start, end), stream, digest, checkpoint)
             return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
+
+    def _carry_regions(self, video: VideoFile | Clip, num_frames: int | None, state: RunState) -> None:
+        """Read the rows of the regions, each in its window, before any window is finished."""
+        if (reader := self.tracer.regions) is None:
+            return
+
+        def pass_window(window: Window) -> None:
+            self._encode_text(window.shot)
+            self._pass([window], RunState(options={}, windows_per_batch=1))
+
+        self.tracer.marks_regions = False
+        scale = self.pipe.vae_scale_factor_spatial
+        seen = self.forward.height, self.forward.width
+        rows, columns = (side // (scale * patch) for side, patch in zip(seen, self.adapter.patch_size[1:], strict=True))
+        own, time = next(iter(video.pictures())).picture.size, LatentTime(*self.windows.compression)
+        windows = self._windows(video, num_frames, RunState(options={}, passed_fps=state.passed_fps))
+        sizes = Sizes(own, seen, (rows, columns))
+        carry_regions(reader, windows, sizes, time, self.pipe._execution_device, pass_window)
 
     def _options(
         self, digest: str, num_frames: int | None, start: float | None, end: float | None, stream: int | None
@@ -189,6 +210,7 @@ class Explainer:
             "prompt": self.prompt,
             "concepts": wanted,
             **concepts.record(),
+            **({} if self.tracer.regions is None else {"regions": self.tracer.regions.record()}),
             "labels": self.labels,
             **self.tracer.settings.record(),
             "steps": self.steps,
@@ -258,7 +280,12 @@ class Explainer:
         meter = PeakMeter(self.pipe._execution_device)
         rows = [row for window in batch for row in self._encoded(window)]
         together = state.windows_per_batch or 1
-        read = [maps for first in range(0, len(rows), together) for maps in self._read(rows[first : first + together])]
+        read = []
+        for first in range(0, len(rows), together):
+            chunk = rows[first : first + together]
+            if self.tracer.regions is not None:
+                self.tracer.regions.noises = [number % len(self.noises) for number in range(first, first + len(chunk))]
+            read += self._read(chunk)
         # A window of a short shot needs less memory than another.
         if state.windows_per_batch is None and len(batch[0].frames) == self.windows.length:
             state.windows_per_batch = meter.windows_that_fit()
@@ -365,35 +392,9 @@ class Explainer:
         if len(self.noises) > 1:
             height, width = pending[state.record["maps"][0]].shape[-2:]
             state.tensors |= agreements(sums, state.record["maps"], state.latent_frames * height * width)
-        state.record["settings"]["video"] = {
-            "fps": video.fps,
-            "passed_fps": state.passed_fps,
-            "num_frames": state.num_frames,
-            "height": self.forward.height,
-            "width": self.forward.width,
-            "vae": self.forward.encoder.description,
-            "windows": state.windows,
-            "window": self.windows.length,
-            "overlap": self.windows.overlap,
-            "start": stretch[0],
-            "end": stretch[1],
-            "stream": stream,
-            "display": video.display,
-            "shots": [shot.model_dump(include={"first_frame", "num_frames", "seconds"}) for shot in state.shots],
-            "gaps": [list(gap) for gap in video.gaps],
-            "sha256": digest if isinstance(video, VideoFile) else None,
-        }
+        state.record["settings"]["video"] = read_record(
+            video, state, self.forward, self.windows, stretch=stretch, stream=stream, digest=digest
+        )
         state.finished = True
         checkpoint.commit()
-        if not isinstance(self.shots, str) and stretch == (None, None):
-            late = [time for time in self.shots if time > state.shots[-1].seconds + TOLERANCE]
-            if late:
-                times = ", ".join(f"{time:g} s" for time in late)
-                warnings.warn(
-                    f"no shot begins at {times}, where {video.name} has no frame, none was read or none passed; "
-                    "give other times",
-                    stacklevel=4,
-                )
-        if video.gaps:
-            gaps = ", ".join(f"{a:.2f} s to {'its end' if b is None else f'{b:.2f} s'}" for a, b in video.gaps)
-            warnings.warn(f"{video.name} could not be read from {gaps}; the maps are of the rest", stacklevel=4)
+        warn_of_the_rest(video, self.shots if stretch == (None, None) else "off", state)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from imap_fast.maps.agreement import agreement, sums_of_repeats
-from imap_fast.maps.names import AGREEMENT, KEPT, MAP_NAMES, SINGLE_HEADS, SPREAD
+from imap_fast.maps.names import AGREEMENT, ALL_MAPS, KEPT, SINGLE_HEADS, SPREAD
 from imap_fast.maps.run_state import REPEATS
 from imap_fast.maps.saliency_maps import SaliencyMaps
 
@@ -28,7 +28,7 @@ def mean_and_spread(final: Mapping[str, Tensor], tensors: dict[str, Tensor]) -> 
     Returns:
         Each map and `spread.<map>`, fp32 `[F, C, H, W]`, and the rest as it is.
     """
-    reduced = {name: values for name, values in final.items() if name not in MAP_NAMES}
+    reduced = {name: values for name, values in final.items() if name not in ALL_MAPS}
     for name in final.keys() - reduced.keys():
         repeats = final[name].double()
         mean = repeats.mean(1)

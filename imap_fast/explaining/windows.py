@@ -46,6 +46,11 @@ class Windows:
             )
 
     @property
+    def compression(self) -> tuple[int, int]:
+        """Video frames in a latent frame of the VAE, and latent frames of the VAE in one of the maps."""
+        return self.temporal_compression, self.patch_size_t
+
+    @property
     def span(self) -> int:
         """Video frames in a latent frame of the maps."""
         return self.temporal_compression * self.patch_size_t

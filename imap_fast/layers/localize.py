@@ -55,7 +55,14 @@ class SingleLayerTracer(Tracer):
         return usable
 
     def _read_layer(
-        self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
+        self,
+        layer: int,
+        video: int,
+        query: Tensor,
+        features: Tensor,
+        text: TextRows,
+        concepts: TextRows,
+        visual_key: Tensor | None = None,
     ) -> None:
         frames, settings = self.running_maps.grid[0], self.settings
         scores = frame_separation(features, frames=frames, score=settings.head_score, backend=settings.backend)

@@ -7,7 +7,17 @@ CONTRASTED = ("imap", "gramcol")
 """The method's own maps: contrasts over the text keys (docs/method.md, "Maps of a layer")."""
 
 MAP_NAMES = (*CONTRASTED, "cross_attention", "concept_attention")
-"""All maps, the two baselines last. The first one that a result has is its default."""
+"""The maps of concepts, the two baselines last."""
+
+WITHIN_FEATURES, BETWEEN_QUERIES = ("region_cosine", "region_gram"), ("region_qk_cosine", "region_qk")
+REGION_MAPS = (*WITHIN_FEATURES, *BETWEEN_QUERIES)
+"""The maps of regions: how alike each patch is to the marked ones, by the attention output o, or by q and k."""
+
+UNIT_LENGTH = ("region_cosine", "region_qk_cosine")
+"""Those of features that are scaled to unit length."""
+
+ALL_MAPS = (*MAP_NAMES, *REGION_MAPS)
+"""All maps of patches. The first one that a result has is its default."""
 
 WITHOUT_STREAM = tuple(name for name in MAP_NAMES if name != "concept_attention")
 """The maps of a model without a concept stream."""

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imap_fast.maps.names import KEPT, MAP_NAMES, SINGLE_HEADS, SPREAD, TIMES, inside_names
+from imap_fast.maps.names import ALL_MAPS, KEPT, SINGLE_HEADS, SPREAD, TIMES, inside_names
 from imap_fast.maps.run_state import STATE, RunState, StoredArray, damaged, read_state
 
 _PART = 2**20
@@ -40,8 +40,8 @@ def read_run(folder: Path) -> RunState | None:
     """
     if (folder / STATE).is_file():
         return read_state(folder)
-    of_maps = (prefix + name for prefix in (SPREAD, KEPT) for name in MAP_NAMES)
-    for name in (*MAP_NAMES, *of_maps, SINGLE_HEADS, *TIMES):
+    of_maps = (prefix + name for prefix in (SPREAD, KEPT) for name in ALL_MAPS)
+    for name in (*ALL_MAPS, *of_maps, SINGLE_HEADS, *TIMES):
         if (folder / f"{name}.npy").exists():
             raise ValueError(f"{folder / STATE} is missing beside {name}.npy; remove {folder} and run again")
     return None

@@ -27,7 +27,7 @@ from torch import Tensor
 
 from imap_fast.files import atomic_write
 from imap_fast.maps.digest import digest_of
-from imap_fast.maps.names import AGREEMENT, MAP_NAMES, SPREAD, TEXT_ATTENTION, TIMES, inside_names
+from imap_fast.maps.names import AGREEMENT, ALL_MAPS, SPREAD, TEXT_ATTENTION, TIMES, inside_names
 
 STATE = "state.safetensors"
 
@@ -136,7 +136,7 @@ class RunState(BaseModel):
         has_noises = settings.get("repeats") is not None
         of_noises = {(AGREEMENT if self.finished else REPEATS) + name for name in maps} if has_noises else set()
         on_disk = names | {SPREAD + name for name in maps} if has_noises else names
-        if not {*maps} <= {*MAP_NAMES} or self.arrays.keys() != (on_disk if self.latent_frames else set()):
+        if not {*maps} <= {*ALL_MAPS} or self.arrays.keys() != (on_disk if self.latent_frames else set()):
             raise ValueError(f"it names the maps {sorted(names)} and the arrays {sorted(self.arrays)}")
         if any(array.shape[0] != self.latent_frames for array in self.arrays.values()):
             raise ValueError(f"arrays do not have {self.latent_frames} latent frames")

@@ -23,7 +23,7 @@ from pydantic import (
 
 from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
 from imap_fast.maps.kinds import missing_maps
-from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.names import ALL_MAPS, REGION_MAPS
 from imap_fast.text.words import LONGEST_LABEL
 
 Item = TypeVar("Item")
@@ -156,6 +156,16 @@ class Run(_Object):
     seed: Seed | list[Seed] | None = None
 
 
+class RegionRecord(_Object):
+    """A marked part of one frame: a point `[x, y]`, a box `[left, top, right, bottom]`, or the digest of a mask."""
+
+    seconds: Annotated[Seconds, Field(ge=0)]
+    point: tuple[Seconds, Seconds] | None = None
+    box: tuple[Seconds, Seconds, Seconds, Seconds] | None = None
+    mask: Digest | None = None
+    size: tuple[Side, Side] | None = None
+
+
 class Repeats(_Object):
     """The repeats of the maps: noises, or the steps or runs of a trace."""
 
@@ -189,6 +199,7 @@ class Settings(_Object):
     keep: Annotated[list[Literal["layers", "steps"]], Field(min_length=1), AfterValidator(_distinct)] | None = None
     heads: Annotated[list[tuple[Index, Index]], Field(min_length=1), AfterValidator(_distinct)] | None = None
     text_attention: StrictBool | None = None
+    regions: Annotated[dict[Label, RegionRecord], Field(min_length=1, max_length=MOST_LABELS)] | None = None
     video: Video | None = None
 
     # `runs` of a trace is a choice of runs, and here it is what they were.
@@ -216,8 +227,8 @@ class Record(BaseModel):
     @field_validator("maps")
     @classmethod
     def _are_known(cls, maps: list[str]) -> list[str]:
-        if not maps or not set(maps) <= set(MAP_NAMES):
-            raise ValueError(f"must be some of {', '.join(MAP_NAMES)}, not {', '.join(maps) or 'none'}")
+        if not maps or not set(maps) <= set(ALL_MAPS):
+            raise ValueError(f"must be some of {', '.join(ALL_MAPS)}, not {', '.join(maps) or 'none'}")
         return maps
 
     @model_validator(mode="after")
@@ -228,6 +239,12 @@ class Record(BaseModel):
             raise ValueError(f"settings.motions has {unknown[0]!r}, which is none of the labels")
         if motions and (missing := missing_maps(self.maps)):
             raise ValueError(f"settings.motions needs the map {missing[0]}, which is not there")
+        return self
+
+    @model_validator(mode="after")
+    def _has_regions(self) -> "Record":
+        if {*REGION_MAPS} & {*self.maps} and not self.settings.regions:
+            raise ValueError("settings.regions is missing, and there are maps of regions")
         return self
 
     @model_validator(mode="after")

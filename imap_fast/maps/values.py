@@ -18,7 +18,17 @@ from imap_fast.maps.checks import (
     check_text_attention,
     check_times,
 )
-from imap_fast.maps.names import AGREEMENT, CONTRASTED, KEPT, MAP_NAMES, SINGLE_HEADS, SPREAD, TEXT_ATTENTION, TIMES
+from imap_fast.maps.names import (
+    AGREEMENT,
+    ALL_MAPS,
+    CONTRASTED,
+    KEPT,
+    REGION_MAPS,
+    SINGLE_HEADS,
+    SPREAD,
+    TEXT_ATTENTION,
+    TIMES,
+)
 from imap_fast.maps.schema import MOST_HEADS, check_record, one_line
 from imap_fast.maps.shots import Shot, shots_of
 from imap_fast.upsampling.latent_time import LatentTime
@@ -47,7 +57,7 @@ class MapValues:
     If V videos were read, every shape has a leading dimension V.
 
     Args:
-        maps: by name (`MAP_NAMES`), fp32 on the CPU, `[C, F, H, W]` or `[V, C, F, H, W]`.
+        maps: by name (`ALL_MAPS`), fp32 on the CPU, `[C, F, H, W]` or `[V, C, F, H, W]`.
         labels: the C concepts, or the tokens of the prompt.
         layers: the L transformer layers that were read.
         steps: the denoising steps that were read, as indices into the schedule.
@@ -185,8 +195,8 @@ class MapValues:
 
     @property
     def default(self) -> str:
-        """The map that is used if none is named and there are no motions: the first one of `MAP_NAMES` that exists."""
-        return next(name for name in MAP_NAMES if name in self.maps)
+        """The map that is used if none is named and there are no motions: the first one of `ALL_MAPS` that exists."""
+        return next(name for name in ALL_MAPS if name in self.maps)
 
     @property
     def grid(self) -> tuple[int, int, int]:
@@ -200,7 +210,9 @@ class MapValues:
         return self.settings.get("head_score", "chi")
 
     def labels_of(self, map: str) -> tuple[str, ...]:
-        """The labels of one map: `labels`, or `baseline_labels` of a baseline."""
+        """The labels of one map: `labels`, `baseline_labels` of a baseline, or the names of the regions."""
+        if map in REGION_MAPS:
+            return tuple(self.settings.get("regions") or ())
         return self.labels if map in CONTRASTED else self.baseline_labels or self.labels
 
     def video(self: Self, index: int) -> Self:

@@ -110,7 +110,8 @@ class JointAttention(TappedAttention):
                     counts = counts * mask[tap.videos][video, 0, 0, text]
                 own = prompt = self._attending(prompt, query[video, :, text], key[video, :, visual], counts)
             matched = own if tap.settings.match == "concepts" else prompt
-            tap.read(self.layer, video, query[video, :, visual], output[video, :, visual], matched, own)
+            visual_key = key[video, :, visual]
+            tap.read(self.layer, video, query[video, :, visual], output[video, :, visual], matched, own, visual_key)
 
     def _attending(self, rows: TextRows, query: Tensor, visual_key: Tensor, counts: Tensor) -> TextRows:
         """The same rows with what their attention to each other is computed from, if it is needed."""

@@ -53,7 +53,14 @@ class LayerReader(Protocol):
     """Called once for each layer and video that is read; see `RunningMaps.add_layer`."""
 
     def __call__(
-        self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
+        self,
+        layer: int,
+        video: int,
+        query: Tensor,
+        features: Tensor,
+        text: TextRows,
+        concepts: TextRows,
+        visual_key: Tensor | None = None,
     ) -> None:
         """Read one layer of one video."""
 
@@ -119,11 +126,20 @@ class Tap:
             )
         self._blocks_entered += 1
 
-    def read(self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows) -> None:
+    def read(
+        self,
+        layer: int,
+        video: int,
+        query: Tensor,
+        features: Tensor,
+        text: TextRows,
+        concepts: TextRows,
+        visual_key: Tensor | None = None,
+    ) -> None:
         """Give one layer of one video to the reader."""
         if self._reader is not None:
             self._layers_read += 1
-            self._reader(layer, video, query, features, text, concepts)
+            self._reader(layer, video, query, features, text, concepts, visual_key)
 
     def end(self) -> None:
         """End the forward pass. No block is read until the next `begin`.

@@ -33,7 +33,8 @@ class TextModel(Protocol):
 class Concepts:
     """What a trace looks for, and the labels of its maps.
 
-    Arguments and errors are those of `imap_fast.trace`.
+    Arguments and errors are those of `imap_fast.trace`. `regions` are the names of what is marked in the video. They are
+    the labels if there are no concepts.
 
     Attributes:
         words: the concepts and motions as text. None if concepts were given as a tensor, or if every token is read.
@@ -53,6 +54,7 @@ class Concepts:
         labels: Sequence[str] | None,
         background: str | None,
         model: TextModel,
+        regions: Sequence[str] = (),
     ) -> None:
         self.match = match
         self.motions = () if motions is None else check_motions(motions)
@@ -79,6 +81,10 @@ class Concepts:
             self._before_prompt: tuple[tuple[str, ...] | None, ...] = (self.labels, names)
             return
         if concepts is None and not self.motions:
+            if match == "concepts" and regions:  # nothing else is looked for
+                self.labels = self.baseline_labels = tuple(regions)
+                self._before_prompt = (self.labels, self.labels)
+                return
             if match != "prompt":
                 raise ValueError('concepts is None; name some, or use match="prompt" to read every token of the prompt')
         elif model.pipeline is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from imap_fast.maps.names import AGREEMENT, SINGLE_HEADS, SPREAD, TEXT_ATTENTION
+from imap_fast.maps.names import AGREEMENT, REGION_MAPS, SINGLE_HEADS, SPREAD, TEXT_ATTENTION
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.text.concepts import Concepts
 from imap_fast.tracing.repeat_variation import agreement_of_repeats
@@ -36,7 +36,7 @@ def saliency_maps(
     Raises:
         ValueError: a value is not finite.
     """
-    means = {name: concepts.select(values, counts[name]) for name, values in running.means().items()}
+    means = {name: _selected(name, values, concepts, counts) for name, values in running.means().items()}
     repeats = _repeats(running, concepts, counts, means) if running.repeats > 1 else {}
     tensors = means | repeats
     tensors |= {"head_scores": running.head_scores(), "selected_heads": running.selected_heads()}
@@ -74,6 +74,11 @@ def saliency_maps(
     )
 
 
+def _selected(name: str, rows: Tensor, concepts: Concepts, counts: Mapping[str, int]) -> Tensor:
+    """The maps of concepts from those of text rows, `[V, K, …]`. Maps of regions are as they are."""
+    return rows if name in REGION_MAPS else concepts.select(rows, counts[name])
+
+
 def _repeats(
     running: RunningMaps, concepts: Concepts, counts: Mapping[str, int], means: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
@@ -81,8 +86,8 @@ def _repeats(
     found, repeats = {}, running.repeats
     for name, (squares, levels) in running.variation().items():
         if concepts.tokens is None:  # otherwise they are of the concepts
-            squares = concepts.select(squares, counts[name])
-        levels = concepts.select(levels, counts[name])
+            squares = _selected(name, squares, concepts, counts)
+        levels = _selected(name, levels, concepts, counts)
         found[AGREEMENT + name] = agreement_of_repeats(means[name].cpu(), squares.cpu(), levels.cpu())
         found[SPREAD + name] = (squares / (repeats - 1)).sqrt()
     return found

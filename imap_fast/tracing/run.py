@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -111,6 +112,22 @@ class Run:
     def record(self) -> dict[str, object]:
         """Prompt and seed, as JSON values."""
         return {"prompt": self.prompt, "seed": self.seed}
+
+
+def refuse_unlike_runs(runs: Sequence[Run], steps: tuple[int, ...] | None) -> None:
+    """Raise RuntimeError if the last run stopped on its way, or read other steps or noise levels than run 1."""
+    first, run = runs[0], runs[-1]
+    if not run.has_read(steps) or (run.steps_read, run.scheduled) != (first.steps_read, first.scheduled):
+        raise RuntimeError(
+            f"a mean of runs needs all steps of each run, but run {len(runs)} has read {len(run.steps_read)} "
+            f"of {run.scheduled} and run 1 {len(first.steps_read)} of {first.scheduled}; open a new trace"
+        )
+    for step, now, before in zip(run.steps_read, run.timesteps, first.timesteps, strict=True):
+        if now.max() != before.max():
+            raise RuntimeError(
+                f"a mean of runs needs the same noise levels, but step {step} has the timestep {now.max():g} in "
+                f"run {len(runs)} and {before.max():g} in run 1; open a new trace"
+            )
 
 
 def seed_of(generator: torch.Generator | list[torch.Generator] | None) -> Seed | list[Seed]:

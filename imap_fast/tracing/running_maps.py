@@ -8,16 +8,17 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from imap_fast.maps.names import CONTRASTED
+from imap_fast.maps.names import CONTRASTED, REGION_MAPS, UNIT_LENGTH
 from imap_fast.models.text_rows import TextRows
 from imap_fast.tracing.kept_maps import KeptMaps
+from imap_fast.tracing.most_chosen import most_chosen
+from imap_fast.tracing.region_reader import RegionReader, on_device
 from imap_fast.tracing.repeat_variation import RepeatVariation
 from imap_kernels import (
     frame_separation,
     gram_column,
     gram_separation,
     head_similarity,
-    motion_heads,
     qk_match,
     select_heads,
     soft_surrogates,
@@ -48,6 +49,7 @@ class RunningMaps:
         normalize: what is applied over the text keys.
         backend: of the kernels.
         device: of the sums.
+        regions: reads the rows of regions. None: there are no maps of regions.
 
     Attributes:
         one_pass: whether, with `surrogates="argmax"`, `gramcol` and the head scores come from one pass over o, and
@@ -76,7 +78,9 @@ class RunningMaps:
         normalize: str,
         backend: str,
         device: torch.device,
+        regions: RegionReader | None = None,
     ) -> None:
+        self.regions = regions
         self.grid, self.layers, self.videos = grid, layers, videos
         self.surrogates = surrogates
         self.head_score, self.top_k = head_score, top_k
@@ -84,7 +88,8 @@ class RunningMaps:
         self.single_heads = single_heads
         self.normalize, self.backend = normalize, backend
         self.contrasted = tuple(name for name in CONTRASTED if name in maps)
-        self.baselines = tuple(name for name in maps if name not in CONTRASTED)
+        self.baselines = tuple(name for name in maps if name not in (*CONTRASTED, *REGION_MAPS))
+        self.region_maps = () if regions is None else tuple(name for names in regions.names.values() for name in names)
         frames, height, width = grid
         positions = frames * height * width
 
@@ -95,6 +100,7 @@ class RunningMaps:
         with torch.inference_mode(False):
             self.contrast_sum = zeros(videos, len(self.contrasted), num_text, positions)
             self.baseline_sum = zeros(videos, len(self.baselines), num_concepts, positions)
+            self.region_sum = zeros(videos, len(self.region_maps), len(regions.regions) if regions else 0, positions)
             self.single_head_sum = zeros(videos, len(single_heads), num_text, positions)
             self.text_attention_sum = zeros(videos, num_concepts, num_concepts)
             self.score_sum = zeros(videos, len(layers), heads)
@@ -108,14 +114,24 @@ class RunningMaps:
             self._numbers = torch.arange(len(layers), device=device)
             self._first_not_finite = torch.full((), ALL_FINITE, device=device)
         weights = None if tokens is None else on_device(token_weights(tokens, num_text), device)
-        self._variations = [RepeatVariation(total, weights) for total in self._sums]
+        of_rows = (weights, weights, None)
+        self._variations = [RepeatVariation(total, of) for total, of in zip(self._sums, of_rows, strict=True)]
         self._kept: tuple[KeptMaps, ...] = ()
         self.steps = 0
 
     @property
-    def _sums(self) -> tuple[Tensor, Tensor]:
-        """The running sums of the method's own maps and of the baselines."""
-        return self.contrast_sum, self.baseline_sum
+    def _sums(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The running sums of the method's own maps, of the baselines, and of the maps of regions."""
+        return self.contrast_sum, self.baseline_sum, self.region_sum
+
+    @property
+    def _names(self) -> tuple[tuple[str, ...], ...]:
+        """The names of their maps."""
+        return self.contrasted, self.baselines, self.region_maps
+
+    def _scale(self, name: str) -> float:
+        """What a sum over heads is multiplied with: a cosine is the mean over them."""
+        return 1 / self.score_sum.shape[-1] if name in UNIT_LENGTH else 1.0
 
     def keep(self, axes: Sequence[str], steps: int, select: Sequence[Callable[[Tensor], Tensor]]) -> None:
         """Keep the maps of single layers and steps, too. `KeptMaps` describes the arguments.
@@ -123,14 +139,21 @@ class RunningMaps:
         Args:
             axes: what is kept.
             steps: that a run is expected to read.
-            select: of the method's own maps, and of the baselines.
+            select: of the method's own maps, of the baselines, and of the maps of regions.
         """
         self._kept = tuple(
             KeptMaps(axes, len(self.layers), steps, total, of) for total, of in zip(self._sums, select, strict=True)
         )
 
     def add_layer(
-        self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
+        self,
+        layer: int,
+        video: int,
+        query: Tensor,
+        features: Tensor,
+        text: TextRows,
+        concepts: TextRows,
+        visual_key: Tensor | None = None,
     ) -> None:
         """Add one layer of one video to the sums.
 
@@ -141,6 +164,7 @@ class RunningMaps:
             features: o of the visual tokens, `[A, N, d]`.
             text: rows that are matched with the queries.
             concepts: rows of the baselines. The same rows as `text` if concepts have a stream of their own.
+            visual_key: k of the visual tokens, `[A, N, d]`. None: visual tokens do not attend to each other here.
         """
         position = self.layers.index(layer)
         size = self.score_sum.shape[-1], self.contrast_sum.shape[-1]
@@ -150,7 +174,7 @@ class RunningMaps:
         note = self._not_finite[position]
         sums = tuple(total[video] for total in self._sums)
         # What is kept is of this layer alone. The same additions follow, so the running maps have the same bits.
-        contrasts, baselines = map(torch.zeros_like, sums) if self._kept else sums
+        contrasts, baselines, of_regions = map(torch.zeros_like, sums) if self._kept else sums
         surrogates, scores = self._match(contrasts, query, features, text, note)
         select_heads(
             scores,
@@ -162,6 +186,8 @@ class RunningMaps:
             given=None if self.given_heads is None else self.given_heads[position],
             backend=self.backend,
         )
+        fuses = surrogates is not None and not self.in_one_pass
+        rows = {} if self.regions is None else self.regions.within(position, video, features, of_regions, note, fuses)
         if surrogates is not None:
             first, count = CONTRASTED.index(self.contrasted[0]), 1 if self.in_one_pass else len(self.contrasted)
             gram_column(
@@ -172,9 +198,12 @@ class RunningMaps:
                 out=contrasts[:count],
                 normalize=self.normalize,
                 backend=self.backend,
+                **rows,
             )
             self._add_single_heads(layer, video, features, surrogates, text)
         self._add_baselines(baselines, query, features, concepts, note)
+        if self.regions is not None:
+            self.regions.between(position, video, query, visual_key, of_regions, note)
         if concepts.attending is not None:
             text_attention(
                 concepts.attending.query,
@@ -185,7 +214,7 @@ class RunningMaps:
                 not_finite=note,
                 backend=self.backend,
             )
-        for kept, total, of_layer in zip(self._kept, sums, (contrasts, baselines), strict=False):
+        for kept, total, of_layer in zip(self._kept, sums, (contrasts, baselines, of_regions), strict=False):
             total += of_layer
             kept.add(position, video, of_layer)
 
@@ -258,6 +287,8 @@ class RunningMaps:
         Args:
             step: its position among the steps that are read in a run.
         """
+        if self.regions is not None:
+            self.regions.step = step
         for variation in self._variations:
             variation.begin_pass()
         for kept in self._kept:
@@ -292,8 +323,9 @@ class RunningMaps:
         """The mean over layers and steps of each map by name, `[V, C, F, H, W]`."""
         count = self.steps * len(self.layers)
         means = {}
-        for names, sums in ((self.contrasted, self.contrast_sum), (self.baselines, self.baseline_sum)):
-            means.update({name: (sums[:, i] / count).unflatten(-1, self.grid) for i, name in enumerate(names)})
+        for names, sums in zip(self._names, self._sums, strict=True):
+            for i, name in enumerate(names):
+                means[name] = (sums[:, i] / count * self._scale(name)).unflatten(-1, self.grid)
         return means
 
     def kept_means(self) -> dict[str, Tensor]:
@@ -302,10 +334,10 @@ class RunningMaps:
         It waits for the device. Empty if nothing is kept.
         """
         means = {}
-        for names, kept in zip((self.contrasted, self.baselines), self._kept, strict=False):
+        for names, kept in zip(self._names, self._kept, strict=False):
             if names:
                 values = kept.values().unflatten(-1, self.grid)
-                means.update({name: values[:, i] for i, name in enumerate(names)})
+                means.update({name: scaled(values[:, i], self._scale(name)) for i, name in enumerate(names)})
         return means
 
     def single_head_means(self) -> Tensor:
@@ -334,9 +366,11 @@ class RunningMaps:
             and otherwise of K text rows. The mean over positions of each repeat, `[V, K, R]`.
         """
         layers, found = len(self.layers) * self.steps // self.repeats, {}
-        for names, variation in zip((self.contrasted, self.baselines), self._variations, strict=True):
+        for names, variation in zip(self._names, self._variations, strict=True):
             squares, levels = variation.squares() / layers**2, variation.levels() / layers
-            found.update({name: (squares[:, i].unflatten(-1, self.grid), levels[:, i]) for i, name in enumerate(names)})
+            for i, name in enumerate(names):
+                scale = self._scale(name)
+                found[name] = (squares[:, i] * scale**2).unflatten(-1, self.grid), levels[:, i] * scale
         return found
 
     def head_scores(self) -> Tensor:
@@ -348,21 +382,9 @@ class RunningMaps:
         return most_chosen(self.chosen_sum, self.score_sum, head_score=self.head_score, top_k=self.top_k)
 
 
-def most_chosen(votes: Tensor, scores: Tensor, *, head_score: str, top_k: int) -> Tensor:
-    """The heads with most votes. The better score decides between equals.
-
-    Args:
-        votes: `[…, A]`.
-        scores: `[…, A]`.
-        head_score: name of the score, which says whether lower or higher is better.
-        top_k: the number of heads.
-
-    Returns:
-        int64 `[…, k]`.
-    """
-    by_score = motion_heads(scores, score=head_score, top_k=scores.shape[-1])
-    by_votes = votes.gather(-1, by_score).argsort(dim=-1, descending=True, stable=True)
-    return by_score.gather(-1, by_votes)[..., :top_k]
+def scaled(values: Tensor, scale: float) -> Tensor:
+    """Values times a scale. No copy of them if it is 1."""
+    return values if scale == 1 else values * scale
 
 
 def token_weights(tokens: Sequence[Sequence[int]], rows: int) -> Tensor:
@@ -371,8 +393,3 @@ def token_weights(tokens: Sequence[Sequence[int]], rows: int) -> Tensor:
     for weight, of_concept in zip(weights, tokens, strict=True):
         weight[list(of_concept)] = 1 / len(of_concept)
     return weights
-
-
-def on_device(values: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the CPU on `device`. The host does not wait for the copy."""
-    return (values.pin_memory() if device.type == "cuda" else values).to(device, non_blocking=True)

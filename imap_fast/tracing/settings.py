@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from imap_fast.maps.allowed_values import CHOICES
-from imap_fast.maps.names import AXES, CONTRASTED, MAP_NAMES, TEXT_ATTENTION
+from imap_fast.maps.names import ALL_MAPS, AXES, BETWEEN_QUERIES, CONTRASTED, REGION_MAPS, TEXT_ATTENTION
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.tap import TapSettings
 from imap_kernels.backend import resolve
@@ -73,8 +73,11 @@ class Settings(TapSettings):
         backend: str,
         keep: Iterable[str],
         heads: Iterable[tuple[int, int]],
+        has_regions: bool = False,
     ) -> Settings:
         """Add the defaults of the model, and refuse what it does not support.
+
+        `has_regions` says whether regions are marked, whose maps are then made, too.
 
         Raises:
             ValueError: an unknown or impossible value. The error names it and the possible ones.
@@ -84,16 +87,17 @@ class Settings(TapSettings):
             if value not in CHOICES[name]:
                 raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(CHOICES[name])}")
         if not isinstance(maps, Iterable):
-            raise ValueError(f"maps={maps!r} is not possible; give a list of names from {', '.join(MAP_NAMES)}")
+            raise ValueError(f"maps={maps!r} is not possible; give a list of names from {', '.join(ALL_MAPS)}")
         maps = (maps,) if isinstance(maps, str) else tuple(dict.fromkeys(maps))
-        possible_maps = ", ".join((*MAP_NAMES, TEXT_ATTENTION))
-        unknown = [name for name in maps if name not in (*MAP_NAMES, TEXT_ATTENTION)]
+        possible_maps = (*ALL_MAPS, TEXT_ATTENTION)
+        unknown = [name for name in maps if name not in possible_maps]
         if unknown or not maps:
-            raise ValueError(f"maps={unknown or maps!r} is unknown; choose from {possible_maps}")
+            raise ValueError(f"maps={unknown or maps!r} is unknown; choose from {', '.join(possible_maps)}")
+        maps = with_region_maps(adapter, maps, has_regions=has_regions)
         text_attention = TEXT_ATTENTION in maps
         maps = tuple(name for name in maps if name != TEXT_ATTENTION)
         if not maps:
-            raise ValueError(f"{TEXT_ATTENTION} is no map of patches; name one of {', '.join(MAP_NAMES)} beside it")
+            raise ValueError(f"{TEXT_ATTENTION} is no map of patches; name one of {', '.join(ALL_MAPS)} beside it")
         if not adapter.has_concept_stream:
             reason = f"is not possible: the text rows of {adapter.model.__name__} do not attend"
             if match == "concepts":
@@ -188,6 +192,23 @@ def _motion_heads(rows: Iterable[Iterable[int]], num_layers: int, num_heads: int
             f"of the {num_layers} layers read"
         )
     return heads
+
+
+def with_region_maps(adapter: Adapter, maps: tuple[str, ...], *, has_regions: bool) -> tuple[str, ...]:
+    """The maps, with one of the regions if there are some and none of their maps is named.
+
+    Raises:
+        ValueError: maps of regions without regions, or that the model does not have.
+    """
+    of_regions = [name for name in maps if name in REGION_MAPS]
+    if of_regions and not has_regions:
+        raise ValueError(f"{of_regions[0]} is a map of regions, and none are marked; give regions=, or omit it")
+    if not adapter.has_concept_stream and (between := [name for name in maps if name in BETWEEN_QUERIES]):
+        raise ValueError(
+            f"{between[0]} is not possible: {adapter.model.__name__} is read where visual tokens attend to text; use "
+            "region_cosine or region_gram"
+        )
+    return maps if of_regions or not has_regions else (*maps, REGION_MAPS[0])
 
 
 def _axes(keep: Iterable[str]) -> tuple[str, ...]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from imap_fast.maps.kinds import refuse_missing_maps
+from imap_fast.maps.names import MAP_NAMES, REGION_MAPS, TEXT_ATTENTION
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.registry import adapter_for
 from imap_fast.text.concepts import Concepts
 from imap_fast.text.words import BACKGROUND
+from imap_fast.tracing.regions import check_regions
 from imap_fast.tracing.settings import Settings
 from imap_fast.tracing.tracer import Tracer
+
+MAPS = ("imap", "gramcol")
+"""The maps that are made if none are named."""
 
 
 def trace(
@@ -29,7 +34,7 @@ def trace(
     motion_heads: Iterable[Iterable[int]] | None = None,
     steps: Iterable[int] | None = None,
     normalize: str = "none",
-    maps: Iterable[str] = ("imap", "gramcol"),
+    maps: Iterable[str] = MAPS,
     pooling: str = "first",
     runs: str = "last",
     guided: bool | None = None,
@@ -40,6 +45,7 @@ def trace(
     background: str | None = BACKGROUND,
     keep: Iterable[str] = (),
     heads: Iterable[tuple[int, int]] = (),
+    regions: Mapping[str, Any] | None = None,
     on_step: Callable[[int, SaliencyMaps], object] | None = None,
 ) -> Tracer:
     """Read GramCol and IMAP saliency maps (CVPR 2026, arXiv 2603.02919) while a video diffusion transformer runs.
@@ -78,7 +84,9 @@ def trace(
         steps: indices of the denoising steps to read, from 0. None: all. For a bare transformer, each forward pass is a
             step.
         normalize: `"softmax"` applies a softmax over the text keys to the maps of each layer.
-        maps: the maps to make, from `"imap"`, `"gramcol"`, `"cross_attention"` and `"concept_attention"`.
+        maps: the maps to make, from `"imap"`, `"gramcol"`, `"cross_attention"` and `"concept_attention"`; of regions
+            `"region_cosine"`, the default, `"region_gram"`, `"region_qk_cosine"` and `"region_qk"`; and
+            `"text_attention"`, how much concepts attend to each other.
         pooling: what represents a concept of several tokens: the embedding of the `"first"` token, or the `"mean"` of
             the tokens before EOS.
         runs: which runs of the pipeline inside the `with` the maps are of: the `"last"`, or the `"mean"` of all. For a
@@ -101,6 +109,10 @@ def trace(
             `by_layer`, `by_step` and `by_layer_and_step`. What they take of memory is logged before it is taken.
         heads: single heads to make maps of, pairs of a layer and a head, such as `[(12, 3), (12, 7)]`. The map of a
             head is its contrast alone. The result has it as `by_head`.
+        regions: marked parts of a frame by name, beside concepts or alone: a point `(seconds, x, y)`, a box `(seconds,
+            left, top, right, bottom)`, or a mask `(seconds, mask)`, a bool array `[height, width]` or a PNG that is
+            black outside. Pixels are those of the video, from the top left; of a bare transformer they are patches. The
+            map of a region says how alike all patches of all frames are to it (docs/look-inside.md).
         on_step: called after each step that is read, with the step and the maps of all steps so far. Making them waits
             for the device. An exception of it stops the pipeline.
 
@@ -116,6 +128,9 @@ def trace(
     if not (guided is None or isinstance(guided, bool)):
         raise ValueError(f"guided={guided!r} is not possible; give True, False or None")
     adapter = adapter_for(target)
+    marked = check_regions(regions)
+    if marked and concepts is None and not motions and match == "concepts":
+        maps = _of_regions_alone(maps)
     settings = Settings.checked(
         adapter,
         layers=layers,
@@ -134,7 +149,25 @@ def trace(
         attention_backend=attention_backend,
         keep=keep,
         heads=heads,
+        has_regions=bool(marked),
     )
-    words = Concepts(concepts, motions=motions, match=match, labels=labels, background=background, model=adapter)
+    names = [region.label for region in marked]
+    words = Concepts(
+        concepts, motions=motions, match=match, labels=labels, background=background, model=adapter, regions=names
+    )
     refuse_missing_maps(words.motions, settings.maps)
-    return Tracer(adapter, settings, words, guided, on_step)
+    return Tracer(adapter, settings, words, guided, marked, on_step)
+
+
+def _of_regions_alone(maps: Iterable[str]) -> Iterable[str]:
+    """The maps of a trace that looks for no concepts.
+
+    Raises:
+        ValueError: a map of concepts is named.
+    """
+    if maps == MAPS:
+        return (REGION_MAPS[0],)
+    of_concepts = [name for name in maps if name in (*MAP_NAMES, TEXT_ATTENTION)]
+    if of_concepts:
+        raise ValueError(f"{of_concepts[0]} is a map of concepts, and none are named; name some, or omit it")
+    return maps

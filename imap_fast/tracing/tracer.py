@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from imap_fast.maps.names import CONTRASTED
+from imap_fast.maps.names import CONTRASTED, REGION_MAPS
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.dropout import refuse_dropout
@@ -27,28 +27,16 @@ from imap_fast.text.model_name import model_name
 from imap_fast.tracing.cut_prompt import warn_of_cut_prompt
 from imap_fast.tracing.guidance import Guidance
 from imap_fast.tracing.kept_memory import check_room, kept_bytes
+from imap_fast.tracing.not_finite import NotFiniteError
 from imap_fast.tracing.pipeline_calls import observed_calls
+from imap_fast.tracing.region_reader import RegionReader
+from imap_fast.tracing.region_tokens import region_tokens
+from imap_fast.tracing.regions import Region
 from imap_fast.tracing.results import saliency_maps
-from imap_fast.tracing.run import Run, seed_of
+from imap_fast.tracing.run import Run, refuse_unlike_runs, seed_of
 from imap_fast.tracing.running_maps import RunningMaps
 from imap_fast.tracing.settings import Settings
 from imap_fast.version import versions
-
-
-class NotFiniteError(ValueError):
-    """A layer of the model held NaN or an infinity.
-
-    Args:
-        layer: index of the first such block among those read.
-        step: the denoising step in which it was first read.
-    """
-
-    def __init__(self, layer: int, step: int) -> None:
-        self.layer, self.step = layer, step
-        super().__init__(
-            f"block {layer} held NaN or an infinity in step {step}, so there are no maps; load the model in "
-            "torch.bfloat16 or torch.float32 (torch.float16 overflows), or try another attention_backend"
-        )
 
 
 class Tracer:
@@ -59,7 +47,12 @@ class Tracer:
         settings: how the model is read.
         concepts: what to look for.
         guided: as in `trace`.
+        regions: what is marked.
         on_step: as in `trace`.
+
+    Attributes:
+        regions: reads them. None: there are none.
+        marks_regions: whether regions are marked in the clip that passes. `explain` marks them itself, in windows.
     """
 
     def __init__(
@@ -68,10 +61,13 @@ class Tracer:
         settings: Settings,
         concepts: Concepts,
         guided: bool | None,
+        regions: Sequence[Region] = (),
         on_step: Callable[[int, SaliencyMaps], object] | None = None,
     ) -> None:
         self.adapter, self.settings, self.concepts = adapter, settings, concepts
         self._on_step = on_step
+        self.regions = RegionReader(regions, settings.maps, settings.backend) if regions else None
+        self.marks_regions = True
         self._guidance = Guidance(adapter, guided)
         self._exits = ExitStack()
         self._tap: Tap | None = None
@@ -153,7 +149,7 @@ class Tracer:
         """
         self._refuse_unfinished()
         if len(self._runs) > 1 and self._run.passes:
-            self._refuse_unlike_runs()
+            refuse_unlike_runs(self._runs, self.settings.steps)
         running = self.running_maps
         passes = [step for run in self._runs for step in run.steps_read]
         if (first := running.first_not_finite()) is not None:
@@ -204,7 +200,7 @@ class Tracer:
         else:
             self._refuse_unfinished()
             if self._run.passes:
-                self._refuse_unlike_runs()
+                refuse_unlike_runs(self._runs, self.settings.steps)
                 self._runs.append(run)
             else:  # it ended before its first pass
                 self._runs[-1] = run
@@ -300,22 +296,6 @@ class Tracer:
                 "already read; register it before the trace, and on the compiled module if it is compiled"
             )
 
-    def _refuse_unlike_runs(self) -> None:
-        """Raise RuntimeError if the last run stopped on its way, or read other steps or noise levels than run 1."""
-        run, steps = self._run, self.settings.steps
-        first = self._runs[0]
-        if not run.has_read(steps) or (run.steps_read, run.scheduled) != (first.steps_read, first.scheduled):
-            raise RuntimeError(
-                f"a mean of runs needs all steps of each run, but run {len(self._runs)} has read {len(run.steps_read)} "
-                f"of {run.scheduled} and run 1 {len(first.steps_read)} of {first.scheduled}; open a new trace"
-            )
-        for step, now, before in zip(run.steps_read, run.timesteps, first.timesteps, strict=True):
-            if now.max() != before.max():
-                raise RuntimeError(
-                    f"a mean of runs needs the same noise levels, but step {step} has the timestep {now.max():g} in "
-                    f"run {len(self._runs)} and {before.max():g} in run 1; open a new trace"
-                )
-
     def _prepare_sums(self, forward: Forward, videos: int) -> None:
         """Create the running maps at the first pass that is read. Later passes must have the same size."""
         text_keys = len(forward.multiplicity)
@@ -331,8 +311,14 @@ class Tracer:
             return
         num_text, num_concepts = self.concepts.map_counts(forward.text_length)
         self._sizes = sizes
-        self._counts = {name: num_text if name in CONTRASTED else num_concepts for name in self.settings.maps}
+        counts = dict.fromkeys(CONTRASTED, num_text) | dict.fromkeys(
+            REGION_MAPS, len(self.regions.regions) if self.regions else 0
+        )
+        self._counts = {name: counts.get(name, num_concepts) for name in self.settings.maps}
         settings = self.settings
+        device = forward.multiplicity.device
+        if self.regions is not None and self.marks_regions:
+            self.regions.mark(region_tokens(self.adapter, self.regions.regions, forward.grid), device)
         self._running = RunningMaps(
             maps=settings.maps,
             num_text=min(num_text, text_keys),
@@ -349,22 +335,30 @@ class Tracer:
             single_heads=settings.heads,
             normalize=settings.normalize,
             backend=settings.backend,
-            device=forward.multiplicity.device,
+            device=device,
+            regions=self.regions,
         )
         if settings.keep:
             steps = len(settings.steps) if settings.steps is not None else self._run.scheduled or 1
             check_room(settings.keep, kept_bytes(settings, self._counts, videos * math.prod(forward.grid), steps))
             selects = [partial(self._selected, count=count) for count in (num_text, num_concepts)]
-            self._running.keep(settings.keep, steps, selects)
+            self._running.keep(settings.keep, steps, [*selects, as_it_is])
 
     def _selected(self, rows: Tensor, count: int) -> Tensor:
         """The maps of concepts, `[…, C, N]`, from those of text rows."""
         return self.concepts.select(rows.flatten(0, -3), count).unflatten(0, rows.shape[:-2])
 
     def _read_layer(
-        self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
+        self,
+        layer: int,
+        video: int,
+        query: Tensor,
+        features: Tensor,
+        text: TextRows,
+        concepts: TextRows,
+        visual_key: Tensor | None = None,
     ) -> None:
-        self.running_maps.add_layer(layer, video, query, features, text, concepts)
+        self.running_maps.add_layer(layer, video, query, features, text, concepts, visual_key)
 
     def _record(self) -> dict[str, object]:
         """The settings of the maps, as JSON values."""
@@ -378,9 +372,15 @@ class Tracer:
             "runs": [run.record() for run in runs],
             **({"repeats": repeats} if self.running_maps.repeats > 1 else {}),
             **self.concepts.record(),
+            **({} if self.regions is None else {"regions": self.regions.record()}),
             **{name: value for name, value in self.settings.record().items() if name not in own_fields},
             "temporal_compression": self.adapter.temporal_compression,
             "patch_size_t": self.adapter.patch_size[0],
             "rest_in_first_latent": self.adapter.rest_in_first_latent,
             "versions": versions(),
         }
+
+
+def as_it_is(rows: Tensor) -> Tensor:
+    """The maps of regions, which are no text rows to select from."""
+    return rows

@@ -106,6 +106,19 @@ class LatentTime:
         begin = (r * (first - 1) + 1 + rest).clamp(min=0)
         return (begin + r * last + rest) / 2
 
+    def latent_frame_of(self, frame: int, num_latent_frames: int, num_frames: int) -> int:
+        """The latent frame that covers a video frame, in a clip without cuts of which all frames passed the model.
+
+        Arguments and errors are those of `frame_times`. Frames after the last covered one are in its latent frame.
+        """
+        r, p = self.temporal_compression, self.patch_size_t
+        self.frame_times(num_latent_frames, num_frames)
+        latents = (num_frames - 1) // r + 1
+        padding = num_latent_frames * p - latents
+        rest = num_frames - 1 - r * (latents - 1) if self.rest_in_first_latent else 0
+        latent = max(0, -(-(frame - rest) // r))
+        return min(num_latent_frames - 1, (latent + padding) // p)
+
     def longest_video(self, num_latent_frames: int) -> int:
         """The largest number of video frames that a pipeline makes of this number of latent frames."""
         if self.numbers is not None and self.num_frames is not None:

@@ -1,0 +1,249 @@
+"""Maps of regions, against Gram matrices of a whole layer in fp64."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import imap_fast
+from imap_fast import SaliencyMaps
+from imap_fast.maps.names import REGION_MAPS, WITHIN_FEATURES
+from imap_fast.models.tap import Tap
+from imap_fast.tracing.regions import check_regions
+from tests.architectures import ARCHITECTURES, Architecture
+from tests.assertions import assert_close
+from tests.pipelines import generate
+
+GRID = (3, 2, 3)
+PATCHES = 6
+LAYERS = (0, 2)
+
+# In a bare transformer, pixels are patches: columns 0 to 3, rows 0 to 2. Its frames have numbers 0 to 8.
+REGIONS = {
+    "point": (0.0, 1.5, 0.5),
+    "box": (0.7, 1.0, 0.0, 3.0, 2.0),
+    "mask": (0.3, np.array([[1, 0, 0], [0, 0, 1]], bool)),
+}
+TOKENS = {"point": (0, [1]), "box": (2, [1, 2, 4, 5]), "mask": (1, [0, 5])}
+"""The latent frame and the patches of each region. The model has 8 frames per second."""
+
+
+def traced(architecture: Architecture, seen: list | None = None, **changed: object) -> SaliencyMaps:
+    """The maps of two passes of two videos. `seen` receives the step, the layer, the video, q, k and o."""
+    transformer, inputs = architecture.transformer(), architecture.draw(batch=2)
+    maps = [name for name in REGION_MAPS if name in WITHIN_FEATURES or not architecture.prompt_only]
+    arguments = {"layers": LAYERS, "top_k": 2, "maps": ["gramcol", *maps], "regions": REGIONS, **changed}
+    arguments["match"] = arguments.get("match", "prompt" if architecture.prompt_only else "concepts")
+    concepts = arguments.pop("concepts", architecture.concepts())
+    read, step = Tap.read, 0
+
+    def observe(self, layer, video, query, features, text, of_concepts, visual_key=None) -> None:
+        if seen is not None:
+            seen.append((step, layer, video, query, visual_key, features))
+        read(self, layer, video, query, features, text, of_concepts, visual_key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tap, "read", observe)
+        with torch.no_grad(), imap_fast.trace(transformer, concepts, **arguments) as tracer:
+            for step in range(2):
+                transformer(**{**inputs, "hidden_states": inputs["hidden_states"] + step})
+    return tracer.maps
+
+
+def oracle(name: str, query: Tensor, key: Tensor | None, features: Tensor, tokens: list[int]) -> Tensor:
+    """The mean of the columns of these tokens in a whole matrix of N × N, in fp64."""
+    rows, columns = (features, features) if name in WITHIN_FEATURES else (query, key)
+    rows, columns = rows.double(), columns.double()
+    if name.endswith("cosine"):
+        rows, columns = (x / x.norm(dim=-1, keepdim=True) for x in (rows, columns))
+    matrix = rows @ columns.mT
+    total = matrix[:, tokens].mean(1)
+    return total.mean(0) if name.endswith("cosine") else total.sum(0)
+
+
+def flat(label: str) -> list[int]:
+    frame, patches = TOKENS[label]
+    return [frame * PATCHES + patch for patch in patches]
+
+
+@pytest.mark.parametrize("match", ["concepts", "prompt"])
+def test_against_whole_matrices(architecture: Architecture, match: str) -> None:
+    if architecture.prompt_only and match == "concepts":
+        pytest.skip("there is no such mode")
+    seen: list = []
+    maps = traced(architecture, seen, match=match, **({"concepts": None} if match == "prompt" else {}))
+    found = [name for name in maps.maps if name in REGION_MAPS]
+    assert len(found) == (2 if architecture.prompt_only else 4)
+    for name in found:
+        assert maps.labels_of(name) == tuple(REGIONS)
+        for row, label in enumerate(REGIONS):
+            for video in range(2):
+                expected = [
+                    oracle(name, query, key, features, flat(label))
+                    for _, layer, of, query, key, features in seen
+                    if of == video and layer in LAYERS
+                ]
+                assert len(expected) == 4
+                values = maps.maps[name][video, row].flatten()
+                assert_close(values, sum(expected) / 4, 1e-4)
+
+
+def test_words_have_the_same_bits_beside_regions(architecture: Architecture) -> None:
+    with_them, without = traced(architecture), traced(architecture, regions=None, maps=["gramcol"])
+    assert torch.equal(with_them.gramcol, without.gramcol)
+    assert "regions" not in without.settings
+
+
+def test_regions_alone_are_the_same(architecture: Architecture) -> None:
+    if architecture.prompt_only:
+        pytest.skip("without words, every token of the prompt is looked for")
+    beside = traced(architecture)
+    alone = traced(architecture, concepts=None, maps=("imap", "gramcol"))
+    assert list(alone.maps) == ["region_cosine"]
+    assert alone.labels == tuple(REGIONS)
+    assert_close(alone.maps["region_cosine"], beside.maps["region_cosine"], 1e-5)
+    assert alone["box"].shape == (2, *GRID)
+
+
+def test_a_point_is_most_like_itself(architecture: Architecture) -> None:
+    cosine = traced(architecture).maps["region_cosine"]
+    assert_close(cosine[:, 0].flatten(1)[:, flat("point")[0]], torch.ones(2), 1e-5)
+    assert cosine.abs().max() <= 1 + 1e-5
+
+
+def test_layers_and_steps_are_kept(architecture: Architecture) -> None:
+    kept = traced(architecture, keep=["layers", "steps"])
+    for position, layer in enumerate(LAYERS):
+        alone = traced(architecture, layers=[layer], steps=[1])
+        for name, values in alone.maps.items():
+            assert torch.equal(kept.by_layer_and_step[name][:, position, 1], values)
+
+
+def test_a_file_gives_them_back(architecture: Architecture, tmp_path: Path) -> None:
+    maps = traced(architecture)
+    maps.save(tmp_path / "maps.npz")
+    loaded = SaliencyMaps.load(tmp_path / "maps.npz")
+    assert loaded.record() == maps.record()
+    assert torch.equal(loaded.maps["region_cosine"], maps.maps["region_cosine"])
+    assert loaded.settings["regions"]["point"] == {"seconds": 0.0, "point": [1.5, 0.5]}
+    assert loaded.settings["regions"]["mask"]["size"] == [2, 3]
+
+
+def test_pixels_of_a_pipeline(architecture: Architecture) -> None:
+    """The point is in pixels of the video: patches of 16 pixels in these models."""
+    pipe = architecture.pipeline()
+    maps = []
+    for regions in ({"a": (0.0, 8.0, 8.0)}, {"a": (0.0, 0.0, 0.0, 15.9, 15.9)}):
+        arguments = {"match": "prompt", "layers": [0], "top_k": 2, "steps": [1], "regions": regions}
+        with imap_fast.trace(pipe, ["cat"], **arguments) as tracer:
+            generate(pipe)
+        maps.append(tracer.maps.maps["region_cosine"])
+    assert_close(maps[0][0, 0, 0, 0], torch.tensor(1.0), 1e-5)
+    assert torch.equal(*maps)
+
+
+@pytest.mark.parametrize(
+    ("regions", "says"),
+    [
+        ({}, "give a dict, a name for each"),
+        ([(0, 1, 1)], "give a dict, a name for each"),
+        ({"": (0, 1, 1)}, "is empty"),
+        ({"a": (0, 1)}, r"the mask of 'a' is int64 \[\]"),
+        ({"a": (0, 1, 1, 1)}, r"the region 'a' is \(0, 1, 1, 1\); give \(seconds, x, y\)"),
+        ({"a": "0,1,1"}, r"give \(seconds, x, y\)"),
+        ({"a": (-1, 1, 1)}, r"give \(seconds, x, y\)"),
+        ({"a": (0, float("nan"), 1)}, r"give \(seconds, x, y\)"),
+        ({"a": (True, 1, 1)}, r"give \(seconds, x, y\)"),
+        ({"a": (0, 2, 1, 1, 2)}, "the box 'a' ends before it begins"),
+        ({"a": (0, np.zeros((2, 3), bool))}, "the mask of 'a' is empty; mark at least one pixel"),
+        ({"a": (0, np.ones((2, 3, 3)))}, r"the mask of 'a' is float64 \[2, 3, 3\]; give bool \[height, width\]"),
+        ({"a": (0, "nowhere.png")}, "the mask of 'a' cannot be read from nowhere.png"),
+    ],
+)
+def test_what_is_no_region(regions: object, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        check_regions(regions)
+
+
+@pytest.mark.parametrize(
+    ("region", "says"),
+    [
+        ((0, 3.1, 1), "the region 'a' is outside of the picture, which is 3 pixels wide and 2 high"),
+        ((0, 1, 2.1), "outside of the picture"),
+        ((0, 1, 1, 4, 2), "outside of the picture"),
+        ((1.2, 1, 1), "the region 'a' is at 1.2 s, outside of the clip: it has 9 frames in 1.125 s"),
+        ((0, np.ones((3, 3))), "the mask of 'a' is 3 × 3 pixels, and the frame 3 × 2"),
+    ],
+)
+def test_what_is_outside(region: tuple, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        traced(ARCHITECTURES["cogvideox"], regions={"a": region})
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"regions": None, "maps": ["region_cosine"]}, "region_cosine is a map of regions, and none are marked"),
+        ({"concepts": None, "maps": ["gramcol", "region_gram"]}, "gramcol is a map of concepts, and none are named"),
+    ],
+)
+def test_maps_that_do_not_fit(changed: dict[str, object], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        traced(ARCHITECTURES["cogvideox"], **changed)
+
+
+def test_wan_has_no_keys_of_visual_tokens() -> None:
+    with pytest.raises(
+        ValueError, match="region_qk is not possible: WanTransformer3DModel is read where visual tokens"
+    ):
+        traced(ARCHITECTURES["wan"], maps=["region_qk"])
+
+
+def test_a_mask_from_a_picture(tmp_path: Path) -> None:
+    picture = np.zeros((4, 6, 3), np.uint8)
+    picture[1:3, 2:5, 1] = 200
+    Image.fromarray(picture).save(tmp_path / "mask.png")
+    (from_file,) = check_regions({"a": (1.5, tmp_path / "mask.png")})
+    (from_array,) = check_regions({"a": (1.5, picture.any(-1))})
+    assert np.array_equal(from_file.mask, from_array.mask)
+    assert from_file.record() == from_array.record()
+    Image.fromarray(picture[..., 1]).convert("1").save(tmp_path / "mask.png")
+    assert np.array_equal(check_regions({"a": (1.5, str(tmp_path / "mask.png"))})[0].mask, picture.any(-1))
+
+
+def patches_of(region: tuple, own: tuple[int, int], seen: tuple[int, int], grid: tuple[int, int]) -> list[int]:
+    (checked,) = check_regions({"a": region})
+    return checked.patches(own, seen, grid)
+
+
+def test_patches_where_the_frame_is_scaled_and_cropped() -> None:
+    """A frame of 100 × 200 is scaled to 48 × 96, and the middle 48 × 72 are seen: 3 × 4.5 patches of 16."""
+    own, seen, grid = (100, 200), (48, 64), (3, 4)
+    # 16 pixels on each side are cropped: 33.3 of the frame
+    assert patches_of((0, 34.0, 10.0), own, seen, grid) == [0]
+    assert patches_of((0, 165.0, 99.0), own, seen, grid) == [11]
+    assert patches_of((0, 100.1, 50.0), own, seen, grid) == [6]
+    with pytest.raises(ValueError, match="outside of what the model sees: the frame of 200 × 100 pixels is cropped"):
+        patches_of((0, 20.0, 50.0), own, seen, grid)
+    with pytest.raises(ValueError, match="outside of what the model sees"):
+        patches_of((0, 180.0, 50.0), own, seen, grid)
+
+
+def test_the_edges_of_a_picture_are_inside() -> None:
+    assert patches_of((0, 0.0, 0.0), (32, 48), (32, 48), (2, 3)) == [0]
+    assert patches_of((0, 48.0, 32.0), (32, 48), (32, 48), (2, 3)) == [5]
+
+
+def test_a_small_box_or_mask_is_one_patch() -> None:
+    assert patches_of((0, 1.0, 1.0, 3.0, 3.0), (32, 48), (32, 48), (2, 3)) == [0]
+    dot = np.zeros((32, 48), bool)
+    dot[20, 40] = True
+    assert patches_of((0, dot), (32, 48), (32, 48), (2, 3)) == [5]
+    half = np.zeros((32, 48), bool)
+    half[:16, :24] = True
+    assert patches_of((0, half), (32, 48), (32, 48), (2, 3)) == [0, 1]
