@@ -13,6 +13,7 @@ from imap_kernels.head_similarity import head_similarity
 from imap_kernels.motion_heads import motion_heads
 from imap_kernels.qk_match import qk_match
 from imap_kernels.qk_norm_rope import qk_norm_rope
+from imap_kernels.region_rows import region_rows
 from imap_kernels.select_heads import select_heads
 from imap_kernels.soft_surrogates import SEGMENTS, soft_surrogates
 from imap_kernels.text_attention import text_attention
@@ -28,6 +29,7 @@ __all__ = [
     "motion_heads",
     "qk_match",
     "qk_norm_rope",
+    "region_rows",
     "select_heads",
     "soft_surrogates",
     "text_attention",

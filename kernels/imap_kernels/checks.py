@@ -81,6 +81,32 @@ def check_surrogate_index(surrogate_index: torch.Tensor, features: torch.Tensor)
     return surrogate_index.shape[1], surrogate_index.shape[2]
 
 
+def check_regions(tokens: torch.Tensor, offsets: torch.Tensor, features: torch.Tensor) -> int:
+    """Check that regions are int64 `tokens [M]` and `offsets [regions + 1]` on the device of `features`.
+
+    Returns:
+        The number of regions.
+    """
+    for name, indices, fewest in (("tokens", tokens, 1), ("offsets", offsets, 2)):
+        if indices.dtype != torch.int64:
+            raise TypeError(f"{name} is {indices.dtype}; pass int64 indices")
+        if indices.dim() != 1 or len(indices) < fewest:
+            raise ValueError(f"{name} has shape {list(indices.shape)}; pass one dimension of at least {fewest}")
+        check_device(name, indices, "the features", features)
+    return len(offsets) - 1
+
+
+def check_unit_length(unit_length: torch.Tensor | None, rows: int, reference: torch.Tensor) -> None:
+    """Check that the optional `unit_length` is int32 or bool `[rows]` on the device of `reference`."""
+    if unit_length is None:
+        return
+    if unit_length.dtype not in (torch.int32, torch.bool):
+        raise TypeError(f"unit_length is {unit_length.dtype}; pass int32 or bool")
+    if unit_length.shape != (rows,):
+        raise ValueError(f"unit_length has shape {list(unit_length.shape)}; expected [{rows}]")
+    check_device("unit_length", unit_length, "the features", reference)
+
+
 def check_float32(name: str, tensor: torch.Tensor, shape: tuple[int | None, ...], reference: torch.Tensor) -> None:
     """Check that `tensor` is fp32, has `shape` (`None`: any size), and is on the device of `reference`."""
     if tensor.dtype != torch.float32:

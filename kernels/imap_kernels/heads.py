@@ -31,7 +31,12 @@ def each_head(rows: torch.Tensor) -> Iterator[torch.Tensor]:
         yield head if rows.dtype == dtype else memory.copy_(head)
 
 
-def empty_rows(like: torch.Tensor) -> torch.Tensor:
-    """New rows `[heads, rows, head dim]` in the layout of the models: the heads of a row are adjacent."""
-    heads, rows, dim = like.shape
-    return like.new_empty(rows, heads, dim).transpose(0, 1)
+def empty_rows(like: torch.Tensor, rows: int | None = None) -> torch.Tensor:
+    """New rows `[heads, rows, head dim]` in the layout of the models: the heads of a row are adjacent.
+
+    Args:
+        like: `[heads, rows, head dim]`.
+        rows: how many. None: as many as `like` has.
+    """
+    heads, as_many, dim = like.shape
+    return like.new_empty(as_many if rows is None else rows, heads, dim).transpose(0, 1)

@@ -25,6 +25,20 @@ def inner_products(rows, columns):
 
 
 @triton.jit
+def inverse_length(rows):
+    """Compute `1 / ‖x‖` of each row of a tile `[R, d]`: 0 of zeros, NaN if the square of `‖x‖` overflows fp32."""
+    square = tl.sum(rows.to(tl.float32) * rows.to(tl.float32), axis=1)
+    inverse = 1.0 / tl.sqrt(tl.where(square == 0.0, 1.0, square))
+    return tl.where(square == 0.0, 0.0, inverse) + square * 0.0
+
+
+@triton.jit
+def of_unit_length(products, features, is_unit):
+    """Scale products `[N, K]` with the features `[N, d]` as if these had unit length, for the keys of `is_unit [K]`."""
+    return tl.where(is_unit[None, :], products * inverse_length(features)[:, None], products)
+
+
+@triton.jit
 def add_to_softmax(output, total, peak, score, value):
     """Add a tile of values to an online softmax in base 2: `output` and `total` have weights `2 ** (score - peak)`.
 

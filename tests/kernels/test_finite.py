@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from imap_kernels import SCORES, SEGMENTS, frame_separation, gram_separation, head_similarity, qk_match, soft_surrogates
+from imap_kernels import (
+    SCORES,
+    SEGMENTS,
+    frame_separation,
+    gram_separation,
+    head_similarity,
+    qk_match,
+    region_rows,
+    soft_surrogates,
+)
 from tests.device import DEVICE
 from tests.kernels.draw import draw_multiplicity, draw_rows
 
@@ -25,6 +34,10 @@ def noted(operation: str, text: Tensor, visual: Tensor, backend: str, **argument
         soft_surrogates(queries, text, features, frames=FRAMES, scale=0.1, **named)
     elif operation == "frame_separation":
         frame_separation(visual, **{"frames": FRAMES, **named})
+    elif operation == "region_rows":
+        every_token, unit = torch.arange(FRAMES * PATCHES, device=DEVICE), torch.tensor([named.pop("unit")])
+        offsets = torch.tensor([0, FRAMES * PATCHES], device=DEVICE)
+        region_rows(visual, every_token, offsets, unit_length=unit.to(DEVICE), **named)
     else:
         keys = text.shape[1]
         named["out"] = torch.zeros(keys, FRAMES * PATCHES, dtype=torch.float32, device=DEVICE)
@@ -50,13 +63,15 @@ CASES = {
     "frame_separation-one-frame": ("frame_separation", {"frames": 1}),
     "frame_separation-one-patch": ("frame_separation", {"frames": FRAMES * PATCHES}),
     "gram_separation": ("gram_separation", {}),
+    "region_rows": ("region_rows", {"unit": False}),
+    "region_rows-unit": ("region_rows", {"unit": True}),
     **{f"soft_surrogates-query-{over}": ("soft_surrogates", {"over": over, "query": True}) for over in SEGMENTS},
     "soft_surrogates-features": ("soft_surrogates", {"query": False}),
     "soft_surrogates-features-silhouette": ("soft_surrogates", {"query": False, "score": "silhouette"}),
     "head_similarity": ("head_similarity", {}),
     "head_similarity-softmax": ("head_similarity", {"normalize": "softmax"}),
 }
-SAME_AS_67_KEYS = ("frame_separation", 1)  # it has no text
+WITHOUT_TEXT = ("frame_separation", "region_rows")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
@@ -66,7 +81,7 @@ SAME_AS_67_KEYS = ("frame_separation", 1)  # it has no text
         (case, keys)
         for case, (operation, _) in CASES.items()
         for keys in (1, 67)
-        if (operation, keys) != SAME_AS_67_KEYS
+        if keys == 67 or operation not in WITHOUT_TEXT
     ],
 )
 def test_notes_one_value_that_is_not_finite(backend, case, keys, dtype):

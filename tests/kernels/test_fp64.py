@@ -10,6 +10,7 @@ from imap_kernels import (
     gram_column,
     head_similarity,
     qk_match,
+    region_rows,
     soft_surrogates,
 )
 from imap_kernels import qk_norm_rope as norm_rope
@@ -21,6 +22,7 @@ from tests.kernels import test_frame_separation as separation
 from tests.kernels import test_gram_column as gram
 from tests.kernels import test_head_similarity as similarity
 from tests.kernels import test_qk_norm_rope as rope
+from tests.kernels import test_region_rows as regions
 from tests.kernels import test_soft_surrogates as soft
 from tests.kernels.draw import draw_multiplicity, draw_rows
 
@@ -78,6 +80,13 @@ def test_soft_surrogates_that_are_equal_in_fp32(over):
     key = key.mean(1, keepdim=True) + 1e-9 * key
     found, _ = soft_surrogates(query, key, features, frames=2, scale=0.4, over=over)
     assert_close(found, soft.brute_force(query, key, features, 2, 0.4, over), 1e-5)
+
+
+def test_the_mean_of_a_region():
+    features, of_region = draw_rows(2, 31, 20, seed=1, dtype=FP64), regions.draw_regions(31, [3, 17], seed=2)
+    unit_length = regions.draw_unit_length(2)
+    rows = region_rows(features, *of_region, unit_length=unit_length)
+    assert_close(rows, regions.brute_force(features, *of_region, unit_length), ROUNDING)
 
 
 def test_norm_and_rope():

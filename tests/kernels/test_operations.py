@@ -14,6 +14,7 @@ from imap_kernels import (
     gram_column,
     head_similarity,
     qk_match,
+    region_rows,
     select_heads,
     soft_surrogates,
 )
@@ -21,6 +22,12 @@ from tests.assertions import assert_close
 from tests.device import DEVICE
 from tests.kernels.draw import draw_multiplicity, draw_rows
 from tests.precision import default_dtype
+
+
+def draw_point_and_box():
+    """Tokens, offsets and unit lengths of two regions."""
+    tokens, offsets = torch.tensor([7, 1, 2, 12, 13], device=DEVICE), torch.tensor([0, 1, 5], device=DEVICE)
+    return tokens, offsets, torch.tensor([False, True], device=DEVICE)
 
 
 def layer(query, features, concept, maps, baseline, backend):
@@ -39,7 +46,9 @@ def layer(query, features, concept, maps, baseline, backend):
     gram_column(features, soft, multiplicity=multiplicity, head_weights=weights, out=maps, backend=backend)
     similarity = {"multiplicity": multiplicity, "out": baseline, "scale": 1.0, "not_finite": not_finite[2]}
     head_similarity(rows, features, **similarity, backend=backend)
-    return torch.cat([*sums, weights[1], not_finite, scores])
+    tokens, offsets, unit_length = draw_point_and_box()
+    of_regions = region_rows(features, tokens, offsets, unit_length=unit_length, backend=backend)
+    return torch.cat([*sums, weights[1], not_finite, scores, of_regions.flatten()])
 
 
 def draw_layer():
@@ -71,6 +80,7 @@ def test_no_graph_break_under_compile(backend):
         "head_similarity",
         "qk_match",
         "qk_norm_rope",
+        "region_rows",
         "select_heads",
         "soft_surrogates",
         "text_attention",
@@ -82,6 +92,7 @@ def test_is_registered_as_it_behaves(name):
     vector, angles = torch.ones(16, device=DEVICE), torch.rand(30, 16, device=DEVICE)
     projected = (query[None].clone(), query[None].clone())
     not_finite, sums = torch.zeros((), dtype=torch.int32, device=DEVICE), torch.rand(4, 4, device=DEVICE)
+    regions = draw_point_and_box()
     arguments = {
         "concept_attention": (concept, concept, concept, query, features, multiplicity),
         "frame_separation": (features, 3, "chi", not_finite),
@@ -105,6 +116,7 @@ def test_is_registered_as_it_behaves(name):
         "head_similarity": (concept, features, multiplicity, baseline, 1.0, "none", not_finite),
         "qk_match": (query, concept, 3, not_finite),
         "qk_norm_rope": (*projected, *[vector] * 4, 1e-6, angles.cos(), angles.sin(), 3),
+        "region_rows": (features, *regions, not_finite),
         "soft_surrogates": (query, concept, features, 3, 0.7, "clip", "chi", not_finite),
         "select_heads": (sums[0], "chi", 2, *sums[1:], None),
         "text_attention": (concept, concept, query, multiplicity, torch.zeros(4, 4, device=DEVICE), not_finite),
@@ -144,8 +156,9 @@ def test_references_work_on_the_device_of_their_inputs(dtype):
         soft, _ = reference("soft_surrogates")(query, concept, features, 3, 0.7, "frame", "chi", not_finite)
         reference("gram_column")(features, soft, multiplicity, weights, maps, "none")
         reference("head_similarity")(concept, features, multiplicity, baseline, 1.0, "softmax", not_finite)
+        regions = reference("region_rows")(features, *draw_point_and_box(), not_finite)
         reference("select_heads")(scores[0], "chi", 2, *sums, None)
-        return [*sums, index, soft, rows, *scores, maps, baseline]
+        return [*sums, index, soft, rows, *scores, maps, baseline, regions]
 
     expected = results()
     with torch.device("meta"):
