@@ -183,8 +183,7 @@ class Explainer:
             self._pass([window], RunState(options={}, windows_per_batch=1))
 
         self.tracer.marks_regions = False
-        scale = self.pipe.vae_scale_factor_spatial
-        seen = self.forward.height, self.forward.width
+        seen, scale = (self.forward.height, self.forward.width), self.pipe.vae_scale_factor_spatial
         rows, columns = (side // (scale * patch) for side, patch in zip(seen, self.adapter.patch_size[1:], strict=True))
         own, time = next(iter(video.pictures())).picture.size, LatentTime(*self.windows.compression)
         windows = self._windows(video, num_frames, RunState(options={}, passed_fps=state.passed_fps))

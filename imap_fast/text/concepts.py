@@ -33,8 +33,8 @@ class TextModel(Protocol):
 class Concepts:
     """What a trace looks for, and the labels of its maps.
 
-    Arguments and errors are those of `imap_fast.trace`. `regions` are the names of what is marked in the video. They are
-    the labels if there are no concepts.
+    Arguments and errors are those of `imap_fast.trace`. `regions` are the names of what is marked in the video, which
+    are the labels if there are no concepts.
 
     Attributes:
         words: the concepts and motions as text. None if concepts were given as a tensor, or if every token is read.
