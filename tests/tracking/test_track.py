@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from imap_fast.demo import world
 from imap_fast.tracking.place import VISIBLE
 from imap_fast.tracking.track import Track, track
 from imap_fast.tracking.tracks import Tracks
@@ -65,6 +66,21 @@ def test_a_map_of_a_part_of_the_picture_is_in_its_pixels():
     part = track("ball", values, time, 5, (slice(30, 115), slice(100, 440)))
     assert part.x == pytest.approx([100 + x for x in whole.x])
     assert part.y == pytest.approx([30 + y / 2 for y in whole.y])
+
+
+@pytest.mark.slow
+def test_a_map_of_the_mask_of_an_object_is_tracked_to_its_centre():
+    """With the time and the grid of the demo model. Patches have 8 × 8 pixels."""
+    apart, time = [], LatentTime(4, 1)
+    for seed in range(6):
+        for thing in world.sample(seed).objects:
+            mask = torch.from_numpy(thing.mask).float()
+            latent = torch.cat([mask[:1], mask[1:].unflatten(0, (6, 4)).mean(1)])
+            found = track("it", torch.nn.functional.avg_pool2d(latent, 8), time, 25, (slice(0, 96), slice(0, 96)))
+            assert all(found.visible)
+            apart.append(np.stack([found.x, found.y], 1) - thing.centre)
+    assert np.abs(np.mean(apart, axis=(0, 1))).max() < 2  # half a patch is 4
+    assert np.linalg.norm(apart, axis=-1).mean() < 3
 
 
 def some_tracks():
