@@ -31,6 +31,8 @@ class Object:
         span: of `SPANS`, the part of the clip in which the motion is active.
         moving: bool `[T]`, the frames in which the motion is active.
         mask: bool `[T, H, W]`, the pixels that the object covers by at least half.
+        centre: where its middle is, fp64 `[T, 2]`, (x, y) in pixels from the upper left corner of the picture.
+        visible: whether that place is in the picture, and no object that is painted later covers it, bool `[T]`.
     """
 
     colour: str
@@ -42,6 +44,8 @@ class Object:
     span: str
     moving: np.ndarray
     mask: np.ndarray
+    centre: np.ndarray
+    visible: np.ndarray
 
     @property
     def label(self) -> str:
@@ -94,14 +98,29 @@ def sample(seed: int, split: str = "train", *, num_frames: int = 25, side: int =
     """
     layout = draw_layout(seed, split, num_frames)
     frames = np.broadcast_to(_draw_background(layout, side), (num_frames, side, side, 3))
-    objects = []
+    masks = []
     for thing in layout.objects:
         path, radius = thing.path, thing.radius * side
         coverage, shade = draw(thing.shape, thing.texture, side, path.centre * side, radius * path.growth, path.angle)
         frames = with_object(frames, coverage, shade, path.light, np.array(RGB[thing.colour]))
+        masks.append(coverage >= 0.5)
+    objects = []
+    for number, (thing, mask) in enumerate(zip(layout.objects, masks, strict=True)):
         words = (thing.colour, thing.shape, thing.texture, thing.size)
-        objects.append(Object(*words, radius, thing.motion, thing.span, path.moving, coverage >= 0.5))
+        centre = thing.path.centre * side
+        visible = _are_visible(centre, masks[number + 1 :], side)
+        objects.append(
+            Object(*words, thing.radius * side, thing.motion, thing.span, thing.path.moving, mask, centre, visible)
+        )
     return Scene(np.rint(frames).astype(np.uint8), layout.caption, tuple(objects), layout.background)
+
+
+def _are_visible(points: np.ndarray, masks_above: list[np.ndarray], side: int) -> np.ndarray:
+    """Whether a point `[T, 2]` is in the picture and under none of the masks, in each frame, bool `[T]`."""
+    inside = np.all((points >= 0) & (points < side), axis=1)
+    column, row = points.astype(int).clip(0, side - 1).T
+    covered = [mask[np.arange(len(points)), row, column] for mask in masks_above]
+    return inside & ~np.any([np.zeros_like(inside), *covered], axis=0)
 
 
 def _draw_background(layout: Layout, side: int) -> np.ndarray:

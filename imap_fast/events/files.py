@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -14,13 +13,7 @@ from typing import Any
 
 from imap_fast.events.event import Event
 from imap_fast.files import atomic_write
-
-QUOTE = "'"
-FORMULAS = ("=", "+", "-", "@", QUOTE)
-"""What a spreadsheet may take as the beginning of a formula, and `QUOTE`, so that a reader can undo it."""
-
-_UNSEEN = ("Cc", "Cf")
-"""The categories of Unicode of characters that control others."""
+from imap_fast.text.spreadsheet import no_formula
 
 UNREADABLE = "\ufffd"
 """What stands for a character that no file of text may have, and for a blank label."""
@@ -52,25 +45,14 @@ def write_events(path: str | os.PathLike, record: Mapping[str, Any], events: Seq
 
 
 def csv_of(events: Sequence[Event]) -> str:
-    """A row for each event, as RFC 4180 has it. A time that nobody knows is empty.
-
-    A spreadsheet runs what looks like a formula, also in quotes, and maps may be those of a stranger. So such a label
-    has `QUOTE` in front. A label that begins with `QUOTE` has one more.
-    """
+    """A row for each event, as RFC 4180 has it. A time that nobody knows is empty."""
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(field.name for field in fields(Event))
     for event in events:
         label, *values = astuple(event)
-        writer.writerow([_no_formula(label), *values])
+        writer.writerow([no_formula(label), *values])
     return table.getvalue()
-
-
-def _no_formula(label: str) -> str:
-    # Some programs drop characters that nobody sees.
-    seen = "".join(each for each in unicodedata.normalize("NFKC", label) if unicodedata.category(each) not in _UNSEEN)
-    is_formula = seen.lstrip().startswith(FORMULAS)
-    return QUOTE + label if is_formula else label
 
 
 def webvtt_of(events: Sequence[Event], steady: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The ground truth of the demo world: masks, motions and captions agree with the frames."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -119,6 +120,42 @@ def test_the_other_motions_move_as_named(scenes):
         places = [np.argwhere(mask).mean(0) for mask in thing.mask]
         assert np.abs(places - places[0]).max() < 0.1 * thing.mask.shape[1]
     assert all(len(of(motion)) > 2 for motion in ("grows", "flashes", "bounces", "spins"))
+
+
+@pytest.mark.slow
+def test_the_centre_is_in_the_middle_of_the_mask(scenes):
+    """Of shapes whose middle is that of their pixels. Objects keep apart, so all are seen."""
+    away = []
+    for thing in (thing for scene in scenes for thing in scene.objects):
+        assert thing.centre.shape == (len(thing.mask), 2)
+        assert thing.visible.all()
+        if thing.shape in ("circle", "square", "diamond", "cross"):
+            away.extend(
+                np.argwhere(mask).mean(0)[::-1] + 0.5 - at for mask, at in zip(thing.mask, thing.centre, strict=True)
+            )
+    assert np.abs(away).max() < 0.51  # a mask has whole pixels
+    assert np.abs(np.mean(away, axis=0)).max() < 0.03
+
+
+def test_a_centre_under_a_later_object_or_outside_is_not_visible(monkeypatch):
+    """A disc goes right: over a first one, which is painted earlier, and out of the picture."""
+    layout = world.draw_layout(0, "train", 5)
+    x = np.array([0.1, 0.3, 0.5, 0.8, 1.1])
+    path = replace(layout.objects[0].path, centre=np.stack([x, np.full(5, 0.5)], 1), growth=np.ones(5))
+    still = replace(path, centre=np.full((5, 2), 0.5))
+    passing, below = (
+        layout.objects[0]._replace(shape="circle", radius=0.1, path=each, colour=colour)
+        for each, colour in ((path, "red"), (still, "blue"))
+    )
+    for objects, of_passing, of_still in (
+        ((below, passing), [1, 1, 1, 1, 0], [1, 1, 0, 1, 1]),
+        ((passing, below), [1, 1, 0, 1, 0], [1, 1, 1, 1, 1]),
+    ):
+        monkeypatch.setattr(world, "draw_layout", lambda *_, objects=objects: replace(layout, objects=objects))
+        scene = world.sample(0, num_frames=5, side=40)
+        seen = {thing.colour: thing.visible.tolist() for thing in scene.objects}
+        assert seen == {"red": list(map(bool, of_passing)), "blue": list(map(bool, of_still))}
+        assert [thing.centre[0].tolist() for thing in scene.objects if thing.colour == "red"] == [[4.0, 20.0]]
 
 
 @pytest.mark.slow

@@ -1,8 +1,8 @@
-"""Masks by their seed, and what the published evaluations measure of them, in `public_numbers.json`.
+"""Masks and tracks by their seed, and what the published evaluations measure of them, in `public_numbers.json`.
 
-`python tests/metrics/public_numbers.py DAVIS MEVIS VSPW` writes the file. It is given checkouts of
-davisvideochallenge/davis2017-evaluation, henghuiding/MeViS and VSPW-dataset/VSPW_baseline, and needs OpenCV and
-scikit-image, which the tests do not.
+`python tests/metrics/public_numbers.py DAVIS MEVIS VSPW TAPNET` writes the file. It is given checkouts of
+davisvideochallenge/davis2017-evaluation, henghuiding/MeViS, VSPW-dataset/VSPW_baseline and google-deepmind/tapnet, and
+needs OpenCV and scikit-image, which the tests of masks do not.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ SHAPES = [(1, 1), (1, 2), (1, 97), (97, 1), (2, 3), (13, 7), (31, 53), (101, 67)
 
 CLIPS = [(9, 8), (12, 8), (17, 16), (30, 8), (30, 16)]
 """The number of frames of a clip, and of a run."""
+
+TRACKS = [(1, 2, (256, 256)), (3, 8, (480, 854)), (5, 25, (96, 96)), (20, 40, (720, 480)), (60, 11, (360, 640))]
+"""The number of points, that of frames, and the size of the video."""
+
+SIDE = 256
+"""Of the pictures in whose pixels the published code measures distances."""
 
 
 def draw_masks(seed: int, shape: tuple[int, int], *, void: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -61,6 +67,28 @@ def draw_classes(seed: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
     return np.where(rng.random(truth.shape[1:]) < 0.2, 5, predicted), truth
 
 
+def draw_tracks(
+    seed: int, points: int, frames: int, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Tracks `[N, T, 2]` and whether they are visible `[N, T]`, then the true ones. A few are right to a pixel."""
+    rng = np.random.default_rng(seed)
+    height, width = size
+    truth = rng.uniform(0, (width, height), (points, frames, 2))
+    visible = rng.random((points, frames)) < rng.uniform(0.2, 0.9, (points, 1))
+    visible[:, -1] |= ~visible[:, :-1].any(1)
+    visible[0] = True  # so that no measure is one of nothing
+    error = rng.normal(size=truth.shape) * 2 ** rng.uniform(-2, 5, (points, frames, 1))
+    return truth + error, visible ^ (rng.random(visible.shape) < 0.2), truth, visible
+
+
+def published_queries(namespace: dict[str, Any], points: np.ndarray, visible: np.ndarray, mode: str) -> np.ndarray:
+    """The queries of the published code, (point, frame) each, `[Q, 2]`. Points are told apart by their x."""
+    named = np.zeros_like(points)
+    named[..., 0] = np.arange(len(points))[:, None]
+    found = namespace[f"sample_queries_{mode}"](~visible, named, np.zeros((0, 1, 1, 3)))["query_points"][0]
+    return found[:, [2, 0]].astype(int)
+
+
 def _function(path: Path, name: str) -> Any:
     """A function of a script that reads its data when it is imported."""
     tree = ast.parse(path.read_text())
@@ -70,7 +98,7 @@ def _function(path: Path, name: str) -> Any:
     return names[name]
 
 
-def main(davis: Path, mevis: Path, vspw: Path) -> None:
+def main(davis: Path, mevis: Path, vspw: Path, tapnet: Path) -> None:
     """Measure, and write the numbers."""
     metrics = [runpy.run_path(str(path)) for path in (davis / "davis2017/metrics.py", mevis / "tools/metrics.py")]
     masks = []
@@ -91,9 +119,28 @@ def main(davis: Path, mevis: Path, vspw: Path) -> None:
         predicted, truth = draw_classes(seed, frames)
         shares = get_common(list(truth), list(predicted), length, *truth.shape[1:])
         clips.append({"seed": seed, "frames": frames, "length": length, "vc": float(np.mean(shares))})
+    evaluation = tapnet / "tapnet/tapvid/evaluation_datasets.py"
+    names = ("compute_tapvid_metrics", "sample_queries_first", "sample_queries_strided")
+    published = {name: _function(evaluation, name) for name in names}
+    tracks = []
+    for seed, (points, frames, size) in enumerate(TRACKS):
+        found, found_visible, truth, visible = draw_tracks(seed, points, frames, size)
+        for mode in ("first", "strided"):
+            queries = published_queries(published, truth, visible, mode)
+            of = queries[:, 0]
+            scale = SIDE / np.array(size[::-1])
+            measured = published["compute_tapvid_metrics"](
+                queries[None, :, 1:], ~visible[of][None], truth[of][None] * scale,
+                ~found_visible[of][None], found[of][None] * scale, mode,
+            )  # fmt: skip
+            tracks.append(
+                {"seed": seed, "points": points, "frames": frames, "size": size, "mode": mode}
+                | {"queries": queries.tolist()}
+                | {name: float(value[0]) for name, value in measured.items()}
+            )
     lines = [
         f'  "{name}": [\n    ' + ",\n    ".join(map(json.dumps, rows)) + "\n  ]"
-        for name, rows in {"masks": masks, "clips": clips}.items()
+        for name, rows in {"masks": masks, "clips": clips, "tracks": tracks}.items()
     ]
     NUMBERS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
