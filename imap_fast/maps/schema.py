@@ -164,6 +164,7 @@ class RegionRecord(_Object):
     box: tuple[Seconds, Seconds, Seconds, Seconds] | None = None
     mask: Digest | None = None
     size: tuple[Side, Side] | None = None
+    latent_frame: Index | None = None
 
 
 class Repeats(_Object):

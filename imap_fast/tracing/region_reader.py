@@ -30,6 +30,7 @@ class RegionReader:
         names: the maps of each kind of rows, "features" (o) and "queries" (q), in the order of the rows.
         noises: of each video that is read, which noise it has. Rows that are carried are those of the same noise.
         carried: the rows of all regions, if they are carried.
+        latent_frames: in which each region is, of a clip that passes whole.
         read: the rows that are read in this window, if they are to be carried. None: they are not.
     """
 
@@ -41,6 +42,7 @@ class RegionReader:
             "queries": tuple(name for name in made if name not in WITHIN_FEATURES),
         }
         self.noises: Sequence[int] = ()
+        self.latent_frames: Sequence[int] = ()
         self.carried: dict[Place, Tensor] | None = None
         self.read: dict[Place, Tensor] | None = None
         self.step = 0
@@ -50,7 +52,11 @@ class RegionReader:
 
     def record(self) -> dict[str, Any]:
         """The regions by name, as JSON values."""
-        return {region.label: region.record() for region in self.regions}
+        latents: Sequence[int | None] = self.latent_frames or [None] * len(self.regions)
+        return {
+            region.label: region.record() | ({} if latent is None else {"latent_frame": latent})
+            for region, latent in zip(self.regions, latents, strict=True)
+        }
 
     def mark(self, tokens: Sequence[Sequence[int]], device: torch.device) -> None:
         """Say which visual tokens each region is.

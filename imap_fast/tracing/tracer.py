@@ -318,7 +318,9 @@ class Tracer:
         settings = self.settings
         device = forward.multiplicity.device
         if self.regions is not None and self.marks_regions:
-            self.regions.mark(region_tokens(self.adapter, self.regions.regions, forward.grid), device)
+            tokens = region_tokens(self.adapter, self.regions.regions, forward.grid)
+            self.regions.latent_frames = [of[0] // math.prod(forward.grid[1:]) for of in tokens]
+            self.regions.mark(tokens, device)
         self._running = RunningMaps(
             maps=settings.maps,
             num_text=min(num_text, text_keys),
