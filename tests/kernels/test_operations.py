@@ -113,7 +113,7 @@ def test_is_registered_as_it_behaves(name):
             "none",
             not_finite,
         ),
-        "head_similarity": (concept, features, multiplicity, baseline, 1.0, "none", not_finite),
+        "head_similarity": (concept, features, multiplicity, baseline, 1.0, "none", None, not_finite),
         "qk_match": (query, concept, 3, not_finite),
         "qk_norm_rope": (*projected, *[vector] * 4, 1e-6, angles.cos(), angles.sin(), 3),
         "region_rows": (features, *regions, not_finite),
@@ -155,7 +155,8 @@ def test_references_work_on_the_device_of_their_inputs(dtype):
         reference("gram_column")(features, index, multiplicity, weights, maps, "softmax")
         soft, _ = reference("soft_surrogates")(query, concept, features, 3, 0.7, "frame", "chi", not_finite)
         reference("gram_column")(features, soft, multiplicity, weights, maps, "none")
-        reference("head_similarity")(concept, features, multiplicity, baseline, 1.0, "softmax", not_finite)
+        unit_length = multiplicity.bool()
+        reference("head_similarity")(concept, features, multiplicity, baseline, 1.0, "softmax", unit_length, not_finite)
         regions = reference("region_rows")(features, *draw_point_and_box(), not_finite)
         reference("select_heads")(scores[0], "chi", 2, *sums, None)
         return [*sums, index, soft, rows, *scores, maps, baseline, regions]

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 
 from imap_kernels.key_softmax import add_softmax, softmax_over_keys
-from imap_kernels.tile import inner_products, load_rows, note_not_finite
+from imap_kernels.tile import inner_products, load_rows, note_not_finite, of_unit_length
 from imap_kernels.tuning import block, computable, tuned
 
 # The largest number of text keys in a tile.
@@ -19,6 +19,7 @@ def head_similarity(
     out: torch.Tensor,
     scale: float,
     normalize: str,
+    unit_length: torch.Tensor | None,
     not_finite: torch.Tensor | None,
 ) -> None:
     """Add the map of one layer to `out`, with a program for each tile of tokens and keys.
@@ -28,10 +29,10 @@ def head_similarity(
     rows, features = computable(rows, features)
     keys, tokens = rows.shape[1], features.shape[1]
     if normalize == "none" or keys <= KEY_TILE:
-        _accumulate(rows, features, multiplicity, out, scale, not_finite, softmax=normalize == "softmax")
+        _accumulate(rows, features, multiplicity, out, scale, unit_length, not_finite, softmax=normalize == "softmax")
         return
     maps = out.new_zeros(keys, tokens)
-    _accumulate(rows, features, multiplicity, maps, scale, not_finite, softmax=False)
+    _accumulate(rows, features, multiplicity, maps, scale, unit_length, not_finite, softmax=False)
     add_softmax(maps[None], multiplicity, out[None])
 
 
@@ -41,6 +42,7 @@ def _accumulate(
     multiplicity: torch.Tensor,
     out: torch.Tensor,
     scale: float,
+    unit_length: torch.Tensor | None,
     not_finite: torch.Tensor | None,
     softmax: bool,
 ) -> None:
@@ -55,6 +57,7 @@ def _accumulate(
         rows,
         features,
         multiplicity,
+        unit_length,
         out,
         not_finite,
         heads,
@@ -65,6 +68,7 @@ def _accumulate(
         *rows.stride(),
         *features.stride(),
         multiplicity.stride(0),
+        1 if unit_length is None else unit_length.stride(0),
         *out.stride(),
         SOFTMAX=softmax,
         DIM=dim,
@@ -82,11 +86,12 @@ def _accumulate(
     key=["heads", "keys", "tokens", "SOFTMAX", "BLOCK_D"],
     restore=["out"],
 )
-@triton.jit(do_not_specialize_on_alignment=["not_finite"])
+@triton.jit(do_not_specialize_on_alignment=["unit_length", "not_finite"])
 def _add_similarity(
     rows,
     features,
     multiplicity,
+    unit_length,
     out,
     not_finite,
     heads,
@@ -101,6 +106,7 @@ def _add_similarity(
     feature_token,
     feature_dim,
     key_stride,
+    unit_stride,
     out_concept,
     out_token,
     SOFTMAX: tl.constexpr,
@@ -117,10 +123,15 @@ def _add_similarity(
     k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
     token = n.to(tl.int64)
     similarity = tl.zeros([BLOCK_N, BLOCK_K], tl.float32)
+    if unit_length is not None:
+        is_unit = tl.load(unit_length + k * unit_stride, mask=k < keys, other=0) != 0
     for _ in range(heads):
         feature = load_rows(features, token, n < tokens, feature_token, feature_dim, DIM, BLOCK_D)
         row = load_rows(rows, k, k < keys, row_key, row_dim, DIM, BLOCK_D)
-        similarity += inner_products(feature, row)
+        product = inner_products(feature, row)
+        if unit_length is not None:
+            product = of_unit_length(product, feature, is_unit)
+        similarity += product
         features += feature_head
         rows += row_head
     note_not_finite(not_finite, similarity)
