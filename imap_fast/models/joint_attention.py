@@ -105,18 +105,20 @@ class JointAttention(TappedAttention):
             own = None if concepts is None else concepts[video]
             prompt = TextRows(key[video, :, text], output[video, :, text], tap.forward.multiplicity)
             if own is None:
-                counts = prompt.multiplicity
-                if mask is not None:
-                    counts = counts * mask[tap.videos][video, 0, 0, text]
-                own = prompt = self._attending(prompt, query[video, :, text], key[video, :, visual], counts)
+                of_text = None if mask is None else mask[tap.videos][video, 0, 0, text]
+                own = prompt = self._attending(prompt, query[video, :, text], key[video, :, visual], of_text)
             matched = own if tap.settings.match == "concepts" else prompt
             visual_key = key[video, :, visual]
             tap.read(self.layer, video, query[video, :, visual], output[video, :, visual], matched, own, visual_key)
 
-    def _attending(self, rows: TextRows, query: Tensor, visual_key: Tensor, counts: Tensor) -> TextRows:
-        """The same rows with what their attention to each other is computed from, if it is needed."""
+    def _attending(self, rows: TextRows, query: Tensor, visual_key: Tensor, mask: Tensor | None = None) -> TextRows:
+        """The same rows with what their attention to each other is computed from, if it is needed.
+
+        `mask` says which of them are attended to, bool `[K]`. None: all.
+        """
         if not self.tap.settings.text_attention:
             return rows
+        counts = rows.multiplicity if mask is None else rows.multiplicity * mask
         return replace(rows, attending=AttendingRows(query, rows.key, visual_key, counts))
 
     def _advance_stream(self, stream: ConceptStream, visual_key: Tensor, visual_value: Tensor) -> list[TextRows]:
@@ -146,6 +148,6 @@ class JointAttention(TappedAttention):
         if not shows:
             return rows
         return [
-            self._attending(of_video, q, visual_k, stream.multiplicity)
+            self._attending(of_video, q, visual_k)
             for of_video, q, visual_k in zip(rows, query, visual_key, strict=True)
         ]

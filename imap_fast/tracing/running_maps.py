@@ -115,19 +115,21 @@ class RunningMaps:
             self._first_not_finite = torch.full((), ALL_FINITE, device=device)
         weights = None if tokens is None else on_device(token_weights(tokens, num_text), device)
         of_rows = (weights, weights, None)
-        self._variations = [RepeatVariation(total, of) for total, of in zip(self._sums, of_rows, strict=True)]
+        self._variations = [RepeatVariation(total, of) for total, of in zip(self._sums, of_rows, strict=False)]
         self._kept: tuple[KeptMaps, ...] = ()
         self.steps = 0
 
     @property
-    def _sums(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The running sums of the method's own maps, of the baselines, and of the maps of regions."""
-        return self.contrast_sum, self.baseline_sum, self.region_sum
+    def _sums(self) -> tuple[Tensor, ...]:
+        """The running sums of the method's own maps, of the baselines, and of the maps of regions if there are some."""
+        sums = self.contrast_sum, self.baseline_sum
+        return sums if self.regions is None else (*sums, self.region_sum)
 
     @property
     def _names(self) -> tuple[tuple[str, ...], ...]:
         """The names of their maps."""
-        return self.contrasted, self.baselines, self.region_maps
+        names = self.contrasted, self.baselines
+        return names if self.regions is None else (*names, self.region_maps)
 
     def _scale(self, name: str) -> float:
         """What a sum over heads is multiplied with: a cosine is the mean over them."""
@@ -142,7 +144,7 @@ class RunningMaps:
             select: of the method's own maps, of the baselines, and of the maps of regions.
         """
         self._kept = tuple(
-            KeptMaps(axes, len(self.layers), steps, total, of) for total, of in zip(self._sums, select, strict=True)
+            KeptMaps(axes, len(self.layers), steps, total, of) for total, of in zip(self._sums, select, strict=False)
         )
 
     def add_layer(
@@ -174,7 +176,8 @@ class RunningMaps:
         note = self._not_finite[position]
         sums = tuple(total[video] for total in self._sums)
         # What is kept is of this layer alone. The same additions follow, so the running maps have the same bits.
-        contrasts, baselines, of_regions = map(torch.zeros_like, sums) if self._kept else sums
+        parts = tuple(map(torch.zeros_like, sums)) if self._kept else sums
+        contrasts, baselines = parts[:2]
         surrogates, scores = self._match(contrasts, query, features, text, note)
         select_heads(
             scores,
@@ -187,7 +190,7 @@ class RunningMaps:
             backend=self.backend,
         )
         fuses = surrogates is not None and not self.in_one_pass
-        rows = {} if self.regions is None else self.regions.within(position, video, features, of_regions, note, fuses)
+        rows = {} if self.regions is None else self.regions.within(position, video, features, parts[2], note, fuses)
         if surrogates is not None:
             first, count = CONTRASTED.index(self.contrasted[0]), 1 if self.in_one_pass else len(self.contrasted)
             gram_column(
@@ -203,7 +206,7 @@ class RunningMaps:
             self._add_single_heads(layer, video, features, surrogates, text)
         self._add_baselines(baselines, query, features, concepts, note)
         if self.regions is not None:
-            self.regions.between(position, video, query, visual_key, of_regions, note)
+            self.regions.between(position, video, query, visual_key, parts[2], note)
         if concepts.attending is not None:
             text_attention(
                 concepts.attending.query,
@@ -214,7 +217,7 @@ class RunningMaps:
                 not_finite=note,
                 backend=self.backend,
             )
-        for kept, total, of_layer in zip(self._kept, sums, (contrasts, baselines, of_regions), strict=False):
+        for kept, total, of_layer in zip(self._kept, sums, parts, strict=False):
             total += of_layer
             kept.add(position, video, of_layer)
 

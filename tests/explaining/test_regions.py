@@ -135,9 +135,7 @@ def test_a_run_resumes_with_the_same_bits(pipeline, tmp_path: Path, noises: int)
 
 def test_each_noise_has_its_own_rows(pipeline) -> None:
     both = explain(pipeline, noises=2)
-    alone = [
-        explain(pipeline, generator=torch.Generator().manual_seed(run["seed"])) for run in both.settings["runs"]
-    ]
+    alone = [explain(pipeline, generator=torch.Generator().manual_seed(run["seed"])) for run in both.settings["runs"]]
     for name in MAPS:
         assert_close(both.maps[name], (alone[0].maps[name] + alone[1].maps[name]) / 2, 1e-5)
 
@@ -159,7 +157,12 @@ def test_pixels_are_those_of_the_video(pipeline) -> None:
     frames = VIDEO if isinstance(VIDEO, np.ndarray) else Clip.of(VIDEO).frames
     wide = np.pad(frames.repeat(3, 1).repeat(3, 2), ((0, 0), (0, 0), (30, 30), (0, 0)), mode="edge")
     large = imap_fast.explain(
-        pipeline, Clip(wide, 8.0), *ARGUMENTS, **READ, regions={"a": (0.0, 30 + 3 * 20.0, 3 * 20.0)}, maps=["region_cosine"]
+        pipeline,
+        Clip(wide, 8.0),
+        *ARGUMENTS,
+        **READ,
+        regions={"a": (0.0, 30 + 3 * 20.0, 3 * 20.0)},
+        maps=["region_cosine"],
     )
     row, column = (int(20.0 * patches / side) for patches, side in zip(large.grid[1:], (HEIGHT, WIDTH), strict=True))
     assert_close(large.maps["region_cosine"][0, 0, row, column], torch.tensor(1.0), 1e-5)

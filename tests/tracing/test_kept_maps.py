@@ -87,7 +87,7 @@ def test_a_head_is_its_own_contrast(architecture: Architecture, monkeypatch: pyt
     """The map of a head is that of a model that has no other head."""
     heads, sums, read = [(2, 1), (0, 0), (2, 0)], {}, RunningMaps.add_layer
 
-    def beside(running: RunningMaps, layer: int, video: int, query, features, text, concepts) -> None:
+    def beside(running: RunningMaps, layer: int, video: int, query, features, text, concepts, visual_key) -> None:
         surrogates = qk_match(query, text.key, frames=running.grid[0])
         for of_layer, head in heads:
             if of_layer == layer:
@@ -98,7 +98,7 @@ def test_a_head_is_its_own_contrast(architecture: Architecture, monkeypatch: pyt
                 )
                 key = layer, head, video
                 sums[key] = sums.get(key, 0) + out[0]
-        read(running, layer, video, query, features, text, concepts)
+        read(running, layer, video, query, features, text, concepts, visual_key)
 
     monkeypatch.setattr(RunningMaps, "add_layer", beside)
     maps = traced(architecture, heads=heads)

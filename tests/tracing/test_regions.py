@@ -22,22 +22,25 @@ from tests.pipelines import generate
 GRID = (3, 2, 3)
 PATCHES = 6
 LAYERS = (0, 2)
+RATES = {"cogvideox": 8, "hunyuan_video": 24, "wan": 16}
 
-# In a bare transformer, pixels are patches: columns 0 to 3, rows 0 to 2. Its frames have numbers 0 to 8.
+# In a bare transformer, pixels are patches: columns 0 to 3, rows 0 to 2. Times are given in frames, 0 to 8.
 REGIONS = {
-    "point": (0.0, 1.5, 0.5),
-    "box": (0.7, 1.0, 0.0, 3.0, 2.0),
-    "mask": (0.3, np.array([[1, 0, 0], [0, 0, 1]], bool)),
+    "point": (0, 1.5, 0.5),
+    "box": (5, 1.0, 0.0, 3.0, 2.0),
+    "mask": (4, np.array([[1, 0, 0], [0, 0, 1]], bool)),
 }
 TOKENS = {"point": (0, [1]), "box": (2, [1, 2, 4, 5]), "mask": (1, [0, 5])}
-"""The latent frame and the patches of each region. The model has 8 frames per second."""
+"""The latent frame and the patches of each region."""
 
 
 def traced(architecture: Architecture, seen: list | None = None, **changed: object) -> SaliencyMaps:
     """The maps of two passes of two videos. `seen` receives the step, the layer, the video, q, k and o."""
     transformer, inputs = architecture.transformer(), architecture.draw(batch=2)
     maps = [name for name in REGION_MAPS if name in WITHIN_FEATURES or not architecture.prompt_only]
-    arguments = {"layers": LAYERS, "top_k": 2, "maps": ["gramcol", *maps], "regions": REGIONS, **changed}
+    rate = RATES[next(name for name in ARCHITECTURES if ARCHITECTURES[name] is architecture)]
+    regions = {label: (frame / rate, *part) for label, (frame, *part) in REGIONS.items()}
+    arguments = {"layers": LAYERS, "top_k": 2, "maps": ["gramcol", *maps], "regions": regions, **changed}
     arguments["match"] = arguments.get("match", "prompt" if architecture.prompt_only else "concepts")
     concepts = arguments.pop("concepts", architecture.concepts())
     read, step = Tap.read, 0
@@ -130,7 +133,8 @@ def test_a_file_gives_them_back(architecture: Architecture, tmp_path: Path) -> N
     loaded = SaliencyMaps.load(tmp_path / "maps.npz")
     assert loaded.record() == maps.record()
     assert torch.equal(loaded.maps["region_cosine"], maps.maps["region_cosine"])
-    assert loaded.settings["regions"]["point"] == {"seconds": 0.0, "point": [1.5, 0.5]}
+    assert loaded.settings["regions"]["point"] == {"seconds": 0.0, "point": [1.5, 0.5], "latent_frame": 0}
+    assert [region["latent_frame"] for region in loaded.settings["regions"].values()] == [0, 2, 1]
     assert loaded.settings["regions"]["mask"]["size"] == [2, 3]
 
 
@@ -212,7 +216,7 @@ def test_a_mask_from_a_picture(tmp_path: Path) -> None:
     (from_array,) = check_regions({"a": (1.5, picture.any(-1))})
     assert np.array_equal(from_file.mask, from_array.mask)
     assert from_file.record() == from_array.record()
-    Image.fromarray(picture[..., 1]).convert("1").save(tmp_path / "mask.png")
+    Image.fromarray(picture.any(-1)).save(tmp_path / "mask.png")
     assert np.array_equal(check_regions({"a": (1.5, str(tmp_path / "mask.png"))})[0].mask, picture.any(-1))
 
 

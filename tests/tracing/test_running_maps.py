@@ -138,7 +138,9 @@ def test_what_is_kept_is_on_the_device_in_its_own_dtype() -> None:
     assert {name: value.dtype for name, value in kept.items()} == {
         "given_heads": torch.int64,
         "contrast_sum": torch.float32,
+        "region_sum": torch.float32,
         "single_head_sum": torch.float32,
+        "text_attention_sum": torch.float32,
         "baseline_sum": torch.float32,
         "score_sum": torch.float32,
         "chosen_sum": torch.float32,

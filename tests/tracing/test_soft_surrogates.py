@@ -35,9 +35,9 @@ def traced(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, **argume
     """The maps of a forward pass, and what each layer gave the sums."""
     given, add_layer = [], RunningMaps.add_layer
 
-    def keep(self, layer, video, query, features, text, concepts):
+    def keep(self, layer, video, query, features, text, concepts, visual_key=None):
         given.append((query.clone(), features.clone(), TextRows(text.key.clone(), None, text.multiplicity.clone())))
-        add_layer(self, layer, video, query, features, text, concepts)
+        add_layer(self, layer, video, query, features, text, concepts, visual_key)
 
     monkeypatch.setattr(RunningMaps, "add_layer", keep)
     arguments = {**architecture.arguments, "layers": LAYERS, "top_k": TOP_K, **arguments}
