@@ -89,6 +89,17 @@ def test_the_mean_of_a_region():
     assert_close(rows, regions.brute_force(features, *of_region, unit_length), ROUNDING)
 
 
+def test_columns_of_heads_that_cancel():
+    features, index, weights = gram.draw_case(2, 1, 31, 3, 20, seed=3, dtype=FP64)
+    features[1] = features[0] + 1e-9 * features[1]
+    rows, unit_length = draw_rows(2, 3, 20, seed=4, dtype=FP64), regions.draw_unit_length(3)
+    rows[1] = -rows[0]
+    out, columns = torch.zeros(2, 3, 31, device=DEVICE), torch.zeros(3, 31, device=DEVICE)
+    words = {"multiplicity": draw_multiplicity(3, padding=9), "head_weights": weights, "out": out}
+    gram_column(features, index, **words, region_rows=rows, unit_length=unit_length, region_out=columns)
+    assert_close(columns, similarity.cosine_force(rows, features, unit_length), 1e-6)
+
+
 def test_norm_and_rope():
     query, key, norms, rotary = rope.draw(2, 3, 5, 7, 16, FP64)
     wanted = [

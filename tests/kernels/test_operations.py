@@ -48,7 +48,10 @@ def layer(query, features, concept, maps, baseline, backend):
     head_similarity(rows, features, **similarity, backend=backend)
     tokens, offsets, unit_length = draw_point_and_box()
     of_regions = region_rows(features, tokens, offsets, unit_length=unit_length, backend=backend)
-    return torch.cat([*sums, weights[1], not_finite, scores, of_regions.flatten()])
+    columns = torch.zeros(2, 33, dtype=torch.float32, device=features.device)
+    regions = {"region_rows": of_regions, "unit_length": unit_length, "region_out": columns}
+    gram_column(features, soft, multiplicity=multiplicity, head_weights=weights, out=maps, **regions, backend=backend)
+    return torch.cat([*sums, weights[1], not_finite, scores, of_regions.flatten(), columns.flatten()])
 
 
 def draw_layer():
@@ -103,6 +106,9 @@ def test_is_registered_as_it_behaves(name):
             torch.ones(2, 4, device=DEVICE),
             maps,
             "none",
+            concept,
+            torch.arange(5, device=DEVICE) % 2 == 0,
+            torch.zeros(5, 33, device=DEVICE),
         ),
         "gram_separation": (
             features,
@@ -157,9 +163,12 @@ def test_references_work_on_the_device_of_their_inputs(dtype):
         reference("gram_column")(features, soft, multiplicity, weights, maps, "none")
         unit_length = multiplicity.bool()
         reference("head_similarity")(concept, features, multiplicity, baseline, 1.0, "softmax", unit_length, not_finite)
-        regions = reference("region_rows")(features, *draw_point_and_box(), not_finite)
+        tokens, offsets, unit = draw_point_and_box()
+        regions = reference("region_rows")(features, tokens, offsets, unit, not_finite)
+        columns = weights.new_zeros(2, 33)
+        reference("gram_column")(features, index, multiplicity, weights, maps, "none", regions, unit, columns)
         reference("select_heads")(scores[0], "chi", 2, *sums, None)
-        return [*sums, index, soft, rows, *scores, maps, baseline, regions]
+        return [*sums, index, soft, rows, *scores, maps, baseline, regions, columns]
 
     expected = results()
     with torch.device("meta"):

@@ -5,6 +5,7 @@ import torch
 from imap_kernels.heads import each_head
 from imap_kernels.normalize import normalize_keys
 from imap_kernels.precision import accumulation_dtype
+from imap_kernels.unit_length import products
 
 
 def gram_column(
@@ -14,8 +15,13 @@ def gram_column(
     head_weights: torch.Tensor,
     out: torch.Tensor,
     normalize: str,
+    region_rows: torch.Tensor | None = None,
+    unit_length: torch.Tensor | None = None,
+    region_out: torch.Tensor | None = None,
 ) -> None:
     """Add the weighted contrast of one layer to `out`, head by head. Weight 0 adds nothing, even for NaN."""
+    if region_rows is not None and region_out is not None:
+        add_regions(region_rows, features, unit_length, region_out)
     heads, keys, frames = surrogates.shape[:3]
     dtype = accumulation_dtype(features.dtype)
     features = features.unflatten(1, (frames, -1))
@@ -37,6 +43,17 @@ def gram_column(
         maps += (weight * contrast(surrogate, feature, spread)).masked_fill_(weight == 0, 0.0)
     maps = maps.transpose(1, 2).flatten(2)
     out += normalize_keys(maps, multiplicity, normalize)[:, : out.shape[1]]
+
+
+def add_regions(
+    rows: torch.Tensor, features: torch.Tensor, unit_length: torch.Tensor | None, out: torch.Tensor
+) -> None:
+    """Add `Σ_h rows[h, r] · o[h, n]` to `out`, with unit features for the regions of `unit_length`, head by head."""
+    dtype = accumulation_dtype(features.dtype)
+    maps = out.new_zeros(out.shape, dtype=dtype)
+    for row, feature in zip(rows.to(dtype), each_head(features), strict=True):
+        maps += products(row, feature, unit_length)
+    out += maps
 
 
 def deviation(surrogates: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
