@@ -10,7 +10,12 @@ PAGE = ROOT / "docs" / "troubleshooting.md"
 
 LEFT_OUT = {
     "reasons, which are said inside `… is damaged or holds no saliency maps (…)`, the same of masks, or "
-    "`… is damaged: …`": {
+    "`… is damaged: …`, or in `… is damaged or holds no points (…)`": {
+        "a point is not finite",
+        "a visible point is not in the picture; points are shares of width and height",
+        "its video is no name of a file",
+        "occluded is not 0 or 1 of each point in each frame",
+        "points are … … and not fp32 [N, T, 2]",
         "a label is there twice",
         "a value is there twice",
         "an integer has more than 64 bits",
