@@ -61,7 +61,10 @@ def explained(
     overwrite: bool,
 ) -> Run:
     """Explain videos, except those that are finished. Arguments and errors are those of the command."""
-    text = {"prompt": prompt, **concepts.words(trace_options.match, reading.concepts_file)}
+    text = {
+        "prompt": prompt,
+        **concepts.words(trace_options.match, reading.concepts_file, has_regions=inside.has_regions),
+    }
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()
     arguments |= windows.explain_arguments(loading.model, arguments["steps"]) | inside.trace_arguments()
     model_source(loading.model)
@@ -73,6 +76,7 @@ def explained(
         **asdict(loading),
         **identity,
         **text,
+        **inside.identity(),
         "num_frames": reading.num_frames,
         "stream": reading.stream,
         "seed": reading.seed,

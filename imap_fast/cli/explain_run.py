@@ -19,6 +19,7 @@ from imap_fast.cli.record import NOT_WRITTEN, record_of
 from imap_fast.cli.results import (
     FILES,
     MAPS,
+    TRACK_FILES,
     SomeFailed,
     complain_of,
     finished_record,
@@ -61,6 +62,11 @@ class Run:
         self.failed: dict[Stretch, str] = {}
 
     @property
+    def files(self) -> dict[str, str]:
+        """The files of each run, and what they are."""
+        return FILES | TRACK_FILES if self.options.get("regions") else FILES
+
+    @property
     def remaining(self) -> list[Stretch]:
         """The stretches that are neither finished nor unreadable."""
         return [each for each in self.folders if each not in self.headlines and each not in self.failed]
@@ -92,7 +98,7 @@ class Run:
             "end": stretch.end,
             **self.options,
         }
-        if self.overwrite or not (record := finished_record(folder, list(FILES), self.options_of[stretch])):
+        if self.overwrite or not (record := finished_record(folder, list(self.files), self.options_of[stretch])):
             return
         if record.get(NOT_WRITTEN):
             self.undrawn[stretch] = record
@@ -132,7 +138,7 @@ class Run:
             for number, stretch in enumerate(remaining, 1):
                 position = f" ({number} of {len(remaining)})" if len(self.folders) > 1 else ""
                 results = resumable_folder(
-                    self.folders[stretch], list(FILES), self.options_of[stretch], overwrite=self.overwrite
+                    self.folders[stretch], list(self.files), self.options_of[stretch], overwrite=self.overwrite
                 )
                 with self._survive(stretch), results as unfinished:
                     if explainer is None:
@@ -175,7 +181,7 @@ class Run:
             "seconds": round(seconds, 2),
             "options": self.options_of[stretch],
         }
-        write_results(folder, maps, pictures(maps, lambda: stretch.path), record)
+        write_results(folder, maps, pictures(maps, lambda: stretch.path), record, self.files)
 
     def _draw_missing(self, stretch: Stretch, console: Console) -> None:
         """Draw the pictures of a finished run that could not be drawn before, from its maps."""
@@ -205,7 +211,7 @@ class Run:
         failed = {stretch.named(str(stretch.path)): reason for stretch, reason in self.failed.items()}
         if len(self.folders) == 1:
             (stretch,) = records
-            print_results(records[stretch], self.headlines[stretch], output, FILES, as_json=as_json)
+            print_results(records[stretch], self.headlines[stretch], output, self.files, as_json=as_json)
         elif as_json:
             finished = [record | {"folder": str(self.folders[stretch])} for stretch, record in records.items()]
             typer.echo(json.dumps({"videos": finished, "failed": failed}))

@@ -16,6 +16,7 @@ from imap_fast.cli.option_groups import ConceptOptions, LoadingOptions, TraceOpt
 from imap_fast.cli.pictures import pictures, write_results
 from imap_fast.cli.progress import progress
 from imap_fast.cli.results import (
+    TRACK_FILES,
     end_incomplete,
     not_written_of,
     print_results,
@@ -56,7 +57,7 @@ def generate(
     if watch:
         check_terminal(console)
     arguments = trace_options.trace_arguments(loading.model) | concepts.trace_arguments()
-    arguments |= concepts.words(trace_options.match) | inside.trace_arguments()
+    arguments |= concepts.words(trace_options.match, has_regions=inside.has_regions) | inside.trace_arguments()
     model_source(loading.model)
     sampling: dict[str, Any] = {
         "height": height,
@@ -65,7 +66,8 @@ def generate(
         "num_inference_steps": num_inference_steps,
         "guidance_scale": guidance_scale,
     }
-    with results_folder(output, list(GENERATED), overwrite=overwrite) as folder:
+    files = GENERATED | (TRACK_FILES if inside.has_regions else {})
+    with results_folder(output, list(files), overwrite=overwrite) as folder:
         from imap_fast.loading.pipeline import load_pipeline
         from imap_fast.video.clip import Clip
 
@@ -92,9 +94,9 @@ def generate(
                 "seconds": round(seconds, 2),
             }
             writers = {"video.mp4": lambda path: clip().save(path), **pictures(maps, clip)}
-            record = write_results(folder, maps, writers, record, GENERATED)
+            record = write_results(folder, maps, writers, record, files)
     headline = f"{len(video)} frames and {maps} in {seconds:.1f} s; {sureness(maps)}"
-    print_results(record, headline, output, GENERATED, as_json=as_json)
+    print_results(record, headline, output, files, as_json=as_json)
     end_incomplete(not_written_of(output, record), REMEDY)
 
 

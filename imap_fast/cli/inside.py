@@ -25,12 +25,69 @@ Heads = Annotated[
 ]
 
 
+Points = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--point",
+        metavar="NAME=S,X,Y",
+        rich_help_panel=READING,
+        help="Follow a point: at S seconds, X pixels from the left and Y from the top. May be repeated.",
+    ),
+]
+Boxes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--box",
+        metavar="NAME=S,L,T,R,B",
+        rich_help_panel=READING,
+        help="Follow a box: at S seconds, from pixel L, T to R, B. May be repeated.",
+    ),
+]
+Masks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mask",
+        metavar="NAME=S,PNG",
+        rich_help_panel=READING,
+        help="Follow what is not black in a picture of the frame at S seconds. May be repeated.",
+    ),
+]
+
+KINDS = {"--point": ("S,X,Y", 3), "--box": ("S,LEFT,TOP,RIGHT,BOTTOM", 5), "--mask": ("S,FILE.png", 2)}
+"""What follows the name of a region, and how many parts it has."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class InsideOptions:
-    """What is kept beside the maps."""
+    """What is kept beside the maps, and what is marked in the video."""
 
     keep: Keep = None
     heads: Heads = None
+    point: Points = None
+    box: Boxes = None
+    mask: Masks = None
+
+    @property
+    def has_regions(self) -> bool:
+        """Whether something is marked."""
+        return bool(self.point or self.box or self.mask)
+
+    def regions(self) -> dict[str, tuple]:
+        """The regions by name, as an argument of `imap_fast.trace`.
+
+        Raises:
+            BadParameter: text that is no region, or two of the same name.
+        """
+        found: dict[str, tuple] = {}
+        for option, texts in zip(KINDS, (self.point, self.box, self.mask), strict=True):
+            for text in texts or ():
+                name, parts = region(text, option)
+                if name in found:
+                    raise typer.BadParameter(
+                        f"{name!r} is named twice; give each region its own name", param_hint=option
+                    )
+                found[name] = parts
+        return found
 
     def trace_arguments(self) -> dict[str, Any]:
         """The arguments of `imap_fast.trace`. Those that are not given are left out, as in runs of older versions.
@@ -43,7 +100,21 @@ class InsideOptions:
             given["keep"] = axes(self.keep)
         if self.heads is not None:
             given["heads"] = heads(self.heads)
+        if self.has_regions:
+            given["regions"] = self.regions()
         return given
+
+    def identity(self) -> dict[str, Any]:
+        """What identifies the regions in the options of a run: masks by their content. Nothing if there are none.
+
+        Raises:
+            ValueError: as of `imap_fast.trace`.
+        """
+        if not self.has_regions:
+            return {}
+        from imap_fast.tracing.regions import check_regions
+
+        return {"regions": {region.label: region.record() for region in check_regions(self.regions())}}
 
 
 def axes(text: str) -> list[str]:
@@ -74,3 +145,26 @@ def heads(text: str) -> list[tuple[int, int]]:
             )
         pairs.append((int(found[1]), int(found[2])))
     return pairs
+
+
+def region(text: str, option: str) -> tuple[str, tuple]:
+    """`"ball=1.5,320,240"` → `("ball", (1.5, 320.0, 240.0))`.
+
+    Args:
+        text: the value of an option.
+        option: one of `KINDS`.
+
+    Raises:
+        BadParameter: anything else.
+    """
+    form, count = KINDS[option]
+    name, equals, rest = text.partition("=")
+    parts = [part.strip() for part in (rest.split(",", 1) if option == "--mask" else rest.split(","))]
+    numbers = parts[:1] if option == "--mask" else parts
+    try:
+        if not name.strip() or not equals or len(parts) != count or not all(parts):
+            raise ValueError(text)
+        values = [float(part) for part in numbers]
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no region; write it like NAME={form}", param_hint=option) from error
+    return name.strip(), (*values, *parts[len(numbers) :])

@@ -98,18 +98,19 @@ class ConceptOptions:
     maps: options.Maps = "imap,gramcol"
     no_background: options.NoBackground = False
 
-    def words(self, match: str, file: Path | None = None) -> dict[str, list[str] | None]:
+    def words(self, match: str, file: Path | None = None, *, has_regions: bool = False) -> dict[str, list[str] | None]:
         """`concepts`, and `motions` if there are some, as arguments of `imap_fast.trace`.
 
         Args:
             match: of the trace.
             file: of concepts.
+            has_regions: whether something is marked, beside which no words are needed.
 
         Raises:
             BadParameter, TypeError, ValueError: see `options.concept_words` and `options.motion_words`, or a map that
                 motions need is not made.
         """
-        concepts = options.concept_words(self.concepts, match, file, has_motions=self.motions is not None)
+        concepts = options.concept_words(self.concepts, match, file, alone=self.motions is None and not has_regions)
         motions = options.motion_words(self.motions, concepts)
         refuse_missing_maps(motions, options.map_names(self.maps))
         return {"concepts": concepts} | ({"motions": motions} if motions else {})

@@ -10,7 +10,7 @@ import typer
 from imap_fast.files import read_up_to
 from imap_fast.loading.memory_modes import MODES, QUANTIZED
 from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
-from imap_fast.maps.names import MAP_NAMES, TEXT_ATTENTION
+from imap_fast.maps.names import ALL_MAPS, TEXT_ATTENTION
 from imap_fast.text.words import check_concepts, check_motions
 from imap_fast.video.rate import LEAST_FPS, MOST_FPS, RATES, check_fps
 from imap_fast.video.times import SHOTS, check_stretch, seconds_of
@@ -33,7 +33,7 @@ MOST_NOISES = 1_000
 CONCEPTS_BYTES = 2**20
 """The largest file of concepts. A model takes a few hundred."""
 
-MADE = (*MAP_NAMES, TEXT_ATTENTION)
+MADE = (*ALL_MAPS, TEXT_ATTENTION)
 """What `--maps` names."""
 
 DTYPES = ("auto", "float32", "float16", "bfloat16")
@@ -218,11 +218,11 @@ Json = Annotated[bool, _option(RUNNING, "Print one JSON object instead of text."
 
 
 def concept_words(
-    concepts: str | None, match: str, file: Path | None = None, *, has_motions: bool = False
+    concepts: str | None, match: str, file: Path | None = None, *, alone: bool = True
 ) -> list[str] | None:
     """The words of `--concepts`, or of the file of `--concepts-file`.
 
-    None reads the motions alone, or every token of the prompt if there are none.
+    None reads what else is looked for, or every token of the prompt. `alone` says that nothing else is.
 
     Raises:
         BadParameter: both options, none of them although `--match` needs words, or a file that cannot be read.
@@ -245,7 +245,7 @@ def concept_words(
         return list(check_concepts([line for line in lines if line.strip()]))
     if concepts is not None:
         return list(check_concepts(concepts.split(",")))
-    if match == "concepts" and not has_motions:
+    if match == "concepts" and alone:
         raise typer.BadParameter("name some, such as 'alpaca, running'", param_hint="--concepts")
     return None
 

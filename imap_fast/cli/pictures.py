@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imap_fast.cli.record import NOT_WRITTEN, RECORD, verified_record, write_record
-from imap_fast.cli.results import FILES, facts, new_files, working_in
+from imap_fast.cli.results import FILES, TRACK_FILES, facts, new_files, working_in
 from imap_fast.files import write_each
 
 if TYPE_CHECKING:
@@ -28,9 +28,13 @@ def pictures(maps: SaliencyMaps, video: Callable[[], Clip | Path]) -> Writers:
         maps: of one video.
         video: gives the video that the maps were read from. It may fail: that is a failure of the picture.
     """
+    tracks: Writers = (
+        {name: lambda path: maps.tracks(video()).save(path) for name in TRACK_FILES} if maps.regions else {}
+    )
     return {
         "overlay.mp4": lambda path: maps.save_overlay(path, video()),
         "grid.png": lambda path: maps.grid_figure(video()).savefig(path),
+        **tracks,
     }
 
 

@@ -29,6 +29,12 @@ FILES = {
     RECORD: "how they were made",
 }
 
+TRACK_FILES = {
+    "tracks.csv": "where each region is in each frame",
+    "tracks.json": "the same, as JSON",
+}
+"""The files of a run with regions."""
+
 UNFINISHED, MAPS, OPTIONS = ".unfinished", "maps", "options.json"
 """The hidden folder of a run that is not finished; its folder for `explain`, and its options."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from imap_fast.maps import run_folder, storage
+from imap_fast.maps.names import REGION_MAPS
 from imap_fast.maps.tracked import TrackedMaps
 from imap_fast.text.words import is_background
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from imap_fast.events.events import Events
     from imap_fast.masks.masks import Masks
     from imap_fast.masks.refinement import Refinement
+    from imap_fast.render.overlay import Trail
     from imap_fast.render.source_video import SourceVideo
     from imap_fast.report.mask_files import ReportMasks
     from imap_fast.video.clip import Clip
@@ -64,6 +66,8 @@ class SaliencyMaps(TrackedMaps):
 
     def overlay(self, video: Any = None, concepts: Sequence[str] | None = None, map: str | None = None) -> Clip:
         """A clip with panels side by side: the video, and the video under the heatmap of each concept.
+
+        A region also has its trail: where it was in the frames before.
 
         Args:
             video: a `Clip`, a list of PIL images, an array or tensor `[T, H, W, 3]` (uint8, or float in [0, 1]), or
@@ -296,11 +300,15 @@ class SaliencyMaps(TrackedMaps):
 
     def _picture(
         self, method: str, video: Any, concepts: Sequence[str] | None, map: str | None
-    ) -> tuple[SourceVideo, list[str], list[Tensor], Tensor]:
-        """What an overlay shows: the video, titles, values, and the times of latent frames."""
+    ) -> tuple[SourceVideo, list[str], list[Tensor], Tensor, list[Trail | None]]:
+        """What an overlay shows: the video, titles, values, the times of latent frames, and trails of regions."""
         source = self._one_video(method).source_video(video)
         labels, values = self.views(concepts, map)
-        return source, self._titles(labels, map), values, self.frame_times(source.num_frames)
+        trails = [
+            self.trail(label, of, source.num_frames) if (map or self.map_of(label)) in REGION_MAPS else None
+            for label, of in zip(labels, values, strict=True)
+        ]
+        return source, self._titles(labels, map), values, self.frame_times(source.num_frames), trails
 
     def _titles(self, labels: Sequence[str], map: str | None) -> list[str]:
         """The labels, each with the name of its map where a picture says it."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from torch import Tensor
+
 from imap_fast.maps.names import REGION_MAPS
 from imap_fast.maps.sourced import SourcedMaps
 
 if TYPE_CHECKING:
+    from imap_fast.render.overlay import Trail
     from imap_fast.tracking.track import Track
     from imap_fast.tracking.tracks import Tracks
 
@@ -68,6 +72,20 @@ class TrackedMaps(SourcedMaps):
     def track(self, label: str, video: Any = None, map: str | None = None, *, fps: float | None = None) -> Track:
         """The track of one region. Arguments and errors are those of `tracks`."""
         return self.tracks(video, [label], map, fps=fps)[label]
+
+    def trail(self, label: str, values: Tensor, num_frames: int) -> Trail:
+        """Where a region is in each frame, as shares of what the model saw of it, and whether it is visible.
+
+        Args:
+            label: the region.
+            values: its map, `[F, H, W]`.
+            num_frames: of the video.
+        """
+        from imap_fast.tracking.track import track
+
+        whole = slice(0, 1), slice(0, 1)
+        found = track(label, values, self.time, num_frames, whole, own=self._marked_in(label))
+        return np.stack([found.x, found.y], axis=1), np.array(found.visible)
 
     def _marked_in(self, label: str) -> int | None:
         """The latent frame in which a region was marked. None: nobody knows."""

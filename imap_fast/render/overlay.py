@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from itertools import count
 
 import numpy as np
 import torch
@@ -12,8 +13,10 @@ from torch import Tensor
 
 from imap_fast.ahead import mapped
 from imap_fast.render.heatmap import Values, apply_scales, heat_scales, overlay_heat, pale
+from imap_fast.render.palette import BRIGHT
 from imap_fast.render.source_video import SourceVideo
 from imap_fast.render.text import text_strip
+from imap_fast.render.trail import draw_trail
 from imap_fast.upsampling.interpolate import neighbours
 from imap_fast.video.clip import Clip
 from imap_fast.video.picture import TimedPicture
@@ -29,7 +32,16 @@ LABEL_HEIGHT, GUTTER = 34, 6
 BACKGROUND, TITLE, LABEL = "#111116", "#9d9da8", "#ffffff"
 
 
-def overlay(source: SourceVideo, labels: Sequence[str], values: Values, times: Tensor) -> Clip:
+TAIL = 48
+"""The number of frames that a trail goes back."""
+
+Trail = tuple[np.ndarray, np.ndarray]
+"""Where a region is in each frame, (x, y) as shares of width and height, `[T, 2]`, and whether it is visible, `[T]`."""
+
+
+def overlay(
+    source: SourceVideo, labels: Sequence[str], values: Values, times: Tensor, trails: Sequence[Trail | None] = ()
+) -> Clip:
     """A clip of labelled panels: the video, and the video under the heatmap of each concept.
 
     Args:
@@ -37,20 +49,26 @@ def overlay(source: SourceVideo, labels: Sequence[str], values: Values, times: T
         labels: of the C concepts.
         values: their saliency.
         times: of the latent frames, in video frames, fp64 `[F]`.
+        trails: of each concept that is a region, drawn over its heatmap. None: of another concept. Empty: of none.
     """
-    return Clip(np.stack([picture for picture, _ in panel_frames(source, labels, values, times)]), source.fps)
+    return Clip(np.stack([picture for picture, _ in panel_frames(source, labels, values, times, trails)]), source.fps)
 
 
 def save_overlay(
-    path: str | os.PathLike, source: SourceVideo, labels: Sequence[str], values: Values, times: Tensor
+    path: str | os.PathLike,
+    source: SourceVideo,
+    labels: Sequence[str],
+    values: Values,
+    times: Tensor,
+    trails: Sequence[Trail | None] = (),
 ) -> None:
     """Write the same to an .mp4. Each frame is encoded as soon as it is drawn."""
-    with closing(panel_frames(source, labels, values, times)) as frames:  # an error stops its threads, too
+    with closing(panel_frames(source, labels, values, times, trails)) as frames:  # an error stops its threads, too
         write_timed_mp4(path, frames, source.fps)
 
 
 def panel_frames(
-    source: SourceVideo, labels: Sequence[str], values: Values, times: Tensor
+    source: SourceVideo, labels: Sequence[str], values: Values, times: Tensor, trails: Sequence[Trail | None] = ()
 ) -> Generator[tuple[np.ndarray, float], None, None]:
     """Yield the picture of each frame with all panels, uint8 `[H, W, 3]`, and its time in seconds."""
     scales = heat_scales(values)
@@ -69,8 +87,10 @@ def panel_frames(
         )
         panels.append((slice(top + LABEL_HEIGHT, top + LABEL_HEIGHT + height), slice(left, left + width)))
 
-    def drawn(frame: tuple[TimedPicture, tuple[Tensor, Tensor, Tensor]]) -> tuple[np.ndarray, float]:
-        (picture, seconds), (before, after, weight) = frame
+    shown_trails = trails or [None] * len(labels)
+
+    def drawn(frame: tuple[int, TimedPicture, tuple[Tensor, Tensor, Tensor]]) -> tuple[np.ndarray, float]:
+        number, (picture, seconds), (before, after, weight) = frame
         # Only two latent frames are read: values may be on disk.
         near = apply_scales([concept[before : after + 1] for concept in values], scales)
         heat = torch.lerp(near[:, 0], near[:, -1], weight)
@@ -78,12 +98,22 @@ def panel_frames(
         backdrop = pale(still[None])
         if not source.is_blank:
             panel_frame[panels[0]] = still
-        for panel, concept in zip(panels[-len(labels) :], heat, strict=True):
-            panel_frame[panel] = overlay_heat(backdrop, concept[None])[0]
+        for panel, concept, trail in zip(panels[-len(labels) :], heat, shown_trails, strict=True):
+            drawing = overlay_heat(backdrop, concept[None])[0]
+            panel_frame[panel] = drawing if trail is None else _with_trail(drawing, trail, number, source.cuts)
         return panel_frame, seconds
 
     positions = zip(*neighbours(times, source.num_frames, source.cuts), strict=True)
-    yield from mapped(drawn, zip(source.pictures(), positions, strict=True))
+    yield from mapped(drawn, zip(count(), source.pictures(), positions, strict=False))
+
+
+def _with_trail(picture: np.ndarray, trail: Trail, number: int, cuts: Sequence[int]) -> np.ndarray:
+    """The picture of a frame with the trail of its shot up to this frame."""
+    places, visible = trail
+    begin = max([cut for cut in cuts if cut <= number], default=0)
+    past = slice(max(begin, number - TAIL), number + 1)
+    height, width = picture.shape[:2]
+    return draw_trail(picture, places[past] * (width, height), visible[past], BRIGHT[1])
 
 
 def _arrange(panels: int, height: int, width: int) -> tuple[int, int]:

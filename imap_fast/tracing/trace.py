@@ -165,6 +165,7 @@ def _of_regions_alone(maps: Iterable[str]) -> Iterable[str]:
     Raises:
         ValueError: a map of concepts is named.
     """
+    maps = (maps,) if isinstance(maps, str) else tuple(maps)
     if maps == MAPS:
         return (REGION_MAPS[0],)
     of_concepts = [name for name in maps if name in (*MAP_NAMES, TEXT_ATTENTION)]
