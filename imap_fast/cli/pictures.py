@@ -28,14 +28,13 @@ def pictures(maps: SaliencyMaps, video: Callable[[], Clip | Path]) -> Writers:
         maps: of one video.
         video: gives the video that the maps were read from. It may fail: that is a failure of the picture.
     """
-    tracks: Writers = (
-        {name: lambda path: maps.tracks(video()).save(path) for name in TRACK_FILES} if maps.regions else {}
-    )
-    return {
+    writers: dict[str, Callable[[Path], object]] = {
         "overlay.mp4": lambda path: maps.save_overlay(path, video()),
         "grid.png": lambda path: maps.grid_figure(video()).savefig(path),
-        **tracks,
     }
+    if maps.regions:
+        writers |= dict.fromkeys(TRACK_FILES, lambda path: maps.tracks(video()).save(path))
+    return writers
 
 
 def write_results(
