@@ -1,10 +1,21 @@
 """The baselines of tracking follow what moves, lose what is covered, and are measured as TAP-Vid does."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, shift
 
-from benchmarks.tracking import BASELINES, Found, lucas_kanade, main, measure, template_matching
+from benchmarks.tracking import (
+    BASELINES,
+    READS,
+    Found,
+    asked_of,
+    lucas_kanade,
+    main,
+    scores_of,
+    template_matching,
+)
 from imap_fast.demo import world
 
 each_baseline = pytest.mark.parametrize("tracker", BASELINES.values(), ids=BASELINES)
@@ -62,28 +73,24 @@ def test_a_plain_picture_has_nothing_to_follow(tracker):
 
 @pytest.mark.parametrize("mode", ["first", "strided"])
 def test_the_truth_scores_1_and_a_wrong_track_less(mode):
-    scenes = [world.sample(seed, side=32) for seed in range(2)]
-
-    def true(frames, frame, place):
-        (scene,) = (scene for scene in scenes if scene.frames is frames)
-        (thing,) = (thing for thing in scene.objects if (thing.centre[frame] == place).all())
-        return Found(thing.centre, thing.visible)
-
-    def wrong(frames, frame, place):
-        centre, visible = true(frames, frame, place)
-        return Found(centre + 2.5, ~visible)  # 20 pixels of 256 in x and in y
-
-    scores = measure({"true": true, "wrong": wrong}, scenes, mode)
-    assert scores == {"true": {"δ": 1, "AJ": 1, "OA": 1}, "wrong": {"δ": 0, "AJ": 0, "OA": 0}}
+    for seed in range(2):
+        scene = world.sample(seed, side=32)
+        asked = asked_of(scene, mode)
+        true = [Found(*each) for each in zip(asked.truth, asked.visible, strict=True)]
+        wrong = [Found(places + 2.5, ~visible) for places, visible in true]  # 20 pixels of 256 in x and in y
+        best, worst = (scores_of(found, asked, (32, 32), mode) for found in (true, wrong))
+        assert {best[key] for key in ("δ", "AJ", "OA", "δ1", "δ16")} == {1}
+        assert {worst[key] for key in ("δ", "AJ", "OA", "δ16")} == {0}
+        assert best["median_error"] == 0
+        assert abs(worst["median_error"] - 12.5**0.5) < 1e-9
 
 
 @pytest.mark.slow
-def test_it_prints_the_measures_of_each_baseline(capsys):
-    main(["--clips", "2"])
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(BASELINES)
-    for name, line in zip(BASELINES, lines, strict=True):
-        assert line.startswith(name)
-        values = [float(part.split()[1]) for part in line.removeprefix(name).strip().split("  ")]
-        assert len(values) == 3
-        assert all(0 < value <= 1 for value in values)
+def test_it_measures_the_model_and_the_baselines(tmp_path):
+    main(["--clips", "1", "--output", str(tmp_path / "tracking.json")])
+    rows = {row["name"]: row for row in json.loads((tmp_path / "tracking.json").read_text())["rows"]}
+    for name in (*BASELINES, *map(str, READS)):
+        assert 0 <= rows[f"{name}: AJ"]["value"] <= 1
+        assert rows[f"{name}: median_error"]["value"] >= 0
+    assert rows["Lucas–Kanade: AJ"]["value"] > 0.5
+    assert rows["region_cosine, all layers, step 40: median_error"]["value"] < 24, "a quarter of the picture"
