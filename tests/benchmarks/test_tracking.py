@@ -48,9 +48,11 @@ def test_what_is_covered_is_not_visible(tracker):
 
 
 def test_a_point_at_the_border_has_a_template():
-    found = template_matching(film(np.zeros((2, 2))), 0, np.array([0.5, 89.5]))
-    assert found.places.tolist() == [[0.5, 89.5]] * 2
+    found = template_matching(film(np.array([[0, 0], [0, 0], [12, 0]])), 0, np.array([8.5, 50.5]))
+    assert found.places.tolist() == [[8.5, 50.5], [8.5, 50.5], [20.5, 50.5]]
     assert found.visible.all()
+    corner = template_matching(film(np.zeros((2, 2))), 0, np.array([0.5, 89.5]))
+    assert corner.places.tolist() == [[0.5, 89.5]] * 2
 
 
 @each_baseline
