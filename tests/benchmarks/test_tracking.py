@@ -79,6 +79,22 @@ def test_the_truth_scores_1_and_a_wrong_track_less(mode):
     assert scores == {"true": {"δ": 1, "AJ": 1, "OA": 1}, "wrong": {"δ": 0, "AJ": 0, "OA": 0}}
 
 
+def test_each_query_of_the_mode_is_followed():
+    scene = world.sample(0, side=32)
+    asked = []
+
+    def tracker(frames, frame, place):
+        asked.append(frame)
+        return Found(np.zeros((len(frames), 2)), np.zeros(len(frames), bool))
+
+    for mode, stride in (("first", None), ("strided", 5)):
+        asked.clear()
+        measure({"it": tracker}, [scene], mode)
+        seen = [np.flatnonzero(thing.visible) for thing in scene.objects]
+        expected = [int(frame) for each in seen for frame in (each[each % stride == 0] if stride else each[:1])]
+        assert sorted(asked) == sorted(expected)
+
+
 @pytest.mark.slow
 def test_it_prints_the_measures_of_each_baseline(capsys):
     main(["--clips", "2"])
