@@ -22,8 +22,8 @@ HOTTEST = 0.03
 another one, so the hottest one alone says little of other frames."""
 
 VISIBLE = 0.7
-"""The confidence from which on a region is visible. Chosen with `HOTTEST` on validation clips of the demo world: by the
-likeness of the demo model's features, it tells frames of the clip with the object from those of another clip."""
+"""The confidence from which on a region is visible. Chosen with `HOTTEST` on validation clips of the demo world, where
+the cosine of the demo model's features, less their mean, has to tell a clip with the object from another clip."""
 
 
 class Places(NamedTuple):

@@ -59,9 +59,11 @@ def test_what_is_covered_is_not_visible(tracker):
 
 
 def test_a_point_at_the_border_has_a_template():
-    found = template_matching(film(np.zeros((2, 2))), 0, np.array([0.5, 89.5]))
-    assert found.places.tolist() == [[0.5, 89.5]] * 2
+    found = template_matching(film(np.array([[0, 0], [0, 0], [12, 0]])), 0, np.array([8.5, 50.5]))
+    assert found.places.tolist() == [[8.5, 50.5], [8.5, 50.5], [20.5, 50.5]]
     assert found.visible.all()
+    corner = template_matching(film(np.zeros((2, 2))), 0, np.array([0.5, 89.5]))
+    assert corner.places.tolist() == [[0.5, 89.5]] * 2
 
 
 @each_baseline
@@ -83,6 +85,22 @@ def test_the_truth_scores_1_and_a_wrong_track_less(mode):
         assert {worst[key] for key in ("δ", "AJ", "OA", "δ16")} == {0}
         assert best["median_error"] == 0
         assert abs(worst["median_error"] - 12.5**0.5) < 1e-9
+
+
+def test_each_query_of_the_mode_is_followed():
+    scene = world.sample(0, side=32)
+    asked = []
+
+    def tracker(frames, frame, place):
+        asked.append(frame)
+        return Found(np.zeros((len(frames), 2)), np.zeros(len(frames), bool))
+
+    for mode, stride in (("first", None), ("strided", 5)):
+        asked.clear()
+        measure({"it": tracker}, [scene], mode)
+        seen = [np.flatnonzero(thing.visible) for thing in scene.objects]
+        expected = [int(frame) for each in seen for frame in (each[each % stride == 0] if stride else each[:1])]
+        assert sorted(asked) == sorted(expected)
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import pickle
 import re
-from contextlib import chdir
 
 import numpy as np
 import pytest
@@ -42,13 +41,13 @@ def test_points_are_read_in_pixels(tmp_path):
 
 
 @pytest.mark.parametrize("is_named", [True, False])
-def test_the_recipe_converts_what_tapvid_has(tmp_path, is_named):
+def test_the_recipe_converts_what_tapvid_has(tmp_path, monkeypatch, is_named):
     points, occluded = drawn()
     clip = {"video": np.full((FRAMES, HEIGHT, WIDTH, 3), 90, np.uint8), "points": points.astype(np.float64)}
     clip |= {"occluded": occluded}
     (tmp_path / "tapvid_davis.pkl").write_bytes(pickle.dumps({"bear": clip} if is_named else [clip]))
-    with chdir(tmp_path):
-        exec(compile(RECIPE, "docs/tap-vid.md", "exec"), {})
+    monkeypatch.chdir(tmp_path)
+    exec(compile(RECIPE, "docs/tap-vid.md", "exec"), {})
     read = read_points(tmp_path / "tapvid" / f"{'bear' if is_named else 0}.npz")
     assert np.allclose(read.points, points * (WIDTH, HEIGHT))
     assert np.array_equal(read.visible, ~occluded)

@@ -51,6 +51,7 @@ def test_a_mark_is_full_and_hollow_if_the_region_is_not_visible():
     assert changed(hollow, frame)[100].sum() < changed(full, frame)[100].sum()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), size=st.tuples(st.integers(30, 90), st.integers(30, 90)))
 def test_only_pixels_at_the_track_change(seed, size):

@@ -87,13 +87,20 @@ def test_confidence_compares_with_the_frame_of_the_mark():
     assert places(values, 2).confidence.tolist() == [0, 0, 0], "nothing was marked"
 
 
-def test_noise_alone_is_not_visible():
+@pytest.mark.parametrize(("width", "strength"), [(1.5, 0.1), (1, 0.15)])
+def test_noise_alone_is_not_visible(width, strength):
     rng = np.random.default_rng(0)
-    noise = torch.from_numpy(rng.normal(size=(40, 17, 17))) / 10
-    noise[0] += bump(8, 8, 1.5)[0]
+    noise = torch.from_numpy(rng.normal(size=(40, 17, 17))) * strength
+    noise[0] += bump(8, 8, width)[0]
     confidence = places(noise, 0).confidence
     assert confidence[0] == 1
     assert confidence[1:].max() < VISIBLE
+
+
+def test_a_marked_patch_that_is_like_itself_alone_hides_no_other_frame():
+    values = bump(8.5, 8.5, 1.5).repeat(2, 1, 1)
+    values[0, 8, 8] += 0.5
+    assert places(values, 0).confidence[1] > VISIBLE
 
 
 @pytest.mark.parametrize("value", [0.0, -3.0, 1e6])

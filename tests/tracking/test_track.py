@@ -49,6 +49,12 @@ def test_a_region_is_visible_from_a_confidence_on():
     assert set(found.visible) == {True, False}
 
 
+def test_the_frame_of_the_mark_is_what_others_are_compared_with():
+    values, time = moving([8.5, 8.5], [0.5, 1]), LatentTime(4, 1)
+    assert track("ball", values, time, 5, ALL, own=0).confidence[0] == 1
+    assert track("ball", values, time, 5, ALL).confidence[0] == pytest.approx(0.5, abs=1e-3)
+
+
 def test_a_place_is_where_the_map_is_drawn():
     """`upsample_space` draws a map as large as the video. The centre of the bump there is the place."""
     values = torch.nn.functional.pad(torch.tensor([[[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]]), (3, 6, 4, 2))
