@@ -11,6 +11,7 @@ from benchmarks.tracking import (
     READS,
     Found,
     asked_of,
+    followed,
     lucas_kanade,
     main,
     scores_of,
@@ -97,7 +98,7 @@ def test_each_query_of_the_mode_is_followed():
 
     for mode, stride in (("first", None), ("strided", 5)):
         asked.clear()
-        measure({"it": tracker}, [scene], mode)
+        followed(tracker, scene, asked_of(scene, mode))
         seen = [np.flatnonzero(thing.visible) for thing in scene.objects]
         expected = [int(frame) for each in seen for frame in (each[each % stride == 0] if stride else each[:1])]
         assert sorted(asked) == sorted(expected)
