@@ -9,6 +9,7 @@ from imap_kernels import head_similarity
 from tests.assertions import assert_close
 from tests.device import DEVICE
 from tests.kernels.draw import ANY_SHAPE, draw_multiplicity, draw_rows
+from tests.kernels.test_region_rows import draw_unit_length
 
 
 def brute_force(rows, features, multiplicity, scale, normalize):
@@ -72,8 +73,7 @@ def test_features_of_unit_length(backend, heads, keys, tokens, dim, dtype, unit_
     rows = draw_rows(heads, keys, dim, seed=3, dtype=dtype)
     features = draw_rows(heads, tokens, dim, seed=4, dtype=dtype)
     features[:, -1] = 0  # no length
-    flags = torch.arange(3 * keys, device=DEVICE) % 2 == 0
-    unit_length = flags.to(unit_dtype)[::3]  # with gaps: every second key
+    unit_length = draw_unit_length(keys, dtype=unit_dtype)
     out, plain = torch.zeros(2, keys, tokens, device=DEVICE)
     named = {"multiplicity": draw_multiplicity(keys, padding=9), "scale": 1.0, "backend": backend}
     head_similarity(rows, features, out=out, unit_length=unit_length, **named)

@@ -15,11 +15,11 @@ INT64 = torch.int64
 
 
 def draw_regions(tokens, sizes, *, seed):
-    """Random tokens for regions of these sizes, as `tokens` and `offsets` with gaps in memory, of other numbers."""
+    """Random tokens for regions of these sizes, as `tokens` and `offsets` with gaps in memory, full of zeros."""
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.full((sum(sizes), 3), -(2**40), dtype=INT64)
+    drawn = torch.zeros(sum(sizes), 3, dtype=INT64)
     drawn[:, 1] = torch.randint(tokens, (sum(sizes),), generator=generator)
-    offsets = torch.full((len(sizes) + 1, 2), -(2**40), dtype=INT64)
+    offsets = torch.zeros(len(sizes) + 1, 2, dtype=INT64)
     offsets[:, 0] = torch.tensor([0, *sizes]).cumsum(0)
     return drawn.to(DEVICE)[:, 1], offsets.to(DEVICE)[:, 0]
 

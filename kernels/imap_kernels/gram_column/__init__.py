@@ -31,7 +31,7 @@ def gram_column(
 
     With regions, the same pass over the features also adds their maps, of all heads whatever the weights:
     `region_out[r, n] += Σ_h region_rows[h, r] · o[h, n]`, over `‖o[h, n]‖` for a region of `unit_length`. A feature of
-    zeros adds zero. Regions do not change a bit of the other maps.
+    zeros adds zero. Regions do not change the other maps.
 
     Args:
         features: attention output `[heads, frames · patches, head dim]`, frame-major, any strides; fp32, fp16, bf16,

@@ -10,8 +10,8 @@ from imap_kernels.key_softmax import add_softmax, softmax_over_keys
 from imap_kernels.tile import inner_products, load_rows, of_unit_length
 from imap_kernels.tuning import block, computable, tuned
 
-# The largest number of regions in a tile. More regions need several tiles.
-REGION_TILE = 64
+# The largest number of regions in a tile: beside at most 16 text keys, and beside more, because they share registers.
+REGION_TILE, SMALL_REGION_TILE = 32, 16
 
 
 def gram_column(
@@ -77,7 +77,7 @@ def _accumulate(
         rows, unit_length, region_out = regions
         region_count = rows.shape[1]
         region_strides = [*rows.stride(), unit_length.stride(0), *region_out.stride()]
-        block_r = block(region_count, at_most=REGION_TILE)
+        block_r = block(region_count, at_most=REGION_TILE if block_k == 16 else SMALL_REGION_TILE)
     tiles = max(triton.cdiv(out.shape[1], block_k), triton.cdiv(region_count, block_r))
 
     def grid(meta: dict[str, int]) -> tuple[int, int, int]:
@@ -263,7 +263,7 @@ _add_maps_and_regions = tuned(
     [
         triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=4),
         triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=4),
-        triton.Config({"BLOCK_P": 32}, num_warps=2, num_stages=2),
+        triton.Config({"BLOCK_P": 64}, num_warps=4, num_stages=2),
     ],
     key=[*SHAPES, "BLOCK_R"],
     restore=["out", "region_out"],
