@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from PIL import Image
 from rich.console import Console
 
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main
-from imap_fast.cli.inside import axes, heads
+from imap_fast.cli.inside import axes, heads, region
 from imap_fast.cli.watch import half_blocks, watched
+from imap_fast.video.decode import VideoFile
 from tests.cli.test_commands import explain, video  # noqa: F401  (fixtures)
 from tests.render.synthetic import NASTY_LABELS, make_maps
 
@@ -110,3 +113,73 @@ def test_labels_are_text() -> None:
 def test_an_odd_number_of_rows() -> None:
     text = half_blocks(np.zeros((3, 2, 3), np.uint8))
     assert text.plain == "▀▀\n▀▀\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "option", "expected"),
+    [
+        ("ball=1.5,320,240", "--point", ("ball", (1.5, 320.0, 240.0))),
+        (" the ball = 0 , 3.5,4", "--point", ("the ball", (0.0, 3.5, 4.0))),
+        ("dog=0,10,20,200,180", "--box", ("dog", (0.0, 10.0, 20.0, 200.0, 180.0))),
+        ("cat=2,a,b=c.png", "--mask", ("cat", (2.0, "a,b=c.png"))),
+    ],
+)
+def test_regions(text: str, option: str, expected: tuple) -> None:
+    assert region(text, option) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "option", "form"),
+    [
+        ("1.5,320,240", "--point", "S,X,Y"),
+        ("=1,2,3", "--point", "S,X,Y"),
+        ("ball=1,2", "--point", "S,X,Y"),
+        ("ball=1,2,3,4", "--point", "S,X,Y"),
+        ("ball=1,2,x", "--point", "S,X,Y"),
+        ("ball=1,2,3", "--box", "S,LEFT,TOP,RIGHT,BOTTOM"),
+        ("ball=mask.png", "--mask", "S,FILE.png"),
+        ("ball=1,", "--mask", "S,FILE.png"),
+    ],
+)
+def test_what_is_no_region(text: str, option: str, form: str) -> None:
+    with pytest.raises(typer.BadParameter, match=f"is no region; write it like NAME={form}"):
+        region(text, option)
+
+
+def test_two_regions_of_one_name(tmp_path: Path, capsys) -> None:
+    assert main([*GENERATE, "--point", "a=0,1,1", "--box", "a=0,1,1,3,3", "--output", str(tmp_path)]) == 2
+    assert "'a' is named twice; give each region its own name" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_explain_follows_regions(explain, video, tmp_path: Path, capsys) -> None:  # noqa: F811
+    height, width = next(iter(VideoFile(video).pictures())).picture.size
+    mask = np.zeros((height, width), np.uint8)
+    mask[: height // 2, : width // 2] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    marked = ["--point", "p=0,3,4", "--box", "b=0.1,1,1,20,20", "--mask", f"m=0,{tmp_path / 'mask.png'}"]
+    assert explain(*marked) == 0
+    folder = tmp_path / "out"
+    maps = SaliencyMaps.load(folder / "maps.npz")
+    assert maps.regions == ("p", "b", "m")
+    rows = list(csv.DictReader((folder / "tracks.csv").open()))
+    frames = maps.settings["video"]["num_frames"]
+    assert [row["label"] for row in rows] == [label for label in ("p", "b", "m") for _ in range(frames)]
+    tracks = json.loads((folder / "tracks.json").read_text())
+    assert (tracks["width"], tracks["height"]) == (width, height)
+    assert "tracks.csv" in capsys.readouterr().out
+    assert explain(*marked) == 0
+    assert "done before" in capsys.readouterr().out
+    Image.fromarray(255 - mask).save(tmp_path / "mask.png")
+    assert explain(*marked) == 2, "the mask is another one"
+    assert "regions.m.mask changed" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_generate_follows_a_point_without_words(tmp_path: Path) -> None:
+    command = [*GENERATE[:5], "--num-inference-steps", "4", "--point", "p=0.5,20,30", "--output", str(tmp_path)]
+    assert main(command) == 0
+    maps = SaliencyMaps.load(tmp_path / "maps.npz")
+    assert list(maps.maps) == ["region_cosine"]
+    assert maps.labels == ("p",)
+    assert (tmp_path / "tracks.json").exists()
