@@ -138,21 +138,21 @@ def test_the_centre_is_in_the_middle_of_the_mask(scenes):
 
 
 def test_a_centre_under_a_later_object_or_outside_is_not_visible(monkeypatch):
-    """A disc goes right: over a first one, which is painted earlier, and out of the picture."""
-    layout = world.draw_layout(0, "train", 5)
-    x = np.array([0.1, 0.3, 0.5, 0.8, 1.1])
-    path = replace(layout.objects[0].path, centre=np.stack([x, np.full(5, 0.5)], 1), growth=np.ones(5))
-    still = replace(path, centre=np.full((5, 2), 0.5))
+    """A disc goes over a first one, which is painted earlier, and out of the picture on either side."""
+    layout = world.draw_layout(0, "train", 6)
+    x = np.array([0.1, 0.3, 0.5, 0.8, 1.1, -0.1])
+    path = replace(layout.objects[0].path, centre=np.stack([x, np.full(6, 0.5)], 1), growth=np.ones(6))
+    still = replace(path, centre=np.full((6, 2), 0.5))
     passing, below = (
         layout.objects[0]._replace(shape="circle", radius=0.1, path=each, colour=colour)
         for each, colour in ((path, "red"), (still, "blue"))
     )
     for objects, of_passing, of_still in (
-        ((below, passing), [1, 1, 1, 1, 0], [1, 1, 0, 1, 1]),
-        ((passing, below), [1, 1, 0, 1, 0], [1, 1, 1, 1, 1]),
+        ((below, passing), [1, 1, 1, 1, 0, 0], [1, 1, 0, 1, 1, 1]),
+        ((passing, below), [1, 1, 0, 1, 0, 0], [1, 1, 1, 1, 1, 1]),
     ):
         monkeypatch.setattr(world, "draw_layout", lambda *_, objects=objects: replace(layout, objects=objects))
-        scene = world.sample(0, num_frames=5, side=40)
+        scene = world.sample(0, num_frames=6, side=40)
         seen = {thing.colour: thing.visible.tolist() for thing in scene.objects}
         assert seen == {"red": list(map(bool, of_passing)), "blue": list(map(bool, of_still))}
         assert [thing.centre[0].tolist() for thing in scene.objects if thing.colour == "red"] == [[4.0, 20.0]]
