@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imap_fast.maps.labelled import LabelledMaps
-from imap_fast.maps.names import ALL_MAPS
-from imap_fast.report.data import ReportData
+from imap_fast.maps.inside import InsideMaps
+from imap_fast.maps.names import ALL_MAPS, CONTRASTED
+from imap_fast.report.data import Inside, ReportData
 from imap_fast.report.mask_files import ReportMasks
 
 
-def report_data(maps: LabelledMaps, run: Mapping[str, Any], masks: ReportMasks | None = None) -> ReportData:
+def report_data(maps: InsideMaps, run: Mapping[str, Any], masks: ReportMasks | None = None) -> ReportData:
     """The maps of one video as a report shows them; `run` has further facts about the run."""
     return ReportData(
         maps={name: (maps.labels_of(name), maps.maps[name]) for name in ALL_MAPS if name in maps.maps},
@@ -27,4 +27,18 @@ def report_data(maps: LabelledMaps, run: Mapping[str, Any], masks: ReportMasks |
         run=run,
         shown_maps=maps.shown_maps(maps.labels, None),
         masks=masks,
+        inside=_inside(maps),
     )
+
+
+def _inside(maps: InsideMaps) -> Inside | None:
+    """What was kept. A single step that was kept is the map itself, and so is a single layer."""
+    layers, steps = (
+        known if axis in maps.keep and len(known) > 1 else ()
+        for axis, known in (("layers", maps.layers), ("steps", maps.steps))
+    )
+    heads = {} if maps.single_heads is None else maps.by_head
+    if not (layers or steps or heads):
+        return None
+    of_heads = [name for name in CONTRASTED if name in maps.maps]
+    return Inside(layers, steps, maps.kept or {}, heads, of_heads)

@@ -16,6 +16,25 @@ BY_CONCEPT = "by concept"
 """The name of what is shown first if there are motions: each label by its map."""
 
 
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """The maps of single layers, steps and heads.
+
+    Attributes:
+        layers: the L layers whose maps were kept. Empty: none, and L is 1.
+        steps: the same of S steps.
+        kept: the maps by name, fp32 `[L, S, C, F, H, W]`. They may be on disk.
+        heads: the contrast of single heads by layer and head, fp32 `[C, F, H, W]`.
+        of_heads: the names of the maps that heads are a part of.
+    """
+
+    layers: Sequence[int]
+    steps: Sequence[int]
+    kept: Mapping[str, Tensor]
+    heads: Mapping[tuple[int, int], Tensor]
+    of_heads: Sequence[str]
+
+
 @dataclass(frozen=True)
 class ReportData:
     """The result of a run on one video.
@@ -36,6 +55,7 @@ class ReportData:
         shown_maps: the map that shows each label of the first map if none is chosen: things by one, motions by another.
             None: there are no motions.
         masks: what is offered for download. None: nothing.
+        inside: the maps of single layers, steps and heads. None: there are none.
     """
 
     maps: Mapping[str, tuple[Sequence[str], Tensor]]
@@ -51,6 +71,7 @@ class ReportData:
     run: Mapping[str, Any]
     shown_maps: Sequence[str] | None = None
     masks: ReportMasks | None = None
+    inside: Inside | None = None
 
     @property
     def title(self) -> str:

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from imap_fast.masks.threshold import OTSU_TWICE
 from imap_fast.report.data import ReportData
 from imap_fast.report.figures import figures
+from imap_fast.report.inside import PageInside
 from imap_fast.report.mask_files import mask_files
 from imap_fast.report.page_content import content, mask_id, plane_id
 from imap_fast.report.page_file import Block, Layout, bytes_block, check_suffix, file_block, json_block, write_page
@@ -23,7 +24,7 @@ PLAYER = (
 """The scripts that every page has."""
 
 REPORT = Layout(
-    "Saliency report", "Maps", "report_sections.html", "report_help.html", (*PLAYER, "heads", "run", "main")
+    "Saliency report", "Maps", "report_sections.html", "report_help.html", (*PLAYER, "inside", "heads", "run", "main")
 )
 
 
@@ -47,6 +48,8 @@ def _blocks(data: ReportData, video: Clip | VideoFile, folder: Path) -> Iterator
     page_content["figures"] = [{"name": name, "type": media_type} for name, media_type, _ in drawn]
     masks = [] if data.masks is None else list(mask_files(data.masks))
     page_content["masks"] = [{"name": name, "type": media_type} for name, media_type, _ in masks]
+    inside = None if data.inside is None else PageInside(data)
+    page_content["inside"] = None if inside is None else inside.content()
     yield json_block("content", page_content)
     yield file_block("video", embedded.file)
     latents = data.time.latents_of_shots(data.grid[0])
@@ -54,5 +57,7 @@ def _blocks(data: ReportData, video: Clip | VideoFile, folder: Path) -> Iterator
         for concept, plane in enumerate(values):
             yield bytes_block(plane_id(number, concept), pack(plane))
             yield bytes_block(mask_id(number, concept), pack_mask(plane, latents, OTSU_TWICE))
+    if inside is not None:
+        yield from inside.blocks()
     for name, _, file in (*drawn, *masks):
         yield bytes_block(f"file-{name}", file)

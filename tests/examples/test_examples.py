@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from imap_fast import SaliencyMaps
+from imap_fast.events.detect import curves_over_time
+from imap_fast.render.heatmap import COLOURS, heat
 from imap_fast.video import read_clip
 from tests.docs.options import ROOT
 from tests.evaluate.folders import CAPTIONS, davis, write_json
@@ -50,6 +52,24 @@ def test_layers_are_compared_in_one_picture(run: Run, tmp_path: Path) -> None:
     quarters = [part for half in np.array_split(picture, 2) for part in np.array_split(half, 2, axis=1)]
     assert len({part.tobytes() for part in quarters}) == len(quarters)
     assert all(np.ptp(part) > 0.5 for part in quarters)
+
+
+@pytest.mark.slow
+def test_how_a_word_forms_is_a_figure_a_film_and_a_page(run: Run, tmp_path: Path) -> None:
+    said = run("word_forms.py", "--steps", "3")
+    assert said.endswith("word: white square in 4 layers, 3 steps; film of layer 1\n")
+    maps = SaliencyMaps.load(tmp_path / "word" / "maps.npz")
+    assert maps.keep == ("layers", "steps")
+    assert np.ptp(plt.imread(tmp_path / "word" / "inside.png")[..., :3]) > 0.5
+    film = read_clip(tmp_path / "word" / "steps.mp4").frames
+    assert film.shape == (3, 384, 384, 3)
+    frame = curves_over_time([maps.gramcol[0]])[0].argmax()
+    steps = heat(maps.by_layer_and_step["gramcol"][1, :, 0, frame][None])[0].numpy()
+    patches = film.reshape(3, 12, 32, 12, 32, 3).mean((2, 4))
+    expected = COLOURS(steps)[..., :3] * 255
+    assert np.corrcoef(patches.ravel(), expected.ravel())[0, 1] > 0.95, "the steps of that layer, in order"
+    page = (tmp_path / "word" / "report.html").read_text("utf-8")
+    assert '"steps": [0, 1, 2]' in page
 
 
 @pytest.mark.slow

@@ -86,6 +86,13 @@ def test_refinements(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_how_a_word_forms(tmp_path: Path) -> None:
+    assert pictures(run("word_forms", tmp_path)) == 2
+    assert read_clip(tmp_path / "steps.mp4").frames.shape == (30, 384, 384, 3)
+    assert '"steps": [0, 1, 2' in (tmp_path / "report.html").read_text("utf-8")
+
+
+@pytest.mark.slow
 def test_a_comparison(tmp_path: Path) -> None:
     shown = run("compare_checkpoints", tmp_path)
     assert pictures(shown) == 2

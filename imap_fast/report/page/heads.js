@@ -2,12 +2,13 @@
 
 const LABELLED = 5; // every fifth head has its number above it
 
-function showHeads({ score, layers, scores, colours, chosen, scale }) {
+function showHeads({ heads: { score, layers, scores, colours, chosen, scale }, inside }, view) {
   const place = document.getElementById("heads");
   const explanation = document.getElementById("heads-explanation");
   explanation.textContent =
     `How well the features of each head separate the frames (${score}). ` +
-    "Dots mark the motion heads. imap is their mean.";
+    "Dots mark the motion heads. imap is their mean." +
+    (inside?.heads.length ? " A head in a frame has a map of its own: a click shows it on the video." : "");
   const readout = element("p", { textContent: "Layers down, heads across. Point at a head for its score." });
 
   const describe = (layer, head) => {
@@ -23,6 +24,8 @@ function showHeads({ score, layers, scores, colours, chosen, scale }) {
       cell.classList.toggle("chosen", chosen[layer].includes(head));
       cell.addEventListener("focus", () => (readout.textContent = describe(layer, head)));
       cell.addEventListener("pointerenter", () => (readout.textContent = describe(layer, head)));
+      const at = inside?.heads.findIndex((pair) => pair[0] === layers[layer] && pair[1] === head) ?? -1;
+      if (at >= 0) offerHead(cell, { kind: "heads", at, name: `head ${head} of layer ${layers[layer]}` }, view);
       return cell;
     }),
   );
@@ -44,6 +47,26 @@ function showHeads({ score, layers, scores, colours, chosen, scale }) {
 
   const scroller = element("div", { className: "scroller" }, grid);
   place.append(scroller, element("div", { className: "below" }, readout, legend(scale)));
+}
+
+// A head whose map is here: a click, Enter or Space shows it, and goes back to the whole map.
+function offerHead(cell, part, view) {
+  const isShown = () => view.part?.kind === "heads" && view.part.at === part.at;
+  const toggle = () => {
+    view.show(isShown() ? null : part);
+    if (isShown()) document.getElementById("stage").scrollIntoView({ block: "nearest" });
+  };
+  cell.classList.add("offered");
+  cell.title = `Show ${part.name} on the video`;
+  cell.addEventListener("click", toggle);
+  cell.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    toggle();
+  });
+  const mark = () => cell.setAttribute("aria-selected", isShown());
+  view.addEventListener("change", mark);
+  mark();
 }
 
 function walkable(grid, cells) {

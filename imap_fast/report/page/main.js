@@ -9,6 +9,7 @@ const stage = new Stage(report, player, planes, view);
 new Timeline(report, player, view);
 connectTransport(report, player);
 showMeaning(report, view);
-showHeads(report.heads);
+if (report.inside) new Inside(report, player, planes, view);
+showHeads(report, view);
 showRun(report, player, planes, stage);
 connectHelp();

@@ -18,7 +18,41 @@ class Planes extends EventTarget {
   at(map, concept, frame, kind = "planes") {
     const stack = this.stack(map, concept, kind);
     if (stack instanceof Promise) return null;
-    const { times, cuts, grid } = holdsFor(this.report, map);
+    return this.#blended(stack, frame, holdsFor(this.report, map));
+  }
+
+  // The same of a part of a map: a single layer, step or head. Null also if the page has none of this concept, or none
+  // in the shot. If it has only some latent frames, the nearest one is as it is: nothing is known between them.
+  partAt(map, concept, { kind, at }, frame) {
+    const id = this.partId(map, concept, kind), known = this.report.inside.frames[kind];
+    const nearest = this.nearest(kind, frame);
+    if (!id || nearest === null) return null;
+    const stack = this.#unpack(id);
+    if (stack instanceof Promise) return null;
+    const [frames, height, width] = this.report.grid, size = height * width;
+    const plane = stack.subarray(at * known.length * size, (at + 1) * known.length * size);
+    if (known.length === frames) return this.#blended(plane, frame, this.report);
+    const place = known.indexOf(nearest);
+    return Float32Array.from(plane.subarray(place * size, (place + 1) * size));
+  }
+
+  // The element that holds the parts of a concept.
+  partId(map, concept, kind) {
+    return this.report.inside.of[this.report.maps[map].planes[concept]]?.[kind];
+  }
+
+  // The latent frame of a kind of parts that is nearest to a video frame in its shot, or null.
+  nearest(kind, frame) {
+    const { times, cuts, inside } = this.report;
+    const { first, last } = this.#shot(frame, times, cuts);
+    const distance = (latent) => Math.abs(times[latent] - frame);
+    return inside.frames[kind]
+      .filter((latent) => first <= latent && latent <= last)
+      .reduce((best, latent) => (best === null || distance(latent) < distance(best) ? latent : best), null);
+  }
+
+  // The levels at a video frame, between those of latent frames.
+  #blended(stack, frame, { times, cuts, grid }) {
     const { before, after, weight } = this.#between(frame, times, cuts);
     const size = grid[1] * grid[2];
     const levels = new Float32Array(size);
@@ -31,7 +65,10 @@ class Planes extends EventTarget {
 
   // All values of a concept, Uint8Array [F, H, W], or a promise of them.
   stack(map, concept, kind = "planes") {
-    const id = this.report.maps[map][kind][concept];
+    return this.#unpack(this.report.maps[map][kind][concept]);
+  }
+
+  #unpack(id) {
     if (!this.#unpacked.has(id)) {
       const promise = inflated(takeBytes(id)).then((stack) => {
         this.#unpacked.set(id, stack);

@@ -19,19 +19,21 @@ class Stage {
   #arrange() {
     const { width, height } = this.report.video;
     const across = Math.min(Math.max(width, NARROWEST), WIDEST);
-    const wanted = this.view.maps;
+    const wanted = this.view.panels;
     if (wanted.join() !== this.panels.map(({ map }) => map).join()) {
       this.panels = wanted.map((map) => {
         const canvas = element("canvas", { width: across, height: Math.round((across * height) / width), role: "img" });
-        canvas.setAttribute("aria-label", `The video under the map ${this.report.maps[map].name}`);
-        return { map, canvas };
+        return { map, canvas, caption: element("figcaption") };
       });
       this.place.replaceChildren(
-        ...this.panels.map(({ map, canvas }) =>
-          element("figure", {}, canvas, element("figcaption", { textContent: this.report.maps[map].name })),
-        ),
+        ...this.panels.map(({ canvas, caption }) => element("figure", {}, canvas, caption)),
       );
       this.place.dataset.panels = this.panels.length;
+    }
+    for (const { map, canvas, caption } of this.panels) {
+      const { name } = this.report.maps[map], { part } = this.view;
+      caption.textContent = part ? `${name}, ${part.name}` : name;
+      canvas.setAttribute("aria-label", `The video under the map ${caption.textContent}`);
     }
     this.draw();
   }
@@ -57,9 +59,12 @@ class Stage {
 
   #layers(map) {
     const kind = this.view.drawn === "map" ? "planes" : "masks";
+    const { part } = this.view, { frame } = this.player;
+    const levelsOf = (place) =>
+      part ? this.planes.partAt(map, place, part, frame) : this.planes.at(map, place, frame, kind);
     return this.view
       .conceptsOf(map)
-      .map(({ place, colour }) => ({ levels: this.planes.at(map, place, this.player.frame, kind), colour }))
+      .map(({ place, colour }) => ({ levels: levelsOf(place), colour }))
       .filter(({ levels }) => levels !== null);
   }
 

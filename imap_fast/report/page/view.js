@@ -5,6 +5,10 @@ const AT_FIRST = 3; // the number of concepts displayed at first
 class View extends EventTarget {
   #fields = document.getElementById("controls").elements;
 
+  // The part of the maps that is shown: a single layer, step, layer in a step, or head. It has a kind, a place among the
+  // parts of its kind, and a name. Null: the whole maps.
+  part = null;
+
   constructor(report) {
     super();
     this.report = report;
@@ -51,6 +55,20 @@ class View extends EventTarget {
   // The indices of the displayed maps, at least one.
   get maps() {
     return this.report.maps.map((_, map) => map).filter((map) => document.getElementById(`map-${map}`).checked);
+  }
+
+  // The displayed maps of which there is a picture. A head is a part of several, and has one picture.
+  get panels() {
+    if (this.part?.kind !== "heads") return this.maps;
+    const has = (map) => this.report.maps[map].planes.some((plane) => this.report.inside.of[plane].heads);
+    return [this.maps.find(has) ?? this.report.maps.findIndex((_, map) => has(map))];
+  }
+
+  // Shows a part of the maps, or the whole ones. Parts have no masks.
+  show(part) {
+    this.part = part;
+    if (part) this.#fields.drawn.value = "map";
+    this.#update();
   }
 
   // The displayed concepts of a map, and their indices in it.
@@ -123,6 +141,7 @@ class View extends EventTarget {
 
   #update() {
     this.#fields.threshold.disabled = this.drawn !== "map";
+    for (const choice of this.#fields.drawn) choice.disabled = this.part !== null && choice.value !== "map";
     for (const name of ["opacity", "threshold"]) {
       const { value, max } = this.#fields[name];
       this.#fields[name].style.setProperty("--done", value / max);
