@@ -89,9 +89,6 @@ class TrackedMaps(SourcedMaps):
 
     def _marked_in(self, label: str) -> int | None:
         """The latent frame in which a region was marked. None: nobody knows."""
-        region: dict[str, Any] = self.settings["regions"][label]
-        if region.get("latent_frame") is not None:
-            return min(region["latent_frame"], self.grid[0] - 1)
-        if self.seconds is None:
-            return None
-        return int((self.seconds - region["seconds"]).abs().argmin())
+        from imap_fast.tracking.marked import marked_in
+
+        return marked_in(self.settings["regions"][label], self.seconds, self.grid[0])

@@ -17,6 +17,7 @@ from imap_fast.render.palette import BRIGHT, DEEP
 from imap_fast.report.data import BY_CONCEPT, ReportData
 from imap_fast.report.file_time import file_time
 from imap_fast.report.meanings import meaning, meaning_by_concept
+from imap_fast.report.trails import trails
 from imap_fast.report.video import EmbeddedVideo
 from imap_fast.text.model_name import model_name
 from imap_fast.version import __version__
@@ -86,6 +87,7 @@ def _maps(data: ReportData, num_frames: int, clock: Clock | None) -> list[dict[s
             "planes": [plane_id(number, concept) for concept in range(len(data.maps[name][0]))],
             "masks": [mask_id(number, concept) for concept in range(len(data.maps[name][0]))],
             "meaning": meaning(name, data.settings),
+            "trails": trails(name, data, num_frames),
             "agreement": _agreement(data, name),
         }
         for number, name in enumerate(data.maps)
@@ -97,7 +99,7 @@ def _maps(data: ReportData, num_frames: int, clock: Clock | None) -> list[dict[s
         for key in ("labels", "saliency", "events", "planes", "masks", "agreement")
         if key != "agreement" or data.agreements is not None
     }
-    names = {"name": BY_CONCEPT, "of": data.shown_maps, "meaning": meaning_by_concept(data.settings)}
+    names = {"trails": None, "name": BY_CONCEPT, "of": data.shown_maps, "meaning": meaning_by_concept(data.settings)}
     return [{"agreement": None} | by_concept | names, *maps.values()]
 
 

@@ -1,5 +1,6 @@
 // The panels: the video under each selected map, side by side. Every frame draws all of them.
 
+const TAIL = 48; // the number of frames that a trail goes back
 const NARROWEST = 640, WIDEST = 1280; // pixels of the canvas of a panel, at any size on the screen
 
 class Stage {
@@ -55,6 +56,29 @@ class Stage {
     pen.imageSmoothingEnabled = this.view.smooth;
     pen.drawImage(this.#paint(layers, grid), ...place);
     pen.imageSmoothingEnabled = true;
+    if (!this.view.part) this.#drawTrails(pen, map, place);
+  }
+
+  // Where regions were until now: a line within the shot, and a disc, which is hollow where the region is not visible.
+  #drawTrails(pen, map, [left, top, width, height]) {
+    const { trails } = this.report.maps[map];
+    if (!trails) return;
+    const { frame } = this.player;
+    const begin = Math.max(frame - TAIL, 0, ...this.report.cuts.filter((cut) => cut <= frame));
+    for (const { place, bright } of this.view.conceptsOf(map)) {
+      const past = trails[place].slice(begin, frame + 1).map(([x, y, seen]) => [left + x * width, top + y * height, seen]);
+      const [x, y, seen] = past.at(-1), size = Math.min(width, height) / 45;
+      for (const [colour, wider] of [["#111116", 2], [bright, 0]]) {
+        pen.strokeStyle = pen.fillStyle = colour;
+        pen.lineWidth = size / 2 + wider;
+        pen.beginPath();
+        past.forEach(([x, y, seen], i) => (i && seen && past[i - 1][2] ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+        pen.stroke();
+        pen.beginPath();
+        pen.arc(x, y, size + wider / 2, 0, 2 * Math.PI);
+        seen ? pen.fill() : pen.stroke();
+      }
+    }
   }
 
   #layers(map) {
