@@ -131,8 +131,13 @@ def map_arrays(folder: Path, state: RunState) -> dict[str, Tensor]:
     for name, stored in state.arrays.items():
         path, shape = folder / f"{name}.npy", tuple(stored.shape)
         verified_digest(path, stored, is_complete=True)
-        arrays[name] = torch.from_numpy(np.memmap(path, stored.dtype, "c", len(_header(stored.dtype, shape)), shape))
+        arrays[name] = mapped_array(path, stored.dtype, shape)
     return arrays
+
+
+def mapped_array(path: Path, dtype: str, shape: tuple[int, ...]) -> Tensor:
+    """An array that `write_frames` wrote, mapped into memory. Changes stay in memory."""
+    return torch.from_numpy(np.memmap(path, dtype, "c", len(_header(dtype, shape)), shape))
 
 
 def result_of(state: RunState, arrays: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -8,35 +8,33 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from imap_fast.tracing.kept_stores import Store
+
 
 class KeptMaps:
     """Keeps the maps of each layer, of each step, or of each layer in each step.
 
-    A page holds what one forward pass gives. It is filled on a stream of its own, while the model goes on, and joins
-    the `values` once it is complete.
+    A page holds what one forward pass gives. It is filled on a stream of its own, while the model goes on. Once it is
+    complete, the store gets it.
 
     Args:
         axes: which of `imap_fast.maps.names.AXES` are kept. A mean is taken over the other ones.
         layers: L, the number of layers read.
-        steps: S, the number of steps that a run is expected to read.
         total: the running sum of the maps, fp32 `[V, M, K, N]`, with the shape and the device of what is kept.
-        select: gives the maps of C concepts, `[…, C, N]`, from those of text rows, `[…, K, N]`.
+        select: gives the maps of C concepts, `[…, M, C, N]`, from those of text rows, `[…, M, K, N]`.
+        store: collects the pages of steps, or of their mean.
     """
 
     def __init__(
-        self, axes: Sequence[str], layers: int, steps: int, total: Tensor, select: Callable[[Tensor], Tensor]
+        self, axes: Sequence[str], layers: int, total: Tensor, select: Callable[[Tensor], Tensor], store: Store
     ) -> None:
         self.of_layers, self.of_steps = "layers" in axes, "steps" in axes
-        self.layers, self.select = layers, select
-        self._expected = steps if self.of_steps else 1
+        self.layers, self.select, self.store = layers, select, store
         self.shape, self.device = total.shape, total.device
         self._stream = torch.cuda.Stream(total.device) if total.device.type == "cuda" else None
         self._page = self._step_sum = torch.empty(0)  # of the running pass
         self._step = 0
         self._in_flight: deque[tuple[int, Tensor, torch.cuda.Event | None]] = deque()
-        self._values = torch.empty(0)  # [S, L, V, M, C, N], with room for more steps
-        self._steps = self._passes = 0
-        self._is_shown = False
 
     def begin_pass(self, step: int) -> None:
         """Prepare for a forward pass.
@@ -71,7 +69,6 @@ class KeptMaps:
             self._send(self._step_sum / self.layers, self._page[0])
         sent = None if self._stream is None else self._stream.record_event()
         self._in_flight.append((self._step, self._page, sent))
-        self._passes += 1
         self._receive(waits=False)
 
     def _send(self, maps: Tensor, into: Tensor) -> None:
@@ -93,31 +90,12 @@ class KeptMaps:
                     return
                 sent.synchronize()
             self._in_flight.popleft()
-            self._keep(step if self.of_steps else 0, self.select(page))
+            self.store.add(step if self.of_steps else 0, self.select(page))
 
-    def _keep(self, step: int, page: Tensor) -> None:
-        """Add a page `[L, V, M, C, N]` to the values of a step."""
-        room = len(self._values) or self._expected
-        room = room if step < room else 2 * step
-        if room > len(self._values) or self._is_shown:
-            with torch.inference_mode(False):
-                values = torch.empty((room, *page.shape), dtype=torch.float32, device="cpu")
-            if self._steps:
-                values[: self._steps] = self._values[: self._steps]
-            self._values, self._is_shown = values, False
-        if step == self._steps:
-            self._values[step] = page
-            self._steps += 1
-        else:
-            self._values[step] += page
+    def maps(self) -> dict[str, Tensor]:
+        """What is kept, by map, fp32 `[S, L, V, C, N]` on the CPU: the mean over runs, and over what is not kept.
 
-    def values(self) -> Tensor:
-        """What is kept, fp32 `[V, M, L, S, C, N]` on the CPU: the mean over runs, and over an axis that is not kept.
-
-        Such an axis has size 1. It waits for the device. The values do not change when further passes are added.
+        An axis that is not kept has size 1. It waits for the device. Further passes do not change the values.
         """
         self._receive(waits=True)
-        self._is_shown = True
-        values = self._values[: self._steps].permute(2, 3, 1, 0, 4, 5)
-        repeats = self._passes // self._steps
-        return values if repeats == 1 else values / repeats
+        return self.store.maps()

@@ -5,6 +5,8 @@ The repeats of a trace are its forward passes, or its runs if the maps are the m
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -92,3 +94,11 @@ def agreement_of_repeats(mean: Tensor, squares: Tensor, levels: Tensor) -> Tenso
     sums = torch.cat([positions * level.movedim(-1, 0), between[None], deviations[None]])
     is_constant = between <= CONSTANT * mean.square().sum(-1)
     return torch.where(is_constant, 0.0, agreement(sums, positions))
+
+
+def token_weights(tokens: Sequence[Sequence[int]], rows: int) -> Tensor:
+    """How much each text row counts in the mean over the tokens of each concept, fp32 `[C, rows]` on the CPU."""
+    weights = torch.zeros((len(tokens), rows), dtype=torch.float32, device="cpu")
+    for weight, of_concept in zip(weights, tokens, strict=True):
+        weight[list(of_concept)] = 1 / len(of_concept)
+    return weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor
 from imap_fast.maps.names import CONTRASTED, REGION_MAPS, UNIT_LENGTH
 from imap_fast.models.text_rows import TextRows
 from imap_fast.tracing.kept_maps import KeptMaps
+from imap_fast.tracing.kept_stores import Store
 from imap_fast.tracing.most_chosen import most_chosen
 from imap_fast.tracing.region_reader import RegionReader, on_device
-from imap_fast.tracing.repeat_variation import RepeatVariation
+from imap_fast.tracing.repeat_variation import RepeatVariation, token_weights
 from imap_kernels import (
     frame_separation,
     gram_column,
@@ -135,16 +137,25 @@ class RunningMaps:
         """What a sum over heads is multiplied with: a cosine is the mean over them."""
         return 1 / self.score_sum.shape[-1] if name in UNIT_LENGTH else 1.0
 
-    def keep(self, axes: Sequence[str], steps: int, select: Sequence[Callable[[Tensor], Tensor]]) -> None:
-        """Keep the maps of single layers and steps, too. `KeptMaps` describes the arguments.
+    def keep(
+        self,
+        axes: Sequence[str],
+        select: Sequence[Callable[[Tensor], Tensor]],
+        store: Callable[[Sequence[str]], Store],
+    ) -> None:
+        """Keep the maps of single layers and steps, too.
 
         Args:
             axes: what is kept.
-            steps: that a run is expected to read.
-            select: of the method's own maps, of the baselines, and of the maps of regions.
+            select: as in `KeptMaps`, of the method's own maps, and of the baselines.
+            store: makes the store of some maps.
         """
+        scales = torch.tensor([self._scale(name) for name in self.region_maps], dtype=torch.float32, device="cpu")
+        select = [*select, partial(torch.mul, scales[:, None, None])]
         self._kept = tuple(
-            KeptMaps(axes, len(self.layers), steps, total, of) for total, of in zip(self._sums, select, strict=False)
+            KeptMaps(axes, len(self.layers), total, of, store(names))
+            for names, total, of in zip(self._names, self._sums, select, strict=False)
+            if names
         )
 
     def add_layer(
@@ -217,9 +228,11 @@ class RunningMaps:
                 not_finite=note,
                 backend=self.backend,
             )
-        for kept, total, of_layer in zip(self._kept, sums, parts, strict=False):
-            total += of_layer
-            kept.add(position, video, of_layer)
+        if self._kept:
+            for total, part in zip(sums, parts, strict=True):
+                total += part
+            for kept, part in zip(self._kept, (p for p in parts if len(p)), strict=True):
+                kept.add(position, video, part)
 
     @property
     def in_one_pass(self) -> bool:
@@ -336,12 +349,8 @@ class RunningMaps:
 
         It waits for the device. Empty if nothing is kept.
         """
-        means = {}
-        for names, kept in zip(self._names, self._kept, strict=False):
-            if names:
-                values = kept.values().unflatten(-1, self.grid)
-                means.update({name: scaled(values[:, i], self._scale(name)) for i, name in enumerate(names)})
-        return means
+        maps = {name: values for kept in self._kept for name, values in kept.maps().items()}
+        return {name: values.permute(2, 1, 0, 3, 4).unflatten(-1, self.grid) for name, values in maps.items()}
 
     def single_head_means(self) -> Tensor:
         """The mean over steps of the contrast of each single head, fp32 `[V, P, K, F, H, W]`."""
@@ -383,16 +392,3 @@ class RunningMaps:
     def selected_heads(self) -> Tensor:
         """The heads chosen in most steps, int64 `[V, L, k]`. The better mean score decides between equals."""
         return most_chosen(self.chosen_sum, self.score_sum, head_score=self.head_score, top_k=self.top_k)
-
-
-def scaled(values: Tensor, scale: float) -> Tensor:
-    """Values times a scale. No copy of them if it is 1."""
-    return values if scale == 1 else values * scale
-
-
-def token_weights(tokens: Sequence[Sequence[int]], rows: int) -> Tensor:
-    """How much each text row counts in the mean over the tokens of each concept, fp32 `[C, rows]` on the CPU."""
-    weights = torch.zeros((len(tokens), rows), dtype=torch.float32, device="cpu")
-    for weight, of_concept in zip(weights, tokens, strict=True):
-        weight[list(of_concept)] = 1 / len(of_concept)
-    return weights

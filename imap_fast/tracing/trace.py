@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -13,6 +15,7 @@ from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.registry import adapter_for
 from imap_fast.text.concepts import Concepts
 from imap_fast.text.words import BACKGROUND
+from imap_fast.tracing.kept_stores import check_folder
 from imap_fast.tracing.regions import check_regions
 from imap_fast.tracing.settings import Settings
 from imap_fast.tracing.tracer import Tracer
@@ -47,6 +50,7 @@ def trace(
     heads: Iterable[tuple[int, int]] = (),
     regions: Mapping[str, Any] | None = None,
     on_step: Callable[[int, SaliencyMaps], object] | None = None,
+    folder: str | os.PathLike | None = None,
 ) -> Tracer:
     """Read GramCol and IMAP saliency maps (CVPR 2026, arXiv 2603.02919) while a video diffusion transformer runs.
 
@@ -115,6 +119,8 @@ def trace(
             map of a region says how alike all patches of all frames are to it (docs/look-inside.md).
         on_step: called after each step that is read, with the step and the maps of all steps so far. Making them waits
             for the device. An exception of it stops the pipeline.
+        folder: where the maps of steps are kept on disk, `kept.<map>.npy`, `[S, L, V, C, F, H, W]`, in place of memory.
+            The result reads them from there, in part. It needs `"steps"` in `keep`, and holds the maps of one run.
 
     Returns:
         A context manager. Its `maps` are the `SaliencyMaps` of what ran inside it. If several forward passes were read,
@@ -128,6 +134,7 @@ def trace(
     if not (guided is None or isinstance(guided, bool)):
         raise ValueError(f"guided={guided!r} is not possible; give True, False or None")
     adapter = adapter_for(target)
+    place = None if folder is None else _folder(folder, keep, runs)
     marked = check_regions(regions)
     if marked and concepts is None and not motions and match == "concepts":
         maps = _of_regions_alone(maps)
@@ -156,7 +163,21 @@ def trace(
         concepts, motions=motions, match=match, labels=labels, background=background, model=adapter, regions=names
     )
     refuse_missing_maps(words.motions, settings.maps)
-    return Tracer(adapter, settings, words, guided, marked, on_step)
+    return Tracer(adapter, settings, words, guided, marked, on_step, place)
+
+
+def _folder(folder: str | os.PathLike, keep: Iterable[str], runs: str) -> Path:
+    """A folder for kept steps, which is created.
+
+    Raises:
+        ValueError: no steps are kept, or those of several runs, or it holds some already, or it cannot be written.
+    """
+    if "steps" not in ((keep,) if isinstance(keep, str) else tuple(keep)):
+        raise ValueError(f"folder={str(folder)!r} is for the maps of steps; add 'steps' to keep, or omit folder")
+    if runs != "last":
+        raise ValueError(f"folder={str(folder)!r} holds the maps of one run; omit it, or runs={runs!r}")
+    check_folder(Path(folder))
+    return Path(folder)
 
 
 def _of_regions_alone(maps: Iterable[str]) -> Iterable[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from imap_fast.text.model_name import model_name
 from imap_fast.tracing.cut_prompt import warn_of_cut_prompt
 from imap_fast.tracing.guidance import Guidance
 from imap_fast.tracing.kept_memory import check_room, kept_bytes
+from imap_fast.tracing.kept_stores import FileStore, MemoryStore, Store
 from imap_fast.tracing.not_finite import NotFiniteError
 from imap_fast.tracing.pipeline_calls import observed_calls
 from imap_fast.tracing.region_reader import RegionReader
@@ -49,6 +51,7 @@ class Tracer:
         guided: as in `trace`.
         regions: what is marked.
         on_step: as in `trace`.
+        folder: as in `trace`.
 
     Attributes:
         regions: reads them. None: there are none.
@@ -63,9 +66,10 @@ class Tracer:
         guided: bool | None,
         regions: Sequence[Region] = (),
         on_step: Callable[[int, SaliencyMaps], object] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.adapter, self.settings, self.concepts = adapter, settings, concepts
-        self._on_step = on_step
+        self._on_step, self._folder = on_step, folder
         self.regions = RegionReader(regions, settings.maps, settings.backend) if regions else None
         self.marks_regions = True
         self._guidance = Guidance(adapter, guided)
@@ -342,9 +346,16 @@ class Tracer:
         )
         if settings.keep:
             steps = len(settings.steps) if settings.steps is not None else self._run.scheduled or 1
-            check_room(settings.keep, kept_bytes(settings, self._counts, videos * math.prod(forward.grid), steps))
+            needed = kept_bytes(settings, self._counts, videos * math.prod(forward.grid), steps)
+            check_room(settings.keep, needed, self._folder)
             selects = [partial(self._selected, count=count) for count in (num_text, num_concepts)]
-            self._running.keep(settings.keep, steps, [*selects, as_it_is])
+            self._running.keep(settings.keep, selects, partial(self._store, steps, forward.grid))
+
+    def _store(self, steps: int, grid: tuple[int, int, int], names: Sequence[str]) -> Store:
+        """Where the kept maps of these names go."""
+        if self._folder is not None:
+            return FileStore(self._folder, names, grid)
+        return MemoryStore(names, steps if "steps" in self.settings.keep else 1)
 
     def _selected(self, rows: Tensor, count: int) -> Tensor:
         """The maps of concepts, `[…, C, N]`, from those of text rows."""
@@ -381,8 +392,3 @@ class Tracer:
             "rest_in_first_latent": self.adapter.rest_in_first_latent,
             "versions": versions(),
         }
-
-
-def as_it_is(rows: Tensor) -> Tensor:
-    """The maps of regions, which are no text rows to select from."""
-    return rows

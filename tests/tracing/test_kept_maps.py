@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -13,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import imap_fast
 from imap_fast import SaliencyMaps
 from imap_fast.tracing.kept_maps import KeptMaps
+from imap_fast.tracing.kept_stores import MemoryStore
 from imap_fast.tracing.running_maps import RunningMaps
 from imap_kernels import gram_column, qk_match
 from tests.architectures import ARCHITECTURES, Architecture
@@ -173,13 +176,63 @@ def test_an_error_of_on_step_stops_the_run() -> None:
 
 def test_more_steps_than_expected() -> None:
     """Nobody knows how many steps a loop of the user has."""
-    kept = KeptMaps(["layers", "steps"], 2, 1, torch.zeros(1, 1, 2, 3), select=lambda rows: rows)
+    store = MemoryStore(["imap"], 1)
+    kept = KeptMaps(["layers", "steps"], 2, torch.zeros(1, 1, 2, 3), lambda rows: rows, store)
     for step in range(5):
         kept.begin_pass(step)
         for position in range(2):
             kept.add(position, 0, torch.full((1, 2, 3), 10.0 * step + position))
         kept.end_pass()
-    assert kept.values()[0, 0, :, :, 0, 0].tolist() == [[0, 10, 20, 30, 40], [1, 11, 21, 31, 41]]
+    assert kept.maps()["imap"][:, :, 0, 0, 0].tolist() == [[0, 1], [10, 11], [20, 21], [30, 31], [40, 41]]
+
+
+@pytest.mark.parametrize("keep", [["steps"], ["layers", "steps"]])
+def test_a_folder_holds_the_same_bits(architecture: Architecture, tmp_path: Path, keep: list[str]) -> None:
+    on_disk = traced(architecture, keep=keep, folder=tmp_path / "kept")
+    in_memory = traced(architecture, keep=keep)
+    assert same(on_disk.kept, in_memory.kept)
+    assert sorted(file.name for file in (tmp_path / "kept").iterdir()) == [
+        f"kept.{name}.npy" for name in sorted(in_memory.maps)
+    ]
+    one = np.load(tmp_path / "kept" / "kept.imap.npy", mmap_mode="r")[2, 0]  # a step
+    assert np.array_equal(one, in_memory.kept["imap"][:, 0, 2].numpy())
+
+
+def test_a_folder_holds_the_last_run(tmp_path: Path) -> None:
+    architecture = ARCHITECTURES["cogvideox"]
+    pipe = architecture.pipeline()
+    arguments = {"layers": [0], "top_k": 2, "keep": ["steps"], "folder": tmp_path}
+    found = []
+    with imap_fast.trace(pipe, WORDS, **arguments) as tracer:
+        for seed in (0, 1):
+            generate(pipe, seed=seed)
+            found.append({name: values.clone() for name, values in tracer.maps.kept.items()})
+        again = tracer.maps
+    assert same(again.kept, found[1])
+    assert not same(found[0], found[1])
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"keep": ["layers"]}, "is for the maps of steps; add 'steps' to keep, or omit folder"),
+        ({"keep": []}, "is for the maps of steps"),
+        ({"keep": "steps", "runs": "mean"}, "holds the maps of one run; omit it, or runs='mean'"),
+    ],
+)
+def test_what_a_folder_cannot_hold(tmp_path: Path, changed: dict[str, object], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        traced(ARCHITECTURES["cogvideox"], folder=tmp_path / "kept", **changed)
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_folder_of_another_trace_is_not_replaced(tmp_path: Path) -> None:
+    traced(ARCHITECTURES["cogvideox"], folder=tmp_path, keep="steps")
+    with pytest.raises(ValueError, match=r"already holds kept\.concept_attention\.npy; give another folder"):
+        traced(ARCHITECTURES["cogvideox"], folder=tmp_path, keep="steps")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="cannot be written"):
+        traced(ARCHITECTURES["cogvideox"], folder=tmp_path / "file", keep="steps")
 
 
 class Made(TorchDispatchMode):

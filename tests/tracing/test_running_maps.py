@@ -11,7 +11,8 @@ import torch
 from imap_fast.maps.names import CONTRASTED, MAP_NAMES
 from imap_fast.tracing import running_maps as module
 from imap_fast.tracing.most_chosen import most_chosen
-from imap_fast.tracing.running_maps import RunningMaps, TextRows, token_weights
+from imap_fast.tracing.repeat_variation import token_weights
+from imap_fast.tracing.running_maps import RunningMaps, TextRows
 from imap_kernels import SCORES, frame_separation, motion_heads
 from tests.assertions import assert_close
 from tests.precision import default_dtype
