@@ -61,6 +61,14 @@ def test_any_shape(backend, heads, keys, tokens, dim, padding, seed, data):
     assert buffer.isnan().sum() == buffer.numel() - concepts**2
 
 
+def test_keys_beyond_the_result_count_in_the_softmax(backend):
+    """Also those of another tile."""
+    case, multiplicity = draw_case(2, 70, 13, 16, seed=5), draw_multiplicity(70, padding=31)
+    out = torch.zeros(3, 3, device=DEVICE)
+    text_attention(*case, multiplicity=multiplicity, out=out, backend=backend)
+    assert_close(out, brute_force(*case, multiplicity)[:3, :3], 2e-5)
+
+
 def test_a_repeated_call_gives_the_same_bits(backend):
     case, multiplicity = draw_case(3, 7, 900, 64, seed=2), draw_multiplicity(7, padding=5)
     found = []
