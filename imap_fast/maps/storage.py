@@ -25,7 +25,7 @@ from imap_fast.maps.digest import digest_of
 from imap_fast.maps.schema import one_line
 from imap_fast.npz import checked_members, read_array, write_array
 
-FORMAT = 3
+FORMAT = 4
 """The version of the file format. It increases when older code can no longer read a newer file."""
 
 RECORD = "imap_fast"
