@@ -19,11 +19,14 @@ OPERATIONS = (
     "concept_attention",
     "head_similarity",
     "qk_norm_rope",
+    "region_rows",
+    "text_attention",
 )
 # `gram_column` of the motion heads alone: what is left for it after `gram_separation`.
 IMAP_COLUMN = "imap_column"
 MOTION_HEADS = 5
-WITHOUT_KEYS = ("frame_separation", "select_heads", "qk_norm_rope")
+WITHOUT_KEYS = ("frame_separation", "select_heads", "qk_norm_rope", "region_rows")
+REGIONS = 3
 COPY_BYTES = 2**29
 
 
@@ -71,6 +74,8 @@ class Case:
             "concept_attention": 2 * visual + 4 * text,
             "head_similarity": visual + text + maps,
             "qk_norm_rope": 4 * 2 * heads * (TEXT_TOKENS + tokens) * self.layer.dim + 2 * 4 * tokens * self.layer.dim,
+            "region_rows": 2 * heads * self.layer.dim * (self.layer.patches + 2 + REGIONS),
+            "text_attention": visual + 2 * text + 2 * 4 * keys**2,
             "attention": 4 * visual,
             "copy": 2 * COPY_BYTES,
         }[self.operation]
@@ -117,6 +122,11 @@ class Case:
             rows = {"query": t.text, "key": t.text, "value": t.text}
             visual = {"visual_key": t.key, "visual_value": t.value}
             return rows | visual | {"multiplicity": t.multiplicity}
+        if self.operation == "text_attention":
+            out = torch.zeros(self.keys, self.keys, device=t.output.device)
+            return {"query": t.text, "key": t.text, "visual_key": t.key, "multiplicity": t.multiplicity, "out": out}
+        if self.operation == "region_rows":
+            return {"features": t.output, **self._regions(t.output.device)}
         if self.operation == "select_heads":
             scores = t.output[:, 0, 0].float()
             sums = {name: torch.zeros_like(scores) for name in ("score_sum", "chosen_sum", "weights")}
@@ -131,3 +141,10 @@ class Case:
         if self.operation == IMAP_COLUMN:
             return common | {"surrogates": index, "head_weights": t.head_weights[1:], "out": maps[1:]}
         return common | {"surrogates": index, "head_weights": t.head_weights, "out": maps}
+
+    def _regions(self, device: torch.device) -> dict[str, torch.Tensor]:
+        """A mask of a whole frame, and two points, one of them in the last frame."""
+        patches, last = self.layer.patches, self.layer.tokens - 1
+        tokens = torch.cat([torch.arange(patches, device=device), torch.tensor([0, last], device=device)])
+        offsets = torch.tensor([0, patches, patches + 1, patches + 2], device=device)
+        return {"tokens": tokens, "offsets": offsets, "unit_length": torch.tensor([0, 1, 1], device=device).int()}

@@ -20,7 +20,7 @@ from triton.runtime.jit import create_function_from_signature
 
 import imap_fast
 from benchmarks.resources.recording import Launch, recorded_launches
-from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.names import ALL_MAPS, MAP_NAMES
 from imap_kernels import backend
 from tests.architectures import ARCHITECTURES
 
@@ -28,6 +28,13 @@ LAYERS = 5
 SETTINGS = {
     "--concepts": {"maps": MAP_NAMES, "top_k": 3},
     "--soft": {"maps": MAP_NAMES, "top_k": 3, "surrogates": "clip"},
+    "--inside": {
+        "maps": (*ALL_MAPS, "text_attention"),
+        "top_k": 3,
+        "keep": ["layers", "steps"],
+        "heads": [(0, 1), (0, 4)],
+        "regions": {"point": (0.0, 1.0, 1.0), "box": (0.0, 0.0, 0.0, 2.0, 2.0)},
+    },
     "--prompt": {"match": "prompt", "top_k": 3},
     "--motion-heads": {"motion_heads": [[layer, 2, 4] for layer in (3, 1, 0, 3, 1)], "maps": MAP_NAMES},
 }

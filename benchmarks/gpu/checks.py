@@ -28,6 +28,8 @@ LIMITS: dict[str, float | dict[torch.dtype, float]] = {
     "concept_attention": ROUNDING,
     "head_similarity": 1e-5,
     "qk_norm_rope": ROUNDING,
+    "region_rows": ROUNDING,
+    "text_attention": 5e-5,
 }
 """The largest relative error of each operation. Of `qk_match`: how far the chosen score may be from the best one."""
 NORMALIZATIONS = [{"normalize": "none"}, {"normalize": "softmax"}]

@@ -55,9 +55,16 @@ class CapturingTracer(Tracer):
         self.layers: dict[int, list[Layer]] = {}
 
     def _read_layer(
-        self, layer: int, video: int, query: Tensor, features: Tensor, text: TextRows, concepts: TextRows
+        self,
+        layer: int,
+        video: int,
+        query: Tensor,
+        features: Tensor,
+        text: TextRows,
+        concepts: TextRows,
+        visual_key: Tensor | None = None,
     ) -> None:
-        super()._read_layer(layer, video, query, features, text, concepts)
+        super()._read_layer(layer, video, query, features, text, concepts, visual_key)
         frames = self.running_maps.grid[0]
         kept = Layer(query.contiguous(), features.contiguous(), text.key.contiguous(), text.multiplicity, frames)
         self.layers.setdefault(video, []).append(kept)

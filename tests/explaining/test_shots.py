@@ -93,6 +93,7 @@ def test_a_text_encoder_that_sees_the_video_sees_each_shot(windows_per_batch: in
         if len(passed) == 2:
             raise Killed
         passed.append(run(*arguments))
+        return passed[-1]
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Explainer, "_pass", stop)
@@ -120,9 +121,9 @@ def test_cut_off_after_any_window_it_goes_on_to_the_same_bytes(pipeline, tmp_pat
 def test_windows_of_one_length_pass_together(pipeline, monkeypatch) -> None:
     passed, run = [], Explainer._pass
 
-    def watched(explainer, batch, checkpoint):
+    def watched(explainer, batch, state):
         passed.append([len(window.frames) for window in batch])
-        run(explainer, batch, checkpoint)
+        return run(explainer, batch, state)
 
     monkeypatch.setattr(Explainer, "_pass", watched)
     explain(pipeline, windows_per_batch=3)
@@ -142,9 +143,9 @@ def test_a_short_first_shot_does_not_decide_what_fits(pipeline, monkeypatch) -> 
     seen = []
     run = Explainer._pass
 
-    def watched(self, batch, checkpoint):
-        seen.append((len(batch), len(batch[0].frames), checkpoint.state.windows_per_batch))
-        run(self, batch, checkpoint)
+    def watched(self, batch, state):
+        seen.append((len(batch), len(batch[0].frames), state.windows_per_batch))
+        return run(self, batch, state)
 
     monkeypatch.setattr(Explainer, "_pass", watched)
     explain(pipeline, shots=[1 / FPS], windows_per_batch="auto")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.names import ALL_MAPS, MAP_NAMES, REGION_MAPS
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.render.heatmap import heat
 from imap_fast.report.meanings import MEANINGS, meaning
@@ -226,12 +226,14 @@ def test_the_video_in_a_page_keeps_its_frames_and_says_nothing_of_its_file(tmp_p
 
 
 def test_every_map_has_a_meaning_that_says_how_it_is_drawn():
-    assert tuple(MEANINGS) == MAP_NAMES
-    for name in MAP_NAMES:
+    assert tuple(MEANINGS) == ALL_MAPS
+    for name in ALL_MAPS:
         assert meaning(name, {}).startswith(f"Shown is {name}: ")
         assert meaning(name, {}).endswith("from the 5th to the 99.5th percentile of its values in this clip.")
     assert "softmax" in meaning("imap", {"normalize": "softmax"})
     assert "softmax" not in meaning("imap", {"normalize": "none"})
+    for name in REGION_MAPS:
+        assert "softmax" not in meaning(name, {"normalize": "softmax"}), "a softmax over text keys does not change it"
 
 
 def test_the_seed_of_one_run_and_all_of_several_are_shown(tmp_path) -> None:
