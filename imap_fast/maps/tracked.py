@@ -36,7 +36,7 @@ class TrackedMaps(SourcedMaps):
         """Where regions are in each frame of the video: the hottest place of their maps, finer than a patch.
 
         Places are in pixels of the video, from its upper left corner. Each has a confidence, and whether the region is
-        visible (docs/look-inside.md, "Tracks").
+        visible (docs/follow.md, "Tracks").
 
         Args:
             video: as in `overlay`. None: pixels of what the model saw.

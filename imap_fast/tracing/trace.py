@@ -116,7 +116,7 @@ def trace(
         regions: marked parts of a frame by name, beside concepts or alone: a point `(seconds, x, y)`, a box `(seconds,
             left, top, right, bottom)`, or a mask `(seconds, mask)`, a bool array `[height, width]` or a PNG that is
             black outside. Pixels are those of the video, from the top left; of a bare transformer they are patches. The
-            map of a region says how alike all patches of all frames are to it (docs/look-inside.md).
+            map of a region says how alike all patches of all frames are to it (docs/follow.md).
         on_step: called after each step that is read, with the step and the maps of all steps so far. Making them waits
             for the device. An exception of it stops the pipeline.
         folder: where the maps of steps are kept on disk, `kept.<map>.npy`, `[S, L, V, C, F, H, W]`, in place of memory.
