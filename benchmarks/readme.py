@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks import cards, masks_table, summary
+from benchmarks import cards, masks_table, summary, tracking_table
 from benchmarks.figure import figure
 from benchmarks.long_video.summary import long_video
 from benchmarks.record import PICTURES, RESULTS
@@ -149,6 +149,11 @@ def localization(results: Path = RESULTS) -> str:
     return "\n\n".join(tables)
 
 
+def tracking(results: Path = RESULTS) -> str:
+    """Markdown tables of tracks of points."""
+    return tracking_table.tracking(estimate, results)
+
+
 def masks(results: Path = RESULTS) -> str:
     """Markdown tables of masks against objects."""
     return masks_table.masks(estimate, results)
@@ -173,6 +178,7 @@ PAGES: dict[Path, dict[str, Callable[[], str]]] = {
     ROOT / "README.md": {"cards": cards.table, "costs": summary.costs, "findings": summary.findings},
     ROOT / "docs/evaluation.md": {"localization": localization, "demo": summary.demo},
     ROOT / "docs/masks-and-events.md": {"masks": masks},
+    ROOT / "docs/follow.md": {"tracking": tracking},
     ROOT / "docs/real-video.md": {"shots": shots},
     ROOT / "docs/trials.md": {"trials": trials},
     ROOT / "docs/performance.md": {
