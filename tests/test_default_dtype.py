@@ -24,13 +24,22 @@ OTHER_DTYPES = [torch.bfloat16, torch.float64]
 @pytest.mark.parametrize("dtype", OTHER_DTYPES, ids=str)
 def test_explained_maps_are_the_same(dtype: torch.dtype, architecture: Architecture) -> None:
     maps = ("imap", "gramcol", "cross_attention")
-    read = {**architecture.arguments, "maps": maps, "layers": [0, 1], "height": HEIGHT, "width": WIDTH, "window": 9}
+    inside = {
+        "maps": (*maps, "region_cosine"),
+        "regions": {"a": (0.3, 9.0, 9.0)},
+        "keep": ["layers"],
+        "heads": [(1, 0)],
+    }
+    read = {**architecture.arguments, **inside, "layers": [0, 1], "height": HEIGHT, "width": WIDTH, "window": 9}
     pipeline = architecture.pipeline()
     expected = imap_fast.explain(pipeline, clip(13), "a red cat", ["cat", "red"], **read)
     with default_dtype(dtype):
         found = imap_fast.explain(pipeline, clip(13), "a red cat", ["cat", "red"], **read)
-    for name in (*maps, "head_scores", "selected_heads", "seconds"):
+    for name in (*maps, "head_scores", "selected_heads", "seconds", "single_heads"):
         assert same(getattr(found, name), getattr(expected, name)), name
+    for name, values in expected.kept.items():
+        assert same(found.kept[name], values), name
+        assert same(found.maps[name], expected.maps[name]), name
 
 
 @pytest.mark.parametrize("dtype", OTHER_DTYPES, ids=str)

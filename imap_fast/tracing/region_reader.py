@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -68,17 +69,12 @@ class RegionReader:
         for kind, names in self.names.items():
             if names:
                 flat = [token for _ in names for region in tokens for token in region]
-                ends = torch.tensor([0, *(len(region) for _ in names for region in tokens)]).cumsum(0)
-                self._tokens[kind] = on_device(torch.tensor(flat), device), on_device(ends, device)
-        self.place(device)
-
-    def place(self, device: torch.device) -> None:
-        """Keep on the device which rows are of features that are scaled to unit length."""
-        for kind, names in self.names.items():
-            if names:
+                ends = list(accumulate((len(region) for _ in names for region in tokens), initial=0))
                 units = [name in UNIT_LENGTH for name in names for _ in self.regions]
-                self._unit_length[kind] = on_device(torch.tensor(units, dtype=torch.int32), device)
-                self._ones[kind] = on_device(torch.ones(len(units)), device)
+                made = (flat, torch.int64), (ends, torch.int64), (units, torch.int32), ([1] * len(units), torch.float32)
+                tensors = [on_device(torch.tensor(values, dtype=dtype, device="cpu"), device) for values, dtype in made]
+                self._tokens[kind] = tensors[0], tensors[1]
+                self._unit_length[kind], self._ones[kind] = tensors[2:]
 
     def rows(self, kind: str, position: int, video: int, tokens: Tensor) -> Tensor:
         """The rows of one layer of one video, `[A, M · R, d]` of M maps of a kind.
