@@ -18,7 +18,7 @@ from imap_fast.cli.record import RECORD, verified_record
 from imap_fast.cli.runs import video_of
 from imap_fast.cli.streams import one_line
 from imap_fast.files import sha256_of
-from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.names import ALL_MAPS
 from imap_fast.masks.threshold import OTSU_TWICE, check_threshold
 from imap_fast.text.distinct import distinct
 
@@ -54,8 +54,8 @@ def compare(
 
     Writes one page that needs no network, and prints a table. The runs are of two checkpoints, seeds or settings.
     """
-    if map is not None and map not in MAP_NAMES:
-        raise typer.BadParameter(f"{map!r} is unknown; choose from {', '.join(MAP_NAMES)}", param_hint="--map")
+    if map is not None and map not in ALL_MAPS:
+        raise typer.BadParameter(f"{map!r} is unknown; choose from {', '.join(ALL_MAPS)}", param_hint="--map")
     checked = check_threshold(threshold)
     if output.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"--output {output} does not end in .html; name it so")

@@ -16,7 +16,7 @@ from imap_fast.cli import options
 from imap_fast.cli.record import RECORD, verified_record
 from imap_fast.cli.runs import video_of
 from imap_fast.cli.streams import complain, one_line
-from imap_fast.maps.names import MAP_NAMES
+from imap_fast.maps.names import ALL_MAPS
 from imap_fast.report.file_time import file_time
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def events(
     ] = None,
     map: Annotated[
         str | None,
-        typer.Option(help=f"One of {', '.join(MAP_NAMES)}. Default: the one that shows each concept.", metavar="NAME"),
+        typer.Option(help=f"One of {', '.join(ALL_MAPS)}. Default: the one that shows each concept.", metavar="NAME"),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for the files. Default: that of the maps.", metavar="FOLDER")
@@ -58,8 +58,8 @@ def events(
         raise ValueError(f"{run}: no such file or folder; give the folder of a run, or a file of maps")
     if not file.exists():
         raise ValueError(f"{run} holds no maps.npz; give the folder of a run, or a file of maps")
-    if map is not None and map not in MAP_NAMES:
-        raise typer.BadParameter(f"{map!r} is unknown; choose from {', '.join(MAP_NAMES)}", param_hint="--map")
+    if map is not None and map not in ALL_MAPS:
+        raise typer.BadParameter(f"{map!r} is unknown; choose from {', '.join(ALL_MAPS)}", param_hint="--map")
     output = output or folder
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output {output} is a file; give the path of a folder")
