@@ -82,6 +82,7 @@ def explained(
         "seed": reading.seed,
         "versions": versions(),
     }
+    inside.check_stretches(options.stretches(reading.start, reading.end))
     folders = result_folders(videos, output, options.stretches(reading.start, reading.end))
     run = Run(folders, json.loads(json.dumps(values)), overwrite=overwrite)
     run.check_videos()

@@ -104,6 +104,17 @@ class InsideOptions:
             given["regions"] = self.regions()
         return given
 
+    def check_stretches(self, stretches: list[tuple[float | None, float | None]]) -> None:
+        """Raise BadParameter if a region is outside of a stretch of the video, before the model runs."""
+        for name, (seconds, *_) in self.regions().items():
+            for start, end in stretches:
+                if seconds < (start or 0) or (end is not None and seconds >= end):
+                    begin, until = f"{start or 0:g} s", "the end" if end is None else f"{end:g} s"
+                    raise typer.BadParameter(
+                        f"the region {name!r} is at {seconds:g} s, and {begin} to {until} is read; explain stretches "
+                        "one by one, each with its own regions"
+                    )
+
     def identity(self) -> dict[str, Any]:
         """What identifies the regions in the options of a run: masks by their content. Nothing if there are none.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -28,12 +28,24 @@ class Sizes(NamedTuple):
     seen: tuple[int, int]
     grid: tuple[int, int]
 
+    @classmethod
+    def of(cls, own: tuple[int, int], seen: tuple[int, int], patch: Sequence[int]) -> Sizes:
+        """The sizes, from those of a patch in pixels."""
+        return cls(own, seen, (seen[0] // patch[0], seen[1] // patch[1]))
+
 
 class Found(NamedTuple):
-    """The window of a region, and the place of its frame in it."""
+    """The window of a region.
+
+    Attributes:
+        window: the first one that holds its frame.
+        frame: the place of its frame in the window.
+        first_latent: the first latent frame of the shot, among those of all shots.
+    """
 
     window: Window
     frame: int
+    first_latent: int
 
     @property
     def number(self) -> int:
@@ -62,16 +74,18 @@ def carry_regions(
     Raises:
         ValueError: a region is outside of the video or of the picture.
     """
-    found = find_windows(reader.regions, windows)
+    found = find_windows(reader.regions, windows, time)
     height, width = sizes.grid
     patches = [region.patches(*sizes) for region in reader.regions]
     rows: list[dict[Place, Tensor]] = [{} for _ in reader.regions]
+    latent_frames = [0] * len(found)
     for window in {id(each.window): each.window for each in found}.values():
         tokens = [[0] for _ in found]
         inside = [number for number, each in enumerate(found) if each.window is window]
         for number in inside:
-            latents = -(-((len(window.frames) - 1) // time.temporal_compression + 1) // time.patch_size_t)
-            latent = time.latent_frame_of(found[number].frame, latents, len(window.frames))
+            length = len(window.frames)
+            latent = time.latent_frame_of(found[number].frame, latents_in(window, time), length)
+            latent_frames[number] = found[number].first_latent + window.begin + latent
             tokens[number] = [latent * height * width + patch for patch in patches[number]]
         reader.carried, reader.read = None, {}
         reader.mark(tokens, device)
@@ -80,35 +94,49 @@ def carry_regions(
             for place, of_all in reader.read.items():
                 rows[number][place] = of_all[:, number :: len(found)]
     # Rows are ordered by map, then by region.
-    reader.read = None
+    reader.read, reader.latent_frames = None, latent_frames
     reader.carried = {
         place: torch.stack([of_region[place] for of_region in rows], dim=2).flatten(1, 2) for place in rows[0]
     }
 
 
-def find_windows(regions: Iterable[Region], windows: Iterable[Window]) -> list[Found]:
+def latents_in(window: Window, time: LatentTime) -> int:
+    """The number of latent frames of the maps of a window."""
+    return -(-((len(window.frames) - 1) // time.temporal_compression + 1) // time.patch_size_t)
+
+
+def find_windows(regions: Iterable[Region], windows: Iterable[Window], time: LatentTime) -> list[Found]:
     """The first window that holds the frame of each region: the last one that passes the model until its time.
 
     Raises:
         ValueError: there is no such frame.
     """
     wanted, found = list(regions), dict[int, Found]()
-    begin, end = None, 0.0
+    shot, first_latent, last_latent, end = None, 0, 0, 0.0
     for window in windows:
+        if window.shot is not shot:
+            shot, first_latent = window.shot, last_latent
+        last_latent = first_latent + window.begin + latents_in(window, time)
         seconds = [frame.seconds for frame in window.frames]
-        begin = seconds[0] if begin is None else begin
-        # The last frame is shown as long as the one before.
-        end = 2 * seconds[-1] - seconds[-2] if len(seconds) > 1 else seconds[-1]
+        early = next((region for region in wanted if not found and region.seconds < seconds[0] - TOLERANCE), None)
+        if early is not None:
+            raise ValueError(
+                f"the region {early.label!r} is at {early.seconds:g} s, before the first frame that is read, at "
+                f"{seconds[0]:g} s"
+            )
+        # The last frame is shown as long as the one before. A frame may be repeated at the end of a shot.
+        before = max((each for each in seconds if each < seconds[-1]), default=seconds[-1])
+        end = 2 * seconds[-1] - before
         for number, region in enumerate(wanted):
-            until = [place for place, time in enumerate(seconds) if time <= region.seconds + TOLERANCE]
+            until = [place for place, when in enumerate(seconds) if when <= region.seconds + TOLERANCE]
             if until and (number not in found or found[number].number < window.frames[until[-1]].number):
-                found[number] = Found(window, until[-1])
+                found[number] = Found(window, until[-1], first_latent)
         if all(region.seconds + TOLERANCE < seconds[-1] for region in wanted):
             break
-    for number, region in enumerate(wanted):
-        if number not in found or region.seconds > end + TOLERANCE:
+    for region in wanted:
+        if region.seconds > end + TOLERANCE:
             raise ValueError(
-                f"the region {region.label!r} is at {region.seconds:g} s, outside of the video: it is read from "
-                f"{begin or 0:g} s to {end:g} s"
+                f"the region {region.label!r} is at {region.seconds:g} s, after the last frame that is read, which is "
+                f"shown until {end:g} s"
             )
     return [found[number] for number in range(len(wanted))]

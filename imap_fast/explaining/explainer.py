@@ -92,13 +92,14 @@ class Explainer:
                 f"windows_per_batch={windows_per_batch!r} is not possible; give a number from 1, or 'auto'"
             )
         self.windows_per_batch = windows_per_batch
-        self.shots = check_shots(shots)
-        self.fps = check_fps(fps)
+        self.shots, self.fps = check_shots(shots), check_fps(fps)
         if type(noises) is not int or noises < 1:
             raise ValueError(f"noises={noises!r} is not possible; give a number from 1")
         noise = Noise(generator or torch.Generator().manual_seed(0))
         self.noises = [noise, *noise.others(noises - 1)]
         self.seeds = [seed_of(each.generator) for each in self.noises]
+        if "on_step" in trace_arguments:
+            raise ValueError("on_step is for trace, whose steps make one video; omit it")
         self.tracer = trace(pipe, concepts, guided=False, **trace_arguments)
         # A copy, because with match="prompt" the tokens of the prompt may replace them.
         self.labels = self.tracer.concepts.baseline_labels
@@ -183,11 +184,10 @@ class Explainer:
             self._pass([window], RunState(options={}, windows_per_batch=1))
 
         self.tracer.marks_regions = False
-        seen, scale = (self.forward.height, self.forward.width), self.pipe.vae_scale_factor_spatial
-        rows, columns = (side // (scale * patch) for side, patch in zip(seen, self.adapter.patch_size[1:], strict=True))
+        patch = [self.pipe.vae_scale_factor_spatial * side for side in self.adapter.patch_size[1:]]
         own, time = next(iter(video.pictures())).picture.size, LatentTime(*self.windows.compression)
+        sizes = Sizes.of(own, (self.forward.height, self.forward.width), patch)
         windows = self._windows(video, num_frames, RunState(options={}, passed_fps=state.passed_fps))
-        sizes = Sizes(own, seen, (rows, columns))
         carry_regions(reader, windows, sizes, time, self.pipe._execution_device, pass_window)
 
     def _options(
@@ -209,7 +209,7 @@ class Explainer:
             "prompt": self.prompt,
             "concepts": wanted,
             **concepts.record(),
-            **({} if self.tracer.regions is None else {"regions": self.tracer.regions.record()}),
+            **({} if self.tracer.regions is None else {"regions": self.tracer.regions.identity()}),
             "labels": self.labels,
             **self.tracer.settings.record(),
             "steps": self.steps,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -90,6 +90,13 @@ def check_inside(
         expected = (*shape[:-4], heads, concepts, *shape[-3:])
         if single_heads.shape != expected:
             raise ValueError(f"{SINGLE_HEADS} {list(single_heads.shape)} must be {list(expected)}")
+
+
+def check_single_heads(heads: Iterable[Sequence[int]], count: int) -> None:
+    """Raise ValueError if the settings name a head that a layer of `count` heads does not have."""
+    for _, head in heads:
+        if head >= count:
+            raise ValueError(f"settings.heads names the head {head}, and a layer has {count}")
 
 
 def check_text_attention(values: Tensor | None, is_read: bool, shape: tuple[int, ...]) -> None:

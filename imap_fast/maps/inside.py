@@ -54,7 +54,7 @@ class InsideMaps(LabelledMaps):
     @property
     def by_layer_and_step(self) -> dict[str, Tensor]:
         """The map of each layer in each step by name, fp32 `[L, S, C, F, H, W]`; see `by_layer`."""
-        if self.keep != ("layers", "steps"):
+        if {*self.keep} != {*AXES}:
             raise AttributeError(_not_kept(("layers", "steps"), self.keep))
         return self._kept("layers", lambda kept: kept)
 

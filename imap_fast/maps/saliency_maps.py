@@ -232,7 +232,8 @@ class SaliencyMaps(TrackedMaps):
         maps = self._one_video("events")
         if concepts is None:
             things = [label for label in self.labels_of(map or self.default) if not is_background(label)]
-            concepts = self.motions or things or None
+            motions = [label for label in self.motions if label in self.labels_of(map or self.default)]
+            concepts = motions or things or None
         labels, values = maps.views(concepts, map)
         if num_frames is None:
             num_frames = self._read.get("num_frames") or self.time.longest_video(self.grid[0])

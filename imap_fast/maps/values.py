@@ -14,6 +14,7 @@ from imap_fast.maps.checks import (
     check_frame_times,
     check_inside,
     check_repeats,
+    check_single_heads,
     check_tensor,
     check_text_attention,
     check_times,
@@ -112,6 +113,7 @@ class MapValues:
         self._check_heads()
         check_repeats(self.maps, self.agreements, self.spreads)
         keep, heads = self.settings.get("keep"), self.settings.get("heads") or ()
+        check_single_heads(heads, self.head_scores.shape[-1])
         axes = len(self.layers) if "layers" in (keep or ()) else 1, len(self.steps) if "steps" in (keep or ()) else 1
         check_text_attention(self.text_to_text, bool(self.settings.get("text_attention")), self._shape_of_text)
         check_inside(self.maps, self.kept, self.single_heads, axes if keep else None, len(heads), len(self.labels))

@@ -31,7 +31,7 @@ class RegionReader:
         names: the maps of each kind of rows, "features" (o) and "queries" (q), in the order of the rows.
         noises: of each video that is read, which noise it has. Rows that are carried are those of the same noise.
         carried: the rows of all regions, if they are carried.
-        latent_frames: in which each region is, of a clip that passes whole.
+        latent_frames: in which each region is. Empty: that is not known.
         read: the rows that are read in this window, if they are to be carried. None: they are not.
     """
 
@@ -51,8 +51,12 @@ class RegionReader:
         self._unit_length: dict[str, Tensor] = {}
         self._ones: dict[str, Tensor] = {}
 
+    def identity(self) -> dict[str, Any]:
+        """The regions by name, as JSON values, before anything is read."""
+        return {region.label: region.record() for region in self.regions}
+
     def record(self) -> dict[str, Any]:
-        """The regions by name, as JSON values."""
+        """The same, with the latent frames in which they are, if those are known."""
         latents: Sequence[int | None] = self.latent_frames or [None] * len(self.regions)
         return {
             region.label: region.record() | ({} if latent is None else {"latent_frame": latent})

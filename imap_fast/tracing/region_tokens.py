@@ -28,7 +28,7 @@ def region_tokens(adapter: Adapter, regions: Sequence[Region], grid: tuple[int, 
     rows, columns = (1, 1) if adapter.pipeline is None else adapter.patch_size[1:]
     size = height * rows * pixels, width * columns * pixels
     time = LatentTime(adapter.temporal_compression, adapter.patch_size[0], adapter.rest_in_first_latent)
-    num_frames, tokens = time.longest_video(frames), []
+    num_frames, tokens = length_of(time, frames), []
     for region in regions:
         frame = int(region.seconds * adapter.frame_rate + EARLY)
         if frame >= num_frames:
@@ -40,3 +40,15 @@ def region_tokens(adapter: Adapter, regions: Sequence[Region], grid: tuple[int, 
         latent = time.latent_frame_of(frame, frames, num_frames)
         tokens.append([latent * height * width + patch for patch in region.patches(size, size, (height, width))])
     return tokens
+
+
+def length_of(time: LatentTime, frames: int) -> int:
+    """The number of video frames of a clip that passes whole, from its F latent frames.
+
+    With patches of p latent frames, the pipeline pads the latents in front if they do not fill the patches. Published
+    lengths (81 and 161 frames of CogVideoX 1.5) all need one such frame, so it is taken to be there.
+    """
+    latents = time.patch_size_t * frames
+    if time.patch_size_t > 1:
+        return time.temporal_compression * (latents - 2) + 1
+    return time.longest_video(frames)

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, UnidentifiedImageError
 
+from imap_fast.text.normalized import compared
 from imap_fast.text.words import check_texts
 from imap_fast.video.crop import cover_size
 from imap_fast.video.resize import resize_and_crop
@@ -102,9 +103,9 @@ class Region:
 
 
 def _inside(begin: float, end: float, own: int, cover: int, seen: int, patches: int) -> list[int]:
-    """The patches on one side whose centres are between two places, or the one at the middle of these.
+    """The patches on one side whose centres are between two places, or the one at the middle of what is seen there.
 
-    Empty if the middle is cropped away.
+    Empty if nothing between them is seen.
     """
     first = (cover - seen) // 2
 
@@ -112,10 +113,11 @@ def _inside(begin: float, end: float, own: int, cover: int, seen: int, patches: 
         """Where a place in the frame is, in patches."""
         return (pixel * cover / own - first) * patches / seen
 
-    low, high = position(begin), position(end)
+    low, high = max(position(begin), 0), min(position(end), patches)
+    if low > high:
+        return []
     centres = [patch for patch in range(patches) if low <= patch + 0.5 <= high]
-    middle = (low + high) / 2
-    return centres or ([min(int(middle), patches - 1)] if 0 <= middle <= patches else [])
+    return centres or [min(int((low + high) / 2), patches - 1)]
 
 
 def check_regions(regions: Mapping[str, Any] | None) -> tuple[Region, ...]:
@@ -131,7 +133,11 @@ def check_regions(regions: Mapping[str, Any] | None) -> tuple[Region, ...]:
         raise ValueError(
             f"regions={regions!r} is not possible; give a dict, a name for each: {{'ball': (1.5, 320, 240)}}"
         )
+    if wrong := [name for name in regions if not isinstance(name, str)]:
+        raise ValueError(f"the region {wrong[0]!r} has no name; give text, like 'ball'")
     check_texts("region", tuple(regions))
+    if len({compared(name) for name in regions}) < len(regions):
+        raise ValueError(f"regions need different names; got {list(regions)!r}")
     return tuple(_region(label, given) for label, given in regions.items())
 
 
@@ -166,16 +172,15 @@ def _short(value: Any) -> str:
 
 
 def _mask(label: str, given: Any) -> np.ndarray:
-    """A mask as bool `[H, W]`: an array, or a picture file whose pixels are marked where they are not black."""
+    """A mask as bool `[H, W]`: an array, or a picture file, marked where it is neither black nor transparent."""
     if isinstance(given, (str, os.PathLike)):
         try:
             with Image.open(Path(given)) as picture:
-                given = np.asarray(picture.convert("RGBA" if "transparency" in picture.info else "RGB"))[..., :3].any(
-                    -1
-                )
+                pixels = np.asarray(picture.convert("RGBA"))
+            given = pixels[..., :3].any(-1) & (pixels[..., 3] > 0)
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
             raise ValueError(f"the mask of {label!r} cannot be read from {given} ({error}); give a PNG") from error
-    mask = given.cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
+    mask = given.detach().cpu().float().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
     if mask.ndim != 2 or mask.dtype.kind not in "biuf" or 0 in mask.shape:
         raise ValueError(f"the mask of {label!r} is {mask.dtype} {list(mask.shape)}; give bool [height, width]")
     if not (marked := mask > 0).any():

@@ -133,6 +133,8 @@ def trace(
     """
     if not (guided is None or isinstance(guided, bool)):
         raise ValueError(f"guided={guided!r} is not possible; give True, False or None")
+    if on_step is not None and runs != "last":
+        raise ValueError(f"on_step gets the maps of one run; omit it, or runs={runs!r}")
     adapter = adapter_for(target)
     place = None if folder is None else _folder(folder, keep, runs)
     marked = check_regions(regions)
@@ -158,6 +160,8 @@ def trace(
         heads=heads,
         has_regions=bool(marked),
     )
+    if (concepts is not None or motions) and not set(settings.maps) & set(MAP_NAMES):
+        raise ValueError(f"no map of concepts is made, only {', '.join(settings.maps)}; add gramcol, or omit concepts")
     names = [region.label for region in marked]
     words = Concepts(
         concepts, motions=motions, match=match, labels=labels, background=background, model=adapter, regions=names

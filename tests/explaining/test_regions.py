@@ -42,7 +42,9 @@ def _unsure() -> Iterator[None]:
 
 def explain(pipeline, folder: Path | None = None, **changed: object) -> SaliencyMaps:
     arguments = {**READ, "regions": REGIONS, "maps": MAPS, **changed}
-    return imap_fast.explain(pipeline, changed.pop("video", VIDEO), *ARGUMENTS, folder=folder, **arguments)
+    prompt, words = ARGUMENTS
+    shows_words = {*MAPS[:1]} & {*arguments["maps"]}
+    return imap_fast.explain(pipeline, VIDEO, prompt, words if shows_words else None, folder=folder, **arguments)
 
 
 class Passes:
@@ -159,7 +161,8 @@ def test_pixels_are_those_of_the_video(pipeline) -> None:
     large = imap_fast.explain(
         pipeline,
         Clip(wide, 8.0),
-        *ARGUMENTS,
+        "a red cat",
+        None,
         **READ,
         regions={"a": (0.0, 30 + 3 * 20.0, 3 * 20.0)},
         maps=["region_cosine"],
@@ -167,13 +170,13 @@ def test_pixels_are_those_of_the_video(pipeline) -> None:
     row, column = (int(20.0 * patches / side) for patches, side in zip(large.grid[1:], (HEIGHT, WIDTH), strict=True))
     assert_close(large.maps["region_cosine"][0, 0, row, column], torch.tensor(1.0), 1e-5)
     with pytest.raises(ValueError, match="outside of what the model sees"):
-        imap_fast.explain(pipeline, Clip(wide, 8.0), *ARGUMENTS, **READ, regions={"a": (0.0, 5.0, 9.0)})
+        imap_fast.explain(pipeline, Clip(wide, 8.0), "a red cat", None, **READ, regions={"a": (0.0, 5.0, 9.0)})
 
 
 @pytest.mark.parametrize(
     ("region", "says"),
     [
-        ((3.3, 8.0, 8.0), "the region 'a' is at 3.3 s, outside of the video: it is read from 0 s to 3.125 s"),
+        ((3.3, 8.0, 8.0), "at 3.3 s, after the last frame that is read, which is shown until 3.125 s"),
         ((0.0, 1000.0, 8.0), "the region 'a' is outside of the picture"),
         ((0.0, np.ones((5, 5))), "the mask of 'a' is 5 × 5 pixels"),
     ],
@@ -199,3 +202,48 @@ def test_every_model(architecture: Architecture) -> None:
         assert found.maps[name].std() > 0
     track = found.track("a")
     assert len(track.x) == found.settings["video"]["num_frames"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "latent"), [(0, 0), (1, 1), (4, 1), (5, 2), (7, 2), (8, 2), (9, 3), (10, 4), (13, 4), (14, 5), (21, 6)]
+)
+def test_the_latent_frame_is_that_of_the_marked_tokens(pipeline, frame: int, latent: int) -> None:
+    """Two shots, of nine frames and of sixteen: each begins with a latent frame of one video frame."""
+    regions = {"a": (frame / 8, 20.0, 10.0)}
+    maps = explain(pipeline, maps=["region_cosine"], regions=regions, shots=[9 / 8])
+    assert maps.settings["regions"]["a"]["latent_frame"] == latent
+    assert maps._marked_in("a") == latent
+    own = maps.maps["region_cosine"][0].amax((-1, -2))
+    assert own[latent] > 0.95
+
+
+def test_two_videos_of_one_explainer(pipeline, tmp_path: Path) -> None:
+    from imap_fast.explaining.explainer import Explainer
+
+    arguments = {**READ, "regions": {"a": (1.0, 20.0, 10.0)}, "maps": ["region_cosine"]}
+    with Explainer(pipeline, *ARGUMENTS[:1], None, **arguments) as explainer:
+        first = explainer.explain(VIDEO, folder=tmp_path / "first")
+        second = explainer.explain(clip(17), folder=tmp_path / "second")
+        again = explainer.explain(VIDEO, folder=tmp_path / "first")
+    assert same(first, again)
+    assert first.settings["regions"]["a"]["latent_frame"] == second.settings["regions"]["a"]["latent_frame"] == 2
+
+
+def test_the_last_frame_of_a_slower_video(pipeline) -> None:
+    """Ten frames at 24 per second, of which a third pass: the last one is shown until its end."""
+    film = Clip(clip(10).frames, 24.0)
+    maps = imap_fast.explain(
+        pipeline, film, *ARGUMENTS, **READ, fps=8, regions={"a": (0.41, 20.0, 10.0)}, maps=["gramcol", "region_cosine"]
+    )
+    assert maps.settings["video"]["passed_fps"] == 8
+    assert maps.regions == ("a",)
+
+
+def test_a_region_before_a_stretch(pipeline) -> None:
+    with pytest.raises(ValueError, match=r"at 0\.5 s, before the first frame that is read, at 1 s"):
+        explain(pipeline, regions={"a": (0.5, 20.0, 10.0)}, start=1.0, end=2.0)
+
+
+def test_there_is_no_callback_of_steps(pipeline) -> None:
+    with pytest.raises(ValueError, match="on_step is for trace, whose steps make one video; omit it"):
+        explain(pipeline, on_step=lambda step, maps: None)

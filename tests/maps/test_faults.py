@@ -189,6 +189,10 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "no single heads": (setting(None, "heads"), "settings.heads names 0 single heads"),
     "a head of another layer": (setting([[2, 0], [3, 0]], "heads"), "settings.heads names the layer 2, which is none"),
     "a head without a layer": (setting([[3], [1, 0]], "heads"), "settings.heads.0"),
+    "a single head that no layer has": (
+        setting([[3, 6], [1, 0]], "heads"),
+        "settings.heads names the head 6",
+    ),
     "a head that is there twice": (setting([[3, 0], [3, 0]], "heads"), "settings.heads: a value is there twice"),
     "no motion heads": (setting(0, "top_k"), "settings.top_k: .* greater than or equal to 1"),
     "a negative motion head": (setting([[-1]], "motion_heads"), "settings.motion_heads.0.0"),

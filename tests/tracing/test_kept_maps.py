@@ -283,6 +283,7 @@ def test_memory_is_said_and_checked(caplog: pytest.LogCaptureFixture, monkeypatc
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        ({"runs": "mean", "on_step": print}, "on_step gets the maps of one run; omit it, or runs='mean'"),
         ({"keep": ["heads"]}, "keep='heads' is unknown; choose from layers, steps"),
         ({"keep": 3}, "keep=3 is unknown"),
         ({"heads": [(5, 0)]}, "heads names layer 5, which is not read; name one of 0, 2, or add it to layers"),

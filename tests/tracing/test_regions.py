@@ -14,10 +14,12 @@ import imap_fast
 from imap_fast import SaliencyMaps
 from imap_fast.maps.names import REGION_MAPS, WITHIN_FEATURES
 from imap_fast.models.tap import Tap
+from imap_fast.tracing.region_tokens import length_of
 from imap_fast.tracing.regions import check_regions
+from imap_fast.upsampling.latent_time import LatentTime
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
-from tests.pipelines import generate
+from tests.pipelines import PIPELINES, generate
 
 GRID = (3, 2, 3)
 PATCHES = 6
@@ -167,6 +169,8 @@ def test_pixels_of_a_pipeline(architecture: Architecture) -> None:
         ({"a": (0, np.zeros((2, 3), bool))}, "the mask of 'a' is empty; mark at least one pixel"),
         ({"a": (0, np.ones((2, 3, 3)))}, r"the mask of 'a' is float64 \[2, 3, 3\]; give bool \[height, width\]"),
         ({"a": (0, "nowhere.png")}, "the mask of 'a' cannot be read from nowhere.png"),
+        ({1: (0, 1, 1)}, "the region 1 has no name; give text, like 'ball'"),
+        ({"a": (0, 1, 1), " a": (0, 1, 1)}, "regions need different names; got"),
     ],
 )
 def test_what_is_no_region(regions: object, says: str) -> None:
@@ -193,6 +197,7 @@ def test_what_is_outside(region: tuple, says: str) -> None:
     ("changed", "says"),
     [
         ({"regions": None, "maps": ["region_cosine"]}, "region_cosine is a map of regions, and none are marked"),
+        ({"maps": ["region_gram"]}, "no map of concepts is made, only region_gram; add gramcol, or omit concepts"),
         ({"concepts": None, "maps": ["gramcol", "region_gram"]}, "gramcol is a map of concepts, and none are named"),
     ],
 )
@@ -251,3 +256,51 @@ def test_a_small_box_or_mask_is_one_patch() -> None:
     half = np.zeros((32, 48), bool)
     half[:16, :24] = True
     assert patches_of((0, half), (32, 48), (32, 48), (2, 3)) == [0, 1]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_is_transparent_is_not_marked(tmp_path: Path, mode: str) -> None:
+    alpha = np.zeros((4, 6), np.uint8)
+    alpha[1:3, 2:5] = 255
+    white = np.full((4, 6, len(mode) - 1), 255, np.uint8)
+    Image.fromarray(np.concatenate([white, alpha[..., None]], -1)).save(tmp_path / "mask.png")
+    assert np.array_equal(check_regions({"a": (0, tmp_path / "mask.png")})[0].mask, alpha > 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.bfloat16, torch.uint8, torch.float32])
+def test_masks_as_tensors(dtype: torch.dtype) -> None:
+    mask = torch.tensor([[1, 0, 0], [0, 0, 1]]).to(dtype)
+    if dtype == torch.float32:
+        mask.requires_grad_()
+    (region,) = check_regions({"a": (0, mask)})
+    assert region.mask.tolist() == [[True, False, False], [False, False, True]]
+
+
+def test_a_box_that_is_seen_in_part() -> None:
+    own, seen, grid = (100, 200), (48, 64), (3, 4)  # 33.3 pixels on each side are not seen
+    assert patches_of((0, 0.0, 0.0, 40.0, 20.0), own, seen, grid) == [0]
+    with pytest.raises(ValueError, match="outside of what the model sees"):
+        patches_of((0, 0.0, 0.0, 30.0, 20.0), own, seen, grid)
+
+
+@pytest.mark.parametrize("num_frames", [81, 161])
+def test_latent_frames_of_patches_in_time(num_frames: int) -> None:
+    """CogVideoX 1.5 takes two latent frames as one, and pads published lengths in front."""
+    time = LatentTime(4, 2, True)
+    latents = -(-((num_frames - 1) // 4 + 1) // 2)
+    assert length_of(time, latents) == num_frames
+    expected = time.frame_times(latents, num_frames)
+    found = [time.latent_frame_of(frame, latents, num_frames) for frame in range(num_frames)]
+    for latent in range(latents):
+        assert np.mean([frame for frame in range(num_frames) if found[frame] == latent]) == expected[latent]
+
+
+def test_a_pipeline_with_patches_in_time() -> None:
+    pipe = PIPELINES["text-1.5"][1]()
+    for frame, latent in ((0, 0), (1, 1), (8, 1), (9, 2), (16, 2)):
+        with imap_fast.trace(pipe, None, layers=[0], top_k=2, regions={"a": (frame / 16, 10.0, 10.0)}) as tracer:
+            generate(pipe, num_frames=17)
+        assert tracer.maps.settings["regions"]["a"]["latent_frame"] == latent, frame
+    with pytest.raises(ValueError, match="outside of the clip: it has 17 frames"):
+        with imap_fast.trace(pipe, None, layers=[0], top_k=2, regions={"a": (17 / 16, 10.0, 10.0)}):
+            generate(pipe, num_frames=17)
