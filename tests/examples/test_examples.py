@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from imap_fast import SaliencyMaps
+from imap_fast.demo import world
 from imap_fast.events.detect import curves_over_time
 from imap_fast.render.heatmap import COLOURS, heat
+from imap_fast.render.palette import BRIGHT
 from imap_fast.video import read_clip
 from tests.docs.options import ROOT
 from tests.evaluate.folders import CAPTIONS, davis, write_json
@@ -70,6 +74,53 @@ def test_how_a_word_forms_is_a_figure_a_film_and_a_page(run: Run, tmp_path: Path
     assert np.corrcoef(patches.ravel(), expected.ravel())[0, 1] > 0.95, "the steps of that layer, in order"
     page = (tmp_path / "word" / "report.html").read_text("utf-8")
     assert '"steps": [0, 1, 2]' in page
+
+
+@pytest.mark.slow
+def test_a_point_is_followed(run: Run, tmp_path: Path) -> None:
+    *places, errors = run("follow_a_point.py").splitlines()
+    with (tmp_path / "followed" / "tracks.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    found = np.array([[float(row["x"]), float(row["y"])] for row in rows])
+    truth = world.sample(7, "held_out").objects[0].centre
+    distances = np.hypot(*(found - truth).T)
+    assert f"median error {np.median(distances):.1f} pixels, largest {distances.max():.1f}" in errors
+    assert np.median(distances) < 8, "further than a patch"
+    assert places[3].startswith(f"1.50 s: x {found[12, 0]:.0f}, y {found[12, 1]:.0f}, confidence ")
+    video, overlay = (read_clip(tmp_path / "followed" / name).frames for name in ("clip.mp4", "overlay.mp4"))
+    assert len(video) == len(overlay) == len(rows) == 25
+    mark = np.abs(overlay[24].astype(int) - np.rint(255 * np.array(to_rgb(BRIGHT[1])))).max(-1) < 24
+    assert mark.sum() > 20, "its trail"
+
+
+@pytest.mark.slow
+def test_a_point_of_a_video_of_ones_own_is_followed(run: Run, tmp_path: Path) -> None:
+    own = ("cat.mp4", "--model", "THUDM/CogVideoX-2b", "--prompt", "A cat jumps", "--point", "1.5", "48", "40")
+    said = run("follow_a_point.py", *own).splitlines()
+    assert all(" s: x " in line for line in said), "no truth is known"
+    assert (tmp_path / "followed" / "overlay.mp4").exists()
+    assert not (tmp_path / "followed" / "clip.mp4").exists()
+    with pytest.raises(SystemExit):
+        run("follow_a_point.py", "cat.mp4", "--output", "other")
+
+
+@pytest.mark.slow
+def test_a_shadow_is_looked_for(run: Run, tmp_path: Path) -> None:
+    said = run("find_a_shadow.py").splitlines()
+    names, shares = zip(*(line.split(": ") for line in said), strict=True)
+    assert names == ("region_cosine", "region_qk_cosine")
+    for of_map in shares:
+        share = {place: float(number) for place, _, number in (part.rpartition(" ") for part in of_map.split(", "))}
+        assert min(share["ball"], share["where it was"]) > 0.9
+        assert max(share["shadow"], share["above"]) < 0.8
+    frames = read_clip(tmp_path / "shadow" / "clip.mp4").frames.astype(int)
+    assert frames.shape == (25, 96, 96, 3)
+    red, below, above = (frames[12, row, 48] for row in (48, 76, 19))
+    assert red[0] > red[1] + 100
+    assert (below < above - 40).all(), "a shadow below, and none above"
+    for name in names:
+        assert np.ptp(plt.imread(tmp_path / "shadow" / f"{name}.png")[..., :3]) > 0.5
+        assert len(read_clip(tmp_path / "shadow" / f"{name}.mp4").frames) == 25
 
 
 @pytest.mark.slow

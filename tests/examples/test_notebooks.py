@@ -93,6 +93,27 @@ def test_how_a_word_forms(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_point(tmp_path: Path) -> None:
+    shown = run("follow_a_point", tmp_path)
+    assert pictures(shown) == 2
+    assert "median error " in printed(shown)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.mp4", "overlay.mp4", "tracks.csv"]
+
+
+@pytest.mark.slow
+def test_a_shadow(tmp_path: Path) -> None:
+    shown = run("find_a_shadow", tmp_path)
+    assert pictures(shown) == 2
+    lines = printed(shown).splitlines()
+    places = ["ball", "shadow", "above", "where it was"]
+    assert [line.rpartition(":")[0] for line in lines] == [
+        f"{name}, {place}" for name in ("region_cosine", "region_qk_cosine") for place in places
+    ]
+    found = [float(line.rpartition(" ")[2]) for line in lines[:4]]
+    assert found[0] > 0.9 > 0.8 > found[1], "the ball is found, and the shadow is not"
+
+
+@pytest.mark.slow
 def test_a_comparison(tmp_path: Path) -> None:
     shown = run("compare_checkpoints", tmp_path)
     assert pictures(shown) == 2
