@@ -128,8 +128,7 @@ class Asked(NamedTuple):
 
 def asked_of(scene: world.Scene, mode: str) -> Asked:
     """The points of a scene; `mode` as in `imap_fast.metrics.tracking.queries`."""
-    truth = np.stack([thing.centre for thing in scene.objects])
-    visible = np.stack([thing.visible for thing in scene.objects])
+    truth, visible = scene.points
     points, frames = queries(visible, mode)
     return Asked(truth[points], visible[points], frames)
 

@@ -46,9 +46,11 @@ def _option(panel: str | None, help: str, *flags: str, **settings: Any) -> Any:
     return typer.Option(*flags, rich_help_panel=panel, help=help, **settings)
 
 
-def _one_of(choices: tuple[str, ...], panel: str, help: str) -> Any:
-    def known(text: str) -> str:
-        if text not in choices:
+def one_of(choices: tuple[str, ...], panel: str | None, help: str) -> Any:
+    """A name from some."""
+
+    def known(text: str | None) -> str | None:
+        if text is not None and text not in choices:
             raise typer.BadParameter(f"{text!r} is unknown; choose one of {', '.join(choices)}")
         return text
 
@@ -112,7 +114,7 @@ ConceptsFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A text file with one concept on each line, instead of --concepts.")
 ]
 
-Match = Annotated[str, _one_of(CHOICES["match"], READING, "Whose text keys are matched.")]
+Match = Annotated[str, one_of(CHOICES["match"], READING, "Whose text keys are matched.")]
 Layers = Annotated[
     str | None,
     _option(READING, "Transformer layers, such as 4,6,10-23. Default: the published ones.", metavar="LIST"),
@@ -120,13 +122,13 @@ Layers = Annotated[
 Steps = Annotated[str | None, _option(READING, "Denoising steps, counted from 0, such as 30 or 20-29.", metavar="LIST")]
 Surrogates = Annotated[
     str,
-    _one_of(CHOICES["surrogates"], READING, "What represents a concept: its best patch, or a soft mean of patches."),
+    one_of(CHOICES["surrogates"], READING, "What represents a concept: its best patch, or a soft mean of patches."),
 ]
-HeadScore = Annotated[str, _one_of(CHOICES["head_score"], READING, "The score that chooses motion heads.")]
+HeadScore = Annotated[str, one_of(CHOICES["head_score"], READING, "The score that chooses motion heads.")]
 TopK = Annotated[int | None, number(READING, "Motion heads in each layer. Default: 5.")]
 Maps = Annotated[str, _option(READING, f"The maps to make, from {', '.join(MADE)}.", metavar="LIST")]
-Normalize = Annotated[str, _one_of(CHOICES["normalize"], READING, "What is applied over the text keys of a layer.")]
-Pooling = Annotated[str, _one_of(CHOICES["pooling"], READING, "Which of its tokens represent a concept.")]
+Normalize = Annotated[str, one_of(CHOICES["normalize"], READING, "What is applied over the text keys of a layer.")]
+Pooling = Annotated[str, one_of(CHOICES["pooling"], READING, "Which of its tokens represent a concept.")]
 NoBackground = Annotated[bool, _option(READING, "Do not add 'background' to a single concept.", "--no-background")]
 
 Watch = Annotated[bool, _option(RUNNING, "Draw the maps in the terminal while the video is made.", "--watch")]
@@ -194,17 +196,17 @@ Overwrite = Annotated[
     bool, _option(RUNNING, "Replace existing results, after the new ones are complete.", "--overwrite")
 ]
 Dtype = Annotated[
-    str, _one_of(DTYPES, RUNNING, "Dtype of the weights; auto: float32 on a CPU, half precision on a GPU.")
+    str, one_of(DTYPES, RUNNING, "Dtype of the weights; auto: float32 on a CPU, half precision on a GPU.")
 ]
 Device = Annotated[
     str, _option(RUNNING, "A torch device such as cpu or cuda:1; auto: the GPU if there is one.", metavar="NAME")
 ]
 Memory = Annotated[
-    str, _one_of(("auto", *MODES), RUNNING, "Where the weights are; auto: what fits the free memory of the GPU.")
+    str, one_of(("auto", *MODES), RUNNING, "Where the weights are; auto: what fits the free memory of the GPU.")
 ]
-Quantize = Annotated[str, _one_of(QUANTIZED, RUNNING, "8-bit weights of the transformer; needs the extra quantize.")]
+Quantize = Annotated[str, one_of(QUANTIZED, RUNNING, "8-bit weights of the transformer; needs the extra quantize.")]
 Backend = Annotated[
-    str, _one_of(CHOICES["backend"], RUNNING, "Implementation of the kernels; auto: Triton on a GPU, else reference.")
+    str, one_of(CHOICES["backend"], RUNNING, "Implementation of the kernels; auto: Triton on a GPU, else reference.")
 ]
 AttentionBackend = Annotated[
     str | None,

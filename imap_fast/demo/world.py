@@ -81,6 +81,11 @@ class Scene:
     background: str
     fps: float = FPS
 
+    @property
+    def points(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the middles of its objects are, fp64 `[N, T, 2]`, and whether they are visible, bool `[N, T]`."""
+        return np.stack([thing.centre for thing in self.objects]), np.stack([thing.visible for thing in self.objects])
+
 
 def sample(seed: int, split: str = "train", *, num_frames: int = 25, side: int = 96) -> Scene:
     """The scene of a seed: one to three objects, one or two of them moving.

@@ -1,1 +1,1 @@
-"""`choose_layers`: which layers of a checkpoint to read, if none are published."""
+"""`choose_layers` and `choose_layers_by_tracking`: which layers of a checkpoint to read, if none are published."""

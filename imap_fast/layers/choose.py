@@ -13,15 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from imap_fast.explaining.windows import Windows
 from imap_fast.layers.attention import observed_attention
 from imap_fast.layers.eigenvalue import second_eigenvalues
 from imap_fast.layers.localize import SingleLayerTracer
+from imap_fast.layers.one_pass import best_half, by_layer, first_window, pass_once, step_to_read
 from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
 from imap_fast.tracing.trace import trace
-from imap_fast.video import Clip, VideoFile, resize_and_crop
-from imap_fast.video.rate import at_rate, passed_rate
+from imap_fast.video import Clip, resize_and_crop
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,17 +124,14 @@ def choose_layers(
         raise ValueError(f"{counts}: give at least one video, with a prompt and, if any, masks for each")
     adapter = adapter_for(pipe)
     forward = adapter.video_forward(num_inference_steps, height, width)
-    step = forward.published_step if step is None else step
-    if not 0 <= step < forward.num_inference_steps:
-        last = forward.num_inference_steps - 1
-        raise ValueError(f"step {step} is outside the schedule of {last + 1} steps; give 0 to {last}")
+    step = step_to_read(forward, step)
     noise = Noise(generator or torch.Generator().manual_seed(0))
     eigenvalues: list[Tensor] = []
     head_scores: list[Tensor] = []
     auc: list[Tensor] = []
     masks_of: Sequence[Mapping[str, np.ndarray | None] | None] = [None] * len(videos) if masks is None else masks
     for video, prompt, video_masks in zip(videos, prompts, masks_of, strict=True):
-        frames, numbers, size = _first_window(video, adapter, forward)
+        frames, numbers, size = first_window(video, adapter, forward)
         with torch.no_grad(), ExitStack() as exits:
             exits.callback(pipe.maybe_free_model_hooks)
             tracer = None
@@ -145,30 +141,10 @@ def choose_layers(
                 exits.enter_context(tracer)
             eigenvalues.append(_eigenvalues(adapter, forward, step, frames, prompt, noise))
         if tracer is not None:
-            head_scores.append(_by_layer(tracer.head_scores))
-            auc.append(_by_layer(tracer.auc))
+            head_scores.append(by_layer(tracer.head_scores))
+            auc.append(by_layer(tracer.auc))
         on_video_done()
     return _choice(step, eigenvalues, head_scores, auc)
-
-
-def _first_window(video: Any, adapter: Adapter, forward: VideoForward) -> tuple[np.ndarray, list[int], tuple[int, int]]:
-    """The first window of a video at the rate of the model: uint8 `[T, height, width, 3]`, the numbers of its frames,
-    and the size of the video.
-    """
-    video = VideoFile(video) if isinstance(video, (str, os.PathLike)) else Clip.of(video)
-    windows = Windows(forward.num_frames, None, forward.temporal_compression, adapter.patch_size[0])
-    pictures = enumerate(at_rate(video.pictures(), passed_rate("model", video.fps, forward.fps)))
-    # Only what the model sees is kept of each picture, which may be large.
-    read = (
-        (number, picture.size, picture.resized(forward.height, forward.width))
-        for number, ((picture, _), passes) in pictures
-        if passes
-    )
-    _, passed = next(windows.split(read))
-    numbers, sizes, frames = zip(*passed, strict=True)
-    if any(size != sizes[0] for size in sizes):
-        raise ValueError(f"{video.name} changes its size in its first {len(frames)} frames; give a video of one size")
-    return np.stack(frames), list(numbers), sizes[0]
 
 
 def _resized_masks(
@@ -198,37 +174,24 @@ def _eigenvalues(
     def observe(layer: int, query: Tensor, key: Tensor, **options: Any) -> None:
         eigenvalues[layer] = second_eigenvalues(query, key, **options)[0]
 
-    forward.encode_text(prompt, frames[0])
-    window = forward.with_noise(forward.encode(frames), 0, noise)
-    with adapter.stopped_after(adapter.num_layers - 1), observed_attention(adapter, observe):
-        forward.forward(step, window)
+    with observed_attention(adapter, observe):
+        pass_once(adapter, forward, step, frames, prompt, noise)
     if len(eigenvalues) < adapter.num_layers:
         raise ValueError(
             f"{adapter.num_layers - len(eigenvalues)} layers of {adapter.model.__name__} do not call torch's "
             "scaled_dot_product_attention; call reset_attention_backend() on the transformer"
         )
-    return _by_layer(eigenvalues)
-
-
-def _by_layer(values: Mapping[int, Tensor]) -> Tensor:
-    """Values of layers, stacked in the order of the layers."""
-    return torch.stack([values[layer] for layer in sorted(values)])
+    return by_layer(eigenvalues)
 
 
 def _choice(step: int, eigenvalues: list[Tensor], head_scores: list[Tensor], auc: list[Tensor]) -> LayerChoice:
     """The choice from the measurements of each video. `SingleLayerTracer` describes `auc`, `[L, 2 + A]`."""
     mean_eigenvalues = torch.stack(eigenvalues).mean(0)
     if not auc:
-        return LayerChoice(_best_half(mean_eigenvalues.mean(1)), step, mean_eigenvalues, {}, None, None)
+        return LayerChoice(best_half(mean_eigenvalues.mean(1)), step, mean_eigenvalues, {}, None, None)
     imap, gramcol, *heads = torch.stack(auc).mean(0).unbind(1)
-    layers = _best_half(imap + gramcol)
+    layers = best_half(imap + gramcol)
     scores = torch.stack(head_scores).mean(0)
     return LayerChoice(
         layers, step, mean_eigenvalues, {"imap": imap, "gramcol": gramcol}, scores, torch.stack(heads, dim=1)
     )
-
-
-def _best_half(merit: Tensor) -> tuple[int, ...]:
-    """The half of the layers with the largest merit, `[L]`, ascending. The earlier one of equals wins."""
-    best = merit.argsort(descending=True, stable=True)[: (len(merit) + 1) // 2]
-    return tuple(sorted(best.tolist()))

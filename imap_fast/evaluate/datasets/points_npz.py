@@ -48,6 +48,8 @@ def read_points(path: Path) -> PointClip:
         ValueError: the file is damaged or holds something else, or its video has another number of frames.
         OSError: one of the files is missing or cannot be read.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; give points, written as docs/tap-vid.md does")
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             members = checked_members(archive, file)
