@@ -9,14 +9,15 @@ import typer
 from imap_fast.cli import options, values
 from imap_fast.cli.option_groups import SmallGpuOptions, TraceOptions, WindowOptions
 from imap_fast.loading.source import model_source
+from imap_fast.metrics.tracking import MODES
 
 
 def eval(
     data: Annotated[
         str,
         typer.Argument(
-            help="demo; a folder in the layout of DAVIS, YouTube-VOS, Ref-YouTube-VOS, Ref-DAVIS or MeViS; a list of "
-            "VSPW, such as VSPW/val.txt; or a .json list of videos.",
+            help="demo; a folder in the layout of DAVIS, YouTube-VOS, Ref-YouTube-VOS, Ref-DAVIS or MeViS; a folder of "
+            "points; a list of VSPW, such as VSPW/val.txt; or a .json list of videos.",
             show_default=False,
         ),
     ],
@@ -48,6 +49,10 @@ def eval(
         ),
     ] = False,
     clips: Annotated[int | None, options.number(None, "The number of clips. Default: all; 200 of demo.")] = None,
+    queries: Annotated[
+        str | None,
+        options.one_of(MODES, None, f"For points: the frames in which each is marked. Default: {MODES[0]}."),
+    ] = None,
     worst: Annotated[int, options.number(None, "Clips with the lowest AUC to draw.", least=0)] = 6,
     seed: options.Seed = 0,
     vae: options.Vae = None,
@@ -55,7 +60,7 @@ def eval(
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
 ) -> None:
-    """Measure how well the maps find their concepts, in space and in time, against masks.
+    """Measure how well the maps find their concepts, in space and in time, against masks, or follow points.
 
     Writes results.json and pictures of the worst clips. For clips without masks it writes what explain writes, into
     the folder videos, and the video if it was generated. If a picture cannot be written, everything else is, and the
@@ -71,8 +76,18 @@ def eval(
     values.path(data)  # raises if it cannot be read
     from imap_fast.evaluate.datasets import open_dataset
 
-    dataset = open_dataset(data, captions=captions, concepts=concepts, videos=videos, generate=generate, clips=clips)
+    dataset = open_dataset(
+        data, captions=captions, concepts=concepts, videos=videos, generate=generate, clips=clips, queries=queries
+    )
     from imap_fast.cli.eval_run import Run
 
-    run = Run(dataset, asdict(loading), vae, arguments | {"seed": seed}, output, worst, traced if generate else None)
+    run = Run(
+        dataset,
+        asdict(loading),
+        vae,
+        arguments | {"seed": seed},
+        output,
+        0 if dataset.of_points else worst,
+        traced if generate else None,
+    )
     run.print(run.evaluate(overwrite=overwrite), as_json=as_json)

@@ -7,6 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from imap_fast.evaluate.tracks import WITHIN
+
 IN_SPACE = {
     "spatial_auc": "AUC in\na frame",
     "spatial_iou_best": "best\nIoU",
@@ -29,10 +31,14 @@ EVENTS = {
     ("event", "ap70"): "AP at\n0.7",
 }
 
+TRACKS = {("track", measure): f"δ\n{pixels} px" for pixels, measure in WITHIN.items()}
+TRACKS |= {("track", "within"): "mean\nδ", ("track", "jaccard"): "AJ", ("track", "occlusion_accuracy"): "OA"}
+
 TABLES = {
     "objects": {("object", measure): name for measure, name in (IN_SPACE | IN_SPACE_AND_TIME).items()},
     "motions": {("motion", measure): name for measure, name in (IN_SPACE | IN_TIME | IN_SPACE_AND_TIME).items()},
     "events": EVENTS,
+    "tracks": TRACKS,
     "masks": {
         (kind, measure): f"{kind}s\n{name}" for kind in ("object", "motion") for measure, name in AS_MASKS.items()
     },
@@ -72,7 +78,7 @@ def localization_table(record: dict[str, Any]) -> RenderableType:
     if any(score["left_out"] and score["values"] for score in scores):
         left_out = (
             "masks that are empty or full, motions in every frame or in no frame (under steady: all others), clips "
-            "shorter than a run of mVC"
+            "shorter than a run of mVC, points that are seen once"
         )
         parts.append(Text(f"left out: {left_out}", "dim"))
     return Group(*parts)

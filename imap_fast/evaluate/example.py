@@ -74,6 +74,9 @@ class Example:
         end: the time before which to end. None: the last frame.
         void: pixels of the annotated frames of which nobody knows what they show, bool `[n, H, W]`. No measure counts
             them. None: there are none.
+        points: where points are in the frames, in pixels, fp64 `[N, T, 2]`, and whether they are visible, bool
+            `[N, T]`. Their tracks are measured, and nothing else. None: there are none.
+        queries: the frames in which points are marked; see `imap_fast.metrics.tracking.queries`.
 
     Raises:
         TypeError: there are truths, and `video` is a file, `annotated` is not an array of integers, or `void` not one
@@ -91,6 +94,8 @@ class Example:
     end: float | None = None
     void: np.ndarray | None = None
     motions: tuple[str, ...] = ()
+    points: tuple[np.ndarray, np.ndarray] | None = None
+    queries: str = "first"
 
     def __post_init__(self) -> None:
         for motion in self.motions:
@@ -192,6 +197,7 @@ class DataSet:
         files: a function that finds the files that a clip is read from, for each clip that is read from files.
         folder: that all files are in, so that what is said of a clip need not name it. None: there are no files.
         skipped: a function that finds the names of what is there and not read, by what it is, for some clips.
+        of_points: whether the clips have points, whose tracks are measured.
     """
 
     source: Mapping[str, Any]
@@ -199,6 +205,7 @@ class DataSet:
     files: Mapping[str, Callable[[], Sequence[Path]]] = field(default_factory=dict)
     folder: Path | None = None
     skipped: Callable[[Collection[str]], Mapping[str, Sequence[str]]] = lambda clips: {}
+    of_points: bool = False
 
     def digest(self, clip: str) -> str:
         """SHA-256 of the names and contents of the files of a clip, wherever they are. A file may be missing.

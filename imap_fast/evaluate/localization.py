@@ -10,6 +10,7 @@ import numpy as np
 
 from imap_fast.evaluate.example import Example, GroundTruth
 from imap_fast.evaluate.segmentation import RUNS, segmentation
+from imap_fast.evaluate.tracks import OF_TRACKS
 from imap_fast.evaluate.when import OF_EVENTS, WHEN, when
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.metrics.boundary import boundary_f
@@ -37,9 +38,10 @@ MEASURES = {
     "segmentation": ("mean_iou", *RUNS),
     "class": ("intersection", "union"),
     "event": OF_EVENTS,
+    "track": OF_TRACKS,
 }
 """What the rows of each kind hold. "segmentation" is one row for all objects and the background together, and "class"
-one for each of them, in pixels. "event" is one for each interval of a motion."""
+one for each of them, in pixels. "event" is one for each interval of a motion, and "track" one for all points."""
 
 
 def localization(methods: Mapping[str, tuple[SaliencyMaps, str]], example: Example) -> list[Row]:

@@ -10,7 +10,7 @@ import torch
 
 from imap_fast.evaluate.example import Example
 from imap_fast.explaining.explainer import Explainer
-from imap_fast.maps.names import CONTRASTED, MAP_NAMES, WITHOUT_STREAM
+from imap_fast.maps.names import CONTRASTED, MAP_NAMES, REGION_MAPS, WITHIN_FEATURES, WITHOUT_STREAM
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.registry import adapter_for
 from imap_fast.text.words import is_background
@@ -30,6 +30,7 @@ class Reader:
         explainer = Explainer(pipe, "", ["one", "another"], maps=self.map_names, **explain_arguments)
         self.settings, self.steps, self.forward = explainer.tracer.settings, explainer.steps, explainer.forward
         self.noises, self.shots, self.fps = len(explainer.noises), explainer.shots, explainer.fps
+        self.frames_covered = explainer.frames_covered
         # Explicit layers, so that a warning about default layers comes only once. Another VAE is loaded only once.
         self.arguments = {
             **explain_arguments,
@@ -48,6 +49,11 @@ class Reader:
     def maps(self, example: Example) -> SaliencyMaps:
         """All maps of an example, from one forward pass."""
         return self._explain(example, maps=self.map_names, **example.words)
+
+    def maps_of_regions(self, example: Example, regions: dict[str, Any]) -> SaliencyMaps:
+        """All maps of regions of an example, which looks for no concepts, from one forward pass."""
+        names = REGION_MAPS if self.adapter.has_concept_stream else WITHIN_FEATURES
+        return self._explain(example, concepts=None, maps=names, regions=regions)
 
     @property
     def other_surrogates(self) -> str:

@@ -12,6 +12,7 @@ from imap_fast.evaluate.example import DataSet, Example
 from imap_fast.evaluate.journal import Journal
 from imap_fast.evaluate.localization import Row, localization
 from imap_fast.evaluate.reader import Reader
+from imap_fast.evaluate.tracks import tracking
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.video.clip import Clip
 
@@ -38,7 +39,8 @@ def evaluate(
     All maps of the architecture are read in one pass of each clip. In a second one, `imap` and `gramcol` are read with
     other surrogates (`imap_clip`, or `imap_argmax` where the others are soft), and in a third one `imap` with random
     heads. If there are motions, `by_concept` is `imap` of motions and `gramcol` of objects, from the first pass.
-    `imap_fast.evaluate.localization` describes the measures. A damaged clip is reported in `failed`, and does
+    `imap_fast.evaluate.localization` describes the measures. Of a clip with points, the tracks by each map of regions
+    are measured, in one pass (`imap_fast.evaluate.tracks`). A damaged clip is reported in `failed`, and does
     not stop the others.
 
     Args:
@@ -73,13 +75,15 @@ def evaluate(
         try:
             files = dataset.digest(name)
             example = reader.prepared(read())
-            if example.video is None and generate is not None:
+            maps, scores = None, list[Row]()
+            if example.points is not None:
+                scores = tracking(reader, example)
+            elif example.video is None and generate is not None:
                 clip, maps = generate(name, example)
                 example = replace(example, video=clip)
             else:
                 maps = reader.maps(example)
-            scores: list[Row] = []
-            if example.truths:
+            if maps is not None and example.truths:
                 methods = {each: (maps, each) for each in maps.maps}
                 others = reader.maps_of_other_surrogates(example)
                 methods |= {f"{each}_{reader.other_surrogates}": (others, each) for each in others.maps}
@@ -90,7 +94,7 @@ def evaluate(
         except UNREADABLE as error:
             failed[name] = str(error) if dataset.folder is None else str(error).replace(f"{dataset.folder}{os.sep}", "")
         else:
-            if not example.truths:
+            if maps is not None and not example.truths:
                 on_unmasked(name, example, maps)
             rows[name] = scores
             if journal is not None:

@@ -174,6 +174,13 @@ class Explainer:
                 self._finish(video, (start, end), stream, digest, checkpoint)
             return SaliencyMaps.from_record(*result_of(state, checkpoint.arrays()))
 
+    def frames_covered(self, clip: Clip) -> int:
+        """How many frames of a clip its maps will cover: all, or all but those at its end that fill no latent frame."""
+        if passed_rate(self.fps, clip.fps, self.forward.fps) is not None:
+            return len(clip.frames)
+        *_, last = self._windows(clip, None, RunState(options={}))
+        return last.frames[-1].number + 1
+
     def _carry_regions(self, video: VideoFile | Clip, num_frames: int | None, state: RunState) -> None:
         """Read the rows of the regions, each in its window, before any window is finished."""
         if (reader := self.tracer.regions) is None:

@@ -21,8 +21,8 @@ def open_folder(path: Path, *, captions: Path | None = None, concepts: Path | No
     Raises:
         ValueError: another layout, several splits, or captions for MeViS.
     """
-    if path.is_dir() and not _has_masks(path):
-        splits = sorted(each for each in path.iterdir() if not each.name.startswith(".") and _has_masks(each))
+    if path.is_dir() and not has_layout(path):
+        splits = sorted(each for each in path.iterdir() if not each.name.startswith(".") and has_layout(each))
         if len(splits) > 1:
             raise ValueError(f"{path} has several splits; give one: {', '.join(map(str, splits))}")
         path = splits[0] if splits else path
@@ -37,7 +37,7 @@ def open_folder(path: Path, *, captions: Path | None = None, concepts: Path | No
     return palette_masks(path, captions=captions, concepts=concepts)
 
 
-def _has_masks(folder: Path) -> bool:
+def has_layout(folder: Path) -> bool:
     """Whether a folder has frames and masks in one of the layouts."""
     is_split = (folder / "JPEGImages").is_dir() and any((folder / name).exists() for name in ("Annotations", MASKS))
     return is_split or is_vspw(folder)

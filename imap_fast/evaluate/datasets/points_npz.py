@@ -48,6 +48,25 @@ def read_points(path: Path) -> PointClip:
         ValueError: the file is damaged or holds something else, or its video has another number of frames.
         OSError: one of the files is missing or cannot be read.
     """
+    arrays, video = _read(path)
+    clip = read_clip(video)
+    num_frames, height, width = clip.frames.shape[:3]
+    if arrays["points"].shape[1] != num_frames:
+        raise ValueError(
+            f"{path} has points in {arrays['points'].shape[1]} frames, and {video.name} has {num_frames}; give the "
+            "video of these points"
+        )
+    points = arrays["points"].astype(np.float64) * (width, height)
+    return PointClip(clip, points, arrays["occluded"] == 0)
+
+
+def video_of(path: Path) -> Path:
+    """The video of a file of points. Errors are those of `read_points`, but of the file alone."""
+    return _read(path)[1]
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], Path]:
+    """The arrays of a file, and its video."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; give points, written as docs/tap-vid.md does")
     try:
@@ -67,15 +86,7 @@ def read_points(path: Path) -> PointClip:
         raise ValueError(
             f"{path} is damaged or holds no points ({reason}); write it as docs/tap-vid.md does"
         ) from error
-    clip = read_clip(path.parent / name)
-    num_frames, height, width = clip.frames.shape[:3]
-    if arrays["points"].shape[1] != num_frames:
-        raise ValueError(
-            f"{path} has points in {arrays['points'].shape[1]} frames, and {name} has {num_frames}; give the video of "
-            "these points"
-        )
-    points = arrays["points"].astype(np.float64) * (width, height)
-    return PointClip(clip, points, arrays["occluded"] == 0)
+    return arrays, path.parent / name
 
 
 def _check(arrays: Mapping[str, np.ndarray]) -> None:
