@@ -21,7 +21,7 @@ from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
 from imap_fast.explaining.kept_room import check_room_of_run
 from imap_fast.explaining.read_frames import FrameReader
 from imap_fast.explaining.read_record import read_record, warn_of_the_rest
-from imap_fast.explaining.repeats import agreements, inside_of, mean_and_spread, stacked
+from imap_fast.explaining.repeats import agreements, count_window, inside_of, mean_and_spread, stacked
 from imap_fast.explaining.shot_windows import ShotStart, ShotWindows, Window
 from imap_fast.explaining.windows import Windows
 from imap_fast.maps.names import FRAME_NUMBERS, TEXT_ATTENTION
@@ -311,7 +311,7 @@ class Explainer:
             self._append(blender.add(window.begin, values), checkpoint)
             state.pending = blender.pending
             for maps in repeats:
-                self._count(maps, state)
+                count_window(maps, state.tensors)
             state.windows += 1
             shot.windows += 1
             shot.num_frames = window.last + 1 - shot.first_frame
@@ -353,15 +353,6 @@ class Explainer:
     def _append(self, final: dict[str, Tensor], checkpoint: Checkpoint) -> None:
         """Add latent frames that no later window changes to the checkpoint."""
         checkpoint.append(final if len(self.noises) == 1 else mean_and_spread(final, checkpoint.state.tensors))
-
-    def _count(self, window: SaliencyMaps, state: RunState) -> None:
-        """Add the head scores, the votes and the text attention of a window. The votes for a head are its rank."""
-        votes, top_k = torch.zeros_like(window.head_scores), self.tracer.settings.top_k
-        votes.scatter_(-1, window.selected_heads, torch.arange(top_k, 0, -1).to(votes).expand(len(votes), -1))
-        sums = {"head_scores": window.head_scores, "votes": votes}
-        sums |= {} if window.text_to_text is None else {TEXT_ATTENTION: window.text_to_text}
-        for name, counted in sums.items():
-            state.tensors[name] = state.tensors.get(name, 0) + counted
 
     def _record(self, maps: SaliencyMaps) -> dict[str, Any]:
         """The record of the result, without what is known only at the end."""

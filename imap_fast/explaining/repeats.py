@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from imap_fast.maps.agreement import agreement, sums_of_repeats
-from imap_fast.maps.names import AGREEMENT, ALL_MAPS, KEPT, SINGLE_HEADS, SPREAD
+from imap_fast.maps.names import AGREEMENT, ALL_MAPS, KEPT, SINGLE_HEADS, SPREAD, TEXT_ATTENTION
 from imap_fast.maps.run_state import REPEATS
 from imap_fast.maps.saliency_maps import SaliencyMaps
 
@@ -62,3 +62,13 @@ def inside_of(repeats: list[SaliencyMaps]) -> dict[str, Tensor]:
         for maps in repeats
     ]
     return {name: torch.stack([each[name] for each in named]).mean(0).movedim(-3, 0) for name in named[0]}
+
+
+def count_window(window: SaliencyMaps, tensors: dict[str, Tensor]) -> None:
+    """Add the head scores, the votes and the text attention of a window to sums. The votes for a head are its rank."""
+    votes, top_k = torch.zeros_like(window.head_scores), window.selected_heads.shape[-1]
+    votes.scatter_(-1, window.selected_heads, torch.arange(top_k, 0, -1).to(votes).expand(len(votes), -1))
+    sums = {"head_scores": window.head_scores, "votes": votes}
+    sums |= {} if window.text_to_text is None else {TEXT_ATTENTION: window.text_to_text}
+    for name, counted in sums.items():
+        tensors[name] = tensors.get(name, 0) + counted
