@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             row(f"{kind} {measure} {method}", shape, estimate.mean, next(UNITS[key] for key in UNITS if key in measure))
             | {"low": estimate.low, "high": estimate.high, "values": estimate.values}
             for kind, measures in found.estimates().items()
+            if kind != "track"  # points are measured by `benchmarks.tracking`
             for measure, methods in measures.items()
             if measure != AGREEMENT  # unknown of one noise
             for method, estimate in methods.items()
