@@ -193,7 +193,7 @@ def test_several_windows_in_a_forward_are_the_same_and_go_on(video, tmp_path, mo
         if len(passed) == 2:
             raise Killed
         passed.append(len(arguments[1]))
-        run(*arguments)
+        return run(*arguments)
 
     with monkeypatch.context() as patched:
         patched.setattr(Explainer, "_pass", stop)

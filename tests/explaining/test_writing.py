@@ -49,7 +49,7 @@ def test_a_run_holds_its_lock_to_its_end_and_no_longer(pipeline, tmp_path, monke
     def second(*arguments: object) -> None:
         told.append(refused(lambda: Checkpoint(tmp_path / "run", {})))
         told.append(refused(lambda: Checkpoint(tmp_path / "run", options_of(tmp_path / "run"))))
-        run(*arguments)
+        return run(*arguments)
 
     monkeypatch.setattr(Explainer, "_pass", second)
     explain(pipeline, tmp_path / "run", num_frames=9)
