@@ -37,7 +37,9 @@ def run(name: str, folder: Path, changes: Mapping[str, str] | None = None) -> li
         edits = [cell for cell in notebook.cells if line in cell.source]
         assert len(edits) == 1
         edits[0].source = edits[0].source.replace(line, edited)
-    NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(folder)}}).execute()
+    where = {"metadata": {"path": str(folder)}}
+    # A kernel that is asked to end in its own time takes seconds.
+    NotebookClient(notebook, timeout=None, resources=where, shutdown_kernel="immediate").execute()
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
