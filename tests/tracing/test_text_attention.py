@@ -102,11 +102,11 @@ def test_words_of_several_tokens(joint: Architecture) -> None:
     words, tokens = run(["red cat", "grass"]), run(None)
     of = [[tokens.labels.index(label) for label in tokens.labels if word in label.lower()] for word in ("red", "cat")]
     both, grass = [*of[0], *of[1]], [i for i, label in enumerate(tokens.labels) if "grass" in label]
-    if len(both) == 2 and len(grass) == 1:  # a tokenizer of whole words
-        found, each = words.text_attention, tokens.text_attention
-        assert_close(found[0, 1], each[both][:, grass].mean(0).sum(), 1e-6)
-        assert_close(found[1, 0], each[grass][:, both].sum(), 1e-6)
-        assert_close(found[0, 0], each[both][:, both].sum(1).mean(), 1e-6)
+    assert (len(both), len(grass)) == (2, 1), tokens.labels
+    found, each = words.text_attention, tokens.text_attention
+    assert_close(found[0, 1], each[both][:, grass].mean(0).sum(), 1e-6)
+    assert_close(found[1, 0], each[grass][:, both].sum(), 1e-6)
+    assert_close(found[0, 0], each[both][:, both].sum(1).mean(), 1e-6)
 
 
 def test_the_maps_are_the_same_bits(joint: Architecture) -> None:
