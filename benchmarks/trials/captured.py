@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from imap_fast.evaluate.example import Example
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
-from imap_fast.models.text_rows import TextRows
 from imap_fast.tracing.trace import trace
 from imap_fast.tracing.tracer import Tracer
 
@@ -54,20 +54,16 @@ class CapturingTracer(Tracer):
         super().__init__(tracer.adapter, tracer.settings, tracer.concepts, guided=False)
         self.layers: dict[int, list[Layer]] = {}
 
-    def _read_layer(
-        self,
-        layer: int,
-        video: int,
-        query: Tensor,
-        features: Tensor,
-        text: TextRows,
-        concepts: TextRows,
-        visual_key: Tensor | None = None,
-    ) -> None:
-        super()._read_layer(layer, video, query, features, text, concepts, visual_key)
-        frames = self.running_maps.grid[0]
-        kept = Layer(query.contiguous(), features.contiguous(), text.key.contiguous(), text.multiplicity, frames)
-        self.layers.setdefault(video, []).append(kept)
+    def _read_layer(self, read: ReadLayer) -> None:
+        super()._read_layer(read)
+        kept = Layer(
+            query=read.query.contiguous(),
+            features=read.features.contiguous(),
+            key=read.text.key.contiguous(),
+            multiplicity=read.text.multiplicity,
+            frames=self.running_maps.grid[0],
+        )
+        self.layers.setdefault(read.video, []).append(kept)
 
 
 @torch.no_grad()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from imap_fast.metrics.tracking import MODES, queries, track_scores
-from imap_fast.models.text_rows import TextRows
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.tracing.region_reader import RegionReader
 from imap_fast.tracing.regions import check_regions
 from imap_fast.tracing.tracer import Tracer
@@ -71,29 +71,27 @@ class SingleLayerFollower(Tracer):
         self._time = LatentTime(self.adapter.temporal_compression, self.adapter.patch_size[0])
         self._own: list[int] = []
 
-    def _read_layer(
-        self,
-        layer: int,
-        video: int,
-        query: Tensor,
-        features: Tensor,
-        text: TextRows,
-        concepts: TextRows,
-        visual_key: Tensor | None = None,
-    ) -> None:
+    def _read_layer(self, read: ReadLayer) -> None:
+        device, visual_key = read.features.device, read.visual_key
         if not self._own:
-            self._mark(features.device)
-        note = torch.zeros((), dtype=torch.int32, device=features.device)
-        together = torch.zeros_like(self.running_maps.region_sum[video])
+            self._mark(device)
+        note = torch.zeros((), dtype=torch.int32, device=device)
+        together = torch.zeros_like(self.running_maps.region_sum[read.video])
         scores = []
-        for head in range(len(features)):
+        for head in range(len(read.features)):
             # One head at a time: a trace never keeps the maps of all heads.
             only, own = slice(head, head + 1), torch.zeros_like(together)
-            self.reader.within(0, video, features[only], own, note, fuses=False)
-            self.reader.between(0, video, query[only], None if visual_key is None else visual_key[only], own, note)
+            alone = replace(
+                read,
+                query=read.query[only],
+                features=read.features[only],
+                visual_key=None if visual_key is None else visual_key[only],
+            )
+            self.reader.within(0, alone, own, note, fuses=False)
+            self.reader.between(0, alone, own, note)
             scores.append(self._scores(own[0]))
             together += own
-        self.scores[layer] = torch.tensor([self._scores(together[0]), *scores], dtype=torch.float64)
+        self.scores[read.layer] = torch.tensor([self._scores(together[0]), *scores], dtype=torch.float64)
 
     def _mark(self, device: torch.device) -> None:
         """Say which tokens the points are.

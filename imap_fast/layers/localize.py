@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from imap_fast.metrics.ranking import auc
-from imap_fast.models.text_rows import TextRows
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.tracing.tracer import Tracer
 from imap_kernels import frame_separation, gram_column, motion_heads, qk_match, soft_surrogates
 
@@ -54,17 +54,9 @@ class SingleLayerTracer(Tracer):
             raise ValueError(f"masks of {names}: none has patches both inside and outside; give another video")
         return usable
 
-    def _read_layer(
-        self,
-        layer: int,
-        video: int,
-        query: Tensor,
-        features: Tensor,
-        text: TextRows,
-        concepts: TextRows,
-        visual_key: Tensor | None = None,
-    ) -> None:
+    def _read_layer(self, read: ReadLayer) -> None:
         frames, settings = self.running_maps.grid[0], self.settings
+        query, features, text = read.query, read.features, read.text
         scores = frame_separation(features, frames=frames, score=settings.head_score, backend=settings.backend)
         chosen = motion_heads(scores, score=settings.head_score, top_k=settings.top_k)
         share = torch.zeros_like(scores).index_fill_(0, chosen, 1 / settings.top_k)
@@ -93,7 +85,7 @@ class SingleLayerTracer(Tracer):
             imap += share[head] * own
             gramcol += own
         auc = [self._mean_auc(imap), self._mean_auc(gramcol), *head_auc]
-        self.head_scores[layer], self.auc[layer] = scores.cpu(), torch.tensor(auc, dtype=torch.float64)
+        self.head_scores[read.layer], self.auc[read.layer] = scores.cpu(), torch.tensor(auc, dtype=torch.float64)
 
     def _mean_auc(self, rows: Tensor) -> float:
         """The mean AUC over concepts of one map, `[K, N]`."""

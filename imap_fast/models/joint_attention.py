@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from imap_fast.models.concept_stream import ConceptStream
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.models.tap import TappedAttention
 from imap_fast.models.text_rows import AttendingRows, TextRows
 from imap_kernels import concept_attention
@@ -108,8 +109,17 @@ class JointAttention(TappedAttention):
                 of_text = None if mask is None else mask[tap.videos][video, 0, 0, text]
                 own = prompt = self._attending(prompt, query[video, :, text], key[video, :, visual], of_text)
             matched = own if tap.settings.match == "concepts" else prompt
-            visual_key = key[video, :, visual]
-            tap.read(self.layer, video, query[video, :, visual], output[video, :, visual], matched, own, visual_key)
+            tap.read(
+                ReadLayer(
+                    layer=self.layer,
+                    video=video,
+                    query=query[video, :, visual],
+                    features=output[video, :, visual],
+                    text=matched,
+                    concepts=own,
+                    visual_key=key[video, :, visual],
+                )
+            )
 
     def _attending(self, rows: TextRows, query: Tensor, visual_key: Tensor, mask: Tensor | None = None) -> TextRows:
         """The same rows with what their attention to each other is computed from, if it is needed.

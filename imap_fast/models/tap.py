@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from imap_fast.models.concept_stream import ConceptStream
 from imap_fast.models.forward import Forward
-from imap_fast.models.text_rows import TextRows
+from imap_fast.models.read_layer import ReadLayer
 
 CAUSES = (
     "usual causes are a cache, a skipped layer, a block that was replaced or moved inside the `with`, and an attention "
@@ -49,20 +49,8 @@ class TapSettings:
     text_attention: bool = False
 
 
-class LayerReader(Protocol):
-    """Called once for each layer and video that is read; see `RunningMaps.add_layer`."""
-
-    def __call__(
-        self,
-        layer: int,
-        video: int,
-        query: Tensor,
-        features: Tensor,
-        text: TextRows,
-        concepts: TextRows,
-        visual_key: Tensor | None = None,
-    ) -> None:
-        """Read one layer of one video."""
+LayerReader = Callable[[ReadLayer], None]
+"""Called once for each layer and video that is read; see `RunningMaps.add_layer`."""
 
 
 class Tap:
@@ -126,20 +114,11 @@ class Tap:
             )
         self._blocks_entered += 1
 
-    def read(
-        self,
-        layer: int,
-        video: int,
-        query: Tensor,
-        features: Tensor,
-        text: TextRows,
-        concepts: TextRows,
-        visual_key: Tensor | None = None,
-    ) -> None:
+    def read(self, read: ReadLayer) -> None:
         """Give one layer of one video to the reader."""
         if self._reader is not None:
             self._layers_read += 1
-            self._reader(layer, video, query, features, text, concepts, visual_key)
+            self._reader(read)
 
     def end(self) -> None:
         """End the forward pass. No block is read until the next `begin`.

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from imap_fast.models import adapter, tap
 from imap_fast.models.kept_value import KeptValue
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.models.real_video.wan import WanForward
 from imap_fast.models.text_rows import TextRows
 from imap_fast.text.prompt_tokens import PromptTokens
@@ -87,7 +88,16 @@ class TappedAttention(tap.TappedAttention):
         query, key, output = (rows[self.tap.videos].transpose(1, 2) for rows in (query, key, output))
         for video in range(len(query)):
             text = TextRows(key[video, :, : len(multiplicity)], None, multiplicity)
-            self.tap.read(self.layer, video, query[video], output[video], text, text)
+            self.tap.read(
+                ReadLayer(
+                    layer=self.layer,
+                    video=video,
+                    query=query[video],
+                    features=output[video],
+                    text=text,
+                    concepts=text,
+                )
+            )
 
 
 def padding_as_one_row(text: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from imap_fast.maps.names import REGION_MAPS, UNIT_LENGTH, WITHIN_FEATURES
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.tracing.regions import Region
 from imap_kernels import head_similarity, region_rows
 
@@ -98,41 +99,37 @@ class RegionReader:
             self.read[place] = rows
         return rows
 
-    def within(
-        self, position: int, video: int, features: Tensor, out: Tensor, note: Tensor, fuses: bool
-    ) -> dict[str, Tensor]:
+    def within(self, position: int, read: ReadLayer, out: Tensor, note: Tensor, fuses: bool) -> dict[str, Tensor]:
         """Arguments with which `gram_column` adds the maps of o in its own pass over o.
 
         Args:
-            position: of the layer among those read, like `video` and `features` as in `rows`.
-            video: index of the video.
-            features: o of the visual tokens.
+            position: of the layer among those read.
+            read: the layer.
             out: the running maps of all names, fp32 `[M, R, N]`.
             note: receives whether values are finite.
             fuses: whether there is such a pass. If not, the maps are added here, and there are no arguments.
         """
         if not (names := self.names["features"]):
             return {}
-        rows, of_names = self.rows("features", position, video, features), out[: len(names)].flatten(0, 1)
+        rows = self.rows("features", position, read.video, read.features)
+        of_names = out[: len(names)].flatten(0, 1)
         if fuses:
             return {"region_rows": rows, "unit_length": self._unit_length["features"], "region_out": of_names}
-        self._add("features", rows, features, of_names, note)
+        self._add("features", rows, read.features, of_names, note)
         return {}
 
-    def between(
-        self, position: int, video: int, query: Tensor, visual_key: Tensor | None, out: Tensor, note: Tensor
-    ) -> None:
-        """Add the maps of queries and keys. Arguments are those of `within`, and k of the visual tokens.
+    def between(self, position: int, read: ReadLayer, out: Tensor, note: Tensor) -> None:
+        """Add the maps of queries and keys. Arguments are those of `within`.
 
         Raises:
             RuntimeError: the visual tokens have no keys in the attention that is read.
         """
         if not (names := self.names["queries"]):
             return
-        if visual_key is None:
+        if read.visual_key is None:
             raise RuntimeError("visual tokens do not attend to each other in the attention that is read")
-        rows = self.rows("queries", position, video, query)
-        self._add("queries", rows, visual_key, out[-len(names) :].flatten(0, 1), note)
+        rows = self.rows("queries", position, read.video, read.query)
+        self._add("queries", rows, read.visual_key, out[-len(names) :].flatten(0, 1), note)
 
     def _add(self, kind: str, rows: Tensor, tokens: Tensor, out: Tensor, note: Tensor) -> None:
         head_similarity(

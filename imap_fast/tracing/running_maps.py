@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from imap_fast.maps.names import CONTRASTED, REGION_MAPS, UNIT_LENGTH
-from imap_fast.models.text_rows import TextRows
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.tracing.kept_maps import KeptMaps
 from imap_fast.tracing.kept_stores import Store
 from imap_fast.tracing.most_chosen import most_chosen
@@ -158,38 +158,23 @@ class RunningMaps:
             if names
         )
 
-    def add_layer(
-        self,
-        layer: int,
-        video: int,
-        query: Tensor,
-        features: Tensor,
-        text: TextRows,
-        concepts: TextRows,
-        visual_key: Tensor | None = None,
-    ) -> None:
+    def add_layer(self, read: ReadLayer) -> None:
         """Add one layer of one video to the sums.
 
-        Args:
-            layer: index of the block.
-            video: index of the video.
-            query: q of the visual tokens, `[A, N, d]`.
-            features: o of the visual tokens, `[A, N, d]`.
-            text: rows that are matched with the queries.
-            concepts: rows of the baselines. The same rows as `text` if concepts have a stream of their own.
-            visual_key: k of the visual tokens, `[A, N, d]`. None: visual tokens do not attend to each other here.
+        Raises:
+            RuntimeError: it has other heads or tokens than the sums.
         """
-        position = self.layers.index(layer)
+        video, position = read.video, self.layers.index(read.layer)
         size = self.score_sum.shape[-1], self.contrast_sum.shape[-1]
-        for part in (query, features):
+        for part in (read.query, read.features):
             if part.shape[:2] != size:
-                raise RuntimeError(f"block {layer} has heads and tokens {list(part.shape[:2])}, not {list(size)}")
+                raise RuntimeError(f"block {read.layer} has heads and tokens {list(part.shape[:2])}, not {list(size)}")
         note = self._not_finite[position]
         sums = tuple(total[video] for total in self._sums)
         # What is kept is of this layer alone. The same additions follow, so the running maps have the same bits.
         parts = tuple(map(torch.zeros_like, sums)) if self._kept else sums
         contrasts, baselines = parts[:2]
-        surrogates, scores = self._match(contrasts, query, features, text, note)
+        surrogates, scores = self._match(contrasts, read, note)
         select_heads(
             scores,
             score=self.head_score,
@@ -201,29 +186,29 @@ class RunningMaps:
             backend=self.backend,
         )
         fuses = surrogates is not None and not self.in_one_pass
-        rows = {} if self.regions is None else self.regions.within(position, video, features, parts[2], note, fuses)
+        rows = {} if self.regions is None else self.regions.within(position, read, parts[2], note, fuses)
         if surrogates is not None:
             first, count = CONTRASTED.index(self.contrasted[0]), 1 if self.in_one_pass else len(self.contrasted)
             gram_column(
-                features,
+                read.features,
                 surrogates,
-                multiplicity=text.multiplicity,
+                multiplicity=read.text.multiplicity,
                 head_weights=self.head_weights[first : first + count],
                 out=contrasts[:count],
                 normalize=self.normalize,
                 backend=self.backend,
                 **rows,
             )
-            self._add_single_heads(layer, video, features, surrogates, text)
-        self._add_baselines(baselines, query, features, concepts, note)
+            self._add_single_heads(read, surrogates)
+        self._add_baselines(baselines, read, note)
         if self.regions is not None:
-            self.regions.between(position, video, query, visual_key, parts[2], note)
-        if concepts.attending is not None:
+            self.regions.between(position, read, parts[2], note)
+        if (attending := read.concepts.attending) is not None:
             text_attention(
-                concepts.attending.query,
-                concepts.attending.key,
-                concepts.attending.visual_key,
-                multiplicity=concepts.attending.multiplicity,
+                attending.query,
+                attending.key,
+                attending.visual_key,
+                multiplicity=attending.multiplicity,
                 out=self.text_attention_sum[video],
                 not_finite=note,
                 backend=self.backend,
@@ -239,14 +224,12 @@ class RunningMaps:
         """Whether the settings allow `one_pass`."""
         return self.one_pass and self.contrasted == CONTRASTED and self.surrogates == "argmax"
 
-    def _match(
-        self, contrasts: Tensor, query: Tensor, features: Tensor, text: TextRows, note: Tensor
-    ) -> tuple[Tensor | None, Tensor]:
+    def _match(self, contrasts: Tensor, read: ReadLayer, note: Tensor) -> tuple[Tensor | None, Tensor]:
         """The surrogates of the text keys, None if no map needs them, and the separation scores of the heads.
 
         In one pass, it also adds `gramcol` to `contrasts`. `note` receives whether what is read is finite.
         """
-        frames = self.grid[0]
+        frames, query, features, text = self.grid[0], read.query, read.features, read.text
         common: dict[str, Any] = {"score": self.head_score, "not_finite": note, "backend": self.backend}
         if not self.contrasted:
             return None, frame_separation(features, frames=frames, **common)
@@ -262,34 +245,32 @@ class RunningMaps:
             features, index, multiplicity=text.multiplicity, out=gramcol, normalize=self.normalize, **common
         )
 
-    def _add_single_heads(self, layer: int, video: int, features: Tensor, surrogates: Tensor, text: TextRows) -> None:
+    def _add_single_heads(self, read: ReadLayer, surrogates: Tensor) -> None:
         """Add the contrast of each head of this layer that has maps of its own."""
         for index, (of_layer, head) in enumerate(self.single_heads):
-            if of_layer == layer:
+            if of_layer == read.layer:
                 only = slice(head, head + 1)
                 gram_column(
-                    features[only],
+                    read.features[only],
                     surrogates[only],
-                    multiplicity=text.multiplicity,
+                    multiplicity=read.text.multiplicity,
                     head_weights=self._one,
-                    out=self.single_head_sum[video, index : index + 1],
+                    out=self.single_head_sum[read.video, index : index + 1],
                     normalize=self.normalize,
                     backend=self.backend,
                 )
 
-    def _add_baselines(
-        self, baselines: Tensor, query: Tensor, features: Tensor, concepts: TextRows, note: Tensor
-    ) -> None:
+    def _add_baselines(self, baselines: Tensor, read: ReadLayer, note: Tensor) -> None:
         """Add the baselines of one layer of one video to `baselines`. `note` receives whether they are finite."""
         for index, name in enumerate(self.baselines):
             if name == "cross_attention":  # mean_h q·κ
-                rows, tokens, scale = concepts.key, query, 1 / len(query)
+                rows, tokens, scale = read.concepts.key, read.query, 1 / len(read.query)
             else:  # Σ_h (attention output of the concept)·o
-                rows, tokens, scale = concepts.required_output, features, 1.0
+                rows, tokens, scale = read.concepts.required_output, read.features, 1.0
             head_similarity(
                 rows,
                 tokens,
-                multiplicity=concepts.multiplicity,
+                multiplicity=read.concepts.multiplicity,
                 out=baselines[index],
                 scale=scale,
                 normalize=self.normalize,

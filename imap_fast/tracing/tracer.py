@@ -20,8 +20,8 @@ from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.dropout import refuse_dropout
 from imap_fast.models.forward import Forward
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.models.tap import UNCOPIED, Tap
-from imap_fast.models.text_rows import TextRows
 from imap_fast.models.weight_state import WeightState
 from imap_fast.text.concepts import Concepts
 from imap_fast.text.model_name import model_name
@@ -361,17 +361,8 @@ class Tracer:
         """The maps of concepts, `[…, C, N]`, from those of text rows."""
         return self.concepts.select(rows.flatten(0, -3), count).unflatten(0, rows.shape[:-2])
 
-    def _read_layer(
-        self,
-        layer: int,
-        video: int,
-        query: Tensor,
-        features: Tensor,
-        text: TextRows,
-        concepts: TextRows,
-        visual_key: Tensor | None = None,
-    ) -> None:
-        self.running_maps.add_layer(layer, video, query, features, text, concepts, visual_key)
+    def _read_layer(self, read: ReadLayer) -> None:
+        self.running_maps.add_layer(read)
 
     def _record(self) -> dict[str, object]:
         """The settings of the maps, as JSON values."""

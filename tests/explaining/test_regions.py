@@ -13,6 +13,7 @@ from torch import Tensor
 
 import imap_fast
 from imap_fast import SaliencyMaps
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.models.tap import Tap
 from imap_fast.tracing.tracer import Tracer
 from imap_fast.video import Clip
@@ -53,11 +54,11 @@ class Passes:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.layers: list[tuple[int, Tensor, Tensor, Tensor]] = []
         self.windows: list[SaliencyMaps] = []
-        read, maps = Tap.read, Tracer.maps.fget
+        tap_read, maps = Tap.read, Tracer.maps.fget
 
-        def observe(tap, layer, video, query, features, text, concepts, visual_key=None) -> None:
-            self.layers.append((layer, query, visual_key, features))
-            read(tap, layer, video, query, features, text, concepts, visual_key)
+        def observe(tap: Tap, read: ReadLayer) -> None:
+            self.layers.append((read.layer, read.query, read.visual_key, read.features))
+            tap_read(tap, read)
 
         def observe_maps(tracer: Tracer) -> SaliencyMaps:
             self.windows.append(maps(tracer))

@@ -79,9 +79,9 @@ def test_each_head_is_compared_alone(pipeline, frames, points, made, monkeypatch
     """Its own features of the patch of a point, with those of all patches."""
     read, read_layer = [], SingleLayerFollower._read_layer
 
-    def spy_layer(self, layer, video, query, features, *rest):
-        read.append(F.normalize(features, dim=-1) if scales else features.clone())
-        read_layer(self, layer, video, query, features, *rest)
+    def spy_layer(self, layer):
+        read.append(F.normalize(layer.features, dim=-1) if scales else layer.features.clone())
+        read_layer(self, layer)
 
     monkeypatch.setattr(SingleLayerFollower, "_read_layer", spy_layer)
     choice = choose(pipeline, [frames], [points], map=name)

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import imap_fast
 from imap_fast import SaliencyMaps
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.tracing.kept_maps import KeptMaps
 from imap_fast.tracing.kept_stores import MemoryStore
 from imap_fast.tracing.running_maps import RunningMaps
@@ -88,20 +89,23 @@ def test_in_one_pass_over_o(architecture: Architecture, monkeypatch: pytest.Monk
 
 def test_a_head_is_its_own_contrast(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
     """The map of a head is that of a model that has no other head."""
-    heads, sums, read = [(2, 1), (0, 0), (2, 0)], {}, RunningMaps.add_layer
+    heads, sums, add_layer = [(2, 1), (0, 0), (2, 0)], {}, RunningMaps.add_layer
 
-    def beside(running: RunningMaps, layer: int, video: int, query, features, text, concepts, visual_key) -> None:
-        surrogates = qk_match(query, text.key, frames=running.grid[0])
+    def beside(running: RunningMaps, read: ReadLayer) -> None:
+        surrogates = qk_match(read.query, read.text.key, frames=running.grid[0])
         for of_layer, head in heads:
-            if of_layer == layer:
+            if of_layer == read.layer:
                 only, out = slice(head, head + 1), torch.zeros_like(running.contrast_sum[0, :1])
-                share = torch.ones(1, 1)
                 gram_column(
-                    features[only], surrogates[only], multiplicity=text.multiplicity, head_weights=share, out=out
+                    read.features[only],
+                    surrogates[only],
+                    multiplicity=read.text.multiplicity,
+                    head_weights=torch.ones(1, 1),
+                    out=out,
                 )
-                key = layer, head, video
+                key = read.layer, head, read.video
                 sums[key] = sums.get(key, 0) + out[0]
-        read(running, layer, video, query, features, text, concepts, visual_key)
+        add_layer(running, read)
 
     monkeypatch.setattr(RunningMaps, "add_layer", beside)
     maps = traced(architecture, heads=heads)

@@ -13,6 +13,7 @@ from torch import Tensor
 import imap_fast
 from imap_fast import SaliencyMaps
 from imap_fast.maps.names import REGION_MAPS, WITHIN_FEATURES
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.models.tap import Tap
 from imap_fast.tracing.region_tokens import length_of
 from imap_fast.tracing.regions import check_regions
@@ -45,12 +46,12 @@ def traced(architecture: Architecture, seen: list | None = None, **changed: obje
     arguments = {"layers": LAYERS, "top_k": 2, "maps": ["gramcol", *maps], "regions": regions, **changed}
     arguments["match"] = arguments.get("match", "prompt" if architecture.prompt_only else "concepts")
     concepts = arguments.pop("concepts", architecture.concepts())
-    read, step = Tap.read, 0
+    tap_read, step = Tap.read, 0
 
-    def observe(self, layer, video, query, features, text, of_concepts, visual_key=None) -> None:
+    def observe(self, read: ReadLayer) -> None:
         if seen is not None:
-            seen.append((step, layer, video, query, visual_key, features))
-        read(self, layer, video, query, features, text, of_concepts, visual_key)
+            seen.append((step, read.layer, read.video, read.query, read.visual_key, read.features))
+        tap_read(self, read)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Tap, "read", observe)

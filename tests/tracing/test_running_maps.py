@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
 
 from imap_fast.maps.names import CONTRASTED, MAP_NAMES
+from imap_fast.models.read_layer import ReadLayer
+from imap_fast.models.text_rows import TextRows
 from imap_fast.tracing import running_maps as module
 from imap_fast.tracing.most_chosen import most_chosen
 from imap_fast.tracing.repeat_variation import token_weights
-from imap_fast.tracing.running_maps import RunningMaps, TextRows
+from imap_fast.tracing.running_maps import RunningMaps
 from imap_kernels import SCORES, frame_separation, motion_heads
 from tests.assertions import assert_close
 from tests.precision import default_dtype
@@ -50,8 +54,8 @@ def running_maps(
 
 
 @pytest.fixture
-def steps() -> list[dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor, TextRows]]]:
-    """By step: what `add_layer` takes of each layer and video."""
+def steps() -> list[dict[tuple[int, int], ReadLayer]]:
+    """By step: what is read, by layer and video."""
     generator = torch.Generator().manual_seed(0)
 
     def drawn(rows: int) -> torch.Tensor:
@@ -59,16 +63,18 @@ def steps() -> list[dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor, Text
         drift = torch.randn(HEADS, 1, 1, generator=generator) * (torch.arange(rows) // 8)[:, None]
         return torch.randn(HEADS, rows, DIM, generator=generator) + drift
 
-    def layer() -> tuple[torch.Tensor, torch.Tensor, TextRows]:
-        return drawn(TOKENS), drawn(TOKENS), TextRows(drawn(KEYS), drawn(KEYS), torch.ones(KEYS))
+    def read_layer(layer: int, video: int) -> ReadLayer:
+        query, features = drawn(TOKENS), drawn(TOKENS)
+        text = TextRows(drawn(KEYS), drawn(KEYS), torch.ones(KEYS))
+        return ReadLayer(layer=layer, video=video, query=query, features=features, text=text, concepts=text)
 
-    return [{(each, video): layer() for each in LAYERS for video in range(VIDEOS)} for _ in range(STEPS)]
+    return [{place: read_layer(*place) for place in product(LAYERS, range(VIDEOS))} for _ in range(STEPS)]
 
 
 def read(maps: RunningMaps, steps) -> RunningMaps:
     for layers in steps:
-        for (layer, video), (query, features, text) in layers.items():
-            maps.add_layer(layer, video, query, features, text, text)
+        for layer in layers.values():
+            maps.add_layer(layer)
         maps.end_pass()
     return maps
 
@@ -87,7 +93,7 @@ def test_scores_are_those_of_each_layer_and_video(steps, score: str) -> None:
     found = read(running_maps(score), steps).head_scores()
     for position, layer in enumerate(LAYERS):
         for video in range(VIDEOS):
-            each = [frame_separation(step[layer, video][1], frames=GRID[0], score=score) for step in steps]
+            each = [frame_separation(step[layer, video].features, frames=GRID[0], score=score) for step in steps]
             assert_close(found[video, position], sum(each) / STEPS, 1e-6)
 
 
@@ -96,7 +102,7 @@ def test_the_heads_chosen_in_most_steps_are_selected(steps) -> None:
     assert found.shape == (VIDEOS, len(LAYERS), TOP_K)
     for position, layer in enumerate(LAYERS):
         for video in range(VIDEOS):
-            scores = torch.stack([frame_separation(step[layer, video][1], frames=GRID[0]) for step in steps])
+            scores = torch.stack([frame_separation(step[layer, video].features, frames=GRID[0]) for step in steps])
             votes = motion_heads(scores, score="chi", top_k=TOP_K).flatten().bincount(minlength=HEADS)
             ranked = sorted(range(HEADS), key=lambda head: (-votes[head], -scores[:, head].mean()))
             assert found[video, position].tolist() == ranked[:TOP_K]
@@ -171,20 +177,23 @@ def test_one_pass_over_o_gives_the_same(steps, maps: tuple[str, ...], monkeypatc
 def test_each_part_that_is_not_finite_is_noted(steps, part: str, value: float) -> None:
     maps = read(running_maps(), steps[:2])
     assert maps.first_not_finite() is None
-    query, features, text = steps[2][4, 0]
-    text, concepts = (TextRows(text.key.clone(), text.required_output.clone(), text.multiplicity) for _ in range(2))
+    layer = steps[2][4, 0]
+    text, concepts = (
+        replace(layer.text, key=layer.text.key.clone(), output=layer.text.required_output.clone()) for _ in range(2)
+    )
+    layer = replace(layer, text=text, concepts=concepts)
     parts = {
-        "query": query,
-        "features": features,
+        "query": layer.query,
+        "features": layer.features,
         "text key": text.key,
         "concept key": concepts.key,
         "concept output": concepts.required_output,
     }
     parts[part][2, 1, 3] = value
-    maps.add_layer(4, 0, query, features, text, concepts)
+    maps.add_layer(layer)
     maps.end_pass()
     assert maps.first_not_finite() == (4, 2)
-    maps.add_layer(1, 1, query, features, text, concepts)
+    maps.add_layer(replace(layer, layer=1, video=1))
     assert maps.first_not_finite() == (4, 2), "the first stays"
     maps.end_pass()
     read(maps, steps[:1])
@@ -197,7 +206,7 @@ def test_features_that_are_not_finite_are_noted_without_baselines(
 ) -> None:
     monkeypatch.setattr(sys.modules[__name__], "MAPS", CONTRASTED)
     monkeypatch.setattr(RunningMaps, "one_pass", one_pass)
-    steps[1][4, 1][1][2, 5, 3] = math.inf
+    steps[1][4, 1].features[2, 5, 3] = math.inf
     assert read(running_maps(), steps).first_not_finite() == (4, 1)
 
 
@@ -205,16 +214,16 @@ def test_finite_values_may_have_a_sum_beyond_their_dtype() -> None:
     maps, rows = running_maps(), torch.full((HEADS, TOKENS, DIM), 200.0, dtype=torch.float16)
     text = TextRows(rows[:, :KEYS], rows[:, :KEYS], torch.ones(KEYS))
     assert rows.sum().isinf()
-    maps.add_layer(1, 0, rows, rows, text, text)
+    maps.add_layer(ReadLayer(layer=1, video=0, query=rows, features=rows, text=text, concepts=text))
     assert maps.first_not_finite() is None
 
 
 def test_a_layer_of_another_size_is_refused(steps) -> None:
-    query, features, text = steps[0][1, 0]
+    layer = steps[0][1, 0]
     with pytest.raises(RuntimeError, match=r"^block 1 has heads and tokens \[5, 23\], not \[5, 24\]$"):
-        running_maps().add_layer(1, 0, query, features[:, 1:], text, text)
+        running_maps().add_layer(replace(layer, features=layer.features[:, 1:]))
     with pytest.raises(RuntimeError, match=r"^block 4 has heads and tokens \[4, 24\], not \[5, 24\]$"):
-        running_maps().add_layer(4, 0, query[1:], features, text, text)
+        running_maps().add_layer(replace(layer, layer=4, query=layer.query[1:]))
 
 
 @pytest.mark.parametrize("one_pass", [False, True])

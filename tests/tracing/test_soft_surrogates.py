@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 import imap_fast
+from imap_fast.models.read_layer import ReadLayer
 from imap_fast.models.text_rows import TextRows
 from imap_fast.tracing.running_maps import RunningMaps
 from imap_kernels import SEGMENTS
@@ -35,9 +36,10 @@ def traced(architecture: Architecture, monkeypatch: pytest.MonkeyPatch, **argume
     """The maps of a forward pass, and what each layer gave the sums."""
     given, add_layer = [], RunningMaps.add_layer
 
-    def keep(self, layer, video, query, features, text, concepts, visual_key=None):
-        given.append((query.clone(), features.clone(), TextRows(text.key.clone(), None, text.multiplicity.clone())))
-        add_layer(self, layer, video, query, features, text, concepts, visual_key)
+    def keep(self, read: ReadLayer) -> None:
+        text = TextRows(read.text.key.clone(), None, read.text.multiplicity.clone())
+        given.append((read.query.clone(), read.features.clone(), text))
+        add_layer(self, read)
 
     monkeypatch.setattr(RunningMaps, "add_layer", keep)
     arguments = {**architecture.arguments, "layers": LAYERS, "top_k": TOP_K, **arguments}
