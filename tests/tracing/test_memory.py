@@ -10,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import imap_fast
+from imap_fast.maps.names import BETWEEN_QUERIES, REGION_MAPS
 from imap_kernels.qk_match import reference
 from tests.architectures import Architecture
 
@@ -84,6 +85,25 @@ def test_soft_surrogates(architecture: Architecture, surrogates: str) -> None:
 @pytest.mark.slow
 def test_what_is_kept(architecture: Architecture) -> None:
     assert watched(architecture, keep=["layers", "steps"], heads=[(1, 0), (1, 3), (2, 4)]).found == []
+
+
+@pytest.mark.slow
+def test_regions(architecture: Architecture) -> None:
+    """As many as text keys, so that heads × regions × tokens is a forbidden size, too."""
+    regions = {"point": (0.0, 4.5, 2.5), "box": (0.0, 1.0, 2.0, 12.0, 9.0), "edge": (0.0, 0.0, 0.0)}
+    assert len(regions) == CONCEPTS + 1
+    maps = ["gramcol", "imap", *REGION_MAPS]
+    if architecture.prompt_only:
+        maps = [name for name in maps if name not in BETWEEN_QUERIES]
+    assert watched(architecture, maps=maps, regions=regions).found == []
+    assert watched(architecture, maps=maps[2:], regions=regions, match="prompt").found == [], "without words"
+    assert watched(architecture, maps=maps, regions=regions, keep=["layers", "steps"]).found == []
+
+
+@pytest.mark.slow
+def test_text_attention(architecture: Architecture) -> None:
+    if not architecture.prompt_only:
+        assert watched(architecture, maps=["gramcol", "text_attention"]).found == []
 
 
 def test_maps_are_freed_with_their_tracer(architecture: Architecture) -> None:
