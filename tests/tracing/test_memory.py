@@ -103,7 +103,7 @@ def test_regions(architecture: Architecture) -> None:
 @pytest.mark.slow
 def test_text_attention(architecture: Architecture) -> None:
     if not architecture.prompt_only:
-        assert watched(architecture, maps=["gramcol", "text_attention"]).found == []
+        assert watched(architecture, maps=["gramcol", "text_attention"], match="prompt").found == []
 
 
 def test_maps_are_freed_with_their_tracer(architecture: Architecture) -> None:
