@@ -41,7 +41,7 @@ class MemoryStore:
     def add(self, step: int, page: Tensor) -> None:
         room = len(self._values) or self._expected
         room = room if step < room else 2 * step
-        if room > len(self._values) or self._is_shown:
+        if room > len(self._values) or (self._is_shown and step < self._steps):
             with torch.inference_mode(False):
                 values = torch.empty((room, *page.shape), dtype=torch.float32, device="cpu")
             if self._steps:

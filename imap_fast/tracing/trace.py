@@ -136,7 +136,6 @@ def trace(
     if on_step is not None and runs != "last":
         raise ValueError(f"on_step gets the maps of one run; omit it, or runs={runs!r}")
     adapter = adapter_for(target)
-    place = None if folder is None else _folder(folder, keep, runs)
     marked = check_regions(regions)
     if marked and concepts is None and not motions and match == "concepts":
         maps = _of_regions_alone(maps)
@@ -167,19 +166,20 @@ def trace(
         concepts, motions=motions, match=match, labels=labels, background=background, model=adapter, regions=names
     )
     refuse_missing_maps(words.motions, settings.maps)
+    place = None if folder is None else _folder(folder, settings)
     return Tracer(adapter, settings, words, guided, marked, on_step, place)
 
 
-def _folder(folder: str | os.PathLike, keep: Iterable[str], runs: str) -> Path:
+def _folder(folder: str | os.PathLike, settings: Settings) -> Path:
     """A folder for kept steps, which is created.
 
     Raises:
         ValueError: no steps are kept, or those of several runs, or it holds some already, or it cannot be written.
     """
-    if "steps" not in ((keep,) if isinstance(keep, str) else tuple(keep)):
+    if "steps" not in settings.keep:
         raise ValueError(f"folder={str(folder)!r} is for the maps of steps; add 'steps' to keep, or omit folder")
-    if runs != "last":
-        raise ValueError(f"folder={str(folder)!r} holds the maps of one run; omit it, or runs={runs!r}")
+    if settings.runs != "last":
+        raise ValueError(f"folder={str(folder)!r} holds the maps of one run; omit it, or runs={settings.runs!r}")
     check_folder(Path(folder))
     return Path(folder)
 

@@ -192,7 +192,7 @@ def test_more_steps_than_expected() -> None:
 
 @pytest.mark.parametrize("keep", [["steps"], ["layers", "steps"]])
 def test_a_folder_holds_the_same_bits(architecture: Architecture, tmp_path: Path, keep: list[str]) -> None:
-    on_disk = traced(architecture, keep=keep, folder=tmp_path / "kept")
+    on_disk = traced(architecture, keep=iter(keep), folder=tmp_path / "kept")
     in_memory = traced(architecture, keep=keep)
     assert same(on_disk.kept, in_memory.kept)
     assert sorted(file.name for file in (tmp_path / "kept").iterdir()) == [
