@@ -26,7 +26,7 @@ from imap_fast.explaining.explain import explain
 from imap_fast.maps.names import REGION_MAPS
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.metrics.bootstrap import estimate
-from imap_fast.metrics.tracking import MODES, queries, track_scores
+from imap_fast.metrics.tracking import MODES, measured_frames, queries, track_scores
 from imap_fast.video import Clip
 
 OUTPUT = RESULTS / "tracking.json"
@@ -137,7 +137,8 @@ def scores_of(found: Sequence[Found], asked: Asked, size: tuple[int, int], mode:
     """δ and its shares, AJ and occlusion accuracy of the tracks of a scene, and the median error in pixels."""
     places, claimed = (np.stack(each) for each in zip(*found, strict=True))
     scores = track_scores(places, claimed, asked.truth, asked.visible, asked.frames, size, mode)
-    errors = np.hypot(*(places - asked.truth).transpose(2, 0, 1))[asked.visible]
+    counted = asked.visible & measured_frames(asked.frames, asked.visible.shape[1], mode)
+    errors = np.hypot(*(places - asked.truth).transpose(2, 0, 1))[counted]
     shares = {f"δ{pixels}": share for pixels, share in scores.within.items()}
     return shares | {
         "δ": scores.average_within,

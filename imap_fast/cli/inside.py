@@ -8,6 +8,7 @@ import typer
 
 from imap_fast.cli.options import READING
 from imap_fast.maps.names import AXES
+from imap_fast.video.times import seconds_of
 
 Keep = Annotated[
     str | None,
@@ -31,7 +32,7 @@ Points = Annotated[
         "--point",
         metavar="NAME=S,X,Y",
         rich_help_panel=READING,
-        help="Follow a point: at S seconds, X pixels from the left and Y from the top. May be repeated.",
+        help="Follow a point: at S seconds or M:S, X pixels from the left and Y from the top. May be repeated.",
     ),
 ]
 Boxes = Annotated[
@@ -49,7 +50,7 @@ Masks = Annotated[
         "--mask",
         metavar="NAME=S,PNG",
         rich_help_panel=READING,
-        help="Follow what is not black in a picture of the frame at S seconds. May be repeated.",
+        help="Follow what is not black in a PNG of the frame at S seconds. May be repeated.",
     ),
 ]
 
@@ -171,11 +172,11 @@ def region(text: str, option: str) -> tuple[str, tuple]:
     form, count = KINDS[option]
     name, equals, rest = text.partition("=")
     parts = [part.strip() for part in (rest.split(",", 1) if option == "--mask" else rest.split(","))]
-    numbers = parts[:1] if option == "--mask" else parts
+    numbers = [] if option == "--mask" else parts[1:]
     try:
         if not name.strip() or not equals or len(parts) != count or not all(parts):
             raise ValueError(text)
-        values = [float(part) for part in numbers]
+        values = [seconds_of(parts[0]), *(float(part) for part in numbers)]
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is no region; write it like NAME={form}", param_hint=option) from error
-    return name.strip(), (*values, *parts[len(numbers) :])
+    return name.strip(), (*values, *parts[len(values) :])

@@ -248,7 +248,7 @@ def concept_words(
     if concepts is not None:
         return list(check_concepts(concepts.split(",")))
     if match == "concepts" and alone:
-        raise typer.BadParameter("name some, such as 'alpaca, running'", param_hint="--concepts")
+        raise typer.BadParameter("name some, such as 'alpaca, running', or mark a --point", param_hint="--concepts")
     return None
 
 

@@ -67,6 +67,19 @@ def queries(visible: np.ndarray, mode: str) -> tuple[np.ndarray, np.ndarray]:
     return points, frames * STRIDE
 
 
+def measured_frames(frames: np.ndarray, num_frames: int, mode: str) -> np.ndarray:
+    """The frames in which each query is measured, bool `[Q, T]`: not its own, and in "first" none before it.
+
+    Args:
+        frames: of the queries, `[Q]`.
+        num_frames: T, of the clip.
+        mode: of `MODES`.
+    """
+    _check_mode(mode)
+    number = np.arange(num_frames)
+    return number > frames[:, None] if mode == "first" else number != frames[:, None]
+
+
 def track_scores(
     found: np.ndarray,
     found_visible: np.ndarray,
@@ -97,8 +110,7 @@ def track_scores(
             f"tracks {found.shape} and {found_visible.shape} {found_visible.dtype} do not fit points {truth.shape} and "
             f"{visible.shape} {visible.dtype} of {frames.shape} queries; give [Q, T, 2] and bool [Q, T] of [Q]"
         )
-    number = np.arange(truth.shape[1])
-    counted = number > frames[:, None] if mode == "first" else number != frames[:, None]
+    counted = measured_frames(frames, truth.shape[1], mode)
     height, width = size
     squared = np.square((found - truth) * (SIDE / width, SIDE / height)).sum(-1)
     shown, claimed = visible & counted, found_visible & counted

@@ -56,7 +56,7 @@ class Concepts:
         model: TextModel,
         regions: Sequence[str] = (),
     ) -> None:
-        self.match = match
+        self.match, self.regions = match, tuple(regions)
         self.motions = () if motions is None else check_motions(motions)
         self.words: tuple[str, ...] | None = None
         self.embeddings: Tensor | None = None
@@ -78,15 +78,18 @@ class Concepts:
                 raise ValueError(f"{len(names)} labels name {len(concepts)} concepts; give one for each")
             self.baseline_labels: tuple[str, ...] | None = names
             self.labels = names if match == "concepts" else None
+            self._refuse_names_of_regions(names)
             self._before_prompt: tuple[tuple[str, ...] | None, ...] = (self.labels, names)
             return
         if concepts is None and not self.motions:
             if match == "concepts" and regions:  # nothing else is looked for
-                self.labels = self.baseline_labels = tuple(regions)
+                self.labels = self.baseline_labels = self.regions
                 self._before_prompt = (self.labels, self.labels)
                 return
             if match != "prompt":
-                raise ValueError('concepts is None; name some, or use match="prompt" to read every token of the prompt')
+                raise ValueError(
+                    'concepts is None; name some, mark regions, or use match="prompt" to read every token of the prompt'
+                )
         elif model.pipeline is None:
             raise TypeError("a bare transformer embeds no text; give concepts as a tensor [C, D] of text embeddings")
         else:
@@ -97,8 +100,15 @@ class Concepts:
             words = labels_of(things, self.motions)
             self.words = with_background(words, background) if match == "concepts" else words
             self.labels = self.words
+        self._refuse_names_of_regions(self.labels or ())
         self.baseline_labels = self.labels
         self._before_prompt = (self.labels, self.baseline_labels)
+
+    def _refuse_names_of_regions(self, labels: Sequence[str]) -> None:
+        names = {compared(name, fold=False): name for name in self.regions}
+        for label in labels:
+            if (name := names.get(compared(label, fold=False))) is not None:
+                raise ValueError(f"{name!r} is the name of a concept and of a region; give the region another one")
 
     @property
     def tokens(self) -> list[list[int]] | None:
@@ -152,6 +162,7 @@ class Concepts:
             return
         if self._before_prompt[0] is not None:
             raise ValueError("labels name text embeddings; the tokens of a prompt have their own names, so omit labels")
+        self._refuse_names_of_regions(tokens.labels)
         self.labels = tokens.labels
         if self.embeddings is None:
             self.baseline_labels = self.labels

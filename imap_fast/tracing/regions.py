@@ -19,6 +19,7 @@ from imap_fast.text.normalized import compared
 from imap_fast.text.words import check_texts
 from imap_fast.video.crop import cover_size
 from imap_fast.video.resize import resize_and_crop
+from imap_fast.video.times import seconds_of
 
 FORMS = "(seconds, x, y), (seconds, left, top, right, bottom) or (seconds, mask)"
 
@@ -71,10 +72,7 @@ class Region:
         if self.mask is not None:
             return self._covered(own, seen, grid)
         left, top, right, bottom = self.box or (0.0, 0.0, 0.0, 0.0)
-        if not (0 <= left <= right <= own[1] and 0 <= top <= bottom <= own[0]):
-            raise ValueError(
-                f"the region {self.label!r} is outside of the picture, which is {own[1]} pixels wide and {own[0]} high"
-            )
+        self._refuse_outside(*own)
         columns = _inside(left, right, own[1], cover_size(*own, *seen)[1], seen[1], grid[1])
         rows = _inside(top, bottom, own[0], cover_size(*own, *seen)[0], seen[0], grid[0])
         if not columns or not rows:
@@ -83,6 +81,17 @@ class Region:
                 f"is cropped to the aspect of {seen[1]} × {seen[0]}; give another region, height or width"
             )
         return [row * grid[1] + column for row in rows for column in columns]
+
+    def _refuse_outside(self, height: int, width: int) -> None:
+        left, top, right, bottom = self.box or (0.0, 0.0, 0.0, 0.0)
+        is_point = (left, top) == (right, bottom)
+        places = {"x": left, "y": top} if is_point else {"left": left, "top": top, "right": right, "bottom": bottom}
+        for (side, place), limit in zip(places.items(), (width, height) * 2, strict=False):
+            if not 0 <= place <= limit:
+                raise ValueError(
+                    f"the region {self.label!r} is outside of the picture, which is {width} pixels wide and {height} "
+                    f"high: {side} is {place:g}"
+                )
 
     def _covered(self, own: tuple[int, int], seen: tuple[int, int], grid: tuple[int, int]) -> list[int]:
         mask = self.mask if self.mask is not None else np.zeros(own, bool)
@@ -145,17 +154,20 @@ def _region(label: str, given: Any) -> Region:
     wrong = ValueError(f"the region {label!r} is {_short(given)}; give {FORMS}")
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) not in (2, 3, 5):
         raise wrong
-    seconds, *part = given
-    if not _is_number(seconds) or seconds < 0:
+    time, *part = given
+    is_mask = len(part) == 1 and not _is_number(part[0])
+    if not is_mask and (len(part) == 1 or not all(map(_is_number, part))):
         raise wrong
-    if len(part) == 1:
-        return Region(label, float(seconds), mask=_mask(label, part[0]))
-    if not all(map(_is_number, part)):
-        raise wrong
+    try:
+        seconds = seconds_of(time)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the region {label!r} has no time: {error}") from error
+    if is_mask:
+        return Region(label, seconds, mask=_mask(label, part[0]))
     left, top, right, bottom = map(float, part if len(part) == 4 else (*part, *part))
     if right < left or bottom < top:
         raise ValueError(f"the box {label!r} ends before it begins; give (seconds, left, top, right, bottom)")
-    return Region(label, float(seconds), box=(left, top, right, bottom))
+    return Region(label, seconds, box=(left, top, right, bottom))
 
 
 def _is_number(value: Any) -> bool:
@@ -172,17 +184,27 @@ def _short(value: Any) -> str:
 
 
 def _mask(label: str, given: Any) -> np.ndarray:
-    """A mask as bool `[H, W]`: an array, or a picture file, marked where it is neither black nor transparent."""
+    """A mask as bool `[H, W]`: an array, or a picture file, marked where it is neither black nor transparent.
+
+    Raises:
+        ValueError: it is none, it is empty, or it has several values beside 0: soft edges, or several objects.
+    """
     if isinstance(given, (str, os.PathLike)):
         try:
             with Image.open(Path(given)) as picture:
                 pixels = np.asarray(picture.convert("RGBA"))
-            given = pixels[..., :3].any(-1) & (pixels[..., 3] > 0)
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
             raise ValueError(f"the mask of {label!r} cannot be read from {given} ({error}); give a PNG") from error
+        colours = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
+        given = np.where(pixels[..., :3].any(-1) & (pixels[..., 3] > 0), colours, 0)
     mask = given.detach().cpu().float().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
     if mask.ndim != 2 or mask.dtype.kind not in "biuf" or 0 in mask.shape:
         raise ValueError(f"the mask of {label!r} is {mask.dtype} {list(mask.shape)}; give bool [height, width]")
+    if (values := np.unique(mask[mask != 0])).size > 1:
+        raise ValueError(
+            f"the mask of {label!r} has {values.size} values or colours beside 0, and a mask has one: threshold it, "
+            "like mask > 0.5, or take one object, like mask == 1"
+        )
     if not (marked := mask > 0).any():
         raise ValueError(f"the mask of {label!r} is empty; mark at least one pixel")
     return marked

@@ -233,7 +233,9 @@ def _single_heads(
         if not 0 <= head < num_heads:
             raise ValueError(f"heads names head {head} of layer {layer}; the model has heads 0 to {num_heads - 1}")
     if pairs and not set(CONTRASTED) & set(maps):
-        raise ValueError("maps of single heads are contrasts, and maps holds no imap or gramcol; add one of them")
+        raise ValueError(
+            "heads have maps of concepts, and neither imap nor gramcol is made; name concepts and one of them"
+        )
     return tuple(dict.fromkeys(pairs))
 
 

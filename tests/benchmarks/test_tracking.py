@@ -7,6 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from benchmarks.tracking import (
+    Asked,
     BASELINES,
     READS,
     Found,
@@ -72,6 +73,14 @@ def test_a_plain_picture_has_nothing_to_follow(tracker):
     found = tracker(np.full((3, 60, 60, 3), 90, np.uint8), 0, np.array([30.5, 30.5]))
     assert (found.places == (30.5, 30.5)).all()
     assert not found.visible[1:].any()
+
+
+@pytest.mark.parametrize(("mode", "frame", "median"), [("first", 0, 2), ("first", 1, 4), ("strided", 1, 2)])
+def test_the_frame_in_which_a_point_is_given_is_not_measured(mode, frame, median):
+    asked = Asked(np.zeros((1, 4, 2)), np.ones((1, 4), bool), np.array([frame]))
+    places = np.stack([np.array([0.0, 1.0, 2.0, 6.0]), np.zeros(4)], axis=1)
+    found = [Found(places, np.ones(4, bool))]
+    assert scores_of(found, asked, (32, 32), mode)["median_error"] == median
 
 
 @pytest.mark.parametrize("mode", ["first", "strided"])
