@@ -93,7 +93,7 @@ def generate(
                 "seed": seed,
                 "seconds": round(seconds, 2),
             }
-            writers = {"video.mp4": lambda path: clip().save(path), **pictures(maps, clip)}
+            writers = {"video.mp4": lambda path: clip().save(path), **pictures(maps, clip, fps)}
             record = write_results(folder, maps, writers, record, files)
     headline = f"{len(video)} frames and {maps} in {seconds:.1f} s; {sureness(maps)}"
     print_results(record, headline, output, files, as_json=as_json)

@@ -21,19 +21,20 @@ TAKEN = "a file in its place is not of this run; move or remove it"
 """Why a picture is not drawn that somebody else drew in the meantime."""
 
 
-def pictures(maps: SaliencyMaps, video: Callable[[], Clip | Path]) -> Writers:
+def pictures(maps: SaliencyMaps, video: Callable[[], Clip | Path], fps: float | None = None) -> Writers:
     """The writers of the pictures of maps.
 
     Args:
         maps: of one video.
         video: gives the video that the maps were read from. It may fail: that is a failure of the picture.
+        fps: of a generated video.
     """
     writers: dict[str, Callable[[Path], object]] = {
         "overlay.mp4": lambda path: maps.save_overlay(path, video()),
         "grid.png": lambda path: maps.grid_figure(video()).savefig(path),
     }
     if maps.regions:
-        writers |= dict.fromkeys(TRACK_FILES, lambda path: maps.tracks(video()).save(path))
+        writers |= dict.fromkeys(TRACK_FILES, lambda path: maps.tracks(video(), fps=fps).save(path))
     return writers
 
 

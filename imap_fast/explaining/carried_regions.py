@@ -8,30 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from imap_fast.explaining.read_frames import ReadFrame
 from imap_fast.explaining.shot_windows import Window
 from imap_fast.tracing.region_reader import Place, RegionReader
 from imap_fast.tracing.regions import Region
 from imap_fast.upsampling.latent_time import LatentTime
 from imap_fast.video.times import TOLERANCE
-
-
-class Sizes(NamedTuple):
-    """Sizes in which regions are found: height and width each.
-
-    Attributes:
-        own: of the frames of the video.
-        seen: of what the model sees.
-        grid: of a latent frame, in patches.
-    """
-
-    own: tuple[int, int]
-    seen: tuple[int, int]
-    grid: tuple[int, int]
-
-    @classmethod
-    def of(cls, own: tuple[int, int], seen: tuple[int, int], patch: Sequence[int]) -> Sizes:
-        """The sizes, from those of a patch in pixels."""
-        return cls(own, seen, (seen[0] // patch[0], seen[1] // patch[1]))
 
 
 class Found(NamedTuple):
@@ -48,15 +30,16 @@ class Found(NamedTuple):
     first_latent: int
 
     @property
-    def number(self) -> int:
-        """The number of the frame in the video."""
-        return self.window.frames[self.frame].number
+    def read(self) -> ReadFrame:
+        """Its frame."""
+        return self.window.frames[self.frame]
 
 
 def carry_regions(
     reader: RegionReader,
     windows: Iterable[Window],
-    sizes: Sizes,
+    seen: tuple[int, int],
+    patch: Sequence[int],
     time: LatentTime,
     device: torch.device,
     pass_window: Callable[[Window], None],
@@ -66,7 +49,8 @@ def carry_regions(
     Args:
         reader: of the regions.
         windows: of the video, from its beginning.
-        sizes: of frames and patches.
+        seen: height and width of what the model sees.
+        patch: height and width of a patch in it, in pixels.
         time: how latent frames relate to the frames of a window.
         device: of the model.
         pass_window: passes a window with all noises.
@@ -75,8 +59,8 @@ def carry_regions(
         ValueError: a region is outside of the video or of the picture.
     """
     found = find_windows(reader.regions, windows, time)
-    height, width = sizes.grid
-    patches = [region.patches(*sizes) for region in reader.regions]
+    height, width = grid = seen[0] // patch[0], seen[1] // patch[1]
+    patches = [region.patches(each.read.size, seen, grid) for region, each in zip(reader.regions, found, strict=True)]
     rows: list[dict[Place, Tensor]] = [{} for _ in reader.regions]
     latent_frames = [0] * len(found)
     for window in {id(each.window): each.window for each in found}.values():
@@ -129,7 +113,7 @@ def find_windows(regions: Iterable[Region], windows: Iterable[Window], time: Lat
         end = 2 * seconds[-1] - before
         for number, region in enumerate(wanted):
             until = [place for place, when in enumerate(seconds) if when <= region.seconds + TOLERANCE]
-            if until and (number not in found or found[number].number < window.frames[until[-1]].number):
+            if until and (number not in found or found[number].read.number < window.frames[until[-1]].number):
                 found[number] = Found(window, until[-1], first_latent)
         if all(region.seconds + TOLERANCE < seconds[-1] for region in wanted):
             break

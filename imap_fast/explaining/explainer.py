@@ -14,7 +14,7 @@ from torch import Tensor
 
 from imap_fast.ahead import ahead
 from imap_fast.explaining.blending import Blender
-from imap_fast.explaining.carried_regions import Sizes, carry_regions
+from imap_fast.explaining.carried_regions import carry_regions
 from imap_fast.explaining.checkpoint import Checkpoint
 from imap_fast.explaining.fingerprint import fingerprint_of, schedule_of, tiling_of
 from imap_fast.explaining.gpu_memory import PeakMeter, release_text_encoders
@@ -98,8 +98,8 @@ class Explainer:
         noise = Noise(generator or torch.Generator().manual_seed(0))
         self.noises = [noise, *noise.others(noises - 1)]
         self.seeds = [seed_of(each.generator) for each in self.noises]
-        if "on_step" in trace_arguments:
-            raise ValueError("on_step is for trace, whose steps make one video; omit it")
+        for name in {"on_step", "folder"} & trace_arguments.keys():
+            raise ValueError(f"{name} is for trace, whose steps make one video; omit it")
         self.tracer = trace(pipe, concepts, guided=False, **trace_arguments)
         # A copy, because with match="prompt" the tokens of the prompt may replace them.
         self.labels = self.tracer.concepts.baseline_labels
@@ -192,10 +192,9 @@ class Explainer:
 
         self.tracer.marks_regions = False
         patch = [self.pipe.vae_scale_factor_spatial * side for side in self.adapter.patch_size[1:]]
-        own, time = next(iter(video.pictures())).picture.size, LatentTime(*self.windows.compression)
-        sizes = Sizes.of(own, (self.forward.height, self.forward.width), patch)
+        seen, time = (self.forward.height, self.forward.width), LatentTime(*self.windows.compression)
         windows = self._windows(video, num_frames, RunState(options={}, passed_fps=state.passed_fps))
-        carry_regions(reader, windows, sizes, time, self.pipe._execution_device, pass_window)
+        carry_regions(reader, windows, seen, patch, time, self.pipe._execution_device, pass_window)
 
     def _options(
         self, digest: str, num_frames: int | None, start: float | None, end: float | None, stream: int | None
@@ -362,6 +361,8 @@ class Explainer:
             "num_inference_steps": self.forward.num_inference_steps,
             "rest_in_first_latent": False,  # of a window, which has no rest
         }
+        if self.tracer.regions is not None:
+            settings["regions"] = self.tracer.regions.record()
         # The steps of a real video share a noise, so they do not say what another one would give.
         settings.pop("repeats", None)
         if len(self.noises) > 1:

@@ -20,6 +20,7 @@ class ReadFrame(NamedTuple):
         number: among the frames that are read.
         seconds: its time.
         passes: whether it passes the model.
+        size: height and width of the picture in the video.
         pixels: uint8 `[H, W, 3]` at the size of the model. Empty if they are not needed.
         small: a picture that tells where shots begin, uint8 `[h, w, 3]`. Empty if it is not needed.
     """
@@ -27,6 +28,7 @@ class ReadFrame(NamedTuple):
     number: int
     seconds: float
     passes: bool
+    size: tuple[int, int]
     pixels: np.ndarray
     small: np.ndarray
 
@@ -74,4 +76,5 @@ class FrameReader:
     def _frame(self, wanted: tuple[int, TimedPicture, bool, bool]) -> ReadFrame:
         number, (picture, seconds), passes, is_needed = wanted
         pixels = picture.resized(self.height, self.width) if is_needed else EMPTY
-        return ReadFrame(number, seconds, passes, pixels, picture.small() if self.finds_shots else EMPTY)
+        small = picture.small() if self.finds_shots else EMPTY
+        return ReadFrame(number, seconds, passes, picture.size, pixels, small)

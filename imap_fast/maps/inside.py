@@ -10,6 +10,7 @@ from torch import Tensor
 
 from imap_fast.maps.labelled import LabelledMaps
 from imap_fast.maps.names import AXES, CONTRASTED, TEXT_ATTENTION
+from imap_fast.text.part import part_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,6 +20,8 @@ Self = TypeVar("Self", bound="InsideMaps")
 LAYERS, STEPS = -6, -5
 """The dimensions of layers and steps in what is kept."""
 
+AXIS = -5
+"""The dimension of layers, or of steps, in the maps of one of them."""
 
 OF_ALL = ("keep", "heads", "repeats", TEXT_ATTENTION)
 """Settings of what a part of the maps does not have."""
@@ -31,6 +34,11 @@ class InsideMaps(LabelledMaps):
     def keep(self) -> tuple[str, ...]:
         """The axes whose single maps are kept: "layers", "steps", both or none."""
         return tuple(self.settings.get("keep") or ())
+
+    @property
+    def part(self) -> str:
+        """Of what the maps are a part, such as "layer 2" or "head 3 of layer 1"; see `at`. Empty: they are whole."""
+        return part_name(self.settings)
 
     @property
     def by_layer(self) -> dict[str, Tensor]:
@@ -55,12 +63,12 @@ class InsideMaps(LabelledMaps):
     def by_layer_and_step(self) -> dict[str, Tensor]:
         """The map of each layer in each step by name, fp32 `[L, S, C, F, H, W]`; see `by_layer`."""
         if {*self.keep} != {*AXES}:
-            raise AttributeError(_not_kept(("layers", "steps"), self.keep))
+            raise AttributeError(self._not_kept("layers", "steps"))
         return self._kept("layers", lambda kept: kept)
 
     def _kept(self, axis: str, of: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
         if self.kept is None or axis not in self.keep:
-            raise AttributeError(_not_kept((axis,), self.keep))
+            raise AttributeError(self._not_kept(axis))
         return {name: of(values) for name, values in self.kept.items()}
 
     @property
@@ -71,9 +79,21 @@ class InsideMaps(LabelledMaps):
             AttributeError: no heads were named.
         """
         if self.single_heads is None:
+            if self.part:
+                raise AttributeError(self._of_part("single heads"))
             raise AttributeError("these maps are of no single heads; make them with heads=[(layer, head)]")
         maps = self.single_heads.unbind(-5)
         return {(layer, head): values for (layer, head), values in zip(self.settings["heads"], maps, strict=True)}
+
+    def _not_kept(self, *axes: str) -> str:
+        single = f"single {' and '.join(axes)}"
+        if self.part:
+            return self._of_part(single)
+        kept = f", only those of {' and '.join(self.keep)}" if self.keep else ""
+        return f"the maps of {single} were not kept{kept}; make the maps with keep=[{', '.join(map(repr, axes))}]"
+
+    def _of_part(self, wanted: str) -> str:
+        return f"these maps are of {self.part} alone; take {wanted} from the whole maps"
 
     def inside_figure(self, concept: str, map: str | None = None, frame: int | None = None) -> Figure:
         """A figure of how layers and steps see a concept: layers down, steps across, or a strip if one was kept.
@@ -95,14 +115,14 @@ class InsideMaps(LabelledMaps):
         from imap_fast.render.inside import inside_figure
 
         if self.kept is None:
-            raise AttributeError(_not_kept(AXES, ()))
+            raise AttributeError(self._not_kept(*AXES))
         self._refuse_several("inside_figure")
         (label,), (values,) = self.views([concept], map)
         name = map or self.map_of(label)
         frames = self.grid[0]
         if frame is None:
             frame = int(curves_over_time([values])[0].argmax())
-        if not 0 <= frame < frames:
+        if frame not in range(frames):
             raise ValueError(f"frame={frame} is not possible; there are the latent frames 0 to {frames - 1}")
         tiles = self.kept[name][:, :, self.index(label, name), frame]
         layers = self.layers if "layers" in self.keep else None
@@ -127,7 +147,8 @@ class InsideMaps(LabelledMaps):
     ) -> Self:
         """The maps of one layer, one step, one layer in one step, or one head, for every picture and file.
 
-        Head scores and motion heads stay those of all steps. There is no agreement and no spread.
+        Pictures, report and `settings["part"]` say what they are of. Head scores and motion heads stay those of all
+        steps. There is no agreement and no spread.
 
         Args:
             layer: index of a block, one of `layers`.
@@ -143,30 +164,33 @@ class InsideMaps(LabelledMaps):
         if (layer is None and step is None) == (head is None):
             raise ValueError("name a layer, a step or both, or name a head alone")
         if head is not None:
-            return self._at_head(*head)
-        values = {
-            (True, False): lambda: self.by_layer,
-            (False, True): lambda: self.by_step,
-            (True, True): lambda: self.by_layer_and_step,
-        }[layer is not None, step is not None]()
-        row = slice(None) if layer is None else slice(at := _position("layer", layer, self.layers), at + 1)
-        if layer is not None:
-            values = {name: kept.select(LAYERS + (step is None), row.start) for name, kept in values.items()}
-        if step is not None:
-            values = {name: kept.select(STEPS, _position("step", step, self.steps)) for name, kept in values.items()}
-        return self._with(values, row, self.steps if step is None else (step,))
+            return self._at_head(head)
+        rows, columns = _place("layer", layer, self.layers), _place("step", step, self.steps)
+        if step is None:
+            values = {name: kept.select(AXIS, rows.start) for name, kept in self.by_layer.items()}
+        elif layer is None:
+            values = {name: kept.select(AXIS, columns.start) for name, kept in self.by_step.items()}
+        else:
+            both = self.by_layer_and_step
+            values = {name: kept.select(LAYERS, rows.start).select(STEPS, columns.start) for name, kept in both.items()}
+        part: dict[str, object] = {} if layer is None else {"layer": self.layers[rows.start]}
+        part |= {} if step is None else {"step": self.steps[columns.start]}
+        return self._with(values, rows, self.steps[columns], part)
 
-    def _at_head(self: Self, layer: int, head: int) -> Self:
+    def _at_head(self: Self, head: tuple[int, int]) -> Self:
         by_head = self.by_head
-        if (layer, head) not in by_head:
-            raise KeyError(f"no head {head} of layer {layer}; there are {', '.join(map(str, by_head))}")
-        row = _position("layer", layer, self.layers)
-        contrasted = {name: by_head[layer, head] for name in CONTRASTED if name in self.maps}
-        return self._with(contrasted, slice(row, row + 1), self.steps)
+        if head not in by_head:
+            raise KeyError(f"no head {head!r}; there are {', '.join(map(str, by_head))}, each a layer and a head")
+        pair = next(known for known in by_head if known == head)  # in place of numbers of NumPy
+        row = self.layers.index(pair[0])
+        contrasted = {name: by_head[pair] for name in CONTRASTED if name in self.maps}
+        return self._with(contrasted, slice(row, row + 1), self.steps, {"head": pair})
 
-    def _with(self: Self, maps: dict[str, Tensor], rows: slice, steps: tuple[int, ...]) -> Self:
-        """The same result with other maps, of some rows of the layers and some steps."""
-        settings = {name: value for name, value in self.settings.items() if name not in OF_ALL}
+    def _with(
+        self: Self, maps: dict[str, Tensor], rows: slice, steps: tuple[int, ...], part: dict[str, object]
+    ) -> Self:
+        """The same result with other maps, of some rows of the layers and some steps; `part` says of what."""
+        settings = {name: value for name, value in self.settings.items() if name not in OF_ALL} | {"part": part}
         if settings.get("motion_heads") is not None:
             settings["motion_heads"] = settings["motion_heads"][rows]
         return replace(
@@ -196,13 +220,10 @@ def _mean(values: Tensor, dim: int) -> Tensor:
     return total / (1 + len(others))
 
 
-def _position(what: str, wanted: int, known: tuple[int, ...]) -> int:
+def _place(what: str, wanted: int | None, known: tuple[int, ...]) -> slice:
+    """The place of a number among those known. None: of all."""
+    if wanted is None:
+        return slice(None)
     if wanted not in known:
-        raise KeyError(f"no {what} {wanted}; there are {', '.join(map(str, known))}")
-    return known.index(wanted)
-
-
-def _not_kept(axes: tuple[str, ...], keep: tuple[str, ...]) -> str:
-    wanted = f"keep=[{', '.join(repr(axis) for axis in axes)}]"
-    kept = f"only those of {' and '.join(keep)}" if keep else "none"
-    return f"the maps of single {' and '.join(axes)} were not kept, {kept}; make the maps with {wanted}"
+        raise KeyError(f"no {what} {wanted!r}; there are {', '.join(map(str, known))}")
+    return slice(known.index(wanted), known.index(wanted) + 1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imap_fast.maps.kinds import MOTION_MAP, THING_MAP
-from imap_fast.maps.names import TEXT_ATTENTION
+from imap_fast.maps.names import ALL_MAPS, REGION_MAPS, TEXT_ATTENTION
 from imap_fast.maps.values import MapValues
 from imap_fast.upsampling.interpolate import upsample_space, upsample_time
 
@@ -19,7 +19,7 @@ CONCEPTS, OF_AGREEMENT = -4, -1
 class LabelledMaps(MapValues):
     """The values of saliency maps, by map and by label.
 
-    Without `motions` every label is shown by the `default` map. With them `map_of` says which map shows a label.
+    `map_of` says which map shows a label: without `motions` and regions, the `default` map.
     """
 
     @property
@@ -27,18 +27,37 @@ class LabelledMaps(MapValues):
         """The labels that are motions. Empty if none was named as one."""
         return tuple(self.settings.get("motions") or ())
 
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The names of the marked regions. Empty if there are none."""
+        return tuple(self.settings.get("regions") or ())
+
     def map_of(self, label: str) -> str:
         """The name of the map that shows a label if none is named.
 
-        With `motions`, `imap` of a motion and `gramcol` of any other label. Without them, the `default` map.
+        With `motions`, `imap` of a motion and `gramcol` of any other concept. Without them, the `default` map. A label
+        that it does not have, such as a region beside concepts, is shown by the first map of `ALL_MAPS` that has it.
 
         Raises:
             KeyError: an unknown label.
         """
-        self.index(label)
+        if label not in self.labels_of(self.default):
+            for name in self._maps_with(label):
+                return name
+            known = ", ".join(map(repr, self.shown_labels))
+            raise KeyError(f"no {'concept or region' if self.regions else 'concept'} {label!r}; there are {known}")
         if not self.motions:
             return self.default
         return MOTION_MAP if label in self.motions else THING_MAP
+
+    def _maps_with(self, label: str) -> list[str]:
+        """The names of the maps that have a label, in the order of `ALL_MAPS`."""
+        return [name for name in ALL_MAPS if name in self.maps and label in self.labels_of(name)]
+
+    @property
+    def shown_labels(self) -> tuple[str, ...]:
+        """The labels that a picture shows if none is named: those of the `default` map, then the regions."""
+        return tuple(dict.fromkeys((*self.labels_of(self.default), *self.regions)))
 
     @property
     def imap(self) -> Tensor:
@@ -108,15 +127,19 @@ class LabelledMaps(MapValues):
         return self._views(self.maps, [label], None, CONCEPTS)[0]
 
     def index(self, label: str, map: str | None = None) -> int:
-        """The index of a label in the concept dimension of a map; None is the default map.
+        """The index of a label in the concept dimension of a map; None is that of the label, `map_of`.
 
         Raises:
-            KeyError: an unknown label.
+            KeyError: an unknown label, or one that the map does not have.
         """
-        labels = self.labels_of(map or self.default)
-        if label not in labels:
-            raise KeyError(f"no concept {label!r}; there are {', '.join(repr(known) for known in labels)}")
-        return labels.index(label)
+        name = map or self.map_of(label)
+        labels = self.labels_of(name)
+        if label in labels:
+            return labels.index(label)
+        if others := self._maps_with(label):
+            raise KeyError(f"{label!r} has no {name}; it has {', '.join(others)}")
+        known = ", ".join(repr(each) for each in labels)
+        raise KeyError(f"no {'region' if name in REGION_MAPS else 'concept'} {label!r}; there are {known}")
 
     def upsample(self, num_frames: int, height: int, width: int, map: str | None = None) -> Tensor:
         """A map at the size of the video: bilinear in space, and in time linear between the times of latent frames.
@@ -148,7 +171,12 @@ class LabelledMaps(MapValues):
         return labels, self._together(self.maps, None if concepts is None else labels, map, CONCEPTS)
 
     def views(self, concepts: Sequence[str] | None, map: str | None) -> tuple[tuple[str, ...], list[Tensor]]:
-        """The same, but a list of `[F, H, W]` without any copy, for maps that are on disk."""
+        """The same, but a list of `[F, H, W]` without any copy, for maps that are on disk.
+
+        If neither concepts nor a map are named, they are those of `shown_labels`: regions are among them.
+        """
+        if concepts is None and map is None:
+            concepts = self.shown_labels
         labels = self._chosen(concepts, map)
         return labels, self._views(self.maps, labels, map, CONCEPTS)
 
@@ -160,8 +188,9 @@ class LabelledMaps(MapValues):
         return self._together(self.agreements, labels, map, OF_AGREEMENT)
 
     def shown_maps(self, labels: Sequence[str], map: str | None) -> list[str] | None:
-        """The name of the map of each label, where a picture says it: if there are motions, and no map is named."""
-        return [self.map_of(label) for label in labels] if self.motions and map is None else None
+        """The name of the map of each label, where a picture says it: if there are several, and no map is named."""
+        maps = [self.map_of(label) for label in labels] if map is None else []
+        return maps if maps and (self.motions or len(set(maps)) > 1) else None
 
     def _chosen(self, concepts: Sequence[str] | None, map: str | None) -> tuple[str, ...]:
         """The labels of some concepts, each of which is there; see `select`."""
@@ -173,7 +202,7 @@ class LabelledMaps(MapValues):
         if not concepts:
             raise ValueError(f"no concept to show; name some of {', '.join(self.labels_of(name))}, or omit concepts")
         for label in concepts:
-            self.index(label, name)
+            self.index(label, map)
         return concepts
 
     def _refuse_several(self, method: str) -> None:

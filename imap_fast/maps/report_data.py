@@ -13,8 +13,12 @@ from imap_fast.report.mask_files import ReportMasks
 
 def report_data(maps: InsideMaps, run: Mapping[str, Any], masks: ReportMasks | None = None) -> ReportData:
     """The maps of one video as a report shows them; `run` has further facts about the run."""
+    labels = maps.shown_labels
+    shown = maps.shown_maps(labels, None)
+    # The maps of a head are all its contrast.
+    names = [maps.default] if "head" in (maps.settings.get("part") or {}) else ALL_MAPS
     return ReportData(
-        maps={name: (maps.labels_of(name), maps.maps[name]) for name in ALL_MAPS if name in maps.maps},
+        maps={name: (maps.labels_of(name), maps.maps[name]) for name in names if name in maps.maps},
         time=maps.time,
         layers=maps.layers,
         steps=maps.steps,
@@ -25,7 +29,7 @@ def report_data(maps: InsideMaps, run: Mapping[str, Any], masks: ReportMasks | N
         seconds=maps.seconds,
         settings=maps.settings,
         run=run,
-        shown_maps=maps.shown_maps(maps.labels, None),
+        shown_maps=None if shown is None or len(names) == 1 else dict(zip(labels, shown, strict=True)),
         masks=masks,
         inside=_inside(maps),
     )

@@ -12,6 +12,7 @@ from torch import Tensor
 from imap_fast.maps import run_folder, storage
 from imap_fast.maps.names import REGION_MAPS
 from imap_fast.maps.tracked import TrackedMaps
+from imap_fast.text.part import said_of, titled
 from imap_fast.text.words import is_background
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class SaliencyMaps(TrackedMaps):
         Args:
             video: a `Clip`, a list of PIL images, an array or tensor `[T, H, W, 3]` (uint8, or float in [0, 1]), or
                 the file that the maps were read from. None: heatmaps alone, on a blank video.
-            concepts: labels to show. None: all.
-            map: name of the map. None: that of each concept, `map_of`, which is said beside it if there are motions.
+            concepts: labels to show, also of regions. None: all.
+            map: name of the map. None: that of each label, `map_of`, which is said beside it if there are several.
 
         Raises:
             AttributeError: `map` was not requested in the trace.
@@ -104,7 +105,7 @@ class SaliencyMaps(TrackedMaps):
         from imap_fast.render.grid import agreement_notes, grid_figure, latent_grid_figure
 
         labels, values = self._one_video("grid_figure").views(concepts, map)
-        notes = agreement_notes(labels, self.select_agreement(concepts, map), self.shown_maps(labels, map))
+        notes = agreement_notes(labels, self.select_agreement(labels, map), self._said(labels, map))
         if video is None:
             return latent_grid_figure(labels, values, notes)
         source = self.source_video(video)
@@ -198,7 +199,7 @@ class SaliencyMaps(TrackedMaps):
         num_frames = num_frames or self.time.longest_video(self.grid[0])
         events = self.events(labels, map, num_frames=num_frames)
         spans = [events.frames_of(label) for label in labels]
-        titles = self._titles(labels, map)
+        titles = titled(labels, self._said(labels, map))
         return timeline_figure(titles, values, self.frame_times(num_frames), num_frames, self.time.cuts, spans)
 
     def events(
@@ -301,20 +302,19 @@ class SaliencyMaps(TrackedMaps):
 
     def _picture(
         self, method: str, video: Any, concepts: Sequence[str] | None, map: str | None
-    ) -> tuple[SourceVideo, list[str], list[Tensor], Tensor, list[Trail | None]]:
-        """What an overlay shows: the video, titles, values, the times of latent frames, and trails of regions."""
+    ) -> tuple[SourceVideo, Sequence[str], list[Tensor], Tensor, list[Trail | None], list[str]]:
+        """What an overlay shows: the video, labels, values, times of latent frames, trails, and what is said."""
         source = self._one_video(method).source_video(video)
         labels, values = self.views(concepts, map)
         trails = [
             self.trail(label, of, source.num_frames) if (map or self.map_of(label)) in REGION_MAPS else None
             for label, of in zip(labels, values, strict=True)
         ]
-        return source, self._titles(labels, map), values, self.frame_times(source.num_frames), trails
+        times = self.frame_times(source.num_frames)
+        return source, labels, values, times, trails, self._said(labels, map)
 
-    def _titles(self, labels: Sequence[str], map: str | None) -> list[str]:
-        """The labels, each with the name of its map where a picture says it."""
-        shown = self.shown_maps(labels, map)
-        return list(labels) if shown is None else [f"{label} ({of})" for label, of in zip(labels, shown, strict=True)]
+    def _said(self, labels: Sequence[str], map: str | None) -> list[str]:
+        return said_of(labels, self.shown_maps(labels, map), self.settings)
 
     def _one_video(self, method: str) -> SaliencyMaps:
         self._refuse_several(method)

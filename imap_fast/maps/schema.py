@@ -166,6 +166,28 @@ class RegionRecord(_Object):
     size: tuple[Side, Side] | None = None
     latent_frame: Index | None = None
 
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> "RegionRecord":
+        if sum(part is not None for part in (self.point, self.box, self.mask)) != 1:
+            raise ValueError("must be one of point, box and mask")
+        if (self.mask is None) != (self.size is None):
+            raise ValueError("must have a size if it is a mask")
+        return self
+
+
+class Part(_Object):
+    """Of what the maps are, if they are a part: of a layer, of a step, of a layer in a step, or of `[layer, head]`."""
+
+    layer: Index | None = None
+    step: Index | None = None
+    head: tuple[Index, Index] | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "Part":
+        if (self.layer is None and self.step is None) == (self.head is None):
+            raise ValueError("must be a layer, a step or both, or a head")
+        return self
+
 
 class Repeats(_Object):
     """The repeats of the maps: noises, or the steps or runs of a trace."""
@@ -200,6 +222,7 @@ class Settings(_Object):
     keep: Annotated[list[Literal["layers", "steps"]], Field(min_length=1), AfterValidator(_distinct)] | None = None
     heads: Annotated[list[tuple[Index, Index]], Field(min_length=1), AfterValidator(_distinct)] | None = None
     text_attention: StrictBool | None = None
+    part: Part | None = None
     regions: Annotated[dict[Label, RegionRecord], Field(min_length=1, max_length=MOST_LABELS)] | None = None
     video: Video | None = None
 

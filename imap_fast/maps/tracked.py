@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 class TrackedMaps(SourcedMaps):
     """The tracks of regions, if there are some (`regions=`)."""
 
-    @property
-    def regions(self) -> tuple[str, ...]:
-        """The names of the marked regions. Empty if there are none."""
-        return tuple(self.settings.get("regions") or ())
-
     def tracks(
         self,
         video: Any = None,
@@ -81,14 +76,13 @@ class TrackedMaps(SourcedMaps):
             values: its map, `[F, H, W]`.
             num_frames: of the video.
         """
-        from imap_fast.tracking.track import track
+        from imap_fast.tracking.trail import trail
 
-        whole = slice(0, 1), slice(0, 1)
-        found = track(label, values, self.time, num_frames, whole, own=self._marked_in(label))
+        found = trail(label, values, self.time, num_frames, self._marked_in(label))
         return np.stack([found.x, found.y], axis=1), np.array(found.visible)
 
     def _marked_in(self, label: str) -> int | None:
         """The latent frame in which a region was marked. None: nobody knows."""
         from imap_fast.tracking.marked import marked_in
 
-        return marked_in(self.settings["regions"][label], self.seconds, self.grid[0])
+        return marked_in(self.settings["regions"][label], self.seconds)

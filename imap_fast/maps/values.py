@@ -32,6 +32,7 @@ from imap_fast.maps.names import (
 )
 from imap_fast.maps.schema import MOST_HEADS, check_record, one_line
 from imap_fast.maps.shots import Shot, shots_of
+from imap_fast.text.part import part_name
 from imap_fast.upsampling.latent_time import LatentTime
 
 Self = TypeVar("Self", bound="MapValues")
@@ -119,6 +120,7 @@ class MapValues:
         check_inside(self.maps, self.kept, self.single_heads, axes if keep else None, len(heads), len(self.labels))
         self._check_time()
         self._check_video()
+        self._check_regions()
 
     def _check_maps(self) -> None:
         shape = next(iter(self.maps.values())).shape
@@ -170,6 +172,13 @@ class MapValues:
                     f"1 to {MOST_PATCH_PIXELS}"
                 )
 
+    def _check_regions(self) -> None:
+        for label, region in (self.settings.get("regions") or {}).items():
+            if (latent := region.get("latent_frame")) is not None and latent >= self.grid[0]:
+                raise ValueError(
+                    f"the region {one_line(label)} is in latent frame {latent}, and the maps have {self.grid[0]}"
+                )
+
     def check_finite(self) -> None:
         """Raise a ValueError, which names the first one, if a map or the head scores are NaN or infinite anywhere.
 
@@ -193,7 +202,9 @@ class MapValues:
 
     def __repr__(self) -> str:
         size = " × ".join(map(str, self.maps[self.default].shape[:-4] + self.grid))
-        return f"{type(self).__name__}({', '.join(self.maps)}: {size}, of {', '.join(map(repr, self.labels))})"
+        of_part = f" of {part}" if (part := part_name(self.settings)) else ""
+        labels = ", ".join(map(repr, self.labels))
+        return f"{type(self).__name__}({', '.join(self.maps)}{of_part}: {size}, of {labels})"
 
     @property
     def default(self) -> str:

@@ -94,17 +94,17 @@ def grid_frames(num_frames: int) -> list[int]:
     return evenly_spaced(num_frames, COLUMNS)
 
 
-def agreement_notes(labels: Sequence[str], agreement: Tensor | None, maps: Sequence[str] | None = None) -> list[str]:
+def agreement_notes(labels: Sequence[str], agreement: Tensor | None, said: Sequence[str] = ()) -> list[str]:
     """How sure the map of each label is, in words, after its name.
 
     Args:
         labels: of the C concepts.
         agreement: `[C]`, or None if it is unknown.
-        maps: the name of the map of each label. None: it is not said.
+        said: what comes before it, such as the name of the map. Empty: nothing.
     """
     sure = ["unknown"] * len(labels) if agreement is None else [f"{value:.2f}" for value in agreement.tolist()]
-    of_map = [""] * len(labels) if maps is None else [f"{name}, " for name in maps]
-    return [f"{name}agreement {value}" for name, value in zip(of_map, sure, strict=True)]
+    before = said or [""] * len(labels)
+    return [", ".join(filter(None, (of, f"agreement {value}"))) for of, value in zip(before, sure, strict=True)]
 
 
 def _draw(

@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from itertools import count
 
 import numpy as np
 import torch
@@ -31,7 +30,6 @@ SMALLEST_SIDE = 240
 LABEL_HEIGHT, GUTTER = 34, 6
 BACKGROUND, TITLE, LABEL = "#111116", "#9d9da8", "#ffffff"
 
-
 TAIL = 48
 """The number of frames that a trail goes back."""
 
@@ -40,7 +38,12 @@ Trail = tuple[np.ndarray, np.ndarray]
 
 
 def overlay(
-    source: SourceVideo, labels: Sequence[str], values: Values, times: Tensor, trails: Sequence[Trail | None] = ()
+    source: SourceVideo,
+    labels: Sequence[str],
+    values: Values,
+    times: Tensor,
+    trails: Sequence[Trail | None] = (),
+    said: Sequence[str] = (),
 ) -> Clip:
     """A clip of labelled panels: the video, and the video under the heatmap of each concept.
 
@@ -50,8 +53,10 @@ def overlay(
         values: their saliency.
         times: of the latent frames, in video frames, fp64 `[F]`.
         trails: of each concept that is a region, drawn over its heatmap. None: of another concept. Empty: of none.
+        said: what is said of each label, such as the name of its map. Empty: nothing.
     """
-    return Clip(np.stack([picture for picture, _ in panel_frames(source, labels, values, times, trails)]), source.fps)
+    pictures = panel_frames(source, labels, values, times, trails, said)
+    return Clip(np.stack([picture for picture, _ in pictures]), source.fps)
 
 
 def save_overlay(
@@ -61,29 +66,38 @@ def save_overlay(
     values: Values,
     times: Tensor,
     trails: Sequence[Trail | None] = (),
+    said: Sequence[str] = (),
 ) -> None:
     """Write the same to an .mp4. Each frame is encoded as soon as it is drawn."""
-    with closing(panel_frames(source, labels, values, times, trails)) as frames:  # an error stops its threads, too
+    with closing(
+        panel_frames(source, labels, values, times, trails, said)
+    ) as frames:  # an error stops its threads, too
         write_timed_mp4(path, frames, source.fps)
 
 
 def panel_frames(
-    source: SourceVideo, labels: Sequence[str], values: Values, times: Tensor, trails: Sequence[Trail | None] = ()
+    source: SourceVideo,
+    labels: Sequence[str],
+    values: Values,
+    times: Tensor,
+    trails: Sequence[Trail | None] = (),
+    said: Sequence[str] = (),
 ) -> Generator[tuple[np.ndarray, float], None, None]:
     """Yield the picture of each frame with all panels, uint8 `[H, W, 3]`, and its time in seconds."""
     scales = heat_scales(values)
-    titles = list(labels) if source.is_blank else ["video", *labels]
+    of_labels = zip(labels, said or [""] * len(labels), strict=True)
+    titles = [*of_labels] if source.is_blank else [("video", ""), *of_labels]
     rows, columns = _arrange(len(titles), source.height, source.width)
     height, width = _panel_size(rows, columns, source.height, source.width)
     cell = LABEL_HEIGHT + height + GUTTER, width + GUTTER
     background = np.rint(255 * np.array(to_rgb(BACKGROUND))).astype(np.uint8)
     empty = np.broadcast_to(background, (rows * cell[0] + GUTTER, columns * cell[1] + GUTTER, 3)).copy()
     panels = []
-    for position, label in enumerate(titles):
+    for position, (label, note) in enumerate(titles):
         top, left = position // columns * cell[0] + GUTTER, position % columns * cell[1] + GUTTER
         colour = LABEL if position or source.is_blank else TITLE
         empty[top : top + LABEL_HEIGHT, left : left + width] = text_strip(
-            label, LABEL_HEIGHT, width, colour, BACKGROUND
+            label, LABEL_HEIGHT, width, colour, BACKGROUND, note
         )
         panels.append((slice(top + LABEL_HEIGHT, top + LABEL_HEIGHT + height), slice(left, left + width)))
 
@@ -104,7 +118,8 @@ def panel_frames(
         return panel_frame, seconds
 
     positions = zip(*neighbours(times, source.num_frames, source.cuts), strict=True)
-    yield from mapped(drawn, zip(count(), source.pictures(), positions, strict=False))
+    together = zip(source.pictures(), positions, strict=True)
+    yield from mapped(drawn, ((number, *each) for number, each in enumerate(together)))
 
 
 def _with_trail(picture: np.ndarray, trail: Trail, number: int, cuts: Sequence[int]) -> np.ndarray:

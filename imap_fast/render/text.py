@@ -34,6 +34,9 @@ JOINERS = "\u200c\u200d"
 
 MISSING = "□"
 
+ONE_LINE, TWO_LINES = 0.53, 0.4
+"""The size of a text in a strip, as a share of its height: alone, and one of two."""
+
 
 @cache
 def families() -> list[str]:
@@ -85,12 +88,17 @@ def fit(text: str, inches: float, size: float) -> str:
     return text[:fits].rstrip() + "…"
 
 
-def text_strip(text: str, height: int, width: int, colour: str, background: str) -> np.ndarray:
-    """A picture of a centred line of text, uint8 `[height, width, 3]`."""
+def text_strip(text: str, height: int, width: int, colour: str, background: str, said: str = "") -> np.ndarray:
+    """A picture of a centred text, uint8 `[height, width, 3]`. What is said of it is behind it, or in a second line."""
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor=background)
     canvas = FigureCanvasAgg(figure)
-    size = 0.53 * height * 72 / 100
-    label = fit(text, (width - height / 2) / 100, size)
-    figure.text(0.5, 0.5, label, color=colour, ha="center", va="center_baseline", **style(size))
+    line, room = height * 72 / 100, (width - height / 2) / 100
+    together = printable(f"{text} ({said})" if said else text)
+    if not said or text_width(together, ONE_LINE * line) <= room:
+        lines = [(0.5, together, ONE_LINE * line)]
+    else:
+        lines = [(0.72, text, TWO_LINES * line), (0.28, said, TWO_LINES * line)]
+    for y, each, size in lines:
+        figure.text(0.5, y, fit(each, room, size), color=colour, ha="center", va="center_baseline", **style(size))
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()

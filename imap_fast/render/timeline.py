@@ -11,7 +11,7 @@ from torch import Tensor
 
 from imap_fast.render.heatmap import Values, heat
 from imap_fast.render.palette import DEEP
-from imap_fast.render.text import fit, style, text_width
+from imap_fast.render.text import fit, printable, style, text_width
 from imap_fast.upsampling.interpolate import upsample_time
 
 HOTTEST = 0.05
@@ -22,7 +22,10 @@ WIDTH, CURVES, ROW, MARGINS = 7.5, 2.1, 0.26, (0.6, 0.45, 0.65)
 curves and the legend), in inches."""
 
 COLUMNS = 3
-"""Labels in a row of the legend."""
+"""The largest number of labels in a row of the legend."""
+
+NAME_MARGIN = 0.5
+"""What a column of the legend has beside a label, in inches."""
 
 LANE, BAR = 0.11, 0.07
 """Height of the place of a concept below the curves, and of its bars in it, in inches."""
@@ -74,15 +77,16 @@ def timeline_figure(
     saliency = torch.cat([saliency_over_time(concept[None]) for concept in values])
     curves = saliency_of_frames(saliency, times, num_frames, cuts)
     colours = [DEEP[place % len(DEEP)] for place in range(len(labels))]
-    columns = min(COLUMNS, len(labels))
+    left, across = MARGINS[0] / WIDTH, 1 - 2 * MARGINS[0] / WIDTH
+    notes = ["" if of_concept else STEADY for of_concept in spans]
+    columns = _columns([label + note for label, note in zip(labels, notes, strict=True)], across * WIDTH)
     rows = -(-len(labels) // columns)
-    side, above, between = MARGINS
+    _, above, between = MARGINS
     names = ROW * rows
     active = [(of_concept, colour) for of_concept, colour in zip(spans, colours, strict=True) if of_concept]
     lanes = LANE * (len(active) + 0.5)
     height = above + CURVES + lanes + between + names
     figure = Figure(figsize=(WIDTH, height), dpi=150, facecolor="white")
-    left, across = side / WIDTH, 1 - 2 * side / WIDTH
 
     chart = figure.add_axes((left, (names + between) / height, across, (CURVES + lanes) / height))
     for curve, colour in zip(curves, colours, strict=True):
@@ -112,11 +116,18 @@ def timeline_figure(
     for place, (label, colour) in enumerate(zip(labels, colours, strict=True)):
         x, y = wide * (place % columns), place // columns + 0.5
         legend.plot((x, x + 0.25), (y, y), color=colour, linewidth=2.6, solid_capstyle="round", clip_on=False)
-        note = "" if spans[place] else STEADY
-        room = wide - 0.5 - (text_width(note, LABEL_SIZE) if note else 0)
+        note = notes[place]
+        room = wide - NAME_MARGIN - (text_width(note, LABEL_SIZE) if note else 0)
         name = fit(label, room, LABEL_SIZE)
         legend.text(x + 0.35, y, name, verticalalignment="center_baseline", **style(LABEL_SIZE))
         if note:
             after = x + 0.35 + text_width(name, LABEL_SIZE)
             legend.text(after, y, note, verticalalignment="center_baseline", color=GREY, **style(LABEL_SIZE))
     return figure
+
+
+def _columns(names: Sequence[str], inches: float) -> int:
+    """The columns of the legend: as many as hold every name, or else `COLUMNS`, in which names are cut."""
+    widest = max(text_width(printable(name), LABEL_SIZE) for name in names) + NAME_MARGIN
+    most = min(COLUMNS, len(names))
+    return next((columns for columns in range(most, 0, -1) if widest <= inches / columns), most)

@@ -94,7 +94,7 @@ def _run(data: ComparisonData, run: ComparedRun, number: int, video: EmbeddedVid
         "agreement": None if run.data.agreements is None else agreements,
         "meaning": meaning(names.pop(), run.data.settings)
         if len(names) == 1
-        else meaning_by_concept(run.data.settings),
+        else meaning_by_concept(set(of.values()), run.data.settings),
         "grid": run.data.grid,
         "times": run.data.frame_times(video.num_frames).tolist(),
         "cuts": time.cuts,

@@ -13,7 +13,7 @@ from imap_fast.upsampling.latent_time import LatentTime
 LABELS_IN_TITLE = 8
 
 BY_CONCEPT = "by concept"
-"""The name of what is shown first if there are motions: each label by its map."""
+"""The name of what is shown first if labels have different maps: each by its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +52,8 @@ class ReportData:
         seconds: the time of each latent frame of a video that was read, `[F]`. None: the video was generated.
         settings: how the maps were made.
         run: further facts about the run, such as its seed.
-        shown_maps: the map that shows each label of the first map if none is chosen: things by one, motions by another.
-            None: there are no motions.
+        shown_maps: the map that shows each label if none is chosen: things, motions and regions have different ones.
+            None: the first map shows all.
         masks: what is offered for download. None: nothing.
         inside: the maps of single layers, steps and heads. None: there are none.
     """
@@ -69,7 +69,7 @@ class ReportData:
     seconds: Tensor | None
     settings: Mapping[str, Any]
     run: Mapping[str, Any]
-    shown_maps: Sequence[str] | None = None
+    shown_maps: Mapping[str, str] | None = None
     masks: ReportMasks | None = None
     inside: Inside | None = None
 
@@ -82,9 +82,8 @@ class ReportData:
     @property
     def shown_first(self) -> list[tuple[str, str, int]]:
         """What is shown first: each label, the name of its map, and its place in that map."""
-        labels, _ = self._first
-        shown = self.shown_maps or [next(iter(self.maps))] * len(labels)
-        return [(label, name, place) for place, (label, name) in enumerate(zip(labels, shown, strict=True))]
+        shown = self.shown_maps or dict.fromkeys(self._first[0], next(iter(self.maps)))
+        return [(label, name, list(self.maps[name][0]).index(label)) for label, name in shown.items()]
 
     @property
     def grid(self) -> tuple[int, int, int]:

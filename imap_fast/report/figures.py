@@ -11,6 +11,7 @@ from imap_fast.render.heads import heads_figure
 from imap_fast.render.timeline import timeline_figure
 from imap_fast.report.data import ReportData
 from imap_fast.report.video import EmbeddedVideo
+from imap_fast.text.part import said_of, titled
 
 MOST_CONCEPTS = 12
 """The largest number of concepts in a figure. With every token of a prompt it would be metres high."""
@@ -22,12 +23,12 @@ def figures(data: ReportData, video: EmbeddedVideo) -> Iterator[tuple[str, str, 
     The grid is a JPEG: as a PNG it would be larger than everything else in the report.
     """
     shown = data.shown_first[:MOST_CONCEPTS]
-    labels, of = [label for label, _, _ in shown], None if data.shown_maps is None else [name for _, name, _ in shown]
+    labels = [label for label, _, _ in shown]
+    said = said_of(labels, None if data.shown_maps is None else [name for _, name, _ in shown], data.settings)
     values = [data.maps[name][1][place] for _, name, place in shown]
     agreements = data.agreements
     agreement = None if agreements is None else torch.stack([agreements[name][place] for _, name, place in shown])
-    notes = agreement_notes(labels, agreement, of)
-    titles = labels if of is None else [f"{label} ({name})" for label, name in zip(labels, of, strict=True)]
+    notes, titles = agreement_notes(labels, agreement, said), titled(labels, said)
     times, cuts = data.frame_times(video.num_frames), data.time.cuts
     curves = dict(zip(labels, curves_over_time(values), strict=True))
     events = detect(curves, dict.fromkeys(labels, ""), data.time, video.num_frames, None)

@@ -1,9 +1,10 @@
 """What the numbers of a map mean, in one sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from imap_fast.render.heatmap import HIGH, LOW
+from imap_fast.text.part import part_name
 
 MEAN, SUM = "averaged over the motion heads", "added up over all heads"
 CONTRAST = "how much more a patch has to do with a concept than with the average text key, in standard deviations"
@@ -26,6 +27,9 @@ REGIONS = tuple(name for name in MEANINGS if name.startswith("region_"))
 
 SOFTMAX = ", then put through a softmax over the text keys"
 
+RANGE = f"from the {LOW:g}th to the {HIGH:g}th percentile of its values in this clip"
+SCALE = f"; each concept is drawn on its own scale, {RANGE}."
+
 
 def meaning(name: str, settings: Mapping[str, Any]) -> str:
     """Which map is shown, what its numbers are, and how they are drawn.
@@ -34,16 +38,33 @@ def meaning(name: str, settings: Mapping[str, Any]) -> str:
         name: of the map.
         settings: how the maps were made.
     """
-    return f"Shown is {name}: {MEANINGS[name]}{_drawn({} if name in REGIONS else settings)}"
+    part = part_name(settings)
+    if "head" in (settings.get("part") or {}):
+        return f"Shown is {part}: {CONTRAST}{_softmax(settings)}{SCALE}"
+    of_part = f" of {part}" if part else ""
+    return f"Shown is {name}{of_part}: {MEANINGS[name]}{'' if name in REGIONS else _softmax(settings)}{SCALE}"
 
 
-def meaning_by_concept(settings: Mapping[str, Any]) -> str:
-    """The same of things by one map and motions by another."""
-    shown = "Shown are motions by imap and all else by gramcol"
-    return f"{shown}: {CONTRAST}, of motions {MEAN} and of all else {SUM}{_drawn(settings)}"
+def meaning_by_concept(maps: Collection[str], settings: Mapping[str, Any]) -> str:
+    """The same of several maps: of things, of motions and of regions.
+
+    Args:
+        maps: that are shown.
+        settings: how the maps were made.
+    """
+    of_part = f" of {part}" if (part := part_name(settings)) else ""
+    if settings.get("motions"):
+        told = [
+            f"motions by imap and other words by gramcol{of_part}: {CONTRAST}, of motions {MEAN} and of others {SUM}"
+        ]
+    else:
+        told = [
+            f"words by {name}{of_part}: {MEANINGS[name]}" for name in MEANINGS if name in maps and name not in REGIONS
+        ]
+    told[-1] += _softmax(settings)
+    told += [f"regions by {name}{of_part}: {MEANINGS[name]}" for name in REGIONS if name in maps]
+    return f"Shown are {'; '.join(told)}{SCALE}"
 
 
-def _drawn(settings: Mapping[str, Any]) -> str:
-    softmax = SOFTMAX if settings.get("normalize") == "softmax" else ""
-    scale = f"from the {LOW:g}th to the {HIGH:g}th percentile of its values in this clip"
-    return f"{softmax}; each concept is drawn on its own scale, {scale}."
+def _softmax(settings: Mapping[str, Any]) -> str:
+    return SOFTMAX if settings.get("normalize") == "softmax" else ""

@@ -20,6 +20,7 @@ from imap_fast.report.meanings import meaning, meaning_by_concept
 from imap_fast.report.trails import trails
 from imap_fast.report.video import EmbeddedVideo
 from imap_fast.text.model_name import model_name
+from imap_fast.text.part import part_name
 from imap_fast.version import __version__
 
 SHOWN_ELSEWHERE = {
@@ -44,6 +45,9 @@ runs and files apart and say nothing about the maps."""
 
 UNKNOWN = "unknown: the maps are of one noise, or of one step"
 """What the table of facts says of the agreement if there are no repeats."""
+
+UNKNOWN_OF_PART = "unknown: only that of the whole maps is measured"
+"""The same of a single layer, step or head."""
 
 SHOTS_IN_FACTS = 12
 """The largest number of shots whose times the table of facts names. A film has hundreds."""
@@ -99,8 +103,15 @@ def _maps(data: ReportData, num_frames: int, clock: Clock | None) -> list[dict[s
         for key in ("labels", "saliency", "events", "planes", "masks", "agreement")
         if key != "agreement" or data.agreements is not None
     }
-    names = {"trails": None, "name": BY_CONCEPT, "of": data.shown_maps, "meaning": meaning_by_concept(data.settings)}
-    return [{"agreement": None} | by_concept | names, *maps.values()]
+    of_labels = [(maps[name]["trails"] or {}, place) for _, name, place in data.shown_first]
+    shown = list(data.shown_maps.values())
+    rest = {
+        "trails": [of_map[place] if of_map else None for of_map, place in of_labels],
+        "name": BY_CONCEPT,
+        "of": shown,
+        "meaning": meaning_by_concept(shown, data.settings),
+    }
+    return [{"agreement": None} | by_concept | rest, *maps.values()]
 
 
 def plane_id(number: int, concept: int) -> str:
@@ -138,6 +149,7 @@ def _heads(data: ReportData) -> dict[str, Any]:
     return {
         "score": score_name(data.head_score),
         "layers": data.layers,
+        "have_mean": "imap" in data.maps and "head" not in (data.settings.get("part") or {}),
         "scores": [[float(f"{score:.4g}") if np.isfinite(score) else None for score in layer] for layer in scores],
         "colours": [[to_hex(colour) for colour in layer] for layer in colours],
         "chosen": data.selected_heads.tolist(),
@@ -151,11 +163,13 @@ def colour_table(colours: Colormap) -> str:
 
 
 def _facts(data: ReportData) -> list[tuple[str, str]]:
-    settings = {name: value for name, value in data.settings.items() if name != "video"}
+    settings = {name: value for name, value in data.settings.items() if name not in ("video", "part")}
     runs = settings.pop("runs", None) or []
     rows = _read(data) | _rows(settings) | _runs(runs) | _rows(data.run) | _rows({"steps": data.steps})
+    if part := part_name(data.settings):
+        rows["part"] = part
     if data.agreements is None:
-        rows["agreement"] = UNKNOWN
+        rows["agreement"] = UNKNOWN_OF_PART if part else UNKNOWN
     # Without the folders of this machine, because people pass the page on.
     for name, named in {"model": model_name, "video": lambda path: PureWindowsPath(path).name}.items():
         if name in rows:

@@ -83,6 +83,8 @@ class Concepts:
             return
         if concepts is None and not self.motions:
             if match == "concepts" and regions:  # nothing else is looked for
+                if labels is not None:
+                    raise ValueError("labels are for a tensor of concepts; regions have their own names")
                 self.labels = self.baseline_labels = self.regions
                 self._before_prompt = (self.labels, self.labels)
                 return

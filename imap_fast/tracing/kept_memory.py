@@ -31,20 +31,31 @@ def kept_bytes(settings: Settings, counts: Mapping[str, int], positions: int, st
     return BYTES * planes * positions * sum(counts.values())
 
 
-def check_room(keep: Sequence[str], needed: int, folder: Path | None = None) -> None:
+def check_room(keep: Sequence[str], needed: int, folder: Path | None = None, *, of: str = "") -> None:
     """Log what `keep` takes of memory, or of the disk of a folder.
+
+    Args:
+        keep: what is kept.
+        needed: the bytes that it takes.
+        folder: None: it is kept in memory.
+        of: of what it takes them, if not of the whole run.
 
     Raises:
         ValueError: it is more than there is.
     """
-    available = psutil.virtual_memory().available if folder is None else psutil.disk_usage(str(folder)).free
     where = "memory" if folder is None else f"the disk of {folder}"
-    kept = f"keep={','.join(keep)} takes {size(needed)} of {where}"
+    kept = f"keep={','.join(keep)} takes {size(needed)} of {where}{of}"
+    refuse_more_than_free(kept, needed, folder)
+    logger.info("%s", kept)
+
+
+def refuse_more_than_free(what: str, needed: int, folder: Path | None = None) -> None:
+    """Raise a ValueError if there is less memory, or less room on the disk of a folder, than what is needed."""
+    available = psutil.virtual_memory().available if folder is None else psutil.disk_usage(str(folder)).free
     if needed > available:
         raise ValueError(
-            f"{kept}, and {size(available)} are free; keep one axis, or read fewer layers, steps, maps or concepts"
+            f"{what}, and {size(available)} are free; keep one axis, or read fewer layers, steps, maps or concepts"
         )
-    logger.info("%s", kept)
 
 
 def size(count: int) -> str:

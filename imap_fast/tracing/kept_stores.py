@@ -12,6 +12,7 @@ from torch import Tensor
 
 from imap_fast.maps.names import KEPT
 from imap_fast.maps.run_folder import mapped_array, write_frames
+from imap_fast.tracing.kept_memory import refuse_more_than_free, size
 
 
 class Store(Protocol):
@@ -42,6 +43,9 @@ class MemoryStore:
         room = len(self._values) or self._expected
         room = room if step < room else 2 * step
         if room > len(self._values) or (self._is_shown and step < self._steps):
+            if self._steps:
+                taken = room * page.nbytes
+                refuse_more_than_free(f"keep takes {size(taken)} of memory after {self._steps} steps", taken)
             with torch.inference_mode(False):
                 values = torch.empty((room, *page.shape), dtype=torch.float32, device="cpu")
             if self._steps:

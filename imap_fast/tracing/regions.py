@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from imap_fast.text.normalized import compared
 from imap_fast.text.words import check_texts
@@ -22,6 +21,9 @@ from imap_fast.video.resize import resize_and_crop
 from imap_fast.video.times import seconds_of
 
 FORMS = "(seconds, x, y), (seconds, left, top, right, bottom) or (seconds, mask)"
+
+LARGEST = 1e9
+"""The largest number of pixels from the corner of a picture."""
 
 COVERED = 0.5
 """The share of a patch that a mask covers at least, if the patch belongs to it."""
@@ -174,7 +176,7 @@ def _is_number(value: Any) -> bool:
     return (
         isinstance(value, (int, float, np.integer, np.floating))
         and not isinstance(value, bool)
-        and math.isfinite(value)
+        and abs(value) <= LARGEST
     )
 
 
@@ -193,11 +195,15 @@ def _mask(label: str, given: Any) -> np.ndarray:
         try:
             with Image.open(Path(given)) as picture:
                 pixels = np.asarray(picture.convert("RGBA"))
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        # Pillow lets a damaged PNG raise SyntaxError, and NumPy and Python a path with a zero ValueError.
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise ValueError(f"the mask of {label!r} cannot be read from {given} ({error}); give a PNG") from error
         colours = np.ascontiguousarray(pixels).view(np.uint32)[..., 0]
         given = np.where(pixels[..., :3].any(-1) & (pixels[..., 3] > 0), colours, 0)
-    mask = given.detach().cpu().float().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
+    try:
+        mask = given.detach().cpu().float().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"the mask of {label!r} is no array; give bool [height, width]") from error
     if mask.ndim != 2 or mask.dtype.kind not in "biuf" or 0 in mask.shape:
         raise ValueError(f"the mask of {label!r} is {mask.dtype} {list(mask.shape)}; give bool [height, width]")
     if (values := np.unique(mask[mask != 0])).size > 1:

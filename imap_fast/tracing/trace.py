@@ -128,11 +128,13 @@ def trace(
         error in place of maps if a forward pass skips a block or stops on its way, or if a value is not finite.
 
     Raises:
-        TypeError: an unsupported target, or concepts of the wrong type.
+        TypeError: an unsupported target, concepts of the wrong type, or `on_step` that cannot be called.
         ValueError: any other impossible value. The error names the value and what is possible.
     """
     if not (guided is None or isinstance(guided, bool)):
         raise ValueError(f"guided={guided!r} is not possible; give True, False or None")
+    if on_step is not None and not callable(on_step):
+        raise TypeError(f"on_step={on_step!r} cannot be called; give a function of a step and maps")
     if on_step is not None and runs != "last":
         raise ValueError(f"on_step gets the maps of one run; omit it, or runs={runs!r}")
     adapter = adapter_for(target)

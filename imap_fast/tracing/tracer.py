@@ -345,9 +345,11 @@ class Tracer:
             regions=self.regions,
         )
         if settings.keep:
-            steps = len(settings.steps) if settings.steps is not None else self._run.scheduled or 1
+            known = self._run.scheduled if settings.steps is None else len(settings.steps)
+            steps = known or 1  # a loop of the user does not say how many there will be
             needed = kept_bytes(settings, self._counts, videos * math.prod(forward.grid), steps)
-            check_room(settings.keep, needed, self._folder)
+            is_of_each = known is None and "steps" in settings.keep
+            check_room(settings.keep, needed, self._folder, of=" for each step" if is_of_each else "")
             selects = [partial(self._selected, count=count) for count in (num_text, num_concepts)]
             self._running.keep(settings.keep, selects, partial(self._store, steps, forward.grid))
 
@@ -364,6 +366,11 @@ class Tracer:
     def _read_layer(self, read: ReadLayer) -> None:
         self.running_maps.add_layer(read)
 
+    def _regions_record(self) -> dict[str, Any]:
+        """The regions, with their latent frames if they are of these maps, and not of a video of several windows."""
+        assert self.regions is not None
+        return self.regions.record() if self.marks_regions else self.regions.identity()
+
     def _record(self) -> dict[str, object]:
         """The settings of the maps, as JSON values."""
         own_fields = ("layers", "steps", "maps", "runs")
@@ -376,7 +383,7 @@ class Tracer:
             "runs": [run.record() for run in runs],
             **({"repeats": repeats} if self.running_maps.repeats > 1 else {}),
             **self.concepts.record(),
-            **({} if self.regions is None else {"regions": self.regions.record()}),
+            **({} if self.regions is None else {"regions": self._regions_record()}),
             **{name: value for name, value in self.settings.record().items() if name not in own_fields},
             "temporal_compression": self.adapter.temporal_compression,
             "patch_size_t": self.adapter.patch_size[0],

@@ -8,14 +8,13 @@ from typing import Any
 from torch import Tensor
 
 
-def marked_in(region: Mapping[str, Any], seconds: Tensor | None, frames: int) -> int | None:
+def marked_in(region: Mapping[str, Any], seconds: Tensor | None) -> int | None:
     """The latent frame of a region. None: nobody knows.
 
     Args:
         region: as `settings["regions"]` records it.
         seconds: the time of each latent frame, `[F]`. None: the video was generated.
-        frames: F, latent frames.
     """
     if region.get("latent_frame") is not None:
-        return min(region["latent_frame"], frames - 1)
+        return region["latent_frame"]
     return None if seconds is None else int((seconds - region["seconds"]).abs().argmin())

@@ -7,9 +7,9 @@ import pytest
 from scipy.ndimage import gaussian_filter, shift
 
 from benchmarks.tracking import (
-    Asked,
     BASELINES,
     READS,
+    Asked,
     Found,
     asked_of,
     followed,

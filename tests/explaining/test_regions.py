@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,21 @@ class Passes:
 
         patch.setattr(Tap, "read", observe)
         patch.setattr(Tracer, "maps", property(observe_maps))
+
+
+def write_pictures(path: Path, pictures: list[np.ndarray], fps: int) -> None:
+    """A video whose frames are pictures by themselves, each of its own size."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mjpeg", fps, width=pictures[0].shape[1], height=pictures[0].shape[0])
+        stream.pix_fmt = "yuvj444p"
+        for number, picture in enumerate(pictures):
+            encoder = av.CodecContext.create("mjpeg", "w")
+            encoder.height, encoder.width = picture.shape[:2]
+            encoder.pix_fmt, encoder.time_base = "yuvj444p", Fraction(1, fps)
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format="yuvj444p")
+            for packet in (*encoder.encode(frame), *encoder.encode(None)):
+                packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, fps)
+                container.mux(packet)
 
 
 def unit(values: Tensor) -> Tensor:
@@ -216,6 +233,21 @@ def test_the_latent_frame_is_that_of_the_marked_tokens(pipeline, frame: int, lat
     assert maps._marked_in("a") == latent
     own = maps.maps["region_cosine"][0].amax((-1, -2))
     assert own[latent] > 0.95
+
+
+def test_a_region_is_in_the_size_of_its_own_frame(pipeline, tmp_path: Path) -> None:
+    """A file whose pictures become twice as large: the same places are other pixels then."""
+    height, width = 2 * HEIGHT, 2 * WIDTH
+    path = tmp_path / "sizes.mkv"
+    frames = Clip.of(VIDEO).frames
+    write_pictures(path, [*frames[:12], *frames[12:].repeat(2, 1).repeat(2, 2)], fps=8)
+    late = {"a": (2.0, width - 1.0, height - 1.0)}  # outside of the first frames
+    maps = imap_fast.explain(pipeline, path, "a red cat", None, **READ, regions=late, maps=["region_cosine"])
+    latent = maps.settings["regions"]["a"]["latent_frame"]
+    assert maps.maps["region_cosine"][0, latent, -1, -1] > 0.95
+    early = {"a": (0.0, width - 1.0, height - 1.0)}
+    with pytest.raises(ValueError, match=f"is {WIDTH} pixels wide and {HEIGHT} high: x is {width - 1}"):
+        imap_fast.explain(pipeline, path, "a red cat", None, **READ, regions=early)
 
 
 def test_two_videos_of_one_explainer(pipeline, tmp_path: Path) -> None:

@@ -167,7 +167,9 @@ def test_no_window_passes_a_cut_and_any_of_them_can_be_the_last(
 ) -> None:
     frames, cuts = drawn
     cuts = [cut for cut in cuts if cut < frames]
-    stream = [ReadFrame(number, number / 10, number % every == 0, np.uint8(number), EMPTY) for number in range(frames)]
+    stream = [
+        ReadFrame(number, number / 10, number % every == 0, (1, 1), np.uint8(number), EMPTY) for number in range(frames)
+    ]
     split = ShotWindows(windows, [cut / 10 for cut in cuts], fills=fills)
     all_windows = list(split.split(stream))
     parts = [range(begin, end) for begin, end in itertools.pairwise([0, *cuts, frames])]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from tests.assertions import assert_close
@@ -47,7 +50,7 @@ def test_a_mean_is_added_up_in_the_order_of_a_trace() -> None:
 def test_what_is_not_there_is_named() -> None:
     nothing, layers = make_maps(), maps(("layers",), heads=())
     for found, attribute, says in (
-        (nothing, "by_layer", "the maps of single layers were not kept, none; make the maps with keep=['layers']"),
+        (nothing, "by_layer", "the maps of single layers were not kept; make the maps with keep=['layers']"),
         (layers, "by_step", "the maps of single steps were not kept, only those of layers; make the maps with keep=['"),
         (layers, "by_layer_and_step", "single layers and steps were not kept, only those of layers; make the maps wit"),
         (layers, "by_head", "these maps are of no single heads; make them with heads=[(layer, head)]"),
@@ -73,7 +76,44 @@ def test_one_of_them_is_a_result_of_its_own(videos: int | None) -> None:
     assert torch.equal(pair.selected_heads, whole.selected_heads[..., 2:3, :])
     assert pair.kept is pair.single_heads is None
     assert not {"keep", "heads"} & pair.settings.keys()
+    assert [part.settings["part"] for part in (layer, step, pair)] == [
+        {"layer": 5},
+        {"step": 20},
+        {"layer": 5, "step": 20},
+    ]
+    assert [part.part for part in (layer, step, pair, whole)] == ["layer 5", "step 20", "layer 5 in step 20", ""]
     pair.video(0).grid_figure()
+
+
+def test_numbers_of_numpy_name_a_part() -> None:
+    part = maps().at(layer=np.int64(5), step=np.int64(20))
+    assert (part.steps, part.settings["part"]) == ((20,), {"layer": 5, "step": 20})
+    assert maps().at(head=(np.int64(3), np.int64(5))).settings["part"] == {"head": [3, 5]}
+
+
+def test_a_part_says_what_it_is(tmp_path: Path) -> None:
+    """In a file, in pictures, and in the errors of what it does not have."""
+    layer, head = maps().at(layer=5), maps().at(head=(3, 5))
+    layer.save(tmp_path / "layer.npz")
+    assert SaliencyMaps.load(tmp_path / "layer.npz").part == "layer 5"
+    assert head.part == "head 5 of layer 3"
+    assert "of head 5 of layer 3: 3 × 5 × 7" in repr(head)
+    for part, says in ((layer, "layer 5"), (head, "head 5 of layer 3")):
+        texts = [text.get_text() for text in part.grid_figure().findobj(Text)]
+        assert f"{says}, agreement unknown" in texts
+        assert f"{part.labels[0]} ({says})" in [text.get_text() for text in part.timeline().findobj(Text)]
+        with pytest.raises(
+            AttributeError, match=f"these maps are of {says} alone; take single layers from the whole maps"
+        ):
+            part.by_layer  # noqa: B018
+        with pytest.raises(AttributeError, match="take single heads from the whole maps"):
+            part.by_head  # noqa: B018
+
+
+@pytest.mark.parametrize("part", [{}, {"head": [1, 2], "layer": 1}, {"layer": -1}])
+def test_an_impossible_part(part: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"settings\.part"):
+        replace(make_maps(), settings={"part": part})
 
 
 def test_one_head_is_a_result_of_its_own() -> None:
@@ -107,7 +147,7 @@ def test_given_motion_heads_are_those_of_the_layer() -> None:
         ({"layer": 2}, KeyError, "no layer 2; there are 1, 3, 5, 8"),
         ({"step": 0}, KeyError, "no step 0; there are 10, 20, 30"),
         ({"layer": 3, "step": 31}, KeyError, "no step 31"),
-        ({"head": (3, 4)}, KeyError, "no head 4 of layer 3; there are \\(3, 5\\), \\(1, 0\\)"),
+        ({"head": (3, 4)}, KeyError, r"no head \(3, 4\); there are \(3, 5\), \(1, 0\), each a layer"),
         ({}, ValueError, "name a layer, a step or both, or name a head alone"),
         ({"head": (3, 5), "layer": 3}, ValueError, "name a layer, a step or both, or name a head alone"),
     ],

@@ -51,8 +51,12 @@ def test_baselines_may_follow_other_concepts():
     assert maps.index("cat") == 2
     assert maps.index("cat", "cross_attention") == 0
     assert maps.labels_of("cross_attention") == ("cat", "grass")
-    with pytest.raises(KeyError, match="grass"):
-        maps.index("grass")
+    assert (maps.map_of("grass"), maps.index("grass")) == ("cross_attention", 1), "the first map that has it"
+    assert torch.equal(maps["grass"], maps.cross_attention[1])
+    with pytest.raises(KeyError, match="'grass' has no imap; it has cross_attention"):
+        maps.index("grass", "imap")
+    with pytest.raises(KeyError, match="no concept 'dog'; there are 'a', 'red', 'cat'"):
+        maps.index("dog")
 
 
 def test_one_of_several_videos():

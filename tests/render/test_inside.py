@@ -95,7 +95,7 @@ def test_the_tiles_are_of_the_concept_and_the_frame(monkeypatch: pytest.MonkeyPa
 
 
 def test_what_cannot_be_shown() -> None:
-    with pytest.raises(AttributeError, match="were not kept, none; make the maps with keep="):
+    with pytest.raises(AttributeError, match="were not kept; make the maps with keep="):
         make_maps().inside_figure("running")
     with pytest.raises(KeyError, match="no concept 'cat'"):
         inside().inside_figure("cat")

@@ -99,7 +99,7 @@ def test_bars_in_the_colour_of_a_concept_are_its_events_and_one_without_is_calle
 
 
 def test_a_long_label_leaves_room_for_what_is_behind_it():
-    _, legend = make_maps(["a concept with a name that is far too long", "b", "c"]).timeline().axes
+    _, legend = make_maps(["a concept with a name that is far too long " * 4, "b", "c"]).timeline().axes
     name, note, *_ = legend.texts
     assert name.get_text().endswith("…")
     assert note.get_text() == STEADY

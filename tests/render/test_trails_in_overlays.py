@@ -52,9 +52,9 @@ def test_only_regions_have_trails(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     monkeypatch.setattr(module, "draw_trail", lambda picture, *trail: seen.append(trail) or picture)
     maps = moving()
-    maps.overlay(clip())
+    maps.overlay(clip(), concepts=maps.labels)
     assert seen == []
-    maps.overlay(clip(), map="region_cosine")
+    maps.overlay(clip())  # words and the region
     assert sorted(len(places) for places, _, _ in seen) == list(range(1, 10))
     places, visible, _ = max(seen, key=lambda trail: len(trail[0]))
     assert visible.all()
@@ -86,7 +86,7 @@ def test_what_has_no_track() -> None:
         make_maps().tracks()
     with pytest.raises(ValueError, match="tracks are of maps of regions, and gramcol is none"):
         moving().tracks(map="gramcol")
-    with pytest.raises(KeyError, match="no concept 'cat'; there are 'ball'"):
+    with pytest.raises(KeyError, match="no region 'cat'; there are 'ball'"):
         moving().track("cat")
     with pytest.raises(AttributeError, match="these maps hold no region_qk"):
         moving().track("ball", map="region_qk")

@@ -16,6 +16,7 @@ import imap_fast
 from imap_fast import SaliencyMaps
 from imap_fast.models.read_layer import ReadLayer
 from imap_fast.tracing.kept_maps import KeptMaps
+from imap_fast.tracing.kept_memory import size
 from imap_fast.tracing.kept_stores import MemoryStore
 from imap_fast.tracing.running_maps import RunningMaps
 from imap_kernels import gram_column, qk_match
@@ -284,6 +285,27 @@ def test_memory_is_said_and_checked(caplog: pytest.LogCaptureFixture, monkeypatc
         traced(architecture, keep=["layers"], maps=["imap"], steps=[0])
 
 
+def test_the_memory_of_a_pipeline_is_that_of_all_its_steps(caplog: pytest.LogCaptureFixture) -> None:
+    pipe = ARCHITECTURES["cogvideox"].pipeline()
+    with caplog.at_level(logging.INFO), imap_fast.trace(pipe, WORDS, keep="steps", maps="imap", top_k=2) as tracer:
+        generate(pipe)
+    assert len(tracer.maps.steps) > 1
+    assert f"keep=steps takes {size(tracer.maps.kept['imap'].nbytes)} of memory\n" in caplog.text + "\n"
+
+
+def test_a_loop_of_unknown_length_is_checked_as_it_goes(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    architecture = ARCHITECTURES["cogvideox"]
+    with caplog.at_level(logging.INFO):
+        traced(architecture, keep=["steps"], maps=["imap"])
+    page = 4 * 2 * 3 * 18
+    assert f"keep=steps takes {size(page)} of memory for each step" in caplog.text
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1.5 * page))
+    with pytest.raises(ValueError, match=r"keep takes 0\.9 kB of memory after 1 steps, and 0\.6 kB are free; keep one"):
+        traced(architecture, keep=["steps"], maps=["imap"])
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -295,7 +317,10 @@ def test_memory_is_said_and_checked(caplog: pytest.LogCaptureFixture, monkeypatc
         ({"heads": [(2, -1)]}, "heads names head -1 of layer 2"),
         ({"heads": [3]}, "give pairs of a layer and a head, like"),
         ({"heads": [(True, 0)]}, "give pairs of a layer and a head, like"),
-        ({"heads": [(2, 0)], "maps": ["cross_attention"]}, "maps holds no imap or gramcol; add one of them"),
+        (
+            {"heads": [(2, 0)], "maps": ["cross_attention"]},
+            "neither imap nor gramcol is made; name concepts",
+        ),
     ],
 )
 def test_impossible_values(changed: dict[str, object], message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -160,12 +161,15 @@ def test_pixels_of_a_pipeline(architecture: Architecture) -> None:
         ({}, "give a dict, a name for each"),
         ([(0, 1, 1)], "give a dict, a name for each"),
         ({"": (0, 1, 1)}, "is empty"),
-        ({"a": (0, 1)}, r"the mask of 'a' is int64 \[\]"),
+        ({"a": (0, 1)}, r"the region 'a' is \(0, 1\); give \(seconds, x, y\)"),
+        ({"a": (0, 10**400, 1)}, "the region 'a' is"),
+        ({"a": (-1, 1, 1)}, "the region 'a' has no time: -1 is no time in a video; give 0 to 1000000 seconds"),
+        ({"a": ("x", 1, 1)}, "the region 'a' has no time: 'x' is no time in a video"),
+        ({"a": (0, [[1, 0], [1]])}, r"the mask of 'a' is no array; give bool \[height, width\]"),
         ({"a": (0, 1, 1, 1)}, r"the region 'a' is \(0, 1, 1, 1\); give \(seconds, x, y\)"),
         ({"a": "0,1,1"}, r"give \(seconds, x, y\)"),
-        ({"a": (-1, 1, 1)}, r"give \(seconds, x, y\)"),
         ({"a": (0, float("nan"), 1)}, r"give \(seconds, x, y\)"),
-        ({"a": (True, 1, 1)}, r"give \(seconds, x, y\)"),
+        ({"a": (True, 1, 1)}, "the region 'a' has no time: True is no time; give seconds"),
         ({"a": (0, 2, 1, 1, 2)}, "the box 'a' ends before it begins"),
         ({"a": (0, np.zeros((2, 3), bool))}, "the mask of 'a' is empty; mark at least one pixel"),
         ({"a": (0, np.ones((2, 3, 3)))}, r"the mask of 'a' is float64 \[2, 3, 3\]; give bool \[height, width\]"),
@@ -182,9 +186,12 @@ def test_what_is_no_region(regions: object, says: str) -> None:
 @pytest.mark.parametrize(
     ("region", "says"),
     [
-        ((0, 3.1, 1), "the region 'a' is outside of the picture, which is 3 pixels wide and 2 high"),
-        ((0, 1, 2.1), "outside of the picture"),
-        ((0, 1, 1, 4, 2), "outside of the picture"),
+        ((0, 3.1, 1), "the region 'a' is outside of the picture, which is 3 pixels wide and 2 high: x is 3.1"),
+        ((0, 1, 2.1), "high: y is 2.1"),
+        ((0, -1, 1), "high: x is -1"),
+        ((0, 1, 1, 4, 2), "high: right is 4"),
+        ((0, -1, 1, 2, 2), "high: left is -1"),
+        ((0, 1, 1, 3, 3), "high: bottom is 3"),
         ((1.2, 1, 1), "the region 'a' is at 1.2 s, outside of the clip: it has 9 frames in 1.125 s"),
         ((0, np.ones((3, 3))), "the mask of 'a' is 3 × 3 pixels, and the frame 3 × 2"),
     ],
@@ -266,6 +273,47 @@ def test_what_is_transparent_is_not_marked(tmp_path: Path, mode: str) -> None:
     white = np.full((4, 6, len(mode) - 1), 255, np.uint8)
     Image.fromarray(np.concatenate([white, alpha[..., None]], -1)).save(tmp_path / "mask.png")
     assert np.array_equal(check_regions({"a": (0, tmp_path / "mask.png")})[0].mask, alpha > 0)
+
+
+SOFT = np.where(np.eye(4, dtype=bool), 1.0, 0.01)
+OBJECTS = np.arange(16).reshape(4, 4) % 3
+
+
+@pytest.mark.parametrize("mask", [SOFT, torch.from_numpy(SOFT), OBJECTS, OBJECTS.astype(np.uint8), SOFT - 0.5])
+def test_a_mask_has_one_value_beside_0(mask) -> None:
+    """Which of several are inside is not ours to guess: a matte, a map, or the numbers of objects."""
+    with pytest.raises(ValueError, match=r"the mask of 'a' has 2 values or colours beside 0, and a mask has one"):
+        check_regions({"a": (0, mask)})
+
+
+@pytest.mark.parametrize("name", ["mask.jpg", "soft.png", "objects.png", "alpha.png"])
+def test_a_picture_of_several_colours_is_no_mask(tmp_path: Path, name: str) -> None:
+    disc = np.hypot(*np.mgrid[-20:20, -20:20]) < 11
+    soft = (255 * disc).astype(np.uint8)
+    soft[20, 20:31] = 128
+    palette = Image.fromarray((disc * 2 - (np.arange(40) < 20) * disc).astype(np.uint8), "P")
+    palette.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+    alpha = Image.merge("LA", (Image.new("L", (40, 40), 255), Image.fromarray(soft)))
+    pictures = {"mask.jpg": Image.fromarray((255 * disc).astype(np.uint8)), "soft.png": Image.fromarray(soft)}
+    (pictures | {"objects.png": palette, "alpha.png": alpha})[name].save(tmp_path / name)
+    with pytest.raises(ValueError, match=r"the mask of 'a' has \d+ values or colours beside 0"):
+        check_regions({"a": (0, tmp_path / name)})
+
+
+def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
+    """Pillow has several errors for them, some of which are none of a file."""
+    noise = np.random.default_rng(0).integers(0, 2, (64, 64), dtype=np.uint8) * 255
+    Image.fromarray(noise).save(tmp_path / "whole.png")
+    content = (tmp_path / "whole.png").read_bytes()
+    for place in range(8, len(content), 3):
+        broken = bytearray(content)
+        broken[place] ^= 0xFF
+        (tmp_path / "broken.png").write_bytes(broken)
+        # Some damage is not seen, such as that of a checksum. No other error leaves.
+        with contextlib.suppress(ValueError):
+            check_regions({"a": (0, tmp_path / "broken.png")})
+    with pytest.raises(ValueError, match="the mask of 'a' cannot be read from"):
+        check_regions({"a": (0, "mask\0.png")})
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.bfloat16, torch.uint8, torch.float32])

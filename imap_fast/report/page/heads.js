@@ -2,12 +2,13 @@
 
 const LABELLED = 5; // every fifth head has its number above it
 
-function showHeads({ heads: { score, layers, scores, colours, chosen, scale }, inside }, view) {
+function showHeads({ heads, inside }, view) {
+  const { score, layers, scores, colours, chosen, scale } = heads;
   const place = document.getElementById("heads");
   const explanation = document.getElementById("heads-explanation");
   explanation.textContent =
     `How well the features of each head separate the frames (${score}). ` +
-    "Dots mark the motion heads. imap is their mean." +
+    `Dots mark the motion heads.${heads.have_mean ? " imap is their mean." : ""}` +
     (inside?.heads.length ? " A head in a frame has a map of its own: a click shows it on the video." : "");
   const readout = element("p", { textContent: "Layers down, heads across. Point at a head for its score." });
 

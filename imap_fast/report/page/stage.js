@@ -65,19 +65,36 @@ class Stage {
     if (!trails) return;
     const { frame } = this.player;
     const begin = Math.max(frame - TAIL, 0, ...this.report.cuts.filter((cut) => cut <= frame));
-    for (const { place, bright } of this.view.conceptsOf(map)) {
-      const past = trails[place].slice(begin, frame + 1).map(([x, y, seen]) => [left + x * width, top + y * height, seen]);
-      const [x, y, seen] = past.at(-1), size = Math.min(width, height) / 45;
+    const size = Math.min(width, height) / 45;
+    const drawn = this.view
+      .conceptsOf(map)
+      .filter(({ place }) => trails[place])
+      .map(({ place, bright }) => ({
+        bright,
+        past: trails[place].slice(begin, frame + 1).map(([x, y, seen]) => [left + x * width, top + y * height, seen]),
+      }));
+    pen.lineJoin = pen.lineCap = "round";
+    const outlined = (bright, draw) => {
       for (const [colour, wider] of [["#111116", 2], [bright, 0]]) {
         pen.strokeStyle = pen.fillStyle = colour;
         pen.lineWidth = size / 2 + wider;
         pen.beginPath();
+        draw(wider);
+      }
+    };
+    // All lines first: none crosses the disc of another region.
+    for (const { bright, past } of drawn) {
+      outlined(bright, () => {
         past.forEach(([x, y, seen], i) => (i && seen && past[i - 1][2] ? pen.lineTo(x, y) : pen.moveTo(x, y)));
         pen.stroke();
-        pen.beginPath();
+      });
+    }
+    for (const { bright, past } of drawn) {
+      const [x, y, seen] = past.at(-1);
+      outlined(bright, (wider) => {
         pen.arc(x, y, size + wider / 2, 0, 2 * Math.PI);
         seen ? pen.fill() : pen.stroke();
-      }
+      });
     }
   }
 

@@ -141,6 +141,7 @@ class View extends EventTarget {
 
   #update() {
     this.#fields.threshold.disabled = this.drawn !== "map";
+    for (const box of document.querySelectorAll("#maps input")) box.disabled = this.part?.kind === "heads";
     for (const choice of this.#fields.drawn) choice.disabled = this.part !== null && choice.value !== "map";
     for (const name of ["opacity", "threshold"]) {
       const { value, max } = this.#fields[name];
