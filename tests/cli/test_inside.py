@@ -146,6 +146,11 @@ def test_what_is_no_region(text: str, option: str, form: str) -> None:
         region(text, option)
 
 
+def test_a_time_may_be_text() -> None:
+    assert region("ball=1:02.5,3,4", "--point") == ("ball", (62.5, 3.0, 4.0))
+    assert region("ball=0:01,mask.png", "--mask") == ("ball", (1.0, "mask.png"))
+
+
 def test_two_regions_of_one_name(tmp_path: Path, capsys) -> None:
     assert main([*GENERATE, "--point", "a=0,1,1", "--box", "a=0,1,1,3,3", "--output", str(tmp_path)]) == 2
     assert "'a' is named twice; give each region its own name" in capsys.readouterr().err
@@ -182,4 +187,6 @@ def test_generate_follows_a_point_without_words(tmp_path: Path) -> None:
     maps = SaliencyMaps.load(tmp_path / "maps.npz")
     assert list(maps.maps) == ["region_cosine"]
     assert maps.labels == ("p",)
-    assert (tmp_path / "tracks.json").exists()
+    rows = list(csv.DictReader((tmp_path / "tracks.csv").open()))
+    rate = float(VideoFile(tmp_path / "video.mp4").fps)
+    assert [float(row["seconds"]) for row in rows] == pytest.approx([frame / rate for frame in range(len(rows))])

@@ -29,6 +29,11 @@ def setting(value: object, *keys: str) -> Change:
     return change
 
 
+def marked(**region: object) -> Change:
+    """Records a region of the second 0."""
+    return setting({"a": {"seconds": 0.0, **region}}, "regions")
+
+
 def entry(name: str, value: object) -> Change:
     """Puts a value into the record."""
     return lambda record, arrays: record.update({name: value})
@@ -194,6 +199,11 @@ FAULTS: dict[str, tuple[Change, str]] = {
         "settings.heads names the head 6",
     ),
     "a head that is there twice": (setting([[3, 0], [3, 0]], "heads"), "settings.heads: a value is there twice"),
+    "a region that is nowhere": (marked(), "settings.regions.a: must be one of point, box and mask"),
+    "a region that is two": (marked(point=[1, 1], box=[1, 1, 2, 2]), "settings.regions.a: must be one of point, box"),
+    "a mask without a size": (marked(mask="0" * 64), "settings.regions.a: must have a size if it is a mask"),
+    "a point with a size": (marked(point=[1, 1], size=[3, 3]), "settings.regions.a: must have a size if it is a mask"),
+    "a region after the end": (marked(point=[1, 1], latent_frame=3), "the region a is in latent frame 3, and the maps"),
     "no motion heads": (setting(0, "top_k"), "settings.top_k: .* greater than or equal to 1"),
     "a negative motion head": (setting([[-1]], "motion_heads"), "settings.motion_heads.0.0"),
     "no time in a latent frame": (setting(0, "temporal_compression"), "settings.temporal_compression"),

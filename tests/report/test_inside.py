@@ -185,3 +185,27 @@ def test_maps_on_disk_give_the_same_page(tmp_path):
     one, other = ((tmp_path / name).read_text("utf-8") for name in ("one.html", "other.html"))
     for name in ("inside-pairs-0-0", "inside-steps-1-2", "inside-heads-0-1"):
         assert block(one, name) == block(other, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "names", "says"),
+    [
+        ({"layer": columns.LAYERS[0]}, ["imap", "gramcol"], "Shown is imap of layer"),
+        (
+            {"head": columns.HEADS[0]},
+            ["gramcol"],
+            f"Shown is head {columns.HEADS[0][1]} of layer {columns.HEADS[0][0]}: ",
+        ),
+    ],
+)
+def test_the_report_of_a_part_says_what_it_is(part, names, says, tmp_path):
+    maps = columns.make_maps().at(**part)
+    maps.report(tmp_path / "report.html")
+    content = json.loads(block((tmp_path / "report.html").read_text("utf-8"), "content"))
+    assert sorted(each["name"] for each in content["maps"]) == sorted(names)
+    assert content["maps"][0]["meaning"].startswith(says)
+    run = dict(content["run"])
+    assert run["part"] == maps.part
+    assert run["agreement"] == "unknown: only that of the whole maps is measured"
+    assert content["heads"]["have_mean"] == ("layer" in part)

@@ -43,7 +43,7 @@ def test_by_concept_comes_first_and_holds_each_label_by_its_map(file, maps):
     first, *others = json.loads(block(page, "content"))["maps"]
     assert (first["name"], first["of"]) == ("by concept", BY)
     assert [each["name"] for each in others] == ["imap", "gramcol"]
-    assert first["meaning"].startswith("Shown are motions by imap and all else by gramcol: ")
+    assert first["meaning"].startswith("Shown are motions by imap and other words by gramcol: ")
     for place, label in enumerate(moving.LABELS):
         values = maps[label]
         packed = base64.b64decode(block(page, first["planes"][place]))

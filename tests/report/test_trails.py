@@ -49,6 +49,39 @@ def test_only_maps_of_regions_have_trails(file, maps) -> None:
     assert [seen for _, _, seen in trail] == [int(visible) for visible in track.visible]
 
 
+@pytest.mark.slow
+def test_words_and_regions_are_shown_together_first(file, maps) -> None:
+    """Each by its own map; the region with its trail."""
+    first, *others = json.loads(block(file.read_text("utf-8"), "content"))["maps"]
+    assert first["name"] == "by concept"
+    assert first["labels"] == [*moving.LABELS, "ball"]
+    assert first["of"] == [*["imap"] * len(moving.LABELS), "region_cosine"]
+    of_region = next(each for each in others if each["name"] == "region_cosine")
+    assert first["trails"] == [*[None] * len(moving.LABELS), of_region["trails"][0]]
+    assert first["planes"][-1] == of_region["planes"][0]
+    words, regions = first["meaning"].split("; regions by region_cosine: the cosine between")
+    assert words.startswith("Shown are words by imap: how much more a patch")
+    assert "each concept is drawn on its own scale" in regions
+
+
+def test_a_region_is_looked_up_like_a_word(maps) -> None:
+    values = maps.maps["region_cosine"][0]
+    assert torch.equal(maps["ball"], values)
+    assert (maps.map_of("ball"), maps.map_of(moving.LABELS[0])) == ("region_cosine", "imap")
+    assert maps.shown_labels == (*moving.LABELS, "ball")
+    labels, shown = maps.views(None, None)
+    assert labels == maps.shown_labels
+    assert torch.equal(shown[-1], values)
+    assert maps.select(None, None)[0] == moving.LABELS, "one tensor is of one map"
+    assert maps.shown_maps(maps.shown_labels, None)[-1] == "region_cosine"
+    assert maps.masks(concepts=["ball"]).labels == ("ball",)
+    assert "ball" not in maps.masks().labels
+    with pytest.raises(KeyError, match="'ball' has no imap; it has region_cosine"):
+        maps.overlay(concepts=["ball"], map="imap")
+    with pytest.raises(KeyError, match="no concept or region 'dog'; there are"):
+        maps.map_of("dog")
+
+
 def test_a_long_video_has_none(maps, monkeypatch: pytest.MonkeyPatch) -> None:
     data = report_data(maps, {})
     assert module.trails("region_cosine", data, len(moving.make_clip().frames)) is not None

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import imap_fast
 from imap_fast import SaliencyMaps
+from imap_fast.explaining.explainer import Explainer
 from imap_fast.models.read_layer import ReadLayer
 from imap_fast.tracing.kept_maps import KeptMaps
 from imap_fast.tracing.kept_memory import size
@@ -169,6 +170,24 @@ def test_what_was_shown_does_not_change() -> None:
         assert maps.steps == tuple(until)
         assert same(maps.maps, traced(architecture, steps=until).maps)
         assert same(maps.kept, {name: values[:, :, : step + 1] for name, values in whole.kept.items()})
+
+
+@pytest.mark.parametrize("argument", ["on_step", "folder"])
+def test_what_is_of_one_generated_video(argument: str) -> None:
+    pipe = ARCHITECTURES["cogvideox"].pipeline()
+    with pytest.raises(ValueError, match=f"^{argument} is for trace, whose steps make one video; omit it$"):
+        Explainer(pipe, "a cat", ["cat"], keep=["steps"], **{argument: print})
+
+
+def test_what_cannot_be_called() -> None:
+    with pytest.raises(TypeError, match="on_step=5 cannot be called; give a function of a step and maps"):
+        traced(ARCHITECTURES["cogvideox"], on_step=5)
+
+
+def test_a_refused_trace_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="layer 99 does not exist"):
+        traced(ARCHITECTURES["cogvideox"], layers=[99], keep="steps", folder=tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
 
 
 def test_an_error_of_on_step_stops_the_run() -> None:

@@ -221,6 +221,28 @@ def test_wan_has_no_keys_of_visual_tokens() -> None:
         traced(ARCHITECTURES["wan"], maps=["region_qk"])
 
 
+@pytest.mark.parametrize("name", ["cat", " cat", "background"])
+def test_no_region_has_the_name_of_a_concept(name: str) -> None:
+    pipe = ARCHITECTURES["cogvideox"].pipeline()
+    with pytest.raises(ValueError, match=f"'{name}' is the name of a concept and of a region; give the region another"):
+        imap_fast.trace(pipe, ["cat"], regions={name: (0, 1, 1)}, layers=[0], top_k=2)
+    imap_fast.trace(pipe, ["cat"], regions={"Cat": (0, 1, 1)}, layers=[0], top_k=2)  # a capital is another word
+
+
+def test_no_region_has_the_name_of_a_token(architecture: Architecture) -> None:
+    pipe = architecture.pipeline()
+    arguments = {"match": "prompt", "regions": {"cat": (0, 1, 1)}, "layers": [0], "top_k": 2, "steps": [0]}
+    with imap_fast.trace(pipe, **arguments):
+        with pytest.raises(ValueError, match="'cat' is the name of a concept and of a region"):
+            generate(pipe)
+
+
+def test_labels_are_not_those_of_regions() -> None:
+    architecture = ARCHITECTURES["cogvideox"]
+    with pytest.raises(ValueError, match="labels are for a tensor of concepts; regions have their own names"):
+        traced(architecture, concepts=None, maps=["region_cosine"], labels=["other"])
+
+
 def test_a_mask_from_a_picture(tmp_path: Path) -> None:
     picture = np.zeros((4, 6, 3), np.uint8)
     picture[1:3, 2:5, 1] = 200
