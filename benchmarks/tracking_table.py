@@ -27,7 +27,8 @@ def tracking(estimate: Callable[[Row], str], results: Path = RESULTS) -> str:
     lines = [
         f"Means over {report['rows'][0]['shape']}, each with its 95 % confidence interval; {report['date']}.",
         "δ4 is the share of places within 4 pixels of 256, δ the mean of the shares within 1, 2, 4, 8 and 16. The",
-        "median error is that of each clip, in its own pixels, of which a patch has 8.",
+        "median error is that of each clip, in its own pixels, of which a patch has 8. The frame of the mark is not",
+        "measured.",
         "",
         f"| Middles of objects | {' | '.join(MEASURES.values())} |",
         "| --- |" + " --- |" * len(MEASURES),

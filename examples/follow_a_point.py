@@ -54,5 +54,5 @@ for frame in range(0, len(track.x), max(1, len(track.x) // 6)):
     place = f"x {track.x[frame]:.0f}, y {track.y[frame]:.0f}, confidence {track.confidence[frame]:.2f}"
     print(f"{track.seconds[frame]:.2f} s: {place}{'' if track.visible[frame] else ', not visible'}")
 if not (args.video or args.point):
-    errors = np.hypot(track.x - truth[:, 0], track.y - truth[:, 1])
+    errors = np.hypot(track.x - truth[:, 0], track.y - truth[:, 1])[1:]  # the point is given in the first frame
     print(f"median error {np.median(errors):.1f} pixels, largest {errors.max():.1f}; a patch is 8 pixels")

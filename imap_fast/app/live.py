@@ -23,17 +23,17 @@ def live_html(step: int, total: int, maps: SaliencyMaps) -> str:
     """The heat of each concept in some latent frames.
 
     Args:
-        step: of the schedule, from 0.
+        step: of the schedule, from 0, as in every picture of maps.
         total: the number of its steps.
         maps: of the steps so far.
     """
-    labels, values = maps.views(maps.labels[:MOST_CONCEPTS], None)
+    labels, values = maps.views(maps.shown_labels[:MOST_CONCEPTS], None)
     strips = heat_strips(values, FRAMES, MOST_PATCHES)
     rows = "".join(
         f'<figure><figcaption>{escape(label)}</figcaption><img alt="" src="{_png(strip)}"></figure>'
         for label, strip in zip(labels, strips, strict=True)
     )
-    return f'<div class="live"><p>Step {step + 1} of {total}: the maps so far</p>{rows}</div>'
+    return f'<div class="live"><p>Step {step} of 0–{total - 1}: the maps so far</p>{rows}</div>'
 
 
 def _png(picture: np.ndarray) -> str:

@@ -109,13 +109,13 @@ def _room(keep: list[str], plane: int) -> str:
     """What `keep` takes of memory, by its bytes for one concept, one map and one step."""
     from imap_fast.tracing.kept_memory import size
 
-    steps = EXAMPLE["steps"] if "steps" in keep else 1
-    of, example = (", map and step", "{concepts} concepts, {maps} maps and {steps} steps") if "steps" in keep else (
-        " and map", "{concepts} concepts and {maps} maps"
-    )  # fmt: skip
-    total = size(plane * EXAMPLE["concepts"] * EXAMPLE["maps"] * steps)
-    kept = f"--keep {','.join(keep)} takes {size(plane)} of memory for each concept{of}"
-    return f"{kept}: {total} with {example.format(**EXAMPLE)}."
+    planes, example = EXAMPLE["concepts"] * EXAMPLE["maps"], "{concepts} concepts and {maps} maps"
+    of = "each concept and map"
+    if "steps" in keep:
+        planes, example = planes * EXAMPLE["steps"], "{concepts} concepts, {maps} maps and {steps} steps"
+        of = "each concept, map and step"
+    kept = f"--keep {','.join(keep)} takes {size(plane)} of memory for {of}"
+    return f"{kept}: {size(plane * planes)} with {example.format(**EXAMPLE)}."
 
 
 def _height_and_width(text: str) -> tuple[int, int]:

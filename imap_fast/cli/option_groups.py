@@ -5,7 +5,7 @@ gives each path and text of a command its parser.
 import copy
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 from imap_fast.cli import options, values
 from imap_fast.demo.shipped_model import best_settings
 from imap_fast.maps.kinds import refuse_missing_maps
+from imap_fast.maps.names import CONTRASTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +96,17 @@ class ConceptOptions:
 
     concepts: options.Concepts = None
     motions: options.Motions = None
-    maps: options.Maps = "imap,gramcol"
+    maps: options.Maps = None
     no_background: options.NoBackground = False
+
+    @property
+    def made_maps(self) -> Sequence[str]:
+        """The names of the maps of words.
+
+        Raises:
+            BadParameter: an unknown map.
+        """
+        return CONTRASTED if self.maps is None else options.map_names(self.maps)
 
     def words(self, match: str, file: Path | None = None, *, has_regions: bool = False) -> dict[str, list[str] | None]:
         """`concepts`, and `motions` if there are some, as arguments of `imap_fast.trace`.
@@ -112,7 +122,7 @@ class ConceptOptions:
         """
         concepts = options.concept_words(self.concepts, match, file, alone=self.motions is None and not has_regions)
         motions = options.motion_words(self.motions, concepts)
-        refuse_missing_maps(motions, options.map_names(self.maps))
+        refuse_missing_maps(motions, self.made_maps)
         return {"concepts": concepts} | ({"motions": motions} if motions else {})
 
     def trace_arguments(self) -> dict[str, Any]:
@@ -121,7 +131,8 @@ class ConceptOptions:
         Raises:
             BadParameter: an unknown map.
         """
-        return {"maps": options.map_names(self.maps), "background": None if self.no_background else "background"}
+        maps = {} if self.maps is None else {"maps": options.map_names(self.maps)}
+        return {**maps, "background": None if self.no_background else "background"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import typer
 from imap_fast.files import read_up_to
 from imap_fast.loading.memory_modes import MODES, QUANTIZED
 from imap_fast.maps.allowed_values import CHOICES, MOST_PIXELS
-from imap_fast.maps.names import ALL_MAPS, TEXT_ATTENTION
+from imap_fast.maps.names import POSSIBLE_MAPS
 from imap_fast.text.words import check_concepts, check_motions
 from imap_fast.video.rate import LEAST_FPS, MOST_FPS, RATES, check_fps
 from imap_fast.video.times import SHOTS, check_stretch, seconds_of
@@ -32,9 +32,6 @@ MOST_NOISES = 1_000
 
 CONCEPTS_BYTES = 2**20
 """The largest file of concepts. A model takes a few hundred."""
-
-MADE = (*ALL_MAPS, TEXT_ATTENTION)
-"""What `--maps` names."""
 
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 
@@ -126,7 +123,14 @@ Surrogates = Annotated[
 ]
 HeadScore = Annotated[str, one_of(CHOICES["head_score"], READING, "The score that chooses motion heads.")]
 TopK = Annotated[int | None, number(READING, "Motion heads in each layer. Default: 5.")]
-Maps = Annotated[str, _option(READING, f"The maps to make, from {', '.join(MADE)}.", metavar="LIST")]
+Maps = Annotated[
+    str | None,
+    _option(
+        READING,
+        f"The maps to make, from {', '.join(POSSIBLE_MAPS)}. Default: imap,gramcol of words, region_cosine of regions.",
+        metavar="LIST",
+    ),
+]
 Normalize = Annotated[str, one_of(CHOICES["normalize"], READING, "What is applied over the text keys of a layer.")]
 Pooling = Annotated[str, one_of(CHOICES["pooling"], READING, "Which of its tokens represent a concept.")]
 NoBackground = Annotated[bool, _option(READING, "Do not add 'background' to a single concept.", "--no-background")]
@@ -315,8 +319,10 @@ def map_names(text: str) -> list[str]:
     """
     names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in MADE:
-            raise typer.BadParameter(f"{name!r} is unknown; choose from {', '.join(MADE)}", param_hint="--maps")
+        if name not in POSSIBLE_MAPS:
+            raise typer.BadParameter(
+                f"{name!r} is unknown; choose from {', '.join(POSSIBLE_MAPS)}", param_hint="--maps"
+            )
     return names
 
 

@@ -99,7 +99,7 @@ def segment(
     if videos:
         if loading.model is None or prompt is None:
             raise typer.BadParameter(f"{videos[0]} is no run, so it is explained first; give --model and --prompt")
-        if map is not None and map not in options.map_names(concepts.maps):
+        if map is not None and map not in concepts.made_maps:
             raise typer.BadParameter(f"--map {map} is not made of videos; add it to --maps")
         if video is not None:
             raise typer.BadParameter(f"--video {video} is of a run; {videos[0]} is a video itself")

@@ -52,14 +52,14 @@ def watched(console: Console, total: int | None) -> Iterator[OnStep]:
 
         def draw(step: int, maps: SaliencyMaps) -> None:
             first = maps.video(0)
-            labels, values = first.views(first.labels[:MOST_CONCEPTS], None)
+            labels, values = first.views(first.shown_labels[:MOST_CONCEPTS], None)
             patches = min(MOST_PATCHES, first.grid[2])
             frames = max(1, (console.width + 1) // (patches + 1))
-            lines = [Text(f"generating: step {step + 1}" + (f" of {total}" if total else ""))]
+            lines = [Text(f"generating: step {step}" + (f" of 0–{total - 1}" if total else ""))]
             for label, strip in zip(labels, heat_strips(values, frames, patches), strict=True):
                 lines += [Text(label, overflow="ellipsis", no_wrap=True), half_blocks(strip)]
-            if len(first.labels) > MOST_CONCEPTS:
-                lines.append(Text(f"and {len(first.labels) - MOST_CONCEPTS} more", style="dim"))
+            if (more := len(first.shown_labels) - MOST_CONCEPTS) > 0:
+                lines.append(Text(f"and {more} more", style="dim"))
             live.update(Group(*lines), refresh=True)
 
         yield draw

@@ -71,17 +71,15 @@ def carry_regions(
             latent = time.latent_frame_of(found[number].frame, latents_in(window, time), length)
             latent_frames[number] = found[number].first_latent + window.begin + latent
             tokens[number] = [latent * height * width + patch for patch in patches[number]]
-        reader.carried, reader.read = None, {}
+        collected = reader.collect()
         reader.mark(tokens, device)
         pass_window(window)
         for number in inside:
-            for place, of_all in reader.read.items():
+            for place, of_all in collected.items():
                 rows[number][place] = of_all[:, number :: len(found)]
     # Rows are ordered by map, then by region.
-    reader.read, reader.latent_frames = None, latent_frames
-    reader.carried = {
-        place: torch.stack([of_region[place] for of_region in rows], dim=2).flatten(1, 2) for place in rows[0]
-    }
+    carried = {place: torch.stack([of_region[place] for of_region in rows], dim=2).flatten(1, 2) for place in rows[0]}
+    reader.carry(carried, latent_frames)
 
 
 def latents_in(window: Window, time: LatentTime) -> int:

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from imap_fast.metrics.tracking import MODES, queries, track_scores
 from imap_fast.models.read_layer import ReadLayer
-from imap_fast.tracing.region_reader import RegionReader
-from imap_fast.tracing.regions import check_regions
 from imap_fast.tracing.tracer import Tracer
 from imap_fast.tracking.known import KnownPoints
 from imap_fast.tracking.track import track
@@ -61,10 +59,10 @@ class SingleLayerFollower(Tracer):
     """
 
     def __init__(self, tracer: Tracer, followed: Followed) -> None:
-        super().__init__(tracer.adapter, tracer.settings, tracer.concepts, guided=False)
-        self.regions = self.reader = RegionReader(
-            check_regions(followed.marked), tracer.settings.maps, tracer.settings.backend
-        )
+        regions = () if tracer.regions is None else tracer.regions.regions
+        super().__init__(tracer.adapter, tracer.settings, tracer.concepts, guided=False, regions=regions)
+        assert self.regions is not None
+        self.reader = self.regions
         self.followed = followed
         self.scores: dict[int, Tensor] = {}
         self.marks_regions = False

@@ -26,6 +26,9 @@ AGREEMENT, SPREAD = "agreement.", "spread."
 """Before the name of a map: its tensors in files that say how sure it is."""
 
 FRAME_NUMBERS = "frame_numbers"
+TIMES = ("seconds", FRAME_NUMBERS)
+"""When latent frames are: in seconds, and in frames of the video if not all of them passed the model."""
+
 KEPT = "kept."
 """Before the name of a map: its tensor of single layers and steps in files."""
 
@@ -35,6 +38,9 @@ SINGLE_HEADS = "single_heads"
 TEXT_ATTENTION = "text_attention"
 """How much concepts attend to each other: no map of patches, but made beside them."""
 
+POSSIBLE_MAPS = (*ALL_MAPS, TEXT_ATTENTION)
+"""What `maps` can name."""
+
 AXES = ("layers", "steps")
 """What maps are means over, and what `keep` can name."""
 
@@ -43,7 +49,3 @@ def inside_names(maps: Iterable[str], settings: Mapping[str, Any]) -> set[str]:
     """The names of the arrays of single layers, steps and heads that a run has, by its settings."""
     kept = {KEPT + name for name in maps} if settings.get("keep") else set()
     return kept | ({SINGLE_HEADS} if settings.get("heads") else set())
-
-
-TIMES = ("seconds", FRAME_NUMBERS)
-"""When latent frames are: in seconds, and in frames of the video if not all of them passed the model."""

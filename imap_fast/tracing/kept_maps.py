@@ -20,18 +20,25 @@ class KeptMaps:
     Args:
         axes: which of `imap_fast.maps.names.AXES` are kept. A mean is taken over the other ones.
         layers: L, the number of layers read.
-        total: the running sum of the maps, fp32 `[V, M, K, N]`, with the shape and the device of what is kept.
+        shape: of the running sum of the maps, `[V, M, K, N]`.
+        device: of the running sum.
         select: gives the maps of C concepts, `[…, M, C, N]`, from those of text rows, `[…, M, K, N]`.
         store: collects the pages of steps, or of their mean.
     """
 
     def __init__(
-        self, axes: Sequence[str], layers: int, total: Tensor, select: Callable[[Tensor], Tensor], store: Store
+        self,
+        axes: Sequence[str],
+        layers: int,
+        shape: torch.Size,
+        device: torch.device,
+        select: Callable[[Tensor], Tensor],
+        store: Store,
     ) -> None:
         self.of_layers, self.of_steps = "layers" in axes, "steps" in axes
         self.layers, self.select, self.store = layers, select, store
-        self.shape, self.device = total.shape, total.device
-        self._stream = torch.cuda.Stream(total.device) if total.device.type == "cuda" else None
+        self.shape, self.device = shape, device
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._page = self._step_sum = torch.empty(0)  # of the running pass
         self._step = 0
         self._in_flight: deque[tuple[int, Tensor, torch.cuda.Event | None]] = deque()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -31,9 +31,7 @@ class RegionReader:
     Attributes:
         names: the maps of each kind of rows, "features" (o) and "queries" (q), in the order of the rows.
         noises: of each video that is read, which noise it has. Rows that are carried are those of the same noise.
-        carried: the rows of all regions, if they are carried.
         latent_frames: in which each region is. Empty: that is not known.
-        read: the rows that are read in this window, if they are to be carried. None: they are not.
     """
 
     def __init__(self, regions: Sequence[Region], maps: Sequence[str], backend: str) -> None:
@@ -45,9 +43,9 @@ class RegionReader:
         }
         self.noises: Sequence[int] = ()
         self.latent_frames: Sequence[int] = ()
-        self.carried: dict[Place, Tensor] | None = None
-        self.read: dict[Place, Tensor] | None = None
-        self.step = 0
+        self._carried: Mapping[Place, Tensor] | None = None
+        self._collected: dict[Place, Tensor] | None = None
+        self._step = 0
         self._tokens: dict[str, tuple[Tensor, Tensor]] = {}
         self._unit_length: dict[str, Tensor] = {}
         self._ones: dict[str, Tensor] = {}
@@ -81,6 +79,19 @@ class RegionReader:
                 self._tokens[kind] = tensors[0], tensors[1]
                 self._unit_length[kind], self._ones[kind] = tensors[2:]
 
+    def begin_pass(self, step: int) -> None:
+        """Prepare for a forward pass of the step at this position among those read."""
+        self._step = step
+
+    def collect(self) -> Mapping[Place, Tensor]:
+        """Read rows anew, and return where they will be, the rows of all regions `[A, M · R, d]` of M maps."""
+        self._carried, self._collected = None, {}
+        return self._collected
+
+    def carry(self, rows: Mapping[Place, Tensor], latent_frames: Sequence[int]) -> None:
+        """Take these rows from now on, of regions in these latent frames, in place of those of the marked tokens."""
+        self._carried, self._collected, self.latent_frames = rows, None, latent_frames
+
     def rows(self, kind: str, position: int, video: int, tokens: Tensor) -> Tensor:
         """The rows of one layer of one video, `[A, M · R, d]` of M maps of a kind.
 
@@ -90,13 +101,13 @@ class RegionReader:
             video: index of the video.
             tokens: o or q of the visual tokens, `[A, N, d]`.
         """
-        place = (self.noises[video] if self.noises else 0), self.step, position, kind
-        if self.carried is not None:
-            return self.carried[place]
+        place = (self.noises[video] if self.noises else 0), self._step, position, kind
+        if self._carried is not None:
+            return self._carried[place]
         flat, ends = self._tokens[kind]
         rows = region_rows(tokens, flat, ends, unit_length=self._unit_length[kind], backend=self.backend)
-        if self.read is not None:
-            self.read[place] = rows
+        if self._collected is not None:
+            self._collected[place] = rows
         return rows
 
     def within(self, position: int, read: ReadLayer, out: Tensor, note: Tensor, fuses: bool) -> dict[str, Tensor]:

@@ -116,8 +116,8 @@ class RunningMaps:
             self._numbers = torch.arange(len(layers), device=device)
             self._first_not_finite = torch.full((), ALL_FINITE, device=device)
         weights = None if tokens is None else on_device(token_weights(tokens, num_text), device)
-        of_rows = (weights, weights, None)
-        self._variations = [RepeatVariation(total, of) for total, of in zip(self._sums, of_rows, strict=False)]
+        of_rows = [weights] * 2 + [None] * (len(self._sums) - 2)
+        self._variations = [RepeatVariation(total, of) for total, of in zip(self._sums, of_rows, strict=True)]
         self._kept: tuple[KeptMaps, ...] = ()
         self.steps = 0
 
@@ -150,11 +150,13 @@ class RunningMaps:
             select: as in `KeptMaps`, of the method's own maps, and of the baselines.
             store: makes the store of some maps.
         """
-        scales = torch.tensor([self._scale(name) for name in self.region_maps], dtype=torch.float32, device="cpu")
-        select = [*select, partial(torch.mul, scales[:, None, None])]
+        select = list(select)
+        if self.regions is not None:
+            scales = torch.tensor([self._scale(name) for name in self.region_maps], dtype=torch.float32, device="cpu")
+            select.append(partial(torch.mul, scales[:, None, None]))
         self._kept = tuple(
-            KeptMaps(axes, len(self.layers), total, of, store(names))
-            for names, total, of in zip(self._names, self._sums, select, strict=False)
+            KeptMaps(axes, len(self.layers), total.shape, total.device, of, store(names))
+            for names, total, of in zip(self._names, self._sums, select, strict=True)
             if names
         )
 
@@ -285,7 +287,7 @@ class RunningMaps:
             step: its position among the steps that are read in a run.
         """
         if self.regions is not None:
-            self.regions.step = step
+            self.regions.begin_pass(step)
         for variation in self._variations:
             variation.begin_pass()
         for kept in self._kept:

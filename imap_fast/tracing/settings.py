@@ -13,15 +13,15 @@ import numpy as np
 import torch
 
 from imap_fast.maps.allowed_values import CHOICES
-from imap_fast.maps.names import ALL_MAPS, AXES, BETWEEN_QUERIES, CONTRASTED, REGION_MAPS, TEXT_ATTENTION
+from imap_fast.maps.names import ALL_MAPS, AXES, BETWEEN_QUERIES, CONTRASTED, POSSIBLE_MAPS, REGION_MAPS, TEXT_ATTENTION
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.tap import TapSettings
 from imap_kernels.backend import resolve
 
 logger = logging.getLogger(__name__)
 
-MORE = ("keep", "heads", "text_attention")
-"""What a trace makes beside the maps."""
+OMITTED_IF_EMPTY = ("keep", "heads", "text_attention")
+"""Settings that records of older versions do not have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class Settings(TapSettings):
         backend: str,
         keep: Iterable[str],
         heads: Iterable[tuple[int, int]],
-        has_regions: bool = False,
+        has_regions: bool,
     ) -> Settings:
         """Add the defaults of the model, and refuse what it does not support.
 
@@ -89,11 +89,10 @@ class Settings(TapSettings):
         if not isinstance(maps, Iterable):
             raise ValueError(f"maps={maps!r} is not possible; give a list of names from {', '.join(ALL_MAPS)}")
         maps = (maps,) if isinstance(maps, str) else tuple(dict.fromkeys(maps))
-        possible_maps = (*ALL_MAPS, TEXT_ATTENTION)
-        unknown = [name for name in maps if name not in possible_maps]
+        unknown = [name for name in maps if name not in POSSIBLE_MAPS]
         if unknown or not maps:
-            raise ValueError(f"maps={unknown or maps!r} is unknown; choose from {', '.join(possible_maps)}")
-        maps = with_region_maps(adapter, maps, has_regions=has_regions)
+            raise ValueError(f"maps={unknown or maps!r} is unknown; choose from {', '.join(POSSIBLE_MAPS)}")
+        maps = _with_region_maps(adapter, maps, has_regions=has_regions)
         text_attention = TEXT_ATTENTION in maps
         maps = tuple(name for name in maps if name != TEXT_ATTENTION)
         if not maps:
@@ -150,8 +149,8 @@ class Settings(TapSettings):
         )
 
     def record(self) -> dict[str, Any]:
-        """All settings as JSON values. Those that ask for nothing more are left out: records of old runs have none."""
-        return {name: value for name, value in asdict(self).items() if value or name not in MORE}
+        """All settings as JSON values."""
+        return {name: value for name, value in asdict(self).items() if value or name not in OMITTED_IF_EMPTY}
 
 
 def indices(name: str, values: Iterable[int]) -> tuple[int, ...]:
@@ -194,7 +193,7 @@ def _motion_heads(rows: Iterable[Iterable[int]], num_layers: int, num_heads: int
     return heads
 
 
-def with_region_maps(adapter: Adapter, maps: tuple[str, ...], *, has_regions: bool) -> tuple[str, ...]:
+def _with_region_maps(adapter: Adapter, maps: tuple[str, ...], *, has_regions: bool) -> tuple[str, ...]:
     """The maps, with one of the regions if there are some and none of their maps is named.
 
     Raises:
@@ -240,6 +239,11 @@ def _single_heads(
 
 
 def layers_of(adapter: Adapter, layers: Iterable[int] | None) -> tuple[int, ...]:
+    """The layers to read, ascending. None: the published ones, or else the middle half.
+
+    Raises:
+        ValueError: no layers, or one that the model does not have.
+    """
     count = adapter.num_layers
     if layers is None:
         if adapter.published_layers is not None:

@@ -21,6 +21,7 @@ from imap_fast.tracing.settings import Settings
 from imap_fast.tracing.tracer import Tracer
 
 MAPS = ("imap", "gramcol")
+"""Those that are made of concepts if none are named."""
 """The maps that are made if none are named."""
 
 
@@ -37,7 +38,7 @@ def trace(
     motion_heads: Iterable[Iterable[int]] | None = None,
     steps: Iterable[int] | None = None,
     normalize: str = "none",
-    maps: Iterable[str] = MAPS,
+    maps: Iterable[str] | None = None,
     pooling: str = "first",
     runs: str = "last",
     guided: bool | None = None,
@@ -89,8 +90,9 @@ def trace(
             step.
         normalize: `"softmax"` applies a softmax over the text keys to the maps of each layer.
         maps: the maps to make, from `"imap"`, `"gramcol"`, `"cross_attention"` and `"concept_attention"`; of regions
-            `"region_cosine"`, the default, `"region_gram"`, `"region_qk_cosine"` and `"region_qk"`; and
-            `"text_attention"`, how much concepts attend to each other.
+            `"region_cosine"`, `"region_gram"`, `"region_qk_cosine"` and `"region_qk"`; and
+            `"text_attention"`, how much concepts attend to each other. None: `"imap"` and `"gramcol"` of concepts, and
+            `"region_cosine"` of regions.
         pooling: what represents a concept of several tokens: the embedding of the `"first"` token, or the `"mean"` of
             the tokens before EOS.
         runs: which runs of the pipeline inside the `with` the maps are of: the `"last"`, or the `"mean"` of all. For a
@@ -141,6 +143,8 @@ def trace(
     marked = check_regions(regions)
     if marked and concepts is None and not motions and match == "concepts":
         maps = _of_regions_alone(maps)
+    elif maps is None:
+        maps = MAPS
     settings = Settings.checked(
         adapter,
         layers=layers,
@@ -186,15 +190,15 @@ def _folder(folder: str | os.PathLike, settings: Settings) -> Path:
     return Path(folder)
 
 
-def _of_regions_alone(maps: Iterable[str]) -> Iterable[str]:
+def _of_regions_alone(maps: Iterable[str] | None) -> Iterable[str]:
     """The maps of a trace that looks for no concepts.
 
     Raises:
         ValueError: a map of concepts is named.
     """
-    maps = (maps,) if isinstance(maps, str) else tuple(maps)
-    if maps == MAPS:
+    if maps is None:
         return (REGION_MAPS[0],)
+    maps = (maps,) if isinstance(maps, str) or not isinstance(maps, Iterable) else tuple(maps)
     of_concepts = [name for name in maps if name in (*MAP_NAMES, TEXT_ATTENTION)]
     if of_concepts:
         raise ValueError(f"{of_concepts[0]} is a map of concepts, and none are named; name some, or omit it")

@@ -89,7 +89,7 @@ def drawn(width: int, *shown: tuple[int, SaliencyMaps]) -> str:
 
 def test_each_step_is_drawn() -> None:
     found = drawn(80, (0, make_maps()), (1, make_maps(seed=1)))
-    for expected in ("step 1 of 4", "step 2 of 4", "alpaca", "running", "grass"):
+    for expected in ("step 0 of 0–3", "step 1 of 0–3", "alpaca", "running", "grass"):
         assert expected in found
     drawings, rest = divmod(found.count("▀"), 3 * 3 * (3 * 7 + 2))  # concepts, lines of a frame, frames and gaps
     assert drawings >= 2

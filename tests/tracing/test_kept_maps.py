@@ -201,7 +201,7 @@ def test_an_error_of_on_step_stops_the_run() -> None:
 def test_more_steps_than_expected() -> None:
     """Nobody knows how many steps a loop of the user has."""
     store = MemoryStore(["imap"], 1)
-    kept = KeptMaps(["layers", "steps"], 2, torch.zeros(1, 1, 2, 3), lambda rows: rows, store)
+    kept = KeptMaps(["layers", "steps"], 2, torch.Size([1, 1, 2, 3]), torch.device("cpu"), lambda rows: rows, store)
     for step in range(5):
         kept.begin_pass(step)
         for position in range(2):

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import imap_fast
 from benchmarks.resources.recording import recorded_launches
+from imap_fast.maps.names import REGION_MAPS, WITHIN_FEATURES, WITHOUT_STREAM
 from imap_fast.tracing.running_maps import RunningMaps
 from tests.architectures import ARCHITECTURES, TEXT, Architecture
 
@@ -89,3 +90,30 @@ def test_concepts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fast = {"fast_attention": True} if name == "cogvideox" else {}
     found = operations_of_a_layer(ARCHITECTURES[name], monkeypatch, **fast)
     assert len(found) <= 30, found
+
+
+REGIONS = {"point": (0.0, 1.0, 1.0), "box": (0.0, 0.0, 0.0, 2.0, 2.0)}
+
+
+@pytest.mark.parametrize(
+    ("more", "added"),
+    [
+        ({"maps": ["imap", "gramcol", *WITHIN_FEATURES], "regions": REGIONS}, 1),
+        ({"maps": ["imap", "gramcol", *REGION_MAPS], "regions": REGIONS}, 3),
+        ({"maps": ["imap", "gramcol", "text_attention"]}, 3),  # one of them is a mask of text rows
+        ({"heads": [(1, 0), (1, 1), (2, 0)]}, 2),
+    ],
+    ids=["regions", "regions by queries", "text attention", "two heads"],
+)
+def test_what_is_made_beside_the_maps(
+    architecture: Architecture, more: dict[str, object], added: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of regions and their maps: those of o come from the pass over o that text keys need."""
+    if architecture.prompt_only and not {*more.get("maps", ())} <= {*WITHOUT_STREAM, *WITHIN_FEATURES}:
+        pytest.skip("text does not attend here, and visual tokens do not attend to each other")
+    found = []
+    for arguments in ({}, more):
+        with monkeypatch.context() as patch:
+            found.append(operations_of_a_layer(architecture, patch, match="prompt", **arguments))
+    plain, beside = found
+    assert len(beside) <= len(plain) + added, set(beside) - set(plain)
