@@ -94,7 +94,7 @@ def test_labels_are_concepts_then_motions_then_the_background(things, motions) -
             "motions are words, and concepts is a tensor",
         ),
         ({"motions": ["runs"], "labels": ["runs"]}, ValueError, "labels are for a tensor of concepts"),
-        ({"motions": []}, ValueError, 'concepts is None; name some, or use match="prompt"'),
+        ({"motions": []}, ValueError, 'concepts is None; name some, mark regions, or use match="prompt"'),
     ],
 )
 def test_words_that_cannot_be_motions_are_refused_in_one_line(given_words, error, says) -> None:
