@@ -15,7 +15,7 @@ from rich.console import Console
 
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main
-from imap_fast.cli.inside import axes, heads, region
+from imap_fast.cli.inside import InsideOptions, axes, heads, region
 from imap_fast.cli.watch import half_blocks, watched
 from imap_fast.video.decode import VideoFile
 from tests.cli.test_commands import explain, video  # noqa: F401  (fixtures)
@@ -144,6 +144,42 @@ def test_regions(text: str, option: str, expected: tuple) -> None:
 def test_what_is_no_region(text: str, option: str, form: str) -> None:
     with pytest.raises(typer.BadParameter, match=f"is no region; write it like NAME={form}"):
         region(text, option)
+
+
+@pytest.mark.parametrize("option", ["point", "box", "mask"])
+def test_what_is_not_given_is_left_out(option: str) -> None:
+    nothing = InsideOptions()
+    assert (nothing.trace_arguments(), nothing.identity(), nothing.has_regions) == ({}, {}, False)
+    text, expected = {"point": ("a=1,2,3", (1, 2, 3)), "box": ("a=1,2,3,4,5", (1, 2, 3, 4, 5)),
+                      "mask": ("a=1,m.png", (1, "m.png"))}[option]  # fmt: skip
+    given = InsideOptions(**{option: [text]})
+    assert given.trace_arguments() == {"regions": {"a": expected}}
+    assert given.has_regions
+
+
+@pytest.mark.parametrize("stretches", [[], [(None, None)], [(1, 1.5)], [(None, 1.5)], [(0.5, None), (0.8, 2)]])
+def test_a_region_inside_of_each_stretch(stretches: list) -> None:
+    InsideOptions(point=["a=1,2,3"]).check_stretches(stretches)
+
+
+@pytest.mark.parametrize(
+    ("stretches", "read"),
+    [
+        ([(1.1, 2)], "1.1 s to 2 s"),
+        ([(0.5, 1)], "0.5 s to 1 s"),
+        ([(None, 0.5)], "0 s to 0.5 s"),
+        ([(1.5, None)], "1.5 s to the end"),
+        ([(0.5, 1.5), (2, 3)], "2 s to 3 s"),
+    ],
+)
+def test_a_region_outside_of_a_stretch(stretches: list, read: str) -> None:
+    with pytest.raises(typer.BadParameter, match=f"the region 'a' is at 1 s, and {read} is read; explain stretches"):
+        InsideOptions(point=["a=1,2,3"]).check_stretches(stretches)
+
+
+def test_a_region_before_the_video() -> None:
+    with pytest.raises(typer.BadParameter, match="the region 'a' is at -1 s, and 0 s to the end is read"):
+        InsideOptions(point=["a=-1,2,3"]).check_stretches([(None, None)])
 
 
 def test_two_regions_of_one_name(tmp_path: Path, capsys) -> None:

@@ -106,11 +106,11 @@ def test_what_cannot_be_shown() -> None:
         inside().inside_figure("running", frame=3)
     with pytest.raises(ValueError, match="frame=-1 is not possible"):
         inside().inside_figure("running", frame=-1)
-    with pytest.raises(ValueError, match=r"these maps are of 2 videos; .* maps\.video\(0\)\.inside_figure"):
+    with pytest.raises(ValueError, match=r"these maps are of 2 videos; .* maps\.video\(0\)\.inside_figure\("):
         with_inside(make_maps(videos=2)).inside_figure("running")
     with pytest.raises(AttributeError, match="these maps hold no text_attention"):
         make_maps().text_attention_figure()
-    with pytest.raises(ValueError, match=r"these maps are of 2 videos; .* maps\.video\(0\)\.text_attention_figure"):
+    with pytest.raises(ValueError, match=r"these maps are of 2 videos; .* maps\.video\(0\)\.text_attention_figure\("):
         with_text_attention(make_maps(videos=2)).text_attention_figure()
 
 

@@ -103,7 +103,7 @@ def test_what_has_no_track() -> None:
         moving().track("ball", map="region_qk")
     several, one = make_maps(grid=GRID, videos=2), moving()
     of_two = several.maps | {"region_cosine": one.maps["region_cosine"].repeat(2, 1, 1, 1, 1)}
-    with pytest.raises(ValueError, match=r"these maps are of 2 videos; .* maps\.video\(0\)\.tracks"):
+    with pytest.raises(ValueError, match=r"these maps are of 2 videos; .* maps\.video\(0\)\.tracks\("):
         replace(several, maps=of_two, settings=one.settings).tracks()
 
 
