@@ -186,6 +186,15 @@ def test_more_steps_than_expected() -> None:
     assert kept.maps()["imap"][:, :, 0, 0, 0].tolist() == [[0, 1], [10, 11], [20, 21], [30, 31], [40, 41]]
 
 
+def test_a_later_run_does_not_change_what_was_shown() -> None:
+    store, page = MemoryStore(["imap"], 1), torch.ones(1, 1, 1, 1, 3)
+    store.add(0, page)
+    shown = store.maps()["imap"]
+    store.add(0, 3 * page)
+    assert shown.unique().tolist() == [1]
+    assert store.maps()["imap"].unique().tolist() == [2]
+
+
 @pytest.mark.parametrize("keep", [["steps"], ["layers", "steps"]])
 def test_a_folder_holds_the_same_bits(architecture: Architecture, tmp_path: Path, keep: list[str]) -> None:
     on_disk = traced(architecture, keep=keep, folder=tmp_path / "kept")
