@@ -186,6 +186,36 @@ def test_more_steps_than_expected() -> None:
     assert kept.maps()["imap"][:, :, 0, 0, 0].tolist() == [[0, 1], [10, 11], [20, 21], [30, 31], [40, 41]]
 
 
+class Sent:
+    """The event of a page that is on its way from a device."""
+
+    has_arrived = False
+
+    def query(self) -> bool:
+        return self.has_arrived
+
+    def synchronize(self) -> None:
+        self.has_arrived = True
+
+
+def test_pages_are_added_in_order_as_they_arrive() -> None:
+    added: list[int] = []
+    store = SimpleNamespace(add=lambda step, page: added.append(step), maps=dict)
+    kept = KeptMaps(["steps"], 1, torch.zeros(1, 1, 2, 3), lambda rows: rows, store)
+    kept.begin_pass(0)
+    kept.end_pass()
+    assert added == [0], "it waits for nothing"
+    sent = [Sent(), Sent(), Sent()]
+    kept._in_flight.extend((step, torch.zeros(1), event) for step, event in enumerate(sent, 1))
+    for arrives, expected in ((None, [0]), (1, [0]), (0, [0, 1, 2])):
+        if arrives is not None:
+            sent[arrives].synchronize()
+        kept._receive(waits=False)
+        assert added == expected
+    kept.maps()
+    assert (added, sent[2].has_arrived) == ([0, 1, 2, 3], True)
+
+
 def test_a_later_run_does_not_change_what_was_shown() -> None:
     store, page = MemoryStore(["imap"], 1), torch.ones(1, 1, 1, 1, 3)
     store.add(0, page)
