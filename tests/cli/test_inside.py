@@ -27,6 +27,7 @@ GENERATE = ["generate", "--model", "demo", "--prompt", "a red circle moves right
 
 def test_lists() -> None:
     assert axes("steps, layers") == ["layers", "steps"]
+    assert axes("steps") == ["steps"]
     assert heads(" 12:3,12:7 ,0:0") == [(12, 3), (12, 7), (0, 0)]
 
 
@@ -142,7 +143,7 @@ def test_regions(text: str, option: str, expected: tuple) -> None:
     ],
 )
 def test_what_is_no_region(text: str, option: str, form: str) -> None:
-    with pytest.raises(typer.BadParameter, match=f"is no region; write it like NAME={form}"):
+    with pytest.raises(typer.BadParameter, match=f"is no region; write it like NAME={form}$"):
         region(text, option)
 
 
@@ -178,6 +179,7 @@ def test_a_region_outside_of_a_stretch(stretches: list, read: str) -> None:
 
 
 def test_a_region_before_the_video() -> None:
+    InsideOptions(point=["a=0,2,3"]).check_stretches([(None, None)])
     with pytest.raises(typer.BadParameter, match="the region 'a' is at -1 s, and 0 s to the end is read"):
         InsideOptions(point=["a=-1,2,3"]).check_stretches([(None, None)])
 

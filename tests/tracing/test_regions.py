@@ -16,6 +16,7 @@ import imap_fast
 from imap_fast import SaliencyMaps
 from imap_fast.maps.names import REGION_MAPS, WITHIN_FEATURES
 from imap_fast.models.tap import Tap
+from imap_fast.tracing.region_reader import RegionReader
 from imap_fast.tracing.region_tokens import length_of
 from imap_fast.tracing.regions import check_regions
 from imap_fast.upsampling.latent_time import LatentTime
@@ -115,6 +116,23 @@ def test_regions_alone_are_the_same(architecture: Architecture) -> None:
     assert alone.labels == tuple(REGIONS)
     assert_close(alone.maps["region_cosine"], beside.maps["region_cosine"], 1e-5)
     assert alone["box"].shape == (2, *GRID)
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [["region_qk"], ["region_gram", "region_qk_cosine", "region_qk"], ["region_cosine", "region_gram", "region_qk"]],
+)
+def test_some_of_the_maps_are_the_same(maps: list[str]) -> None:
+    whole, some = (traced(ARCHITECTURES["cogvideox"], maps=["gramcol", *each]) for each in (REGION_MAPS, maps))
+    for name in maps:
+        assert_close(some.maps[name], whole.maps[name], 1e-5)
+
+
+def test_what_is_not_known_is_not_recorded() -> None:
+    reader = RegionReader(check_regions(REGIONS), ["region_cosine"], "auto")
+    assert reader.record() == reader.identity()
+    reader.latent_frames = [0, 2, 1]
+    assert [each["latent_frame"] for each in reader.record().values()] == [0, 2, 1]
 
 
 def test_a_point_is_most_like_itself(architecture: Architecture) -> None:
