@@ -111,9 +111,38 @@ def test_labels_are_text() -> None:
     assert "and 220 more" in many
 
 
+@pytest.mark.parametrize(
+    ("width", "across", "frames", "patches"),
+    [(23, 7, 3, 7), (22, 7, 2, 7), (31, 7, 4, 7), (5, 7, 1, 7), (99, 45, 4, 24)],
+)
+def test_as_many_frames_as_the_width_holds(monkeypatch, width: int, across: int, frames: int, patches: int) -> None:
+    asked = []
+
+    def strips(values: list, *arguments: int) -> list[np.ndarray]:
+        asked.append(arguments)
+        return [np.zeros((2, 1, 3), np.uint8)] * len(values)
+
+    monkeypatch.setattr("imap_fast.render.live.heat_strips", strips)
+    drawn(width, (0, make_maps(grid=(5, 3, across))))
+    assert asked == [(frames, patches)]
+
+
+@pytest.mark.parametrize(("count", "says"), [(6, ""), (7, "and 1 more")])
+def test_the_first_concepts_are_drawn(count: int, says: str) -> None:
+    found = drawn(80, (0, make_maps([f"t{i}" for i in range(count)], grid=(1, 2, 2))))
+    assert [f"t{i}" in found for i in range(count)] == [True] * 6 + [False] * (count - 6)
+    assert ("more" in found) == bool(says)
+    assert says in found
+
+
 def test_an_odd_number_of_rows() -> None:
-    text = half_blocks(np.zeros((3, 2, 3), np.uint8))
+    picture = np.arange(18, dtype=np.uint8).reshape(3, 2, 3)
+    text = half_blocks(picture)
     assert text.plain == "▀▀\n▀▀\n"
+    colours = [[colour and tuple(colour.triplet) for colour in (span.style.color, span.style.bgcolor)]
+               for span in text.spans]  # fmt: skip
+    above, below, last = ([tuple(pixel) for pixel in row] for row in picture.tolist())
+    assert colours == [[above[0], below[0]], [above[1], below[1]], [last[0], None], [last[1], None]]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import imap_fast
 from imap_fast import SaliencyMaps
 from imap_fast.tracing.kept_maps import KeptMaps
+from imap_fast.tracing.kept_memory import check_room, kept_bytes, size
 from imap_fast.tracing.kept_stores import MemoryStore
 from imap_fast.tracing.running_maps import RunningMaps
 from imap_kernels import gram_column, qk_match
@@ -317,6 +318,17 @@ def test_memory_is_said_and_checked(caplog: pytest.LogCaptureFixture, monkeypatc
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
     with pytest.raises(ValueError, match=r"keep=layers takes 1\.3 kB of memory, and 1\.0 kB are free; keep one axis"):
         traced(architecture, keep=["layers"], maps=["imap"], steps=[0])
+
+
+def test_room_is_what_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for keep, planes in (((), 1), (("layers",), 3), (("steps",), 5), (("layers", "steps"), 15)):
+        settings = SimpleNamespace(layers=(0, 4, 8), keep=keep)
+        assert kept_bytes(settings, {"imap": 2, "cross_attention": 1}, 10, 5) == 4 * planes * 10 * 3
+    assert [size(count) for count in (10, 999_949, 10**6, 25 * 10**8)] == ["0.0 kB", "999.9 kB", "1.0 MB", "2.5 GB"]
+    monkeypatch.setattr(psutil, "disk_usage", lambda folder: SimpleNamespace(free=5000))
+    check_room(["steps"], 5000, tmp_path)
+    with pytest.raises(ValueError, match=rf"takes 5\.0 kB of the disk of {tmp_path}, and 5\.0 kB are free"):
+        check_room(["steps"], 5001, tmp_path)
 
 
 @pytest.mark.parametrize(
