@@ -79,10 +79,10 @@ def test_watch_needs_a_terminal(tmp_path: Path, capsys) -> None:
     assert "maps are drawn in a terminal, and stderr is none; omit it" in capsys.readouterr().err
 
 
-def drawn(width: int, *shown: tuple[int, SaliencyMaps]) -> str:
+def drawn(width: int, *shown: tuple[int, SaliencyMaps], total: int | None = 4) -> str:
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=width, height=60, color_system="truecolor", _environ={})
-    with watched(console, 4) as on_step:
+    with watched(console, total) as on_step:
         for step, maps in shown:
             on_step(step, maps)
     return file.getvalue()
@@ -92,6 +92,7 @@ def test_each_step_is_drawn() -> None:
     found = drawn(80, (0, make_maps()), (1, make_maps(seed=1)))
     for expected in ("step 1 of 4", "step 2 of 4", "alpaca", "running", "grass"):
         assert expected in found
+    assert "step 3\n" in drawn(80, (2, make_maps()), total=None)
     drawings, rest = divmod(found.count("▀"), 3 * 3 * (3 * 7 + 2))  # concepts, lines of a frame, frames and gaps
     assert drawings >= 2
     assert rest == 0

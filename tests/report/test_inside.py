@@ -117,11 +117,11 @@ SINGLE, PAIRS = (4 + 12) * 3, 4 * 12
         ),
         *(
             (
-                3 * (4 + steps + 4 * steps),
-                f"3 of 6 maps of concepts, {steps} of 50 steps, 1 of 3 latent frames, "
+                concepts * (4 + steps + 4 * steps),
+                f"{concepts} of 6 maps of concepts, {steps} of 50 steps, 1 of 3 latent frames, "
                 "1 of 3 latent frames of a layer in a step",
             )
-            for steps in (2, 6)
+            for concepts, steps in ((3, 11), (3, 6), (3, 2), (2, 2))
         ),
         (
             4 + 2 + 8,
