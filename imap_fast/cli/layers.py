@@ -139,7 +139,8 @@ def layers(
         drawn = {} if figure is None else {figure.name: str(figure)}
         typer.echo(json.dumps(facts | choice_record(choice) | {NOT_WRITTEN: not_written, "files": drawn}))
     else:
-        typer.echo(f"{model_name(loading.model)} at step {choice.step}, mean over {count} video{"s" if count > 1 else ""}, in {seconds:.1f} s")
+        several = "1 video" if count == 1 else f"{count} videos"
+        typer.echo(f"{model_name(loading.model)} at step {choice.step}, mean over {several}, in {seconds:.1f} s")
         print_choice(choice)
         if figure is not None and isinstance(choice, LayerChoice):
             meaning = "λ₂ by layer and head" + (", and how well each finds its concepts" if choice.auc else "")

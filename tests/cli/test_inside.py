@@ -15,7 +15,7 @@ from rich.console import Console
 
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main
-from imap_fast.cli.inside import axes, heads, region
+from imap_fast.cli.inside import InsideOptions, axes, heads, region
 from imap_fast.cli.watch import half_blocks, watched
 from imap_fast.video.decode import VideoFile
 from tests.cli.test_commands import explain, video  # noqa: F401  (fixtures)
@@ -27,6 +27,7 @@ GENERATE = ["generate", "--model", "demo", "--prompt", "a red circle moves right
 
 def test_lists() -> None:
     assert axes("steps, layers") == ["layers", "steps"]
+    assert axes("steps") == ["steps"]
     assert heads(" 12:3,12:7 ,0:0") == [(12, 3), (12, 7), (0, 0)]
 
 
@@ -78,10 +79,10 @@ def test_watch_needs_a_terminal(tmp_path: Path, capsys) -> None:
     assert "maps are drawn in a terminal, and stderr is none; omit it" in capsys.readouterr().err
 
 
-def drawn(width: int, *shown: tuple[int, SaliencyMaps]) -> str:
+def drawn(width: int, *shown: tuple[int, SaliencyMaps], total: int | None = 4) -> str:
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=width, height=60, color_system="truecolor", _environ={})
-    with watched(console, 4) as on_step:
+    with watched(console, total) as on_step:
         for step, maps in shown:
             on_step(step, maps)
     return file.getvalue()
@@ -91,6 +92,7 @@ def test_each_step_is_drawn() -> None:
     found = drawn(80, (0, make_maps()), (1, make_maps(seed=1)))
     for expected in ("step 0 of 0–3", "step 1 of 0–3", "alpaca", "running", "grass"):
         assert expected in found
+    assert "step 2\n" in drawn(80, (2, make_maps()), total=None)
     drawings, rest = divmod(found.count("▀"), 3 * 3 * (3 * 7 + 2))  # concepts, lines of a frame, frames and gaps
     assert drawings >= 2
     assert rest == 0
@@ -110,9 +112,38 @@ def test_labels_are_text() -> None:
     assert "and 220 more" in many
 
 
+@pytest.mark.parametrize(
+    ("width", "across", "frames", "patches"),
+    [(23, 7, 3, 7), (22, 7, 2, 7), (31, 7, 4, 7), (5, 7, 1, 7), (99, 45, 4, 24)],
+)
+def test_as_many_frames_as_the_width_holds(monkeypatch, width: int, across: int, frames: int, patches: int) -> None:
+    asked = []
+
+    def strips(values: list, *arguments: int) -> list[np.ndarray]:
+        asked.append(arguments)
+        return [np.zeros((2, 1, 3), np.uint8)] * len(values)
+
+    monkeypatch.setattr("imap_fast.render.live.heat_strips", strips)
+    drawn(width, (0, make_maps(grid=(5, 3, across))))
+    assert asked == [(frames, patches)]
+
+
+@pytest.mark.parametrize(("count", "says"), [(6, ""), (7, "and 1 more")])
+def test_the_first_concepts_are_drawn(count: int, says: str) -> None:
+    found = drawn(80, (0, make_maps([f"t{i}" for i in range(count)], grid=(1, 2, 2))))
+    assert [f"t{i}" in found for i in range(count)] == [True] * 6 + [False] * (count - 6)
+    assert ("more" in found) == bool(says)
+    assert says in found
+
+
 def test_an_odd_number_of_rows() -> None:
-    text = half_blocks(np.zeros((3, 2, 3), np.uint8))
+    picture = np.arange(18, dtype=np.uint8).reshape(3, 2, 3)
+    text = half_blocks(picture)
     assert text.plain == "▀▀\n▀▀\n"
+    colours = [[colour and tuple(colour.triplet) for colour in (span.style.color, span.style.bgcolor)]
+               for span in text.spans]  # fmt: skip
+    above, below, last = ([tuple(pixel) for pixel in row] for row in picture.tolist())
+    assert colours == [[above[0], below[0]], [above[1], below[1]], [last[0], None], [last[1], None]]
 
 
 @pytest.mark.parametrize(
@@ -142,13 +173,50 @@ def test_regions(text: str, option: str, expected: tuple) -> None:
     ],
 )
 def test_what_is_no_region(text: str, option: str, form: str) -> None:
-    with pytest.raises(typer.BadParameter, match=f"is no region; write it like NAME={form}"):
+    with pytest.raises(typer.BadParameter, match=f"is no region; write it like NAME={form}$"):
         region(text, option)
 
 
 def test_a_time_may_be_text() -> None:
     assert region("ball=1:02.5,3,4", "--point") == ("ball", (62.5, 3.0, 4.0))
     assert region("ball=0:01,mask.png", "--mask") == ("ball", (1.0, "mask.png"))
+
+
+@pytest.mark.parametrize("option", ["point", "box", "mask"])
+def test_what_is_not_given_is_left_out(option: str) -> None:
+    nothing = InsideOptions()
+    assert (nothing.trace_arguments(), nothing.identity(), nothing.has_regions) == ({}, {}, False)
+    text, expected = {"point": ("a=1,2,3", (1, 2, 3)), "box": ("a=1,2,3,4,5", (1, 2, 3, 4, 5)),
+                      "mask": ("a=1,m.png", (1, "m.png"))}[option]  # fmt: skip
+    given = InsideOptions(**{option: [text]})
+    assert given.trace_arguments() == {"regions": {"a": expected}}
+    assert given.has_regions
+
+
+@pytest.mark.parametrize("stretches", [[], [(None, None)], [(1, 1.5)], [(None, 1.5)], [(0.5, None), (0.8, 2)]])
+def test_a_region_inside_of_each_stretch(stretches: list) -> None:
+    InsideOptions(point=["a=1,2,3"]).check_stretches(stretches)
+
+
+@pytest.mark.parametrize(
+    ("stretches", "read"),
+    [
+        ([(1.1, 2)], "1.1 s to 2 s"),
+        ([(0.5, 1)], "0.5 s to 1 s"),
+        ([(None, 0.5)], "0 s to 0.5 s"),
+        ([(1.5, None)], "1.5 s to the end"),
+        ([(0.5, 1.5), (2, 3)], "2 s to 3 s"),
+    ],
+)
+def test_a_region_outside_of_a_stretch(stretches: list, read: str) -> None:
+    with pytest.raises(typer.BadParameter, match=f"the region 'a' is at 1 s, and {read} is read; explain stretches"):
+        InsideOptions(point=["a=1,2,3"]).check_stretches(stretches)
+
+
+def test_a_region_before_the_video() -> None:
+    InsideOptions(point=["a=0,2,3"]).check_stretches([(None, None)])
+    with pytest.raises(typer.BadParameter, match="'a=-1,2,3' is no region; write it like NAME=S,X,Y"):
+        InsideOptions(point=["a=-1,2,3"]).check_stretches([(None, None)])
 
 
 def test_two_regions_of_one_name(tmp_path: Path, capsys) -> None:

@@ -63,7 +63,7 @@ def with_point(x, y, is_occluded):
 
 def test_a_point_that_is_not_visible_may_be_outside(tmp_path):
     assert read_points(write(tmp_path, **with_point(7, -3, True))).points[2, 1].tolist() == [7 * WIDTH, -3 * HEIGHT]
-    assert read_points(write(tmp_path, **with_point(1.05, -0.05, False))).visible[2, 1]
+    assert read_points(write(tmp_path, **with_point(1.1, -0.1, False))).visible[2, 1]
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,17 @@ def test_a_point_that_is_not_visible_may_be_outside(tmp_path):
         ({"more": np.zeros(3)}, "its arrays are others"),
         ({"points": np.zeros((5, FRAMES, 2))}, "points are float64 [5, 3, 2] and not fp32 [N, T, 2]"),
         ({"points": np.zeros((5, FRAMES, 3), np.float32)}, "points are float32 [5, 3, 3] and not fp32 [N, T, 2]"),
+        ({"points": np.zeros((5, FRAMES, 2, 1), np.float32)}, "points are float32 [5, 3, 2, 1] and not fp32 [N, T, 2]"),
         ({"points": np.zeros((0, FRAMES, 2), np.float32)}, "points are float32 [0, 3, 2] and not fp32 [N, T, 2]"),
         ({"occluded": np.zeros((5, FRAMES + 1), np.uint8)}, "occluded is not 0 or 1 of each point in each frame"),
         ({"occluded": np.full((5, FRAMES), 255, np.uint8)}, "occluded is not 0 or 1 of each point in each frame"),
         ({"occluded": np.zeros((5, FRAMES))}, "occluded is not 0 or 1 of each point in each frame"),
         ({"occluded": np.zeros((5, FRAMES), bool)}, "occluded.npy is no C-ordered array of fp32, fp64, int64 or uint8"),
         (with_point(np.nan, 0, True), "a point is not finite"),
-        (with_point(12, 0.5, False), "a visible point is not in the picture; points are shares of width and height"),
+        (with_point(1.2, 0.5, False), "a visible point is not in the picture; points are shares of width and height"),
         (with_point(0.5, -0.2, False), "a visible point is not in the picture; points are shares of width and height"),
-        ({"video": np.zeros(3)}, "its video is no name of a file"),
+        ({"video": np.frombuffer(b"acat.mp4", np.float32)}, "its video is no name of a file"),
+        ({"video": np.frombuffer(b"a cat.mp4", np.uint8)[None]}, "its video is no name of a file"),
         ({"video": np.frombuffer(b"../a cat.mp4", np.uint8)}, "its video is no name of a file"),
         ({"video": np.frombuffer(b"/a cat.mp4", np.uint8)}, "its video is no name of a file"),
         ({"video": np.frombuffer(b"..", np.uint8)}, "its video is no name of a file"),
@@ -108,6 +110,19 @@ def test_a_damaged_file_is_refused(tmp_path):
             read_points(path)
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"), [(EOFError(), "(EOFError)"), (ValueError("much\n" * 99), f"({'much ' * 40})")]
+)
+def test_a_reason_is_short_and_there_is_always_one(tmp_path, monkeypatch, error, reason):
+    def fail(*_):
+        raise error
+
+    path = write(tmp_path)
+    monkeypatch.setattr("imap_fast.evaluate.datasets.points_npz.read_array", fail)
+    with pytest.raises(ValueError, match=re.escape(f"cat.npz is damaged or holds no points {reason}; write it")):
+        read_points(path)
+
+
 def test_the_video_is_there_and_has_as_many_frames(tmp_path):
     points, occluded = np.zeros((1, 4, 2), np.float32), np.zeros((1, 4), np.uint8)
     with pytest.raises(ValueError, match=r"has points in 4 frames, and a cat\.mp4 has 3; give the video of these"):
@@ -115,5 +130,5 @@ def test_the_video_is_there_and_has_as_many_frames(tmp_path):
     (tmp_path / "a cat.mp4").unlink()
     with pytest.raises(FileNotFoundError, match=r"a cat\.mp4: no such file; give the path of a video file"):
         read_points(tmp_path / "cat.npz")
-    with pytest.raises(FileNotFoundError, match=r"dog\.npz"):
+    with pytest.raises(FileNotFoundError, match=r"dog\.npz: no such file; give points"):
         read_points(tmp_path / "dog.npz")

@@ -11,6 +11,7 @@ import imap_fast
 from imap_fast.cli import main
 from imap_fast.evaluate import evaluate, point_clips
 from imap_fast.evaluate.datasets import open_dataset
+from imap_fast.evaluate.tracks import tracking
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.maps.names import REGION_MAPS, WITHIN_FEATURES
 from imap_fast.maps.saliency_maps import SaliencyMaps
@@ -141,6 +142,23 @@ def test_the_command_measures_prints_and_resumes(tiny_folder, folder, tmp_path, 
     write(folder, "b", *wandering(2), draw_frames(FRAMES, HEIGHT, WIDTH, seed=2))
     assert main(asked) == 2
     assert "holds measurements of other files of the clip 'b'" in capsys.readouterr().err
+
+
+def test_points_of_a_clip_that_begins_late_are_marked_at_its_times():
+    marked = []
+
+    def maps_of_regions(example, regions):
+        marked.append({name: seconds for name, (seconds, *_) in regions.items()})
+        raise LookupError("that is all")
+
+    forward = SimpleNamespace(height=HEIGHT, width=WIDTH)
+    reader = SimpleNamespace(forward=forward, maps_of_regions=maps_of_regions, frames_covered=lambda clip: FRAMES)
+    points = np.full((2, FRAMES, 2), 9.0), np.arange(FRAMES) >= [[0], [3]]
+    for start in (0.0, 10.0):
+        clip = Clip(draw_frames(FRAMES, HEIGHT, WIDTH, seed=1), 8.0, start=start)
+        with pytest.raises(LookupError):
+            tracking(reader, SimpleNamespace(clip=clip, points=points, queries="first"))
+    assert marked == [{"0": 0.0, "1": 0.375}, {"0": 10.0, "1": 10.375}]
 
 
 def test_a_clip_whose_points_are_not_seen_is_left_out_and_named(pipeline, folder):

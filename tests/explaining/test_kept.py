@@ -14,6 +14,7 @@ import torch
 
 import imap_fast
 from imap_fast import SaliencyMaps
+from imap_fast.explaining import kept_room
 from imap_fast.tracing.tracer import Tracer
 from tests.assertions import assert_close
 from tests.explaining.runs import contents, killed_after, refused, same
@@ -160,3 +161,23 @@ def test_room_is_checked_before_it_is_taken(pipeline, tmp_path: Path, monkeypatc
                     explain(pipeline, **of)
                 else:
                     assert "are free; keep one axis" in refused(lambda of=of: explain(pipeline, **of))
+
+
+@pytest.mark.parametrize(
+    ("frames", "fps", "passed_fps", "latents"),
+    [
+        (97, 8.0, None, 25),
+        (97, None, 8.0, 25),
+        (95, 24.0, 8.0, 8),  # 32 of them pass
+        (5, 8.0, None, 3),  # those of the window
+        (None, 24.0, 8.0, 3),
+    ],
+)
+def test_room_is_that_of_the_frames_that_pass(monkeypatch, frames, fps, passed_fps, latents) -> None:
+    taken = []
+    monkeypatch.setattr(kept_room, "check_room", lambda *arguments: taken.append(arguments))
+    window = SimpleNamespace(keep=("steps",), grid=(3, 2, 5), kept={"imap": torch.zeros(2, 1, 4, 3, 2, 5)})
+    for done in (0, 1):
+        state = SimpleNamespace(windows=done, passed_fps=passed_fps)
+        kept_room.check_room_of_run(window, state, frames, fps, 4, None)
+    assert taken == [(("steps",), 2 * 4 * latents * 10 * 4, None)], "it is said once"

@@ -99,19 +99,17 @@ def test_each_window_is_compared_with_the_marked_tokens_of_one(pipeline) -> None
     by_pass = [passes.layers[number * read :][:read] for number in range(5)]
     frames, height, width = passes.windows[0].grid
     patches = height * width
-    # "early" is in latent frame 0 of the first window; "late" is frame 16 of the video.
-    sources = {"early": (by_pass[0], 0), "late": (by_pass[1], None)}
+    # "early" is in the first latent frame of the first window; "late", frame 16, in the last one of the second window.
+    sources = (by_pass[0], [0]), (by_pass[1], [2 * patches + patch for patch in (1, 2, 4, 5)])
     for window, layers in zip(passes.windows[2:], by_pass[2:], strict=True):
-        expected: Tensor | float = 0.0
-        source, latent = sources["early"]
-        for (_, _, _, marked), (_, _, _, features) in zip(source, layers, strict=True):
-            row = unit(marked)[:, latent * patches]
-            expected = expected + (unit(features) @ row[..., None])[..., 0].mean(0)
-        assert_close(window.maps["region_cosine"][0].flatten(), expected / read, 1e-4)
-        gram = 0.0
-        for (_, marked, _, _), (_, _, keys, _) in zip(source, layers, strict=True):
-            gram = gram + (keys.double() @ marked.double()[:, latent * patches][..., None])[..., 0].sum(0)
-        assert_close(window.maps["region_qk"][0].flatten(), gram / read, 1e-4)
+        for number, (source, tokens) in enumerate(sources):
+            cosine, product = torch.zeros(2, frames * patches, dtype=torch.float64)
+            for (_, query, _, marked), (_, _, keys, features) in zip(source, layers, strict=True):
+                row, asked = unit(marked)[:, tokens].mean(1), query.double()[:, tokens].mean(1)
+                cosine = cosine + (unit(features) @ row[..., None])[..., 0].mean(0)
+                product = product + (keys.double() @ asked[..., None])[..., 0].sum(0)
+            assert_close(window.maps["region_cosine"][number].flatten(), cosine / read, 1e-4)
+            assert_close(window.maps["region_qk"][number].flatten(), product / read, 1e-4)
     assert whole.maps["region_cosine"].shape[1] == whole.grid[0]
     early = whole.maps["region_cosine"][0, 0].flatten()
     assert_close(early[0], torch.tensor(1.0), 1e-5)
@@ -156,6 +154,13 @@ def test_a_run_resumes_with_the_same_bits(pipeline, tmp_path: Path, noises: int)
 def test_each_noise_has_its_own_rows(pipeline) -> None:
     both = explain(pipeline, noises=2)
     alone = [explain(pipeline, generator=torch.Generator().manual_seed(run["seed"])) for run in both.settings["runs"]]
+    for name in MAPS:
+        assert_close(both.maps[name], (alone[0].maps[name] + alone[1].maps[name]) / 2, 1e-5)
+
+
+def test_each_step_has_its_own_rows(pipeline) -> None:
+    both = explain(pipeline, steps=[20, 30])
+    alone = [explain(pipeline, steps=[step]) for step in (20, 30)]
     for name in MAPS:
         assert_close(both.maps[name], (alone[0].maps[name] + alone[1].maps[name]) / 2, 1e-5)
 

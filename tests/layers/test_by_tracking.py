@@ -125,6 +125,14 @@ def test_tracks_that_are_the_truth_score_1_whatever_the_size_and_rate_of_the_vid
     assert asked == [([3, 2, 3], LatentTime(4, 1), FRAMES, seen, own) for own in (0, 1, 0)] * 15
 
 
+def test_a_right_place_that_is_said_to_be_hidden_is_within_and_no_hit(pipeline, frames, points, monkeypatch):
+    tracks = iter([SimpleNamespace(x=x, y=y, visible=np.zeros(FRAMES, bool)) for x, y in points[0].mT] * 3 * (1 + 4))
+    monkeypatch.setattr("imap_fast.layers.follow.track", lambda *_, **__: next(tracks))
+    choice = choose(pipeline, [frames], [points])
+    assert (choice.jaccard.tolist(), choice.within.tolist()) == ([0.0] * 3, [1.0] * 3)
+    assert choice.head_jaccard.tolist() == [[0.0] * 4] * 3
+
+
 def test_all_is_the_mean_over_videos(pipeline, frames, points):
     videos = [frames, frames[::-1].copy()]
     choice, *apart = choose(pipeline, videos, [points] * 2), *(choose(pipeline, [video], [points]) for video in videos)
@@ -133,11 +141,19 @@ def test_all_is_the_mean_over_videos(pipeline, frames, points):
         assert not torch.equal(*map(found, apart))
 
 
+def test_the_noise_is_that_of_the_generator(pipeline, frames, points, made):
+    for generator in (None, torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)):
+        choose(pipeline, [frames], [points], generator=generator)
+    unset, same, other = torch.stack(made).unflatten(0, (3, -1))
+    assert torch.equal(unset, same)
+    assert not torch.equal(unset, other)
+
+
 def test_a_point_a_little_outside_of_the_picture_is_followed_from_its_edge(pipeline, frames, points):
     places, visible = points[0].copy(), points[1]
-    places[0, 0] = -0.4, 8
+    places[0, 0], places[2, 0] = (-0.4, 8), (WIDTH + 0.2, HEIGHT + 0.3)
     choice = choose(pipeline, [frames], [(places, visible)])
-    places[0, 0] = 0, 8
+    places[0, 0], places[2, 0] = (0, 8), (WIDTH, HEIGHT)
     assert torch.equal(choice.head_jaccard, choose(pipeline, [frames], [(places, visible)]).head_jaccard)
 
 

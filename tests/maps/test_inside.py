@@ -13,7 +13,7 @@ from matplotlib.text import Text
 
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from tests.assertions import assert_close
-from tests.render.synthetic import make_maps, with_inside
+from tests.render.synthetic import make_maps, with_inside, with_text_attention
 
 STEPS = (10, 20, 30)
 HEADS = ((3, 5), (1, 0))
@@ -122,6 +122,25 @@ def test_one_head_is_a_result_of_its_own() -> None:
     assert torch.equal(head.imap, whole.by_head[3, 5])
     assert torch.equal(head.gramcol, whole.by_head[3, 5])
     assert head.layers == (3,)
+
+
+def test_a_head_has_no_map_that_was_not_made() -> None:
+    whole = maps(())
+    assert [*replace(whole, maps={"gramcol": whole.gramcol}).at(head=(3, 5)).maps] == ["gramcol"]
+
+
+@pytest.mark.parametrize("which", [{"layer": 5}, {"step": 20}, {"head": (3, 5)}], ids=str)
+def test_what_is_of_all_of_them_is_left_out(which: dict[str, object]) -> None:
+    whole = with_text_attention(maps())
+    whole = replace(
+        whole,
+        agreements={name: values[:, 0, 0, 0].sigmoid() for name, values in whole.maps.items()},
+        spreads={name: values.abs() for name, values in whole.maps.items()},
+        settings=whole.settings | {"repeats": {"of": "noises", "count": 3}},
+    )
+    one = whole.at(**which)
+    assert one.agreements is one.spreads is one.text_to_text is None
+    assert not {"keep", "heads", "repeats", "text_attention"} & one.settings.keys()
 
 
 def test_layers_or_steps_alone() -> None:

@@ -88,6 +88,7 @@ def test_true_tracks_score_1_and_a_place_at_the_threshold_is_not_within_it():
     assert wide.within == {1: 0, 2: 1, 4: 1, 8: 1, 16: 1}, "x is measured in 256 pixels of width"
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_place_that_is_nowhere_is_wrong_and_no_place_has_no_measure():
     truth, visible = np.zeros((1, 3, 2)), np.array([[True, True, False]])
     lost = track_scores(truth * nan, visible, truth, visible, np.array([0]), (9, 9), "first")

@@ -92,6 +92,9 @@ def test_the_tiles_are_of_the_concept_and_the_frame(monkeypatch: pytest.MonkeyPa
     assert torch.equal(values, maps.by_layer_and_step["gramcol"][:, :, 1, 2])
     frame = next(i for i in range(3) if torch.equal(hottest, maps.by_layer_and_step["imap"][:, :, 1, i]))
     assert curves_over_time([maps.imap[1]])[0].argmax() == frame
+    for keep in (("layers",), ("steps",)):
+        inside(keep).inside_figure("running")
+    assert [each[1:3] for each in seen[2:]] == [(maps.layers, None), (None, maps.steps)]
 
 
 def test_what_cannot_be_shown() -> None:
@@ -101,11 +104,13 @@ def test_what_cannot_be_shown() -> None:
         inside().inside_figure("cat")
     with pytest.raises(ValueError, match="frame=3 is not possible; there are the latent frames 0 to 2"):
         inside().inside_figure("running", frame=3)
-    with pytest.raises(ValueError, match="these maps are of 2 videos"):
+    with pytest.raises(ValueError, match="frame=-1 is not possible"):
+        inside().inside_figure("running", frame=-1)
+    with pytest.raises(ValueError, match=r"these maps are of 2 videos; .* maps\.video\(0\)\.inside_figure\("):
         with_inside(make_maps(videos=2)).inside_figure("running")
     with pytest.raises(AttributeError, match="these maps hold no text_attention"):
         make_maps().text_attention_figure()
-    with pytest.raises(ValueError, match="these maps are of 2 videos"):
+    with pytest.raises(ValueError, match=r"these maps are of 2 videos; .* maps\.video\(0\)\.text_attention_figure\("):
         with_text_attention(make_maps(videos=2)).text_attention_figure()
 
 
@@ -114,6 +119,15 @@ def test_the_table_says_each_share_and_the_rest() -> None:
     (axes,) = figure.axes
     found = [text.get_text() for text in axes.texts]
     assert found == ["a", "50.0", "25.0", "25.0", "b", "0", "12.5", "87.5", "a", "b", "everything else"]
+
+
+@pytest.mark.parametrize("baselines", [None, ("circle", "square", "ground")])
+def test_the_table_is_of_the_concepts_that_attend(monkeypatch: pytest.MonkeyPatch, baselines: tuple | None) -> None:
+    seen = []
+    monkeypatch.setattr("imap_fast.render.inside.text_attention_figure", lambda *arguments: seen.append(arguments))
+    maps = replace(with_text_attention(make_maps()), baseline_labels=baselines)
+    maps.text_attention_figure()
+    assert seen == [(baselines or maps.labels, maps.text_attention)]
 
 
 def test_any_label_can_be_drawn(tmp_path) -> None:

@@ -46,6 +46,16 @@ def test_places_are_pixels_of_the_video() -> None:
     assert np.allclose(own.x, track.x)
     larger = moving().track("ball", Clip(clip().frames.repeat(2, 1).repeat(2, 2), 8.0))
     assert np.allclose(larger.x, 2 * np.array(track.x))
+    tracks = moving().tracks(clip())
+    assert (tracks.num_frames, tracks.height, tracks.width) == (9, *SIZE)
+
+
+def test_a_region_is_compared_with_the_frame_in_which_it_was_marked() -> None:
+    maps = moving()
+    maps.maps["region_cosine"][0, 0] /= 2
+    assert all(maps.track("ball", clip()).visible)
+    _, visible = maps.trail("ball", maps.maps["region_cosine"][0], 9)
+    assert visible.all()
 
 
 def test_only_regions_have_trails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,16 +94,22 @@ def test_what_has_no_track() -> None:
         ValueError, match="tracks are of maps of regions, and there are none; make the maps with regions="
     ):
         make_maps().tracks()
+    assert make_maps().regions == ()
     with pytest.raises(ValueError, match="tracks are of maps of regions, and gramcol is none"):
         moving().tracks(map="gramcol")
     with pytest.raises(KeyError, match="no region 'cat'; there are 'ball'"):
         moving().track("cat")
     with pytest.raises(AttributeError, match="these maps hold no region_qk"):
         moving().track("ball", map="region_qk")
+    several, one = make_maps(grid=GRID, videos=2), moving()
+    of_two = several.maps | {"region_cosine": one.maps["region_cosine"].repeat(2, 1, 1, 1, 1)}
+    with pytest.raises(ValueError, match=r"these maps are of 2 videos; .* maps\.video\(0\)\.tracks\("):
+        replace(several, maps=of_two, settings=one.settings).tracks()
 
 
 def test_files(tmp_path) -> None:
     tracks = moving().tracks(clip(), fps=8.0)
+    assert moving().track("ball", clip(), fps=8.0) == tracks["ball"]
     tracks.save(tmp_path / "tracks.csv")
     tracks.save(tmp_path / "tracks.json")
     assert (tmp_path / "tracks.csv").read_text().splitlines()[1].startswith("ball,0,0.0,2")

@@ -112,6 +112,18 @@ SINGLE, PAIRS = (4 + 12) * 3, 4 * 12
             "3 of 6 maps of concepts, 12 of 50 steps, 1 of 3 latent frames, 1 of 3 latent frames of a layer in a step",
         ),
         (
+            3 * (SINGLE + 2 * PAIRS),
+            "3 of 6 maps of concepts, 12 of 50 steps, 2 of 3 latent frames of a layer in a step",
+        ),
+        *(
+            (
+                concepts * (4 + steps + 4 * steps),
+                f"{concepts} of 6 maps of concepts, {steps} of 50 steps, 1 of 3 latent frames, "
+                "1 of 3 latent frames of a layer in a step",
+            )
+            for concepts, steps in ((3, 11), (3, 6), (3, 2), (2, 2))
+        ),
+        (
             4 + 2 + 8,
             "1 of 6 maps of concepts, 2 of 50 steps, 1 of 3 latent frames, 1 of 3 latent frames of a layer in a step",
         ),
@@ -123,8 +135,15 @@ def test_what_matters_least_is_left_out_first_and_the_page_says_so(monkeypatch, 
     assert page.left_out == (f"To stay small, this page has {left_out}." if left_out else "")
     texts = ["".join(text) for name, _, text in page.blocks() if "heads" not in name]
     assert sum(len(zlib.decompress(base64.b64decode(text))) for text in texts) <= room * PATCHES
-    steps = page.content()["steps"]
-    assert (steps[0], steps[-1]) == (100, 149)
+    told = page.content()
+    assert (told["steps"][0], told["steps"][-1]) == (100, 149)
+    assert {each for of in told["of"].values() for each in of.values()} == {name for name, _, _ in page.blocks()}
+
+
+def test_as_many_layers_as_steps_and_no_heads():
+    page = page_of(with_inside(replace(make_maps(), steps=STEPS[:4]), heads=()))
+    assert {name.split("-")[1] for name, _, _ in page.blocks()} == {"layers", "steps", "pairs"}
+    assert page_of(with_inside(make_maps(), ())).plan is None
 
 
 def test_what_has_no_room_at_all_is_said(monkeypatch):
@@ -194,7 +213,7 @@ def test_maps_on_disk_give_the_same_page(tmp_path):
         ({"layer": columns.LAYERS[0]}, ["imap", "gramcol"], "Shown is imap of layer"),
         (
             {"head": columns.HEADS[0]},
-            ["gramcol"],
+            ["imap"],
             f"Shown is head {columns.HEADS[0][1]} of layer {columns.HEADS[0][0]}: ",
         ),
     ],

@@ -17,7 +17,7 @@ from imap_fast import SaliencyMaps
 from imap_fast.explaining.explainer import Explainer
 from imap_fast.models.read_layer import ReadLayer
 from imap_fast.tracing.kept_maps import KeptMaps
-from imap_fast.tracing.kept_memory import size
+from imap_fast.tracing.kept_memory import check_room, kept_bytes, size
 from imap_fast.tracing.kept_stores import MemoryStore
 from imap_fast.tracing.running_maps import RunningMaps
 from imap_kernels import gram_column, qk_match
@@ -210,6 +210,45 @@ def test_more_steps_than_expected() -> None:
     assert kept.maps()["imap"][:, :, 0, 0, 0].tolist() == [[0, 1], [10, 11], [20, 21], [30, 31], [40, 41]]
 
 
+class Sent:
+    """The event of a page that is on its way from a device."""
+
+    has_arrived = False
+
+    def query(self) -> bool:
+        return self.has_arrived
+
+    def synchronize(self) -> None:
+        self.has_arrived = True
+
+
+def test_pages_are_added_in_order_as_they_arrive() -> None:
+    added: list[int] = []
+    store = SimpleNamespace(add=lambda step, page: added.append(step), maps=dict)
+    kept = KeptMaps(["steps"], 1, torch.Size([1, 1, 2, 3]), torch.device("cpu"), lambda rows: rows, store)
+    kept.begin_pass(0)
+    kept.end_pass()
+    assert added == [0], "it waits for nothing"
+    sent = [Sent(), Sent(), Sent()]
+    kept._in_flight.extend((step, torch.zeros(1), event) for step, event in enumerate(sent, 1))
+    for step, arrives, expected in ((4, 1, [0]), (5, 0, [0, 1, 2])):
+        sent[arrives].has_arrived = True
+        kept.begin_pass(step)
+        kept.end_pass()
+        assert added == expected
+    kept.maps()
+    assert (added, sent[2].has_arrived) == ([0, 1, 2, 3, 4, 5], True)
+
+
+def test_a_later_run_does_not_change_what_was_shown() -> None:
+    store, page = MemoryStore(["imap"], 1), torch.ones(1, 1, 1, 1, 3)
+    store.add(0, page)
+    shown = store.maps()["imap"]
+    store.add(0, 3 * page)
+    assert shown.unique().tolist() == [1]
+    assert store.maps()["imap"].unique().tolist() == [2]
+
+
 @pytest.mark.parametrize("keep", [["steps"], ["layers", "steps"]])
 def test_a_folder_holds_the_same_bits(architecture: Architecture, tmp_path: Path, keep: list[str]) -> None:
     on_disk = traced(architecture, keep=iter(keep), folder=tmp_path / "kept")
@@ -323,6 +362,17 @@ def test_a_loop_of_unknown_length_is_checked_as_it_goes(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1.5 * page))
     with pytest.raises(ValueError, match=r"keep takes 0\.9 kB of memory after 1 steps, and 0\.6 kB are free; keep one"):
         traced(architecture, keep=["steps"], maps=["imap"])
+
+
+def test_room_is_what_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for keep, planes in (((), 1), (("layers",), 3), (("steps",), 5), (("layers", "steps"), 15)):
+        settings = SimpleNamespace(layers=(0, 4, 8), keep=keep)
+        assert kept_bytes(settings, {"imap": 2, "cross_attention": 1}, 10, 5) == 4 * planes * 10 * 3
+    assert [size(count) for count in (10, 999_949, 10**6, 25 * 10**8)] == ["0.0 kB", "999.9 kB", "1.0 MB", "2.5 GB"]
+    monkeypatch.setattr(psutil, "disk_usage", lambda folder: SimpleNamespace(free=5000))
+    check_room(["steps"], 5000, tmp_path)
+    with pytest.raises(ValueError, match=rf"takes 5\.0 kB of the disk of {tmp_path}, and 5\.0 kB are free"):
+        check_room(["steps"], 5001, tmp_path)
 
 
 @pytest.mark.parametrize(

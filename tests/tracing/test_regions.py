@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
@@ -16,7 +19,8 @@ from imap_fast import SaliencyMaps
 from imap_fast.maps.names import REGION_MAPS, WITHIN_FEATURES
 from imap_fast.models.read_layer import ReadLayer
 from imap_fast.models.tap import Tap
-from imap_fast.tracing.region_tokens import length_of
+from imap_fast.tracing.region_reader import RegionReader
+from imap_fast.tracing.region_tokens import length_of, region_tokens
 from imap_fast.tracing.regions import check_regions
 from imap_fast.upsampling.latent_time import LatentTime
 from tests.architectures import ARCHITECTURES, Architecture
@@ -117,6 +121,23 @@ def test_regions_alone_are_the_same(architecture: Architecture) -> None:
     assert alone["box"].shape == (2, *GRID)
 
 
+@pytest.mark.parametrize(
+    "maps",
+    [["region_qk"], ["region_gram", "region_qk_cosine", "region_qk"], ["region_cosine", "region_gram", "region_qk"]],
+)
+def test_some_of_the_maps_are_the_same(maps: list[str]) -> None:
+    whole, some = (traced(ARCHITECTURES["cogvideox"], maps=["gramcol", *each]) for each in (REGION_MAPS, maps))
+    for name in maps:
+        assert_close(some.maps[name], whole.maps[name], 1e-5)
+
+
+def test_what_is_not_known_is_not_recorded() -> None:
+    reader = RegionReader(check_regions(REGIONS), ["region_cosine"], "auto")
+    assert reader.record() == reader.identity()
+    reader.latent_frames = [0, 2, 1]
+    assert [each["latent_frame"] for each in reader.record().values()] == [0, 2, 1]
+
+
 def test_a_point_is_most_like_itself(architecture: Architecture) -> None:
     cosine = traced(architecture).maps["region_cosine"]
     assert_close(cosine[:, 0].flatten(1)[:, flat("point")[0]], torch.ones(2), 1e-5)
@@ -139,7 +160,9 @@ def test_a_file_gives_them_back(architecture: Architecture, tmp_path: Path) -> N
     assert torch.equal(loaded.maps["region_cosine"], maps.maps["region_cosine"])
     assert loaded.settings["regions"]["point"] == {"seconds": 0.0, "point": [1.5, 0.5], "latent_frame": 0}
     assert [region["latent_frame"] for region in loaded.settings["regions"].values()] == [0, 2, 1]
+    assert loaded.settings["regions"]["box"]["box"] == [1.0, 0.0, 3.0, 2.0]
     assert loaded.settings["regions"]["mask"]["size"] == [2, 3]
+    assert len(loaded.settings["regions"]["mask"]["mask"]) == 64, "its digest"
 
 
 def test_pixels_of_a_pipeline(architecture: Architecture) -> None:
@@ -170,9 +193,14 @@ def test_pixels_of_a_pipeline(architecture: Architecture) -> None:
         ({"a": "0,1,1"}, r"give \(seconds, x, y\)"),
         ({"a": (0, float("nan"), 1)}, r"give \(seconds, x, y\)"),
         ({"a": (True, 1, 1)}, "the region 'a' has no time: True is no time; give seconds"),
+        ({"a": (0, "1", 1)}, r"give \(seconds, x, y\)"),
+        ({"a": "y" * 78}, f"the region 'a' is '{'y' * 78}'; give"),
+        ({"a": "y" * 79}, f"the region 'a' is '{'y' * 78}…; give"),
         ({"a": (0, 2, 1, 1, 2)}, "the box 'a' ends before it begins"),
+        ({"a": (0, 1, 2, 2, 1)}, "the box 'a' ends before it begins"),
         ({"a": (0, np.zeros((2, 3), bool))}, "the mask of 'a' is empty; mark at least one pixel"),
         ({"a": (0, np.ones((2, 3, 3)))}, r"the mask of 'a' is float64 \[2, 3, 3\]; give bool \[height, width\]"),
+        ({"a": (0, np.ones((0, 3)))}, r"the mask of 'a' is float64 \[0, 3\]; give bool \[height, width\]"),
         ({"a": (0, "nowhere.png")}, "the mask of 'a' cannot be read from nowhere.png"),
         ({1: (0, 1, 1)}, "the region 1 has no name; give text, like 'ball'"),
         ({"a": (0, 1, 1), " a": (0, 1, 1)}, "regions need different names; got"),
@@ -273,19 +301,85 @@ def test_patches_where_the_frame_is_scaled_and_cropped() -> None:
         patches_of((0, 180.0, 50.0), own, seen, grid)
 
 
+@given(
+    own=st.tuples(st.integers(8, 90), st.integers(8, 90)),
+    grid=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    box=st.tuples(*[st.floats(0, 1)] * 4),
+)
+def test_rows_are_found_as_columns_are(own: tuple[int, int], grid: tuple[int, int], box: tuple[float, ...]) -> None:
+    """A picture that is mirrored along its diagonal has its box in the mirrored patches."""
+    seen = grid[0] * 8, grid[1] * 8
+    top, bottom = sorted(share * own[0] for share in box[:2])
+    left, right = sorted(share * own[1] for share in box[2:])
+    try:
+        found = patches_of((0, left, top, right, bottom), own, seen, grid)
+    except ValueError:
+        with pytest.raises(ValueError, match="outside of what the model sees"):
+            patches_of((0, top, left, bottom, right), own[::-1], seen[::-1], grid[::-1])
+        return
+    mirrored = patches_of((0, top, left, bottom, right), own[::-1], seen[::-1], grid[::-1])
+    assert {divmod(patch, grid[1])[::-1] for patch in found} == {divmod(patch, grid[0]) for patch in mirrored}
+
+
 def test_the_edges_of_a_picture_are_inside() -> None:
     assert patches_of((0, 0.0, 0.0), (32, 48), (32, 48), (2, 3)) == [0]
     assert patches_of((0, 48.0, 32.0), (32, 48), (32, 48), (2, 3)) == [5]
 
 
+def test_a_time_that_is_rounded_down_is_that_of_its_frame() -> None:
+    """29 / 25 · 25 is a little less than 29, and the latent frame of frame 29 begins with it."""
+    adapter = SimpleNamespace(
+        pipeline=None, patch_size=(1, 1, 1), temporal_compression=4, rest_in_first_latent=False, frame_rate=25
+    )
+    (region,) = check_regions({"a": (29 / 25, 0, 0)})
+    assert int(29 / 25 * 25) == 28
+    assert region_tokens(adapter, [region], (9, 2, 3)) == [[8 * 6]]
+
+
+def test_the_spread_is_that_of_the_steps(architecture: Architecture) -> None:
+    maps = traced(architecture, keep=["steps"])
+    for name in maps.maps:
+        if name in REGION_MAPS:
+            expected = maps.by_step[name].std(-5)
+            assert_close(maps.spreads[name], expected, 1e-2)  # squares of sums, in fp32
+
+
 def test_a_small_box_or_mask_is_one_patch() -> None:
-    assert patches_of((0, 1.0, 1.0, 3.0, 3.0), (32, 48), (32, 48), (2, 3)) == [0]
+    for begin, end in ((1.0, 3.0), (11.0, 14.0)):
+        assert patches_of((0, begin, begin, end, end), (32, 48), (32, 48), (2, 3)) == [0]
     dot = np.zeros((32, 48), bool)
     dot[20, 40] = True
     assert patches_of((0, dot), (32, 48), (32, 48), (2, 3)) == [5]
     half = np.zeros((32, 48), bool)
     half[:16, :24] = True
     assert patches_of((0, half), (32, 48), (32, 48), (2, 3)) == [0, 1]
+
+
+def test_a_patch_of_which_less_is_marked_is_outside() -> None:
+    own, grid = (32, 48), (2, 3)
+    assert patches_of((0, 4.0, 4.0, 20.0, 20.0), own, own, grid) == [0], "its centre is in the box"
+    mask = np.zeros(own, bool)
+    mask[:16, :23] = True
+    assert patches_of((0, mask), own, own, grid) == [0], "half of it is in the mask"
+
+
+def test_a_mask_is_scaled_and_cropped_as_its_frame_is() -> None:
+    mask = np.zeros((100, 200), bool)
+    mask[70:, :70] = True  # 33.3 pixels on each side are not seen: 36.7 of them are one of four patches, and a bit
+    assert patches_of((0, mask), (100, 200), (48, 64), (3, 4)) == [8]
+    mask[:, 33:] = False
+    with pytest.raises(ValueError, match="the mask of 'a' is empty in what the model sees"):
+        patches_of((0, mask), (100, 200), (48, 64), (3, 4))
+
+
+def test_of_an_odd_number_of_pixels_one_more_is_cropped_at_the_end() -> None:
+    assert patches_of((0, 0.2, 8.0), (32, 49), (32, 48), (2, 3)) == [0]
+    with pytest.raises(ValueError, match="outside of what the model sees"):
+        patches_of((0, 48.2, 8.0), (32, 49), (32, 48), (2, 3))
+
+
+def test_a_mask_may_have_one_row() -> None:
+    assert patches_of((0, np.array([[False, False, True]])), (1, 3), (1, 3), (1, 3)) == [2]
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])

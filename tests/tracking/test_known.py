@@ -22,7 +22,7 @@ def test_a_point_is_where_its_pixels_are_after_the_crop(own, seen):
 
 def test_what_is_cropped_away_is_not_visible():
     """90 × 40 pixels are seen as 48 × 32: of the width, 60 are left, from the 15th one on."""
-    x = [14.9, 15.1, 74.9, 75.1, 40.0, 40.0]
+    x = [14.9, 15.0, 74.9, 75.0, 40.0, 40.0]
     y = [20.0, 20.0, 20.0, 20.0, -0.5, 20.0]
     known = KnownPoints(np.stack([x, y], axis=-1)[None], np.array([[True] * 5 + [False]])).seen((40, 90), (32, 48))
     # Of the height all is left: a point that was annotated beyond its edge stays.
@@ -35,7 +35,7 @@ def test_frames_are_those_of_the_numbers():
     assert known.places.tolist() == [[[0, 1], [6, 7]], [[10, 11], [16, 17]]]
     assert known.visible.tolist() == [[True, False]] * 2
     others = (places[:, :4], visible), (places, visible.astype(int)), (places, visible[0]), (places[..., :1], visible)
-    for wrong in others:
+    for wrong in (*others, (places[0], visible[0])):
         with pytest.raises(ValueError, match=r"the video needs \[N, T, 2\] and bool \[N, T\] of at least 4 frames"):
             KnownPoints(*wrong).at([0, 3])
     with pytest.raises(ValueError, match="of at least 6 frames"):

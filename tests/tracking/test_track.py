@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,9 @@ def test_a_region_is_visible_from_a_confidence_on():
     assert found.confidence == pytest.approx(np.interp(np.arange(5), [0, 2.5], [1, 0.4]), abs=1e-3)
     assert found.visible == tuple(each >= VISIBLE for each in found.confidence)
     assert set(found.visible) == {True, False}
+    values = torch.zeros(2, 3, 4, dtype=torch.float64)
+    values[:, 1, 1] = torch.tensor([1, VISIBLE], dtype=torch.float64)
+    assert track("ball", values, LatentTime(4, 1), 5, ALL, own=0).visible == (True,) * 5
 
 
 def test_the_frame_of_the_mark_is_what_others_are_compared_with():
@@ -110,7 +114,9 @@ def test_a_file_is_written_whole_by_its_suffix(tmp_path):
     tracks = some_tracks()
     for suffix in ("json", "CSV"):
         tracks.save(tmp_path / "new" / f"tracks.{suffix}")
-    record = json.loads((tmp_path / "new" / "tracks.json").read_text())
+    text = (tmp_path / "new" / "tracks.json").read_text()
+    assert text.endswith("}\n")
+    record = json.loads(text)
     assert {name: record[name] for name in ("num_frames", "height", "width")} == {
         "num_frames": 2, "height": 48, "width": 64,
     }  # fmt: skip
@@ -134,10 +140,13 @@ def test_what_cannot_be_written_leaves_what_is_there(tmp_path):
     (tmp_path / "tracks.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"tracks are saved as \.json or \.csv, not 'tracks\.txt'"):
         some_tracks().save(tmp_path / "tracks.txt")
+    nowhere = replace(some_tracks()["ball"], x=(float("nan"), 0.0))
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        replace(some_tracks(), tracks=(nowhere,)).save(tmp_path / "tracks.json")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("tracks.txt", "mine")]
 
 
 def test_seconds_are_those_that_are_given():
     found = track("ball", moving([5.5]), LatentTime(4, 1), 1, ALL, seconds=[np.float64(2.5)])
     assert found.seconds == (2.5,)
-    assert type(found.seconds[0]) is float
+    assert {type(each[0]) for each in (found.seconds, found.x, found.y, found.confidence)} == {float}
