@@ -39,7 +39,7 @@ def tracking(reader: Reader, example: Example) -> list[dict[str, Any]]:
     # A visible point may be a little outside of the picture. Its edge is marked.
     marked = covered.places[points, frames].clip(0, own[::-1])
     regions = {
-        str(number): (clip.start + frame / clip.fps, x, y)
+        f"point {number}": (clip.start + frame / clip.fps, x, y)
         for number, (frame, (x, y)) in enumerate(zip(frames.tolist(), marked.tolist(), strict=True))
     }
     maps = reader.maps_of_regions(example, regions)

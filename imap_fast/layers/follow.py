@@ -42,9 +42,12 @@ class Followed:
 
     @property
     def marked(self) -> dict[str, tuple[float, float, float]]:
-        """They as regions, by number. A visible point may be a little outside of the picture; its edge is marked."""
+        """They as regions. A visible point may be a little outside of the picture; its edge is marked.
+
+        No token of a prompt has such a name.
+        """
         places = self.known.places[np.arange(len(self.frames)), self.frames].clip(0, self.size[::-1])
-        return {str(number): (0.0, *place) for number, place in enumerate(places.tolist())}
+        return {f"point {number}": (0.0, *place) for number, place in enumerate(places.tolist())}
 
 
 class SingleLayerFollower(Tracer):

@@ -28,7 +28,7 @@ def step_to_read(forward: VideoForward, step: int | None) -> int:
     """
     if step is None:
         return forward.published_step
-    if not 0 <= step < forward.num_inference_steps:
+    if step not in range(forward.num_inference_steps):
         last = forward.num_inference_steps - 1
         raise ValueError(f"step {step} is outside the schedule of {last + 1} steps; give 0 to {last}")
     return step

@@ -27,7 +27,7 @@ class KnownPoints(NamedTuple):
         Raises:
             ValueError: these are no such arrays, or they have fewer frames.
         """
-        places, visible = self
+        places, visible = map(np.asarray, self)
         expected = [*visible.shape, 2], bool
         if visible.ndim != 2 or (list(places.shape), visible.dtype) != expected or visible.shape[1] <= max(numbers):
             raise ValueError(

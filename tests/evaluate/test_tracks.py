@@ -158,7 +158,10 @@ def test_points_of_a_clip_that_begins_late_are_marked_at_its_times():
         clip = Clip(draw_frames(FRAMES, HEIGHT, WIDTH, seed=1), 8.0, start=start)
         with pytest.raises(LookupError):
             tracking(reader, SimpleNamespace(clip=clip, points=points, queries="first"))
-    assert marked == [{"0": 0.0, "1": 0.375}, {"0": 10.0, "1": 10.375}]
+    assert marked == [
+        {"point 0": 0.0, "point 1": 0.375},
+        {"point 0": 10.0, "point 1": 10.375},
+    ]
 
 
 def test_a_clip_whose_points_are_not_seen_is_left_out_and_named(pipeline, folder):

@@ -13,6 +13,7 @@ from imap_fast.layers.follow import SingleLayerFollower
 from imap_fast.maps.names import BETWEEN_QUERIES, REGION_MAPS, UNIT_LENGTH
 from imap_fast.upsampling.latent_time import LatentTime
 from imap_fast.video import Clip
+from tests.architectures import ARCHITECTURES
 from tests.assertions import assert_close
 from tests.precision import in_fp64
 from tests.tiny import FRAMES, HEIGHT, WIDTH
@@ -173,3 +174,21 @@ def test_what_is_impossible_is_told(pipeline, frames, points):
     once[:, 3] = True
     with pytest.raises(ValueError, match="video 2: no point is visible in two of the 9 frames that the model sees"):
         choose(pipeline, [frames, frames], [points, (places, once)])
+
+
+def test_a_prompt_of_numbers_has_no_region_among_its_tokens(frames, points):
+    """Wan is read with every token of the prompt, and each is a label."""
+    pipeline = ARCHITECTURES["wan"].pipeline()
+    choice = choose_layers_by_tracking(pipeline, [frames], ["0 1 2"], [points], height=HEIGHT, width=WIDTH)
+    assert choice.jaccard.isfinite().all()
+
+
+def test_a_step_is_a_whole_number(pipeline, frames, points):
+    with pytest.raises(ValueError, match=r"step 2\.5 is outside the schedule"):
+        choose(pipeline, [frames], [points], step=2.5)
+
+
+def test_points_may_be_lists(pipeline, frames, points):
+    places, visible = points
+    found, expected = (choose(pipeline, [frames], [of]) for of in ((places.tolist(), visible.tolist()), points))
+    assert torch.equal(found.jaccard, expected.jaccard)
