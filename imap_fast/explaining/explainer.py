@@ -98,8 +98,8 @@ class Explainer:
         noise = Noise(generator or torch.Generator().manual_seed(0))
         self.noises = [noise, *noise.others(noises - 1)]
         self.seeds = [seed_of(each.generator) for each in self.noises]
-        for name in {"on_step", "folder"} & trace_arguments.keys():
-            raise ValueError(f"{name} is for trace, whose steps make one video; omit it")
+        if unfit := [name for name in ("on_step", "folder") if name in trace_arguments]:
+            raise ValueError(f"{unfit[0]} is for trace, whose steps make one video; omit it")
         self.tracer = trace(pipe, concepts, guided=False, **trace_arguments)
         # A copy, because with match="prompt" the tokens of the prompt may replace them.
         self.labels = self.tracer.concepts.baseline_labels

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from torch import Tensor
 
 from imap_fast.maps.labelled import LabelledMaps
-from imap_fast.maps.names import AXES, CONTRASTED, TEXT_ATTENTION
+from imap_fast.maps.names import AXES, CONTRASTED, REGION_MAPS, TEXT_ATTENTION
 from imap_fast.text.part import part_name
 
 if TYPE_CHECKING:
@@ -190,7 +190,8 @@ class InsideMaps(LabelledMaps):
         self: Self, maps: dict[str, Tensor], rows: slice, steps: tuple[int, ...], part: dict[str, object]
     ) -> Self:
         """The same result with other maps, of some rows of the layers and some steps; `part` says of what."""
-        settings = {name: value for name, value in self.settings.items() if name not in OF_ALL} | {"part": part}
+        left_out = OF_ALL if {*maps} & {*REGION_MAPS} else (*OF_ALL, "regions")
+        settings = {name: value for name, value in self.settings.items() if name not in left_out} | {"part": part}
         if settings.get("motion_heads") is not None:
             settings["motion_heads"] = settings["motion_heads"][rows]
         return replace(

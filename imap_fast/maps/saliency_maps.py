@@ -284,9 +284,10 @@ class SaliencyMaps(TrackedMaps):
         from imap_fast.report.notebook import SHOWN, notebook_html
 
         first = self.video(0)
-        concepts = first.labels_of(first.default)[:SHOWN]
+        concepts = first.shown_labels[:SHOWN]
         overlay, grid = first.overlay(concepts=concepts), first.grid_figure(concepts=concepts)
-        return notebook_html(repr(self), "the map" if first.motions else first.default, overlay, grid)
+        name = first.default if first.shown_maps(concepts, None) is None else "the map"
+        return notebook_html(repr(self), name, overlay, grid)
 
     def _segmented(self, concepts: Sequence[str] | None, map: str | None, exclusive: bool) -> list[str]:
         """The labels whose maps make masks: the background is one of them if it is named, or competes for pixels."""

@@ -69,9 +69,8 @@ def save_overlay(
     said: Sequence[str] = (),
 ) -> None:
     """Write the same to an .mp4. Each frame is encoded as soon as it is drawn."""
-    with closing(
-        panel_frames(source, labels, values, times, trails, said)
-    ) as frames:  # an error stops its threads, too
+    frames = panel_frames(source, labels, values, times, trails, said)
+    with closing(frames):  # an error stops its threads, too
         write_timed_mp4(path, frames, source.fps)
 
 

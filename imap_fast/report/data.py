@@ -83,7 +83,8 @@ class ReportData:
     def shown_first(self) -> list[tuple[str, str, int]]:
         """What is shown first: each label, the name of its map, and its place in that map."""
         shown = self.shown_maps or dict.fromkeys(self._first[0], next(iter(self.maps)))
-        return [(label, name, list(self.maps[name][0]).index(label)) for label, name in shown.items()]
+        places = {name: {label: place for place, label in enumerate(labels)} for name, (labels, _) in self.maps.items()}
+        return [(label, name, places[name][label]) for label, name in shown.items()]
 
     @property
     def grid(self) -> tuple[int, int, int]:

@@ -82,6 +82,14 @@ def test_a_region_is_looked_up_like_a_word(maps) -> None:
         maps.map_of("dog")
 
 
+def test_a_head_of_maps_with_regions_has_none(maps) -> None:
+    heads = maps.imap[None]
+    whole = replace(maps, single_heads=heads, settings=maps.settings | {"heads": [[maps.layers[0], 1]]})
+    head = whole.at(head=(maps.layers[0], 1))
+    assert (head.regions, head.shown_labels) == ((), moving.LABELS)
+    head.overlay(concepts=None)
+
+
 def test_a_long_video_has_none(maps, monkeypatch: pytest.MonkeyPatch) -> None:
     data = report_data(maps, {})
     assert module.trails("region_cosine", data, len(moving.make_clip().frames)) is not None
