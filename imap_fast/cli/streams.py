@@ -6,8 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import typer
-
 LONGEST = 500
 """Characters in a line about an error. A user may give a value of millions."""
 
@@ -26,8 +24,11 @@ def one_line(message: str) -> str:
 
 def complain(message: str) -> None:
     """Print one line on stderr. If nobody can read it, nothing happens."""
+    if sys.stderr is None:
+        return
     with suppress(OSError, ValueError):
-        typer.echo(f"imap-fast: {one_line(message)}", err=True)
+        # As a print, which goes above a line that moves; `typer.echo` would write into it.
+        print(f"imap-fast: {one_line(message)}", file=sys.stderr, flush=True)
 
 
 @contextmanager

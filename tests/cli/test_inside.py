@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ from rich.console import Console
 from imap_fast import SaliencyMaps
 from imap_fast.cli import main
 from imap_fast.cli.inside import InsideOptions, axes, heads, region
+from imap_fast.cli.progress import progress
+from imap_fast.cli.streams import complain
 from imap_fast.cli.watch import half_blocks, watched
 from imap_fast.video.decode import VideoFile
 from tests.cli.test_commands import explain, video  # noqa: F401  (fixtures)
@@ -96,6 +100,22 @@ def test_each_step_is_drawn() -> None:
     drawings, rest = divmod(found.count("▀"), 3 * 3 * (3 * 7 + 2))  # concepts, lines of a frame, frames and gaps
     assert drawings >= 2
     assert rest == 0
+
+
+def test_a_warning_meanwhile_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    content = io.BytesIO()
+    terminal = Terminal(content, "utf-8")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    for shown in (lambda console: watched(console, 4), lambda console: progress(console, "generating")):
+        console = Console(stderr=True, force_terminal=True, width=80, _environ={})
+        with shown(console):
+            complain("a word was added")
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", content.getvalue().decode().replace("\r", "\n")).splitlines()
+    assert lines.count("imap-fast: a word was added") == 2
 
 
 @pytest.mark.parametrize("width", [20, 40, 200])
