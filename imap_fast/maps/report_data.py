@@ -9,14 +9,14 @@ from imap_fast.maps.inside import InsideMaps
 from imap_fast.maps.names import ALL_MAPS, CONTRASTED
 from imap_fast.report.data import Inside, ReportData
 from imap_fast.report.mask_files import ReportMasks
+from imap_fast.text.part import is_head
 
 
 def report_data(maps: InsideMaps, run: Mapping[str, Any], masks: ReportMasks | None = None) -> ReportData:
     """The maps of one video as a report shows them; `run` has further facts about the run."""
     labels = maps.shown_labels
     shown = maps.shown_maps(labels, None)
-    # The maps of a head are all its contrast.
-    names = [maps.default] if "head" in (maps.settings.get("part") or {}) else ALL_MAPS
+    names = [maps.default] if is_head(maps.settings) else ALL_MAPS
     return ReportData(
         maps={name: (maps.labels_of(name), maps.maps[name]) for name in names if name in maps.maps},
         time=maps.time,

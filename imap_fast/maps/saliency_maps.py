@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
 from imap_fast.maps import run_folder, storage
 from imap_fast.maps.names import REGION_MAPS
 from imap_fast.maps.tracked import TrackedMaps
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from imap_fast.events.events import Events
     from imap_fast.masks.masks import Masks
     from imap_fast.masks.refinement import Refinement
-    from imap_fast.render.overlay import Trail
+    from imap_fast.render.overlay import Heatmaps
     from imap_fast.render.source_video import SourceVideo
     from imap_fast.report.mask_files import ReportMasks
     from imap_fast.video.clip import Clip
@@ -303,8 +301,10 @@ class SaliencyMaps(TrackedMaps):
 
     def _picture(
         self, method: str, video: Any, concepts: Sequence[str] | None, map: str | None
-    ) -> tuple[SourceVideo, Sequence[str], list[Tensor], Tensor, list[Trail | None], list[str]]:
-        """What an overlay shows: the video, labels, values, times of latent frames, trails, and what is said."""
+    ) -> tuple[SourceVideo, Heatmaps]:
+        """What an overlay shows."""
+        from imap_fast.render.overlay import Heatmaps
+
         source = self._one_video(method).source_video(video)
         labels, values = self.views(concepts, map)
         trails = [
@@ -312,7 +312,7 @@ class SaliencyMaps(TrackedMaps):
             for label, of in zip(labels, values, strict=True)
         ]
         times = self.frame_times(source.num_frames)
-        return source, labels, values, times, trails, self._said(labels, map)
+        return source, Heatmaps(labels, self._said(labels, map), values, times, trails)
 
     def _said(self, labels: Sequence[str], map: str | None) -> list[str]:
         return said_of(labels, self.shown_maps(labels, map), self.settings)

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -37,54 +38,42 @@ Trail = tuple[np.ndarray, np.ndarray]
 """Where a region is in each frame, (x, y) as shares of width and height, `[T, 2]`, and whether it is visible, `[T]`."""
 
 
-def overlay(
-    source: SourceVideo,
-    labels: Sequence[str],
-    values: Values,
-    times: Tensor,
-    trails: Sequence[Trail | None] = (),
-    said: Sequence[str] = (),
-) -> Clip:
-    """A clip of labelled panels: the video, and the video under the heatmap of each concept.
+class Heatmaps(NamedTuple):
+    """What is drawn over a video, of C concepts.
 
-    Args:
-        source: the video.
-        labels: of the C concepts.
+    Attributes:
+        labels: of the concepts.
+        said: what is said of each label, such as the name of its map. Empty text: nothing.
         values: their saliency.
         times: of the latent frames, in video frames, fp64 `[F]`.
-        trails: of each concept that is a region, drawn over its heatmap. None: of another concept. Empty: of none.
-        said: what is said of each label, such as the name of its map. Empty: nothing.
+        trails: of each concept that is a region, drawn over its heatmap. None: of another concept.
     """
-    pictures = panel_frames(source, labels, values, times, trails, said)
+
+    labels: Sequence[str]
+    said: Sequence[str]
+    values: Values
+    times: Tensor
+    trails: Sequence[Trail | None]
+
+
+def overlay(source: SourceVideo, heatmaps: Heatmaps) -> Clip:
+    """A clip of labelled panels: the video, and the video under the heatmap of each concept."""
+    pictures = panel_frames(source, heatmaps)
     return Clip(np.stack([picture for picture, _ in pictures]), source.fps)
 
 
-def save_overlay(
-    path: str | os.PathLike,
-    source: SourceVideo,
-    labels: Sequence[str],
-    values: Values,
-    times: Tensor,
-    trails: Sequence[Trail | None] = (),
-    said: Sequence[str] = (),
-) -> None:
+def save_overlay(path: str | os.PathLike, source: SourceVideo, heatmaps: Heatmaps) -> None:
     """Write the same to an .mp4. Each frame is encoded as soon as it is drawn."""
-    frames = panel_frames(source, labels, values, times, trails, said)
+    frames = panel_frames(source, heatmaps)
     with closing(frames):  # an error stops its threads, too
         write_timed_mp4(path, frames, source.fps)
 
 
-def panel_frames(
-    source: SourceVideo,
-    labels: Sequence[str],
-    values: Values,
-    times: Tensor,
-    trails: Sequence[Trail | None] = (),
-    said: Sequence[str] = (),
-) -> Generator[tuple[np.ndarray, float], None, None]:
+def panel_frames(source: SourceVideo, heatmaps: Heatmaps) -> Generator[tuple[np.ndarray, float], None, None]:
     """Yield the picture of each frame with all panels, uint8 `[H, W, 3]`, and its time in seconds."""
+    labels, said, values, times, trails = heatmaps
     scales = heat_scales(values)
-    of_labels = zip(labels, said or [""] * len(labels), strict=True)
+    of_labels = zip(labels, said, strict=True)
     titles = [*of_labels] if source.is_blank else [("video", ""), *of_labels]
     rows, columns = _arrange(len(titles), source.height, source.width)
     height, width = _panel_size(rows, columns, source.height, source.width)
@@ -100,8 +89,6 @@ def panel_frames(
         )
         panels.append((slice(top + LABEL_HEIGHT, top + LABEL_HEIGHT + height), slice(left, left + width)))
 
-    shown_trails = trails or [None] * len(labels)
-
     def drawn(frame: tuple[int, TimedPicture, tuple[Tensor, Tensor, Tensor]]) -> tuple[np.ndarray, float]:
         number, (picture, seconds), (before, after, weight) = frame
         # Only two latent frames are read: values may be on disk.
@@ -111,7 +98,7 @@ def panel_frames(
         backdrop = pale(still[None])
         if not source.is_blank:
             panel_frame[panels[0]] = still
-        for panel, concept, trail in zip(panels[-len(labels) :], heat, shown_trails, strict=True):
+        for panel, concept, trail in zip(panels[-len(labels) :], heat, trails, strict=True):
             drawing = overlay_heat(backdrop, concept[None])[0]
             panel_frame[panel] = drawing if trail is None else _with_trail(drawing, trail, number, source.cuts)
         return panel_frame, seconds

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from imap_fast.render.heatmap import HIGH, LOW
-from imap_fast.text.part import part_name
+from imap_fast.text.part import is_head, part_name
 
 MEAN, SUM = "averaged over the motion heads", "added up over all heads"
 CONTRAST = "how much more a patch has to do with a concept than with the average text key, in standard deviations"
@@ -39,7 +39,7 @@ def meaning(name: str, settings: Mapping[str, Any]) -> str:
         settings: how the maps were made.
     """
     part = part_name(settings)
-    if "head" in (settings.get("part") or {}):
+    if is_head(settings):
         return f"Shown is {part}: {CONTRAST}{_softmax(settings)}{SCALE}"
     of_part = f" of {part}" if part else ""
     return f"Shown is {name}{of_part}: {MEANINGS[name]}{'' if name in REGIONS else _softmax(settings)}{SCALE}"

@@ -20,7 +20,7 @@ from imap_fast.report.meanings import meaning, meaning_by_concept
 from imap_fast.report.trails import trails
 from imap_fast.report.video import EmbeddedVideo
 from imap_fast.text.model_name import model_name
-from imap_fast.text.part import part_name
+from imap_fast.text.part import is_head, part_name
 from imap_fast.version import __version__
 
 SHOWN_ELSEWHERE = {
@@ -149,7 +149,7 @@ def _heads(data: ReportData) -> dict[str, Any]:
     return {
         "score": score_name(data.head_score),
         "layers": data.layers,
-        "have_mean": "imap" in data.maps and "head" not in (data.settings.get("part") or {}),
+        "have_mean": "imap" in data.maps and not is_head(data.settings),
         "scores": [[float(f"{score:.4g}") if np.isfinite(score) else None for score in layer] for layer in scores],
         "colours": [[to_hex(colour) for colour in layer] for layer in colours],
         "chosen": data.selected_heads.tolist(),

@@ -10,10 +10,15 @@ def part_name(settings: Mapping[str, Any]) -> str:
     Empty if they are whole.
     """
     part = settings.get("part") or {}
-    if "head" in part:
+    if is_head(settings):
         layer, head = part["head"]
         return f"head {head} of layer {layer}"
     return " in ".join(f"{axis} {part[axis]}" for axis in ("layer", "step") if part.get(axis) is not None)
+
+
+def is_head(settings: Mapping[str, Any]) -> bool:
+    """Whether maps are of one head. Then each of them is its contrast."""
+    return (settings.get("part") or {}).get("head") is not None
 
 
 def said_of(labels: Sequence[str], maps: Sequence[str] | None, settings: Mapping[str, Any]) -> list[str]:
@@ -25,7 +30,7 @@ def said_of(labels: Sequence[str], maps: Sequence[str] | None, settings: Mapping
         settings: how the maps were made.
     """
     part = part_name(settings)
-    if maps is None or "head" in (settings.get("part") or {}):  # all maps of a head are its contrast
+    if maps is None or is_head(settings):
         return [part] * len(labels)
     return [", ".join(filter(None, (name, part))) for name in maps]
 

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from imap_fast.maps.kinds import refuse_missing_maps
-from imap_fast.maps.names import MAP_NAMES, REGION_MAPS, TEXT_ATTENTION
+from imap_fast.maps.names import CONTRASTED, MAP_NAMES, REGION_MAPS, TEXT_ATTENTION
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.registry import adapter_for
 from imap_fast.text.concepts import Concepts
@@ -20,8 +20,6 @@ from imap_fast.tracing.regions import check_regions
 from imap_fast.tracing.settings import Settings
 from imap_fast.tracing.tracer import Tracer
 
-MAPS = ("imap", "gramcol")
-"""Those that are made of concepts if none are named."""
 """The maps that are made if none are named."""
 
 
@@ -144,7 +142,7 @@ def trace(
     if marked and concepts is None and not motions and match == "concepts":
         maps = _of_regions_alone(maps)
     elif maps is None:
-        maps = MAPS
+        maps = CONTRASTED
     settings = Settings.checked(
         adapter,
         layers=layers,

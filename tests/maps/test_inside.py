@@ -110,6 +110,10 @@ def test_a_part_says_what_it_is(tmp_path: Path) -> None:
             part.by_head  # noqa: B018
 
 
+def test_a_part_in_a_file_may_name_what_it_is_not() -> None:
+    assert replace(make_maps(), settings={"part": {"layer": 2, "step": None, "head": None}}).part == "layer 2"
+
+
 @pytest.mark.parametrize("part", [{}, {"head": [1, 2], "layer": 1}, {"layer": -1}])
 def test_an_impossible_part(part: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"settings\.part"):
