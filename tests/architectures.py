@@ -2,72 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import torch
-from diffusers import DiffusionPipeline
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imap_fast.maps.names import MAP_NAMES
 from tests import tiny, tiny_hunyuan_video, tiny_wan
+from tests.architecture import TEXT, WIDTH, Architecture
 
-TEXT, WIDTH = 24, 32  # text tokens, and the width of their embeddings
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """A tiny model of one architecture.
-
-    Attributes:
-        pipeline: makes a pipeline.
-        transformer: makes a transformer without a pipeline.
-        blocks: attribute of the transformer with the blocks that are read.
-        attention: attribute of a block with the attention that is read.
-        prompt_only: whether only tokens of the prompt can be matched.
-        channels_first: whether the channels of latents come before their frames.
-        inputs: makes the arguments of the forward pass besides latents, text and timestep, for a batch size and numbers
-            of text tokens and patches.
-    """
-
-    pipeline: Callable[..., DiffusionPipeline]
-    transformer: Callable[..., nn.Module]
-    blocks: str
-    attention: str
-    prompt_only: bool = False
-    channels_first: bool = True
-    inputs: Callable[[int, int, int], dict[str, Tensor]] = lambda batch, text, patches: {}
-
-    @property
-    def arguments(self) -> dict[str, object]:
-        """Arguments of a trace: two layers, and all maps of the architecture."""
-        chosen = {"layers": [0, 2], "top_k": 2, "maps": self.maps}
-        return {**chosen, "match": "prompt"} if self.prompt_only else chosen
-
-    @property
-    def maps(self) -> tuple[str, ...]:
-        """The maps of the architecture."""
-        return MAP_NAMES[:3] if self.prompt_only else MAP_NAMES
-
-    def concepts(self, count: int = 3) -> Tensor | None:
-        """Embeddings of concepts. None if only tokens of the prompt can be matched."""
-        return None if self.prompt_only else torch.randn(count, WIDTH, generator=torch.Generator().manual_seed(2))
-
-    def draw(
-        self, batch: int = 1, *, text: int = TEXT, padding: int = 0, latents: tuple[int, int, int] = (3, 4, 6)
-    ) -> dict[str, Tensor]:
-        """Random arguments of a forward pass, with `text` rows of text. The last `padding` rows are zero."""
-        generator = torch.Generator().manual_seed(3)
-        frames, height, width = latents
-        noise = torch.randn(batch, 4, frames, height, width, generator=generator)
-        rows = torch.randn(batch, text, WIDTH, generator=generator)
-        rows[:, text - padding :] = 0
-        return {
-            "hidden_states": noise if self.channels_first else noise.transpose(1, 2),
-            "encoder_hidden_states": rows,
-            "timestep": torch.full((batch,), 500),
-            **self.inputs(batch, text, frames * height * width // 4),
-        }
+__all__ = ["ARCHITECTURES", "TEXT", "WIDTH", "Architecture"]
 
 
 def rotary(batch: int, text: int, patches: int) -> dict[str, Tensor]:
@@ -84,6 +26,19 @@ def hunyuan_inputs(batch: int, text: int, patches: int) -> dict[str, Tensor]:
     return {"encoder_attention_mask": mask, "pooled_projections": pooled, "guidance": torch.full((batch,), 6000.0)}
 
 
+def projected_text(transformer: nn.Module, inputs: dict[str, Tensor], concepts: Tensor) -> Tensor:
+    """Concepts and zeros, through the text projection of CogVideoX."""
+    padded = F.pad(concepts, (0, 0, 0, inputs["encoder_hidden_states"].shape[1] - len(concepts)))
+    return transformer.patch_embed.text_proj(padded)[None]
+
+
+def refined_text(transformer: nn.Module, inputs: dict[str, Tensor], concepts: Tensor) -> Tensor:
+    """Concepts and zeros, through the token refiner of HunyuanVideo, whose mask leaves out the zeros."""
+    length = inputs["encoder_hidden_states"].shape[1]
+    padded = F.pad(concepts, (0, 0, 0, length - len(concepts)))[None]
+    return transformer.context_embedder(padded, inputs["timestep"], (torch.arange(length) < len(concepts))[None])
+
+
 def rotary_transformer(**config: object) -> nn.Module:
     return tiny.tiny_transformer(use_rotary_positional_embeddings=True, **config)
 
@@ -96,13 +51,17 @@ ARCHITECTURES = {
         attention="attn1",
         channels_first=False,
         inputs=rotary,
+        start=projected_text,
     ),
     "hunyuan_video": Architecture(
         tiny_hunyuan_video.tiny_pipeline,
         tiny_hunyuan_video.tiny_transformer,
         blocks="transformer_blocks",
         attention="attn",
+        text_rows="behind",
         inputs=hunyuan_inputs,
+        start=refined_text,
+        stream_uses_attention=False,
     ),
     "wan": Architecture(
         tiny_wan.tiny_pipeline, tiny_wan.tiny_transformer, blocks="blocks", attention="attn2", prompt_only=True

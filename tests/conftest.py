@@ -25,7 +25,10 @@ gc.disable()  # until all is imported: it would be looked through again and agai
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
-NAMES = ("cogvideox", "hunyuan_video", "wan")  # of the architectures
+NAMES = ("cogvideox", "hunyuan_video", "wan")
+"""One architecture of each kind: text rows in front of the visual ones, behind them, and in a cross-attention."""
+
+EVERY_NAME = (*NAMES,)
 PATIENCE = 10 * 60 * 1000  # milliseconds that a page may take for anything: a machine can be slow
 OFFLINE = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
@@ -49,10 +52,18 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(params=NAMES)
 def architecture(request: pytest.FixtureRequest) -> Architecture:
-    """Each architecture in turn."""
+    """One architecture of each kind in turn, for what does not depend on the adapter."""
     from tests.architectures import ARCHITECTURES
 
-    assert tuple(ARCHITECTURES) == NAMES
+    return ARCHITECTURES[request.param]
+
+
+@pytest.fixture(params=EVERY_NAME)
+def any_architecture(request: pytest.FixtureRequest) -> Architecture:
+    """Each architecture in turn, for what an adapter can get wrong."""
+    from tests.architectures import ARCHITECTURES
+
+    assert tuple(ARCHITECTURES) == EVERY_NAME
     return ARCHITECTURES[request.param]
 
 

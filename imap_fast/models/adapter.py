@@ -25,10 +25,10 @@ class Adapter(ABC):
     """Knows where one architecture computes its queries, keys and attention outputs. `trace` and `explain` do not.
 
     To support another architecture, write a subclass in its own file. Set the class attributes, write the abstract
-    methods, and add its classes to `imap_fast.models.registry.SUPPORTED`. Its `TappedAttention` repeats the arithmetic
-    of the stock attention processor, so that the video is unchanged to the bit, and gives q, κ and o to the tap. A
-    `JointAttention` also advances the concept stream. The tests run on every architecture that `tests/architectures.py`
-    and `tests/pipelines.py` list.
+    methods, and add its classes to `imap_fast.models.registry.ARCHITECTURES`. Its `TappedAttention` repeats the
+    arithmetic of the stock attention processor, so that the video is unchanged to the bit, and gives q, κ and o to the
+    tap: a `CrossAttention`, or a `JointAttention`, which also advances the concept stream. The tests run on every
+    architecture that `tests/architectures.py` and `tests/pipelines.py` list.
 
     Args:
         target: a pipeline, or a bare transformer, compiled or not.
@@ -42,7 +42,10 @@ class Adapter(ABC):
         has_concept_stream: whether concepts can have a stream of their own beside the prompt. `match="concepts"` and
             the map `concept_attention` need it.
         has_fast_attention: whether `fast_attention` is available.
-        guides_in_batch: whether guidance runs as one batch of (unconditional half, conditional half).
+        guides_in_batch: whether guidance runs as one batch of (unconditional half, conditional half). If not, the
+            conditional pass of a step is the first one.
+        further_passes: the most passes in a step that are neither, and not read.
+        reference_frames: latent frames before those of the video, in this run.
         rest_in_first_latent: of its VAE; see `imap_fast.upsampling.latent_time.LatentTime`.
         video_forward_class: passes a real video through a pipeline.
         pipeline: the target if it is a pipeline, else None.
@@ -64,6 +67,7 @@ class Adapter(ABC):
     has_concept_stream: ClassVar[bool] = True
     has_fast_attention: ClassVar[bool] = False
     guides_in_batch: ClassVar[bool] = False
+    further_passes: ClassVar[int] = 0
     rest_in_first_latent: ClassVar[bool] = False
     video_forward_class: ClassVar[type[VideoForward]]
     # Any: pipelines and transformers of diffusers have attributes that their base classes do not declare.
@@ -76,6 +80,7 @@ class Adapter(ABC):
         self.entries: tuple[nn.Module, ...] = (target,) if bare else self.transformers_of(target)
         self.transformers = tuple(getattr(entry, "_orig_mod", entry) for entry in self.entries)
         self._tapped_blocks: list[TappedBlocks] = []
+        self.reference_frames = 0
         self.kept_values: tuple[KeptValue, ...] = ()
         self.config = self.transformers[0].config
         # A pipeline that was loaded from a `Path` keeps a `Path` here.
@@ -157,7 +162,15 @@ class Adapter(ABC):
         latents, text = arguments["hidden_states"], arguments["encoder_hidden_states"]
         sizes = zip(self.latent_size(latents), self.patch_size, strict=True)
         frames, height, width = (size // patch for size, patch in sizes)
-        return Forward(arguments, len(latents), (frames, height, width), text.shape[1], self.text_multiplicity(text))
+        references = self.reference_frames
+        return Forward(
+            arguments,
+            batch=len(latents),
+            grid=(frames - references, height, width),
+            text_length=text.shape[1],
+            multiplicity=self.text_multiplicity(text),
+            references=references * height * width,
+        )
 
     @contextmanager
     def tapped(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Iterator[Tap]:
@@ -181,8 +194,11 @@ class Adapter(ABC):
         """Tap the blocks of `entry` whose stock processor was set anew inside of `tapped`; see `TappedBlocks`."""
         self._tapped_blocks[self.entries.index(entry)].refresh()
 
-    def begin_run(self) -> None:
+    def begin_run(self, inputs: Mapping[str, Any]) -> None:
         """Prepare for a run of the pipeline.
+
+        Args:
+            inputs: the arguments of its `check_inputs`, by name.
 
         Raises:
             RuntimeError: the pipeline no longer has the transformers that are traced.

@@ -90,7 +90,7 @@ class JointAttention(TappedAttention):
             value: of all rows.
             output: attention output, before the output projection.
             text: the text rows among S.
-            visual: the visual rows among S.
+            visual: the visual rows among S, those of references first.
             mask: which rows are attended to, bool `[B, 1, 1, S]`. None: all.
         """
         tap = self.tap
@@ -102,6 +102,7 @@ class JointAttention(TappedAttention):
             concepts = self._advance_stream(tap.stream, key[:, :, visual], value[:, :, visual])
         if self.layer not in tap.settings.layers:
             return
+        references = tap.forward.references
         for video in range(len(query)):
             own = None if concepts is None else concepts[video]
             prompt = TextRows(key[video, :, text], output[video, :, text], tap.forward.multiplicity)
@@ -113,11 +114,11 @@ class JointAttention(TappedAttention):
                 ReadLayer(
                     layer=self.layer,
                     video=video,
-                    query=query[video, :, visual],
-                    features=output[video, :, visual],
+                    query=query[video, :, visual][:, references:],
+                    features=output[video, :, visual][:, references:],
                     text=matched,
                     concepts=own,
-                    visual_key=key[video, :, visual],
+                    visual_key=key[video, :, visual][:, references:],
                 )
             )
 

@@ -2,40 +2,97 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imap_fast.models.adapter import Adapter
 
-SUPPORTED = {
-    "CogVideoXPipeline": "cogvideox",
-    "CogVideoXImageToVideoPipeline": "cogvideox",
-    "CogVideoXVideoToVideoPipeline": "cogvideox",
-    "CogVideoXFunControlPipeline": "cogvideox",
-    "CogVideoXTransformer3DModel": "cogvideox",
-    "HunyuanVideoPipeline": "hunyuan_video",
-    "HunyuanVideoImageToVideoPipeline": "hunyuan_video",
-    "HunyuanVideoTransformer3DModel": "hunyuan_video",
-    "WanPipeline": "wan",
-    "WanImageToVideoPipeline": "wan",
-    "WanVideoToVideoPipeline": "wan",
-    "WanTransformer3DModel": "wan",
+
+@dataclass(frozen=True)
+class Architecture:
+    """An architecture, without its code.
+
+    Attributes:
+        name: for people.
+        transformers: names of the classes of its transformer.
+        pipelines: names of the pipelines that are tested.
+        explained: those of them that `explain` passes a real video through.
+        has_concept_stream: whether concepts can be other words than those of the prompt.
+        is_published: whether it is tested on outputs of the published implementation of the method.
+    """
+
+    name: str
+    transformers: tuple[str, ...]
+    pipelines: tuple[str, ...]
+    explained: tuple[str, ...]
+    has_concept_stream: bool = False
+    is_published: bool = False
+
+
+ARCHITECTURES = {
+    "cogvideox": Architecture(
+        name="CogVideoX 1.0 and 1.5",
+        transformers=("CogVideoXTransformer3DModel",),
+        pipelines=(
+            "CogVideoXPipeline",
+            "CogVideoXImageToVideoPipeline",
+            "CogVideoXVideoToVideoPipeline",
+            "CogVideoXFunControlPipeline",
+        ),
+        explained=("CogVideoXPipeline", "CogVideoXImageToVideoPipeline", "CogVideoXVideoToVideoPipeline"),
+        has_concept_stream=True,
+        is_published=True,
+    ),
+    "hunyuan_video": Architecture(
+        name="HunyuanVideo",
+        transformers=("HunyuanVideoTransformer3DModel",),
+        pipelines=("HunyuanVideoPipeline", "HunyuanVideoImageToVideoPipeline"),
+        explained=("HunyuanVideoPipeline", "HunyuanVideoImageToVideoPipeline"),
+        has_concept_stream=True,
+        is_published=True,
+    ),
+    "wan": Architecture(
+        name="Wan 2.1 and 2.2",
+        transformers=("WanTransformer3DModel",),
+        pipelines=("WanPipeline", "WanImageToVideoPipeline", "WanVideoToVideoPipeline"),
+        explained=("WanPipeline", "WanImageToVideoPipeline", "WanVideoToVideoPipeline"),
+        is_published=True,
+    ),
 }
-"""The module in this package that has the `Adapter` of a class. A new architecture is added here."""
+"""By the module in this package that has their `Adapter`. A new architecture is added here."""
+
+MODULES = {
+    name: module
+    for module, architecture in ARCHITECTURES.items()
+    for name in (*architecture.pipelines, *architecture.transformers)
+}
+"""The modules by the names of the classes."""
 
 
 def adapter_for(target: Any) -> Adapter:
     """The adapter of a pipeline or a bare transformer.
 
-    Classes are compared by name, so that no architecture is imported before it is needed.
+    Classes are compared by name, so that no architecture is imported before it is needed. A pipeline that is not known
+    is traced if its transformer is.
 
     Raises:
-        TypeError: the class is not supported. The error lists the supported ones.
+        TypeError: the class is not supported. The error lists the nearest ones that are.
     """
     # torch.compile returns a wrapper around the transformer.
     target = getattr(target, "_orig_mod", target)
-    for ancestor in type(target).__mro__:
-        if ancestor.__name__ in SUPPORTED:
-            return import_module(f"imap_fast.models.{SUPPORTED[ancestor.__name__]}").Adapter(target)
-    raise TypeError(f"{type(target).__name__} cannot be traced; supported are {', '.join(SUPPORTED)}")
+    transformer = getattr(target, "transformer", None)
+    module = _module_of(target) or _module_of(getattr(transformer, "_orig_mod", transformer))
+    if module is None:
+        name = type(target).__name__
+        near = get_close_matches(name, MODULES, n=3, cutoff=0.5)
+        advice = f"the nearest is {' or '.join(near)}" if near else "none is like it"
+        raise TypeError(f"{name} is none of the pipelines and models that `imap-fast models` lists; {advice}")
+    return import_module(f"imap_fast.models.{module}").Adapter(target)
+
+
+def _module_of(model: Any) -> str | None:
+    """The module of a class, or of one that it is derived from."""
+    return next((MODULES[ancestor.__name__] for ancestor in type(model).__mro__ if ancestor.__name__ in MODULES), None)

@@ -21,32 +21,48 @@ class Guidance:
     def __init__(self, adapter: Adapter, guided: bool | None) -> None:
         self._adapter, self._given = adapter, guided
         self._run_guided = False
-        self._timestep: object = None
-        self._passes_of_timestep = 0
+        self._videos: int | None = None  # None: unknown
+        self._step: object = None
+        self._passes_of_step = 0
 
     def run_begins(self, arguments: Mapping[str, Any]) -> None:
-        """Record from the arguments of `encode_prompt` whether this run guides by the halves of its batch."""
-        self._run_guided = self._adapter.guides_in_batch and arguments["do_classifier_free_guidance"]
+        """Record from the arguments of `encode_prompt` how many videos this run makes, and whether it guides them."""
+        adapter, prompt = self._adapter, arguments["prompt"]
+        self._run_guided = adapter.guides_in_batch and arguments["do_classifier_free_guidance"]
+        prompts = 1 if isinstance(prompt, str) else len(prompt or ())
+        self._videos = prompts * arguments.get("num_videos_per_prompt", 0) or None
 
-    def is_unconditional_pass(self) -> bool:
-        """Whether this pass is the second one of its step. Call it once per pass.
+    def is_conditional_pass(self, arguments: Mapping[str, Any], *, of_pipeline: bool) -> bool:
+        """Whether this pass is the first one of its step. Call it once per pass.
 
-        Every pipeline sets `current_timestep` at each step. If a step has two passes, the conditional one is first.
+        Every pipeline shows the `current_timestep`, or gives the passes of a step the same tensor.
+
+        Args:
+            arguments: of the call of the transformer, by name.
+            of_pipeline: whether the pipeline runs itself.
 
         Raises:
             RuntimeError: the pass is not part of a run of the pipeline, so it cannot be known.
         """
         if self._given is not None or self._adapter.pipeline is None:
-            return False
-        before, self._timestep = self._timestep, getattr(self._adapter.pipeline, "current_timestep", None)
-        self._passes_of_timestep = self._passes_of_timestep + 1 if self._timestep is before else 1
+            return True
+        before, self._step = self._step, self._step_of(arguments, of_pipeline=of_pipeline)
+        self._passes_of_step = self._passes_of_step + 1 if self._step is before else 1
+        most = (1 if self._adapter.guides_in_batch else 2) + self._adapter.further_passes
         # A run that stopped leaves its timestep behind.
-        if self._timestep is None or self._passes_of_timestep > (1 if self._adapter.guides_in_batch else 2):
+        if self._step is None or self._passes_of_step > most:
             raise RuntimeError(
                 "this forward pass is not part of a run of the traced pipeline; trace the pipeline that runs, or pass "
                 "guided=True (a batch of an unconditional and a conditional half) or guided=False"
             )
-        return self._passes_of_timestep == 2
+        return self._passes_of_step == 1
+
+    def _step_of(self, arguments: Mapping[str, Any], *, of_pipeline: bool) -> object:
+        """What all passes of a step have, and no other ones. None outside of a run."""
+        pipeline = self._adapter.pipeline
+        if hasattr(type(pipeline), "current_timestep"):
+            return getattr(pipeline, "current_timestep", None)  # without it before the first run
+        return arguments["timestep"] if of_pipeline else None
 
     def conditional_videos(self, batch: int, *, of_pipeline: bool) -> slice:
         """The videos of a batch that are conditional.
@@ -56,11 +72,18 @@ class Guidance:
             of_pipeline: whether the pipeline runs itself, so it is known whether this run guides.
 
         Raises:
-            ValueError: a guided batch has no two halves.
+            ValueError: a guided batch has no two halves, or the batch has other rows than the run makes videos.
         """
-        if self._given and of_pipeline and not self._run_guided:
+        videos = self._videos if of_pipeline else None
+        has_halves = self._run_guided if videos is None else batch == 2 * videos
+        if self._given and of_pipeline and not has_halves:
             raise ValueError("guided=True, but this run does not guide by the halves of its batch; pass guided=None")
         guided = self._run_guided if self._given is None else self._given
         if guided and batch % 2:
             raise ValueError(f"guided=True, but a batch of {batch} has no two halves; pass guided=False")
+        if videos is not None and batch != videos * (2 if guided else 1):
+            raise ValueError(
+                f"{type(self._adapter.pipeline).__name__} passes a batch of {batch} for {videos} videos, and it is not "
+                "known which are conditional; pass guided=True if the second half is"
+            )
         return slice(batch // 2 if guided else 0, batch)

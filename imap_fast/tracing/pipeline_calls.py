@@ -19,7 +19,14 @@ def observed_calls(pipeline: object, method: str, observe: Callable[[Mapping[str
         pipeline: has the method.
         method: its name.
         observe: called with all arguments by name, defaults included.
+
+    Raises:
+        TypeError: the pipeline does not have it.
     """
+    if not hasattr(pipeline, method):
+        raise TypeError(
+            f"{type(pipeline).__name__} has no {method}, by which a trace follows a run; trace a pipeline that has"
+        )
     stock, own_attribute = getattr(pipeline, method), vars(pipeline).get(method)
     # Of the class: a method that a user put in its place may take anything.
     signature = inspect.signature(getattr(type(pipeline), method))

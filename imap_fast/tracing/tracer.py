@@ -82,6 +82,7 @@ class Tracer:
         self._text_parts: list[tuple[Any, WeightState]] = []
         self._hooks: dict[nn.Module, RemovableHandle] = {}
         self._prompt_due, self._run_due = True, False
+        self._inputs: Mapping[str, Any] = {}
 
     def __enter__(self) -> Tracer:
         if self._tap is not None:
@@ -185,12 +186,14 @@ class Tracer:
     def _run_begins(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `check_inputs`, which a run calls once and first. If it refuses them, there is no new run."""
         self._prompt_due = self._run_due = True
+        self._inputs = arguments
 
     def _begin_run(self) -> None:
         """Begin the run whose inputs were checked: anew, or beside the whole runs before it."""
         if not self._run_due:
             return
-        self.adapter.begin_run()
+        self.adapter.begin_run(self._inputs)
+        self._inputs = {}  # images and embeddings are not kept alive
         refuse_dropout(self.adapter.parts)
         for now, (before, state) in zip(self.adapter.text_parts, self._text_parts, strict=False):
             if now is not None and (now is not before or WeightState.of(now).has_changed_since(state)):
@@ -248,10 +251,10 @@ class Tracer:
             raise RuntimeError("this run did not call the encode_prompt of its pipeline; set methods before the trace")
         self._prompt_due = False
         self.adapter.tap_again(entry)
-        if self._guidance.is_unconditional_pass():
-            return
         run, steps = self._run, self.settings.steps
         arguments = self.adapter.arguments_of(args, kwargs)
+        if not self._guidance.is_conditional_pass(arguments, of_pipeline=run.is_of_pipeline):
+            return
         text = arguments["encoder_hidden_states"]
         step = run.begin_pass(text, self.adapter.scheduled_steps())
         if steps is not None:

@@ -25,7 +25,7 @@ from imap_fast.loading import pipeline as loading
 from imap_fast.models.real_video.base import VideoForward
 from imap_fast.models.real_video.hunyuan_video import HunyuanVideoForward
 from imap_fast.models.real_video.wan import WanForward
-from imap_fast.models.registry import SUPPORTED
+from imap_fast.models.registry import ARCHITECTURES
 from imap_fast.video import Clip
 from tests.docs.hub import CHECKPOINTS, FRAMES, SIDE, write
 
@@ -92,7 +92,7 @@ def without_devices(patch: pytest.MonkeyPatch) -> None:
 
 def with_small_clips(patch: pytest.MonkeyPatch) -> None:
     """Cut what is generated, read and measured to what small models do in seconds."""
-    for name in filter(lambda name: name.endswith("Pipeline"), SUPPORTED):
+    for name in (name for each in ARCHITECTURES.values() if each.is_published for name in each.pipelines):
         kind = getattr(diffusers, name)
         patch.setattr(kind, "__call__", _of_small_clips(kind.__call__, num_inference_steps=STEPS))
     for forward in (WanForward, HunyuanVideoForward):  # whose default is not in the configuration of the model
