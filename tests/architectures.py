@@ -9,7 +9,10 @@ from torch import Tensor, nn
 from tests import tiny, tiny_hunyuan_video, tiny_wan
 from tests.architecture import TEXT, WIDTH, Architecture
 
-__all__ = ["ARCHITECTURES", "TEXT", "WIDTH", "Architecture"]
+NEWER = ()
+"""Modules that have `ARCHITECTURES`, `PIPELINES`, `UNEXPLAINED` and `GUIDED` of their own."""
+
+__all__ = ["ARCHITECTURES", "NEWER", "TEXT", "WIDTH", "Architecture"]
 
 
 def rotary(batch: int, text: int, patches: int) -> dict[str, Tensor]:
@@ -67,3 +70,6 @@ ARCHITECTURES = {
         tiny_wan.tiny_pipeline, tiny_wan.tiny_transformer, blocks="blocks", attention="attn2", prompt_only=True
     ),
 }
+
+for family in NEWER:
+    ARCHITECTURES |= family.ARCHITECTURES

@@ -13,14 +13,13 @@ from diffusers import (
     WanPipeline,
     WanVideoToVideoPipeline,
 )
-from PIL import Image
 
 from tests import tiny_hunyuan_video, tiny_wan
-from tests.tiny import CALL, HEIGHT, WIDTH, tiny_pipeline
+from tests.architectures import NEWER
+from tests.tiny import CALL, RED, tiny_pipeline
 
 PROMPT = "a red cat running on grass"
 ROTARY = {"use_rotary_positional_embeddings": True}
-RED = Image.new("RGB", (WIDTH, HEIGHT), "red")
 
 
 def generate(pipeline, prompt: str | list[str] = PROMPT, *, seed: int = 0, **call: object) -> np.ndarray:
@@ -87,5 +86,9 @@ PIPELINES = {
     ),
 }
 
-EXPLAINED = [kind for kind in PIPELINES if kind != "control"]
+for family in NEWER:
+    PIPELINES |= family.PIPELINES
+
+UNEXPLAINED = ["control", *(kind for family in NEWER for kind in family.UNEXPLAINED)]
+EXPLAINED = [kind for kind in PIPELINES if kind not in UNEXPLAINED]
 """The pipelines that need nothing but a real video and a prompt."""

@@ -10,11 +10,13 @@ from diffusers import (
     CogVideoXTransformer3DModel,
     DiffusionPipeline,
 )
+from PIL import Image
 from torch import nn
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 WORDS = ("a", "the", "red", "blue", "circle", "square", "cat", "dog", "slide", "s", "ing", "run", "n", "on", "grass")
 FRAMES, HEIGHT, WIDTH = 9, 32, 48  # 3 latent frames of 4 × 6 latents, 2 × 3 patches
+RED = Image.new("RGB", (WIDTH, HEIGHT), "red")
 CALL = {
     "num_frames": FRAMES,
     "height": HEIGHT,

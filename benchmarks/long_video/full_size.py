@@ -113,5 +113,5 @@ def counted(make: Callable[[], Any]) -> Window:
     # Noising is no product of matrices, and some schedulers look for values, which meta tensors do not have.
     forward.noised = lambda step, window: (window["latents"], torch.empty(1, device="meta"))
     with adapter.stopped_after(adapter.published_layers[-1]), FlopCounterMode(display=False) as passing:
-        forward.forward(forward.published_step, window)
+        forward.forward(forward.default_step, window)
     return Window(forward, adapter.patch_size[0], encoding.get_total_flops(), passing.get_total_flops())

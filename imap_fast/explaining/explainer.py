@@ -78,7 +78,7 @@ class Explainer:
         self.pipe, self.prompt = pipe, prompt
         self.adapter = adapter = adapter_for(pipe)
         self.forward = forward = adapter.video_forward(num_inference_steps, height, width, vae)
-        self.steps = indices("steps", [forward.published_step] if steps is None else steps)
+        self.steps = indices("steps", [forward.default_step] if steps is None else steps)
         scheduled = forward.num_inference_steps
         if self.steps[-1] >= scheduled:
             raise ValueError(

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def step_to_read(forward: VideoForward, step: int | None) -> int:
-    """The step that is given, or the published one.
+    """The step that is given, or the default one.
 
     Raises:
         ValueError: it is outside of the schedule.
     """
     if step is None:
-        return forward.published_step
+        return forward.default_step
     if step not in range(forward.num_inference_steps):
         last = forward.num_inference_steps - 1
         raise ValueError(f"step {step} is outside the schedule of {last + 1} steps; give 0 to {last}")

@@ -26,6 +26,7 @@ from imap_fast.video import Clip
 from tests import tiny_wan
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
+from tests.conftest import NAMES
 from tests.pipelines import EXPLAINED, PIPELINES, PROMPT
 from tests.precision import in_fp64
 from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
@@ -102,7 +103,7 @@ def by_hand(pipeline, name: str, frames: np.ndarray, step: int) -> dict[str, tor
     return {"hidden_states": signal * latents + sigma * noise, "timestep": timestep[None], **text}
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_is_a_trace_of_the_noised_latents(name: str) -> None:
     """What the transformer is given, and then the maps of just that: a best patch hangs on rounding."""
     architecture, frames, given = ARCHITECTURES[name], clip().frames, {}
@@ -133,7 +134,7 @@ def test_every_pipeline_explains_and_is_left_as_it_was(kind: str) -> None:
     read = {**architecture.arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH}
     maps = imap_fast.explain(pipeline, clip(), PROMPT, ["cat", "running"], **read)
     assert maps.grid == ((2 if "1.5" in kind else 3), 2, 3)
-    assert maps.steps == ({"cogvideox": 30, "wan": 20, "hunyuan_video": 20}[name],)
+    assert maps.steps == (adapter_for(pipeline).video_forward_class.step_of[0],)
     assert maps.gramcol.flatten(1).std(1).min() > 0
     after = [dict(part._modules) for part in (pipeline.transformer, getattr(pipeline, "transformer_2", None)) if part]
     assert after == lists
@@ -174,7 +175,7 @@ def test_one_timestep_for_each_patch_where_the_first_frame_is_given() -> None:
 def test_published_clips_and_steps(kind: str, size: tuple[int, int, int], step: tuple[int, int]) -> None:
     explained = adapter_for(PIPELINES[kind][1]()).video_forward(None, None, None)
     assert (explained.num_frames, explained.height, explained.width) == size
-    assert (explained.published_step, explained.num_inference_steps) == step
+    assert (explained.default_step, explained.num_inference_steps) == step
 
 
 def test_steps_are_averaged(pipeline) -> None:

@@ -11,9 +11,10 @@ from torch import nn
 import imap_fast
 from imap_fast.tracing.trace import Tracer
 from tests import tiny_hunyuan_video, tiny_wan
-from tests.architectures import ARCHITECTURES, Architecture
+from tests.architectures import ARCHITECTURES, NEWER, Architecture
 from tests.assertions import assert_close
-from tests.pipelines import PROMPT, RED, generate
+from tests.pipelines import PROMPT, generate
+from tests.tiny import RED
 
 CONCEPTS = ["cat", "running", "grass"]
 # Architecture, pipeline, a guided call and an unguided one.
@@ -35,6 +36,8 @@ GUIDED = {
         {"true_cfg_scale": 3.0, "negative_prompt": "a blue dog", "image": RED},
     ),
 }
+for family in NEWER:
+    GUIDED |= family.GUIDED
 UNGUIDED = {"guidance_scale": 1.0, "true_cfg_scale": 1.0, "negative_prompt": None}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -16,6 +17,8 @@ from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.real_video.other_encoder import OtherEncoder
 from imap_fast.models.real_video.stored_vae import load_vae
 
+logger = logging.getLogger(__name__)
+
 
 class VideoForward(ABC):
     """The forward passes of a real video, without guidance.
@@ -23,18 +26,18 @@ class VideoForward(ABC):
     Args:
         pipeline: needs no other inputs than a video and a prompt.
         config: of the transformer.
-        num_inference_steps: length of the schedule. None: the published one.
+        num_inference_steps: length of the schedule. None: the default one.
         height: in pixels. None: the default of the model, like `width`.
         width: in pixels.
         vae: encodes in place of the VAE of the pipeline; as in `imap_fast.explain`.
 
     Attributes:
         pipelines: names of the supported pipelines.
-        published: index of the step that the published method reads, and the number of steps in its schedule.
+        step_of: index of the step that is read by default, and the number of steps in the default schedule.
+        is_published: whether they are those of the published method.
         num_frames: frames in a default clip of the model.
         time_dim: the dimension of latents that is time.
         temporal_compression: frames in a latent frame.
-        published_step: index of the published noise level in this schedule.
         encoder: what encodes.
 
     Raises:
@@ -44,7 +47,8 @@ class VideoForward(ABC):
     """
 
     pipelines: ClassVar[tuple[str, ...]]
-    published: ClassVar[tuple[int, int]]
+    step_of: ClassVar[tuple[int, int]]
+    is_published: ClassVar[bool] = True
     time_dim: ClassVar[int] = 2
 
     def __init__(
@@ -70,9 +74,7 @@ class VideoForward(ABC):
                 nearest = max(round(size / patch), 1) * patch
                 raise ValueError(f"{name}={size} is no multiple of the model's patch of {patch} pixels; try {nearest}")
         self.temporal_compression = pipeline.vae_scale_factor_temporal
-        step, steps = self.published
-        self.num_inference_steps = steps if num_inference_steps is None else num_inference_steps
-        self.published_step = step * self.num_inference_steps // steps
+        self.num_inference_steps = self.step_of[1] if num_inference_steps is None else num_inference_steps
         # A copy, because the scheduler of the pipeline must keep its timesteps.
         self.scheduler = copy.deepcopy(pipeline.scheduler)
         self.set_timesteps()
@@ -103,6 +105,16 @@ class VideoForward(ABC):
     @abstractmethod
     def fps(self) -> float:
         """Frames per second of the clips for which the model was made."""
+
+    @property
+    def default_step(self) -> int:
+        """Index of the default noise level in this schedule. A line of the log says so if it is not published."""
+        step, steps = self.step_of
+        own = step * self.num_inference_steps // steps
+        if not self.is_published:
+            name = type(self.pipeline).__name__
+            logger.warning("no step is published for %s; reading step %d of %d", name, own, self.num_inference_steps)
+        return own
 
     @property
     def text_sees_video(self) -> bool:

@@ -13,7 +13,7 @@ class CogVideoXForward(VideoForward):
     """See `VideoForward`."""
 
     pipelines = ("CogVideoXPipeline", "CogVideoXImageToVideoPipeline", "CogVideoXVideoToVideoPipeline")
-    published = (30, 50)
+    step_of = (30, 50)
     time_dim = 1
 
     @property

@@ -17,7 +17,7 @@ class HunyuanVideoForward(VideoForward):
     """See `VideoForward`."""
 
     pipelines = ("HunyuanVideoPipeline", "HunyuanVideoImageToVideoPipeline")
-    published = (20, 30)
+    step_of = (20, 30)
 
     @property
     def clip(self) -> tuple[int, int, int]:

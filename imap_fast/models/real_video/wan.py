@@ -18,7 +18,7 @@ class WanForward(VideoForward):
     """See `VideoForward`. Each of the two transformers of Wan 2.2 takes the steps on its side of the boundary."""
 
     pipelines = ("WanPipeline", "WanImageToVideoPipeline", "WanVideoToVideoPipeline")
-    published = (20, 50)
+    step_of = (20, 50)
 
     @property
     def clip(self) -> tuple[int, int, int]:
