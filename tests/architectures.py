@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests import tiny, tiny_hunyuan_video, tiny_wan
+from tests import tiny, tiny_hunyuan_video, tiny_wan, tiny_wan_family
 from tests.architecture import TEXT, WIDTH, Architecture
 
-NEWER = ()
+NEWER = (tiny_wan_family,)
 """Modules that have `ARCHITECTURES`, `PIPELINES`, `UNEXPLAINED` and `GUIDED` of their own."""
 
 __all__ = ["ARCHITECTURES", "NEWER", "TEXT", "WIDTH", "Architecture"]

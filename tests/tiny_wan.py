@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+import inspect
+
 import torch
 from diffusers import (
     AutoencoderKLWan,
     DiffusionPipeline,
     UniPCMultistepScheduler,
-    WanImageToVideoPipeline,
     WanPipeline,
     WanTransformer3DModel,
 )
+from torch import nn
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel, UMT5Config, UMT5EncoderModel
 
 from tests.tiny import stir, tiny_tokenizer
 
+CONFIG = {
+    "num_attention_heads": 4,
+    "attention_head_dim": 16,
+    "in_channels": 4,
+    "out_channels": 4,
+    "text_dim": 32,
+    "freq_dim": 16,
+    "ffn_dim": 32,
+    "num_layers": 3,
+    "rope_max_seq_len": 32,
+}
 
-def tiny_transformer(**config: object) -> WanTransformer3DModel:
-    """A transformer of 3 layers of 4 heads."""
+
+def tiny_transformer(model: type[nn.Module] = WanTransformer3DModel, **config: object) -> nn.Module:
+    """A transformer of 3 layers of 4 heads, of Wan or derived from it."""
     torch.manual_seed(0)
-    config = {
-        "num_attention_heads": 4,
-        "attention_head_dim": 16,
-        "in_channels": 4,
-        "out_channels": 4,
-        "text_dim": 32,
-        "freq_dim": 16,
-        "ffn_dim": 32,
-        "num_layers": 3,
-        "rope_max_seq_len": 32,
-    } | config
-    return stir(WanTransformer3DModel(**config).eval())
+    return stir(model(**(CONFIG | config)).eval())
 
 
 def tiny_pipeline(
@@ -38,10 +41,15 @@ def tiny_pipeline(
 ) -> DiffusionPipeline:
     """A pipeline with `tiny_transformer(**config)`, or with two of them, as in Wan 2.2."""
     parts = {"transformer": tiny_transformer(**config)}
-    torch.manual_seed(1)
     if stages == 2:
         parts |= {"transformer_2": tiny_transformer(**config), "boundary_ratio": 0.8}
-    if pipeline_class is WanImageToVideoPipeline:
+    return assembled(pipeline_class, **parts)
+
+
+def assembled(pipeline_class: type[DiffusionPipeline], **parts: object) -> DiffusionPipeline:
+    """A pipeline of these parts and of the common ones, without a progress bar."""
+    torch.manual_seed(1)
+    if "image_encoder" in inspect.signature(pipeline_class).parameters:
         vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
         parts["image_encoder"] = CLIPVisionModel(CLIPVisionConfig(image_size=16, patch_size=8, **vision)).eval()
         parts["image_processor"] = CLIPImageProcessor(size=16, crop_size=16)

@@ -61,6 +61,35 @@ ARCHITECTURES = {
         explained=("WanPipeline", "WanImageToVideoPipeline", "WanVideoToVideoPipeline"),
         is_published=True,
     ),
+    "wan_vace": Architecture(
+        name="Wan VACE",
+        transformers=("WanVACETransformer3DModel",),
+        pipelines=("WanVACEPipeline",),
+        explained=("WanVACEPipeline",),
+    ),
+    "wan_animate": Architecture(
+        name="Wan 2.2 Animate",
+        transformers=("WanAnimateTransformer3DModel",),
+        pipelines=("WanAnimatePipeline",),
+        explained=(),
+    ),
+    "skyreels_v2": Architecture(
+        name="SkyReels V2",
+        transformers=("SkyReelsV2Transformer3DModel",),
+        pipelines=(
+            "SkyReelsV2Pipeline",
+            "SkyReelsV2ImageToVideoPipeline",
+            "SkyReelsV2DiffusionForcingPipeline",
+            "SkyReelsV2DiffusionForcingImageToVideoPipeline",
+        ),
+        explained=("SkyReelsV2Pipeline", "SkyReelsV2ImageToVideoPipeline", "SkyReelsV2DiffusionForcingPipeline"),
+    ),
+    "chronoedit": Architecture(
+        name="ChronoEdit",
+        transformers=("ChronoEditTransformer3DModel",),
+        pipelines=("ChronoEditPipeline",),
+        explained=("ChronoEditPipeline",),
+    ),
 }
 """By the module in this package that has their `Adapter`. A new architecture is added here."""
 

@@ -11,7 +11,7 @@ from diffusers.pipelines.wan.pipeline_wan import prompt_clean
 from torch import Tensor, nn
 
 from imap_fast.models.cross_attention import CrossAttention, CrossAttentionAdapter
-from imap_fast.models.real_video.wan import WanForward
+from imap_fast.models.real_video.wan import WanForward, frame_rate_of
 from imap_fast.text.prompt_tokens import PromptTokens
 
 TEXT_ROWS_AFTER_IMAGE = 512
@@ -94,7 +94,7 @@ class Adapter(CrossAttentionAdapter):
 
     @property
     def frame_rate(self) -> float:
-        return 16.0
+        return frame_rate_of(self.pipeline)
 
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
         frames, height, width = latents.shape[2:]

@@ -169,7 +169,7 @@ def passes(pipeline: Any) -> Iterator[list[tuple[nn.Module, float]]]:
     seen: list[tuple[nn.Module, float]] = []
     hooks = [
         part.register_forward_pre_hook(
-            lambda part, _, inputs: seen.append((part, inputs["timestep"].item())), with_kwargs=True
+            lambda part, _, inputs: seen.append((part, inputs["timestep"].max().item())), with_kwargs=True
         )
         for part in adapter_for(pipeline).transformers
     ]

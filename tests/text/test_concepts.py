@@ -15,6 +15,7 @@ from imap_fast.text.words import check_concepts
 from tests import tiny_wan
 from tests.architectures import ARCHITECTURES
 from tests.assertions import assert_close
+from tests.conftest import NAMES
 from tests.pipelines import PIPELINES
 from tests.tiny import CALL, tiny_pipeline, tiny_tokenizer, tiny_transformer
 from tests.tiny_hunyuan_video import byte_level_tokenizer
@@ -92,7 +93,7 @@ def test_a_word_that_the_tokenizer_does_not_know(match: str, pipeline) -> None:
 
 
 @pytest.mark.parametrize("match", ["concepts", "prompt"])
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_tokenizer_that_pads_in_front(name: str, match: str) -> None:
     architecture = ARCHITECTURES[name]
     if match == "concepts" and architecture.prompt_only:

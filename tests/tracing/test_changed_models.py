@@ -19,6 +19,7 @@ from torch import nn
 import imap_fast
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
+from tests.conftest import NAMES
 
 PASSES = 3
 
@@ -326,7 +327,9 @@ def maps_of(architecture: Architecture, change: Change, when: str) -> imap_fast.
 @pytest.fixture(scope="module")
 def plain() -> dict[str, imap_fast.SaliencyMaps]:
     """The maps of the unchanged models."""
-    return {name: maps_of(each, Change(lambda _: None), "never") for name, each in ARCHITECTURES.items()}
+    return {
+        name: maps_of(each, Change(lambda _: None), "never") for name, each in ARCHITECTURES.items() if name in NAMES
+    }
 
 
 def assert_same(one: imap_fast.SaliencyMaps, other: imap_fast.SaliencyMaps, tolerance: float) -> None:
@@ -337,7 +340,7 @@ def assert_same(one: imap_fast.SaliencyMaps, other: imap_fast.SaliencyMaps, tole
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "inside", "between"])
 @pytest.mark.parametrize("name", CHANGES)
-@pytest.mark.parametrize("kind", ARCHITECTURES)
+@pytest.mark.parametrize("kind", NAMES)
 def test_a_changed_model_is_read_rightly_or_refused(kind: str, name: str, when: str, plain) -> None:
     architecture, change = ARCHITECTURES[kind], CHANGES[name]
     try:

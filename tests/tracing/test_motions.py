@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import imap_fast
 from imap_fast.text.words import check_motions, labels_of
 from tests.architectures import ARCHITECTURES, Architecture
+from tests.conftest import NAMES
 from tests.pipelines import generate
 from tests.tiny import tiny_pipeline, tiny_transformer
 
@@ -26,7 +27,7 @@ def read(architecture: Architecture, concepts, motions=None, **changed: object):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", NAMES)
 def test_motions_change_what_shows_a_label_and_no_value(name: str) -> None:
     architecture = ARCHITECTURES[name]
     maps = read(architecture, ["cat", "grass"], ["running"])

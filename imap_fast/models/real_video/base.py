@@ -6,6 +6,7 @@ import copy
 import logging
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,11 @@ from imap_fast.models.real_video.other_encoder import OtherEncoder
 from imap_fast.models.real_video.stored_vae import load_vae
 
 logger = logging.getLogger(__name__)
+
+
+def is_one_of(pipeline: Any, names: Sequence[str]) -> bool:
+    """Whether the class of a pipeline, or one that it is derived from, has one of these names."""
+    return any(ancestor.__name__ in names for ancestor in type(pipeline).__mro__)
 
 
 class VideoForward(ABC):
@@ -60,7 +66,7 @@ class VideoForward(ABC):
         width: int | None,
         vae: str | os.PathLike | Any = None,
     ) -> None:
-        if not any(ancestor.__name__ in self.pipelines for ancestor in type(pipeline).__mro__):
+        if not is_one_of(pipeline, self.pipelines):
             given = "a bare transformer" if pipeline is None else type(pipeline).__name__
             raise TypeError(f"explain cannot pass a video through {given}; give a {' or '.join(self.pipelines)}")
         self.pipeline, self.config = pipeline, config

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from imap_fast.models.real_video.base import VideoForward
+from imap_fast.models.real_video.base import VideoForward, is_one_of
 
 TEXT_LENGTH = 512
 
 
-class WanForward(VideoForward):
-    """See `VideoForward`. Each of the two transformers of Wan 2.2 takes the steps on its side of the boundary."""
+def frame_rate_of(pipeline: Any) -> float:
+    """Frames per second of the clips of a pipeline of Wan. None is a transformer without a pipeline."""
+    return 24.0 if pipeline is not None and pipeline.config.get("expand_timesteps") else 16.0  # Wan 2.2 5B
 
-    pipelines = ("WanPipeline", "WanImageToVideoPipeline", "WanVideoToVideoPipeline")
+
+class WanForward(VideoForward):
+    """See `VideoForward`. Each of the two transformers of Wan 2.2 takes the steps on its side of the boundary.
+
+    Attributes:
+        image_pipelines: names of those pipelines that are conditioned on the first frame.
+    """
+
+    pipelines: ClassVar[tuple[str, ...]] = ("WanPipeline", "WanImageToVideoPipeline", "WanVideoToVideoPipeline")
+    image_pipelines: ClassVar[tuple[str, ...]] = ("WanImageToVideoPipeline",)
     step_of = (20, 50)
 
     @property
@@ -26,7 +36,7 @@ class WanForward(VideoForward):
 
     @property
     def fps(self) -> float:
-        return 24.0 if self.pipeline.config.get("expand_timesteps") else 16.0  # Wan 2.2 5B
+        return frame_rate_of(self.pipeline)
 
     @property
     def patch_size(self) -> int:
@@ -45,7 +55,7 @@ class WanForward(VideoForward):
         pixels = self.encoder.pixels(frames)
         latents = self.normalized(self.encoder.encode(pixels).float())
         window = {"latents": latents}
-        if "ImageToVideo" in type(self.pipeline).__name__:
+        if is_one_of(self.pipeline, self.image_pipelines):
             window |= self.condition_on(pixels[:, :, 0].float(), frames[0], latents)
         return window
 
@@ -100,7 +110,12 @@ class WanForward(VideoForward):
             encoder_hidden_states=self.prompt_embeds.to(transformer.dtype).expand(len(latents), -1, -1),
             encoder_hidden_states_image=None if image is None else image.to(transformer.dtype),
             return_dict=False,
+            **self.further_inputs(window),
         )
+
+    def further_inputs(self, window: dict[str, Tensor]) -> dict[str, Any]:
+        """Arguments of the transformer that only some models have."""
+        return {}
 
     def transformer_at(self, timestep: Tensor) -> Any:
         """The transformer for this timestep. Wan 2.2 has two, on both sides of a boundary."""

@@ -1,0 +1,77 @@
+"""What a model is given of a real video is what its pipeline gives it, for every pipeline that can be explained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+import imap_fast
+from tests.architectures import ARCHITECTURES, NEWER
+from tests.explaining.test_explain import clip
+from tests.pipelines import EXPLAINED, PIPELINES, PROMPT, generate
+from tests.tiny import HEIGHT, WIDTH
+
+STEPS, SEED = 10, 7
+TELLS_NOTHING = ("return_dict", "attention_kwargs", "control_hidden_states_scale")
+"""Arguments that have the value of their default."""
+
+KINDS = [kind for family in NEWER for kind in family.PIPELINES if kind in EXPLAINED]
+"""Those of the first three architectures are compared by hand, in `test_explain.py`."""
+
+
+class Stopped(Exception):
+    """After the first forward pass."""
+
+
+def first_inputs(transformer: nn.Module, run: Any) -> dict[str, Any]:
+    """The arguments of the first forward pass in a run."""
+    given: dict[str, Any] = {}
+
+    def begins(_: nn.Module, args: tuple, kwargs: dict) -> None:
+        given.update(kwargs)
+        raise Stopped
+
+    hook = transformer.register_forward_pre_hook(begins, with_kwargs=True)
+    with pytest.raises(Stopped):
+        run()
+    hook.remove()
+    return {name: value for name, value in given.items() if name not in TELLS_NOTHING and value is not None}
+
+
+def shared(one: Any, other: Any) -> tuple[Tensor, Tensor]:
+    """Two arguments as far as both reach: prompts may be padded to different lengths."""
+    one, other = torch.as_tensor(one).double(), torch.as_tensor(other).double()
+    both = tuple(slice(min(sizes)) for sizes in zip(one.shape, other.shape, strict=True))
+    return one[both], other[both]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_step_is_that_of_a_run_with_the_first_frame(kind: str) -> None:
+    """At the first step nearly all is noise, and it is the same noise. Everything else is the same to the bit."""
+    name, make, call = PIPELINES[kind]
+    pipeline, video = make(), clip()
+    if "image" in call:
+        call = {**call, "image": Image.fromarray(video.frames[0])}
+    own = {"guidance_scale": 1.0, "num_inference_steps": STEPS}
+    expected = first_inputs(pipeline.transformer, lambda: generate(pipeline, seed=SEED, **{**call, **own}))
+
+    arguments = {**ARCHITECTURES[name].arguments, "height": HEIGHT, "width": WIDTH, "num_inference_steps": STEPS}
+    generator = torch.Generator().manual_seed(SEED)
+    concepts = ["cat", "running"]
+
+    def explain() -> None:
+        imap_fast.explain(pipeline, video, PROMPT, concepts, steps=[0], generator=generator, **arguments)
+
+    given = first_inputs(pipeline.transformer, explain)
+    assert given.keys() == expected.keys()
+    assert given["hidden_states"].shape == expected["hidden_states"].shape
+    for each, value in given.items():
+        one, other = shared(value, expected[each])
+        if each == "hidden_states":
+            assert (one - other).norm() < 0.1 * other.norm()
+        else:
+            assert torch.equal(one, other), each
