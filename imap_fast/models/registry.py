@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from importlib import import_module
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def adapter_for(target: Any) -> Adapter:
     is traced if its transformer is.
 
     Raises:
-        TypeError: the class is not supported. The error lists the nearest ones that are.
+        TypeError: the class is not supported. The error names the nearest one that is.
     """
     # torch.compile returns a wrapper around the transformer.
     target = getattr(target, "_orig_mod", target)
@@ -116,10 +117,20 @@ def adapter_for(target: Any) -> Adapter:
     module = _module_of(target) or _module_of(getattr(transformer, "_orig_mod", transformer))
     if module is None:
         name = type(target).__name__
-        near = get_close_matches(name, MODULES, n=3, cutoff=0.5)
-        advice = f"the nearest is {' or '.join(near)}" if near else "none is like it"
-        raise TypeError(f"{name} is none of the pipelines and models that `imap-fast models` lists; {advice}")
+        raise TypeError(
+            f"{name} is none of the pipelines and models that `imap-fast models` lists; the nearest is {_nearest(name)}"
+        )
     return import_module(f"imap_fast.models.{module}").Adapter(target)
+
+
+def _nearest(name: str) -> str:
+    """The supported class whose name begins like this one, and is most like it."""
+
+    def likeness(known: str) -> tuple[int, float]:
+        begin = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(name, known, strict=False)))
+        return begin, SequenceMatcher(None, name, known).ratio()
+
+    return max(MODULES, key=likeness)
 
 
 def _module_of(model: Any) -> str | None:

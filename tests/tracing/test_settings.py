@@ -45,9 +45,7 @@ def test_impossible_arguments(argument: dict, message: str) -> None:
 
 
 def test_an_unsupported_target_lists_the_supported() -> None:
-    with pytest.raises(
-        TypeError, match="Linear is none of the pipelines and models that `imap-fast models` lists; none is like it"
-    ):
+    with pytest.raises(TypeError, match="Linear is none of the pipelines and models that `imap-fast models` lists"):
         imap_fast.trace(nn.Linear(2, 2), ["cat", "dog"])
 
 

@@ -1,0 +1,112 @@
+"""The registry says of each architecture what its adapter, its tests and diffusers say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+
+import imap_fast
+from imap_fast.models.registry import ARCHITECTURES, MODULES, adapter_for
+from tests import tiny_wan
+from tests.architectures import ARCHITECTURES as TESTED
+from tests.pipelines import EXPLAINED, PIPELINES, generate
+
+READ = {"layers": [0, 2], "top_k": 2, "match": "prompt"}
+
+
+@pytest.fixture
+def unknown_pipeline(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A pipeline whose class is not known, with the transformer of Wan."""
+    monkeypatch.delitem(MODULES, "WanPipeline")
+    return tiny_wan.tiny_pipeline()
+
+
+@pytest.mark.parametrize("module", ARCHITECTURES)
+def test_it_says_what_the_adapter_says(module: str) -> None:
+    architecture, adapter = ARCHITECTURES[module], import_module(f"imap_fast.models.{module}").Adapter
+    assert adapter.model.__name__ in architecture.transformers
+    assert adapter.has_concept_stream == architecture.has_concept_stream
+    assert adapter.video_forward_class.is_published == architecture.is_published or not architecture.explained
+    assert set(architecture.explained) <= set(architecture.pipelines)
+    if architecture.explained:
+        assert set(architecture.explained) == set(adapter.video_forward_class.pipelines)
+    for name in (*architecture.pipelines, *architecture.transformers):
+        assert hasattr(diffusers, name), name
+
+
+def test_every_pipeline_is_tested_and_no_other_is_named() -> None:
+    tested = {type(make()).__name__: kind for kind, (_, make, _) in PIPELINES.items()}
+    assert tested.keys() == {name for each in ARCHITECTURES.values() for name in each.pipelines}
+    explained = {type(PIPELINES[kind][1]()).__name__ for kind in EXPLAINED}
+    assert explained == {name for each in ARCHITECTURES.values() for name in each.explained}
+    assert TESTED.keys() == ARCHITECTURES.keys()
+
+
+def test_it_imports_nothing_heavy() -> None:
+    code = "import sys, imap_fast.models.registry; print([m for m in ('torch', 'diffusers') if m in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("WanVideoPipeline", "WanVideoToVideoPipeline"),
+        ("CogVideoX2Pipeline", "CogVideoXPipeline"),
+        ("HunyuanVideoTransformer4DModel", "HunyuanVideoTransformer3DModel"),
+    ],
+)
+def test_an_unknown_class_names_the_nearest_known_one(name: str, near: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{name} is none of the pipelines .*; the nearest is {near}$"):
+        adapter_for(type(name, (), {})())
+
+
+def test_an_unknown_pipeline_is_traced_if_its_transformer_is_known(unknown_pipeline: Any) -> None:
+    def imap() -> torch.Tensor:
+        with imap_fast.trace(unknown_pipeline, ["cat"], **READ) as tracer:
+            generate(unknown_pipeline)
+        return tracer.maps.imap
+
+    unknown = imap()
+    MODULES["WanPipeline"] = "wan"
+    assert torch.equal(unknown, imap())
+    del MODULES["WanPipeline"]
+    unknown_pipeline.transformer = torch.compile(unknown_pipeline.transformer, backend="eager")
+    assert adapter_for(unknown_pipeline).model is diffusers.WanTransformer3DModel
+
+
+def test_an_unknown_pipeline_that_guides_in_its_batch_is_refused_or_told(unknown_pipeline: Any) -> None:
+    """The rows of its batch are counted: otherwise both halves would be read as videos."""
+    pipeline = unknown_pipeline
+
+    def in_halves(module: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        other = {**kwargs, "encoder_hidden_states": kwargs["encoder_hidden_states"].flip(1)}
+        doubled = ("hidden_states", "encoder_hidden_states", "timestep")
+        return args, {**kwargs, **{name: torch.cat([other[name], kwargs[name]]) for name in doubled}}
+
+    def traced(**given: Any) -> torch.Tensor:
+        with imap_fast.trace(pipeline, ["cat"], steps=[0], **READ, **given) as tracer:
+            generate(pipeline, guidance_scale=1.0, num_inference_steps=1)
+        return tracer.maps.imap
+
+    alone = traced()
+    pipeline.transformer.register_forward_pre_hook(in_halves, with_kwargs=True)
+    pipeline.transformer.register_forward_hook(lambda _, args, output: (output[0].chunk(2)[1],))
+    with pytest.raises(ValueError, match=r"WanPipeline passes a batch of 2 for 1 videos.*pass guided=True"):
+        traced()
+    torch.testing.assert_close(traced(guided=True), alone)
+
+
+def test_a_pipeline_without_the_calls_of_a_run_is_refused(
+    unknown_pipeline: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(diffusers.WanPipeline, "prepare_latents")
+    with pytest.raises(TypeError, match="WanPipeline has no prepare_latents, by which a trace follows a run"):
+        with imap_fast.trace(unknown_pipeline, ["cat"], **READ):
+            pass
