@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, ModelMixin
 
 from imap_fast import evaluate
 from imap_fast.demo import world
@@ -82,7 +82,14 @@ def write_files(folder: Path) -> None:
 
 
 def without_devices(patch: pytest.MonkeyPatch) -> None:
-    """Leave every model on the CPU in its own dtype, on a machine with a GPU, too."""
+    """Leave every model on the CPU in its own dtype, on a machine with a GPU, too: half precision is slow there."""
+    for kind in (DiffusionPipeline, ModelMixin):
+        stock = kind.from_pretrained.__func__
+        patch.setattr(
+            kind,
+            "from_pretrained",
+            classmethod(lambda cls, *a, torch_dtype=None, stock=stock, **k: stock(cls, *a, **k)),
+        )
     for name in OFFLOADING:
         patch.setattr(DiffusionPipeline, name, lambda pipe, *_, **__: pipe)
     patch.setattr(loading, "_device", lambda name: torch.device("cpu"))
