@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests import tiny, tiny_hunyuan_video, tiny_wan, tiny_wan_family
+from tests import tiny, tiny_consisid, tiny_hunyuan_video, tiny_wan, tiny_wan_family
 from tests.architecture import TEXT, WIDTH, Architecture
 
-NEWER = (tiny_wan_family,)
+NEWER = (tiny_wan_family, tiny_consisid)
 """Modules that have `ARCHITECTURES`, `PIPELINES`, `UNEXPLAINED` and `GUIDED` of their own."""
 
 __all__ = ["ARCHITECTURES", "NEWER", "TEXT", "WIDTH", "Architecture"]
@@ -27,12 +27,6 @@ def hunyuan_inputs(batch: int, text: int, patches: int) -> dict[str, Tensor]:
     mask[:, -5:] = 0
     pooled = torch.randn(batch, 8, generator=torch.Generator().manual_seed(4))
     return {"encoder_attention_mask": mask, "pooled_projections": pooled, "guidance": torch.full((batch,), 6000.0)}
-
-
-def projected_text(transformer: nn.Module, inputs: dict[str, Tensor], concepts: Tensor) -> Tensor:
-    """Concepts and zeros, through the text projection of CogVideoX."""
-    padded = F.pad(concepts, (0, 0, 0, inputs["encoder_hidden_states"].shape[1] - len(concepts)))
-    return transformer.patch_embed.text_proj(padded)[None]
 
 
 def refined_text(transformer: nn.Module, inputs: dict[str, Tensor], concepts: Tensor) -> Tensor:
@@ -54,7 +48,7 @@ ARCHITECTURES = {
         attention="attn1",
         channels_first=False,
         inputs=rotary,
-        start=projected_text,
+        start=tiny.projected_text,
     ),
     "hunyuan_video": Architecture(
         tiny_hunyuan_video.tiny_pipeline,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from diffusers import (
     AutoencoderKLCogVideoX,
     CogVideoXDDIMScheduler,
@@ -11,7 +12,7 @@ from diffusers import (
     DiffusionPipeline,
 )
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 WORDS = ("a", "the", "red", "blue", "circle", "square", "cat", "dog", "slide", "s", "ing", "run", "n", "on", "grass")
@@ -35,8 +36,8 @@ def tiny_tokenizer() -> T5Tokenizer:
     return T5Tokenizer(vocab=pieces, extra_ids=0)
 
 
-def tiny_transformer(**config: object) -> CogVideoXTransformer3DModel:
-    """A transformer of 3 layers of 4 heads, like CogVideoX-2B except for `config`."""
+def tiny_transformer(model: type[nn.Module] = CogVideoXTransformer3DModel, **config: object) -> nn.Module:
+    """A transformer of 3 layers of 4 heads, like CogVideoX-2B except for `config`, or one that is derived from it."""
     torch.manual_seed(0)
     config = {
         "num_attention_heads": 4,
@@ -51,7 +52,7 @@ def tiny_transformer(**config: object) -> CogVideoXTransformer3DModel:
         "sample_frames": FRAMES,
         "max_text_seq_length": 24,
     } | config
-    return stir(CogVideoXTransformer3DModel(**config).eval())
+    return stir(model(**config).eval())
 
 
 def stir(transformer: nn.Module) -> nn.Module:
@@ -63,9 +64,19 @@ def stir(transformer: nn.Module) -> nn.Module:
     return transformer
 
 
+def projected_text(transformer: nn.Module, inputs: dict[str, Tensor], concepts: Tensor) -> Tensor:
+    """Concepts and zeros, through the text projection of CogVideoX."""
+    padded = F.pad(concepts, (0, 0, 0, inputs["encoder_hidden_states"].shape[1] - len(concepts)))
+    return transformer.patch_embed.text_proj(padded)[None]
+
+
 def tiny_pipeline(pipeline_class: type[DiffusionPipeline] = CogVideoXPipeline, **config: object) -> DiffusionPipeline:
-    """A pipeline with `tiny_transformer(**config)`, without a progress bar."""
-    transformer = tiny_transformer(**config)
+    """A pipeline with `tiny_transformer(**config)`."""
+    return assembled(pipeline_class, tiny_transformer(**config))
+
+
+def assembled(pipeline_class: type[DiffusionPipeline], transformer: nn.Module) -> DiffusionPipeline:
+    """A pipeline with a transformer and the other parts of CogVideoX, without a progress bar."""
     torch.manual_seed(1)
     tokenizer = tiny_tokenizer()
     encoder = T5Config(vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=4)

@@ -91,6 +91,13 @@ ARCHITECTURES = {
         pipelines=("ChronoEditPipeline",),
         explained=("ChronoEditPipeline",),
     ),
+    "consisid": Architecture(
+        name="ConsisID",
+        transformers=("ConsisIDTransformer3DModel",),
+        pipelines=("ConsisIDPipeline",),
+        explained=(),
+        has_concept_stream=True,
+    ),
 }
 """By the module in this package that has their `Adapter`. A new architecture is added here."""
 

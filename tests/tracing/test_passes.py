@@ -10,7 +10,7 @@ from torch import nn
 
 import imap_fast
 from imap_fast.tracing.trace import Tracer
-from tests import tiny_hunyuan_video, tiny_wan
+from tests import tiny_consisid, tiny_hunyuan_video, tiny_wan
 from tests.architectures import ARCHITECTURES, NEWER, Architecture
 from tests.assertions import assert_close
 from tests.pipelines import PROMPT, generate
@@ -140,3 +140,16 @@ def test_halves_that_are_not_there_are_not_left_out(architecture: Architecture) 
     with imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments, guided=True):
         with pytest.raises(ValueError, match="guided=True, but this run does not guide by the halves of its batch"):
             generate(pipeline, guidance_scale=1.0)
+
+
+def test_a_pass_outside_of_a_run_is_refused_also_if_the_pipeline_shows_no_timestep() -> None:
+    pipeline = tiny_consisid.tiny_pipeline()
+    inputs = ARCHITECTURES["consisid"].draw()
+    inputs["hidden_states"] = inputs["hidden_states"].repeat(1, 1, 2, 1, 1)
+    with pytest.raises(RuntimeError, match="not part of a run of the traced pipeline"):
+        with torch.no_grad(), imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2):
+            pipeline.transformer(**inputs)
+    with torch.no_grad(), imap_fast.trace(pipeline, CONCEPTS, layers=[1], top_k=2):
+        generate(pipeline, image=RED)
+        with pytest.raises(RuntimeError, match="the text embeddings were changed within a run"):
+            pipeline.transformer(**inputs)
