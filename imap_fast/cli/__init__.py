@@ -23,6 +23,7 @@ from imap_fast.cli.explain import explain
 from imap_fast.cli.generate import generate
 from imap_fast.cli.judge import judge
 from imap_fast.cli.layers import layers
+from imap_fast.cli.models import models
 from imap_fast.cli.option_groups import with_option_groups
 from imap_fast.cli.report import report
 from imap_fast.cli.results import SomeFailed
@@ -37,7 +38,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, generate, explain, segment, events, layers, report, compare, judge, app, eval, doctor):
+for command in (demo, generate, explain, segment, events, layers, report, compare, judge, app, eval, models, doctor):
     commands.command()(with_option_groups(command))
 
 USAGE_ERROR: Any = typer.BadParameter.__base__

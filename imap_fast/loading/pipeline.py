@@ -14,6 +14,7 @@ from imap_fast.loading.parts import load_parts
 from imap_fast.loading.placement import place
 from imap_fast.loading.quantization import quantize as quantize_weights
 from imap_fast.loading.source import model_source, reading_model
+from imap_fast.models.registry import PIPELINES, Pipeline
 from imap_fast.models.unknown_settings import warn_of_unknown_settings
 
 PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler")
@@ -67,12 +68,15 @@ def text_to_video_arguments(pipe: Any) -> dict[str, Any]:
     Raises:
         ValueError: the pipeline needs more than text.
     """
-    known = inspect.signature(pipe.__call__).parameters
-    needed = {"image", "video", "control_video"} & known.keys()
-    if needed:
+    name, known = type(pipe).__name__, inspect.signature(pipe.__call__).parameters
+    pipeline = PIPELINES.get(name)
+    if pipeline is None:  # another one with a transformer that is known
+        needed = [each for each in ("image", "video", "control_video") if each in known]
+        pipeline = Pipeline(name, " or ".join(needed) or None)
+    if pipeline.starts_from is not None:
+        too = ", an explained one takes this one too" if pipeline.explained else ""
         raise ValueError(
-            f"{type(pipe).__name__} starts from {' or '.join(needed)}; a new video takes a text-to-video checkpoint, "
-            "an explained one takes this one too"
+            f"{name} starts from {pipeline.starts_from}; a new video takes a text-to-video checkpoint{too}"
         )
     text_length = pipe.transformer.config.get("max_text_seq_length")
     if text_length is None or "max_sequence_length" not in known:

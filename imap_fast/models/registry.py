@@ -13,98 +13,104 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Pipeline:
+    """A pipeline of diffusers that is tested.
+
+    Attributes:
+        name: of the class.
+        starts_from: what a run needs besides a prompt. None: nothing.
+        explained: whether `explain` passes a real video through it.
+    """
+
+    name: str
+    starts_from: str | None = None
+    explained: bool = True
+
+
+@dataclass(frozen=True)
 class Architecture:
     """An architecture, without its code.
 
     Attributes:
         name: for people.
-        transformers: names of the classes of its transformer.
-        pipelines: names of the pipelines that are tested.
-        explained: those of them that `explain` passes a real video through.
+        transformer: name of the class of its transformer.
+        pipelines: those that are tested. Other ones with this transformer are traced, too.
         has_concept_stream: whether concepts can be other words than those of the prompt.
-        is_published: whether it is tested on outputs of the published implementation of the method.
+        is_published: whether the published method reads it, and tests hold it against outputs of its implementation.
     """
 
     name: str
-    transformers: tuple[str, ...]
-    pipelines: tuple[str, ...]
-    explained: tuple[str, ...]
+    transformer: str
+    pipelines: tuple[Pipeline, ...]
     has_concept_stream: bool = False
     is_published: bool = False
 
 
 ARCHITECTURES = {
     "cogvideox": Architecture(
-        name="CogVideoX 1.0 and 1.5",
-        transformers=("CogVideoXTransformer3DModel",),
-        pipelines=(
-            "CogVideoXPipeline",
-            "CogVideoXImageToVideoPipeline",
-            "CogVideoXVideoToVideoPipeline",
-            "CogVideoXFunControlPipeline",
+        "CogVideoX 1.0 and 1.5",
+        "CogVideoXTransformer3DModel",
+        (
+            Pipeline("CogVideoXPipeline"),
+            Pipeline("CogVideoXImageToVideoPipeline", "an image"),
+            Pipeline("CogVideoXVideoToVideoPipeline", "a video"),
+            Pipeline("CogVideoXFunControlPipeline", "a control video", explained=False),
         ),
-        explained=("CogVideoXPipeline", "CogVideoXImageToVideoPipeline", "CogVideoXVideoToVideoPipeline"),
         has_concept_stream=True,
         is_published=True,
     ),
     "hunyuan_video": Architecture(
-        name="HunyuanVideo",
-        transformers=("HunyuanVideoTransformer3DModel",),
-        pipelines=("HunyuanVideoPipeline", "HunyuanVideoImageToVideoPipeline"),
-        explained=("HunyuanVideoPipeline", "HunyuanVideoImageToVideoPipeline"),
+        "HunyuanVideo",
+        "HunyuanVideoTransformer3DModel",
+        (Pipeline("HunyuanVideoPipeline"), Pipeline("HunyuanVideoImageToVideoPipeline", "an image")),
         has_concept_stream=True,
         is_published=True,
     ),
     "wan": Architecture(
-        name="Wan 2.1 and 2.2",
-        transformers=("WanTransformer3DModel",),
-        pipelines=("WanPipeline", "WanImageToVideoPipeline", "WanVideoToVideoPipeline"),
-        explained=("WanPipeline", "WanImageToVideoPipeline", "WanVideoToVideoPipeline"),
+        "Wan 2.1 and 2.2",
+        "WanTransformer3DModel",
+        (
+            Pipeline("WanPipeline"),
+            Pipeline("WanImageToVideoPipeline", "an image"),
+            Pipeline("WanVideoToVideoPipeline", "a video"),
+        ),
         is_published=True,
     ),
-    "wan_vace": Architecture(
-        name="Wan VACE",
-        transformers=("WanVACETransformer3DModel",),
-        pipelines=("WanVACEPipeline",),
-        explained=("WanVACEPipeline",),
-    ),
+    "wan_vace": Architecture("Wan VACE", "WanVACETransformer3DModel", (Pipeline("WanVACEPipeline"),)),
     "wan_animate": Architecture(
-        name="Wan 2.2 Animate",
-        transformers=("WanAnimateTransformer3DModel",),
-        pipelines=("WanAnimatePipeline",),
-        explained=(),
+        "Wan 2.2 Animate",
+        "WanAnimateTransformer3DModel",
+        (Pipeline("WanAnimatePipeline", "an image, a pose and a face", explained=False),),
     ),
     "skyreels_v2": Architecture(
-        name="SkyReels V2",
-        transformers=("SkyReelsV2Transformer3DModel",),
-        pipelines=(
-            "SkyReelsV2Pipeline",
-            "SkyReelsV2ImageToVideoPipeline",
-            "SkyReelsV2DiffusionForcingPipeline",
-            "SkyReelsV2DiffusionForcingImageToVideoPipeline",
+        "SkyReels V2",
+        "SkyReelsV2Transformer3DModel",
+        (
+            Pipeline("SkyReelsV2Pipeline"),
+            Pipeline("SkyReelsV2ImageToVideoPipeline", "an image"),
+            Pipeline("SkyReelsV2DiffusionForcingPipeline"),
+            Pipeline("SkyReelsV2DiffusionForcingImageToVideoPipeline", "an image", explained=False),
         ),
-        explained=("SkyReelsV2Pipeline", "SkyReelsV2ImageToVideoPipeline", "SkyReelsV2DiffusionForcingPipeline"),
     ),
     "chronoedit": Architecture(
-        name="ChronoEdit",
-        transformers=("ChronoEditTransformer3DModel",),
-        pipelines=("ChronoEditPipeline",),
-        explained=("ChronoEditPipeline",),
+        "ChronoEdit", "ChronoEditTransformer3DModel", (Pipeline("ChronoEditPipeline", "an image"),)
     ),
     "consisid": Architecture(
-        name="ConsisID",
-        transformers=("ConsisIDTransformer3DModel",),
-        pipelines=("ConsisIDPipeline",),
-        explained=(),
+        "ConsisID",
+        "ConsisIDTransformer3DModel",
+        (Pipeline("ConsisIDPipeline", "an image and a face", explained=False),),
         has_concept_stream=True,
     ),
 }
 """By the module in this package that has their `Adapter`. A new architecture is added here."""
 
+PIPELINES = {pipeline.name: pipeline for architecture in ARCHITECTURES.values() for pipeline in architecture.pipelines}
+"""The pipelines by the names of their classes."""
+
 MODULES = {
     name: module
     for module, architecture in ARCHITECTURES.items()
-    for name in (*architecture.pipelines, *architecture.transformers)
+    for name in (architecture.transformer, *(pipeline.name for pipeline in architecture.pipelines))
 }
 """The modules by the names of the classes."""
 

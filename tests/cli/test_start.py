@@ -16,7 +16,20 @@ code = main(sys.argv[1:])
 print(code, [name for name in {SLOW} if name in sys.modules], file=sys.stderr)
 """
 
-COMMANDS = ("demo", "generate", "explain", "layers", "report", "events", "compare", "judge", "app", "eval", "doctor")
+COMMANDS = (
+    "demo",
+    "generate",
+    "explain",
+    "layers",
+    "report",
+    "events",
+    "compare",
+    "judge",
+    "app",
+    "eval",
+    "models",
+    "doctor",
+)
 
 
 def run(*arguments: str) -> str:

@@ -99,7 +99,7 @@ def without_devices(patch: pytest.MonkeyPatch) -> None:
 
 def with_small_clips(patch: pytest.MonkeyPatch) -> None:
     """Cut what is generated, read and measured to what small models do in seconds."""
-    for name in (name for each in ARCHITECTURES.values() if each.is_published for name in each.pipelines):
+    for name in (each.name for kind in ARCHITECTURES.values() if kind.is_published for each in kind.pipelines):
         kind = getattr(diffusers, name)
         patch.setattr(kind, "__call__", _of_small_clips(kind.__call__, num_inference_steps=STEPS))
     for forward in (WanForward, HunyuanVideoForward):  # whose default is not in the configuration of the model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from importlib import import_module
@@ -12,10 +13,11 @@ import pytest
 import torch
 
 import imap_fast
-from imap_fast.models.registry import ARCHITECTURES, MODULES, adapter_for
+from imap_fast.models.registry import ARCHITECTURES, MODULES, PIPELINES, adapter_for
 from tests import tiny_wan
 from tests.architectures import ARCHITECTURES as TESTED
-from tests.pipelines import EXPLAINED, PIPELINES, generate
+from tests.pipelines import EXPLAINED, generate
+from tests.pipelines import PIPELINES as TESTED_PIPELINES
 
 READ = {"layers": [0, 2], "top_k": 2, "match": "prompt"}
 
@@ -30,22 +32,34 @@ def unknown_pipeline(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("module", ARCHITECTURES)
 def test_it_says_what_the_adapter_says(module: str) -> None:
     architecture, adapter = ARCHITECTURES[module], import_module(f"imap_fast.models.{module}").Adapter
-    assert adapter.model.__name__ in architecture.transformers
+    assert adapter.model.__name__ == architecture.transformer
     assert adapter.has_concept_stream == architecture.has_concept_stream
-    assert adapter.video_forward_class.is_published == architecture.is_published or not architecture.explained
-    assert set(architecture.explained) <= set(architecture.pipelines)
-    if architecture.explained:
-        assert set(architecture.explained) == set(adapter.video_forward_class.pipelines)
-    for name in (*architecture.pipelines, *architecture.transformers):
+    explained = {pipeline.name for pipeline in architecture.pipelines if pipeline.explained}
+    if explained:
+        forward = adapter.video_forward_class
+        assert forward.is_published == architecture.is_published
+        assert set(forward.pipelines) == explained
+    for name in (architecture.transformer, *(pipeline.name for pipeline in architecture.pipelines)):
         assert hasattr(diffusers, name), name
 
 
 def test_every_pipeline_is_tested_and_no_other_is_named() -> None:
-    tested = {type(make()).__name__: kind for kind, (_, make, _) in PIPELINES.items()}
-    assert tested.keys() == {name for each in ARCHITECTURES.values() for name in each.pipelines}
-    explained = {type(PIPELINES[kind][1]()).__name__ for kind in EXPLAINED}
-    assert explained == {name for each in ARCHITECTURES.values() for name in each.explained}
+    kinds = {kind: type(make()).__name__ for kind, (_, make, _) in TESTED_PIPELINES.items()}
+    assert set(kinds.values()) == PIPELINES.keys()
+    assert {kinds[kind] for kind in EXPLAINED} == {name for name, each in PIPELINES.items() if each.explained}
     assert TESTED.keys() == ARCHITECTURES.keys()
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_what_a_run_needs_is_what_its_signature_says(name: str) -> None:
+    """A pipeline that starts from something takes it. One that starts from nothing needs nothing but a prompt."""
+    parameters = inspect.signature(getattr(diffusers, name).__call__).parameters
+    required = {each for each, parameter in parameters.items() if parameter.default is inspect.Parameter.empty}
+    starts_from = PIPELINES[name].starts_from
+    assert required <= {"self", "prompt"} or starts_from is not None
+    if starts_from is not None:
+        kind = starts_from.split(", ")[0].split(" and ")[0].removeprefix("an ").removeprefix("a ").replace(" ", "_")
+        assert kind in parameters
 
 
 def test_it_imports_nothing_heavy() -> None:
