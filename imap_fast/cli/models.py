@@ -11,8 +11,8 @@ from imap_fast.cli import options
 from imap_fast.models.registry import ARCHITECTURES, Architecture
 
 NOTES = (
-    "explain: it passes real videos through this pipeline. A generated video is traced with every one of them, and with "
-    "other pipelines that have one of these transformers.",
+    "explain: it passes real videos through this pipeline. Generated videos are traced with every one, and with other "
+    "pipelines that have one of these transformers.",
     "published: maps are also those of the published implementation. All are those of an oracle, which computes the "
     "method from the attention calls of stock models with small random weights. No published checkpoint was run.",
 )
