@@ -10,6 +10,8 @@ from diffusers import DiffusionPipeline
 from torch import Tensor, nn
 
 from imap_fast.maps.names import MAP_NAMES
+from tests.tiny_size import HEIGHT
+from tests.tiny_size import WIDTH as WIDTH_OF_CLIPS
 
 TEXT, WIDTH = 24, 32  # text tokens, and the width of their embeddings
 
@@ -23,6 +25,7 @@ class Architecture:
         transformer: makes a transformer without a pipeline.
         blocks: attribute of the transformer with the blocks that are read.
         attention: attribute of a block with the attention that is read.
+        size: height and width of its clips: 2 × 3 patches.
         prompt_only: whether only tokens of the prompt can be matched.
         channels_first: whether the channels of latents come before their frames.
         text_rows: where the rows of text are in the keys of a joint attention: "front" or "behind".
@@ -38,6 +41,7 @@ class Architecture:
     transformer: Callable[..., nn.Module]
     blocks: str
     attention: str
+    size: tuple[int, int] = (HEIGHT, WIDTH_OF_CLIPS)
     prompt_only: bool = False
     channels_first: bool = True
     text_rows: str = "front"
@@ -51,6 +55,11 @@ class Architecture:
         """Arguments of a trace: two layers, and all maps of the architecture."""
         chosen = {"layers": [0, 2], "top_k": 2, "maps": self.maps}
         return {**chosen, "match": "prompt"} if self.prompt_only else chosen
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The size as arguments."""
+        return dict(zip(("height", "width"), self.size, strict=True))
 
     @property
     def maps(self) -> tuple[str, ...]:

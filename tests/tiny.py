@@ -15,8 +15,9 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
+from tests.tiny_size import FRAMES, HEIGHT, WIDTH
+
 WORDS = ("a", "the", "red", "blue", "circle", "square", "cat", "dog", "slide", "s", "ing", "run", "n", "on", "grass")
-FRAMES, HEIGHT, WIDTH = 9, 32, 48  # 3 latent frames of 4 × 6 latents, 2 × 3 patches
 RED = Image.new("RGB", (WIDTH, HEIGHT), "red")
 CALL = {
     "num_frames": FRAMES,

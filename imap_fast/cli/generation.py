@@ -56,8 +56,9 @@ def generate_video(
 def check_size(pipe: Any, **sizes: int | None) -> None:
     """Raise ValueError for a height or width that is no whole number of patches: a layer would fail without it."""
     from imap_fast.models.registry import adapter_for
+    from imap_fast.models.vae_compression import spatial_compression
 
     for (name, size), patch in zip(sizes.items(), adapter_for(pipe).patch_size[1:], strict=True):
-        pixels = pipe.vae_scale_factor_spatial * patch
+        pixels = spatial_compression(pipe) * patch
         if size is not None and size % pixels:
             raise ValueError(f"--{name} {size} is no multiple of {pixels}, which this model needs; give one")

@@ -31,6 +31,7 @@ from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.attention_backend import active_backend
 from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.registry import adapter_for
+from imap_fast.models.vae_compression import spatial_compression
 from imap_fast.tracing.most_chosen import most_chosen
 from imap_fast.tracing.not_finite import NotFiniteError
 from imap_fast.tracing.run import seed_of
@@ -191,7 +192,7 @@ class Explainer:
             self._pass([window], RunState(options={}, windows_per_batch=1))
 
         self.tracer.marks_regions = False
-        patch = [self.pipe.vae_scale_factor_spatial * side for side in self.adapter.patch_size[1:]]
+        patch = [spatial_compression(self.pipe) * side for side in self.adapter.patch_size[1:]]
         seen, time = (self.forward.height, self.forward.width), LatentTime(*self.windows.compression)
         windows = self._windows(video, num_frames, RunState(options={}, passed_fps=state.passed_fps))
         carry_regions(reader, windows, seen, patch, time, self.pipe._execution_device, pass_window)

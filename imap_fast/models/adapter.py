@@ -18,6 +18,7 @@ from imap_fast.models.model_hooks import refuse_other_hooks
 from imap_fast.models.real_video.base import VideoForward
 from imap_fast.models.tap import LayerReader, Tap, TappedAttention, TapSettings
 from imap_fast.models.tapped_blocks import TappedBlocks
+from imap_fast.models.vae_compression import temporal_compression
 from imap_fast.text.prompt_tokens import PromptTokens
 
 
@@ -46,6 +47,7 @@ class Adapter(ABC):
             conditional pass of a step is the first one.
         further_passes: the most passes in a step that are neither, and not read.
         reference_frames: latent frames before those of the video, in this run.
+        published_compression: frames in a latent frame of its published VAEs.
         rest_in_first_latent: of its VAE; see `imap_fast.upsampling.latent_time.LatentTime`.
         video_forward_class: passes a real video through a pipeline.
         pipeline: the target if it is a pipeline, else None.
@@ -68,6 +70,7 @@ class Adapter(ABC):
     has_fast_attention: ClassVar[bool] = False
     guides_in_batch: ClassVar[bool] = False
     further_passes: ClassVar[int] = 0
+    published_compression: ClassVar[int] = 4
     rest_in_first_latent: ClassVar[bool] = False
     video_forward_class: ClassVar[type[VideoForward]]
     # Any: pipelines and transformers of diffusers have attributes that their base classes do not declare.
@@ -98,9 +101,9 @@ class Adapter(ABC):
         """`D_text`, the width of the text embeddings that the transformer takes."""
 
     @property
-    @abstractmethod
     def temporal_compression(self) -> int:
         """Frames in a latent frame."""
+        return self.published_compression if self.pipeline is None else temporal_compression(self.pipeline)
 
     @property
     @abstractmethod
@@ -112,9 +115,10 @@ class Adapter(ABC):
     def frame_rate(self) -> float:
         """Frames per second of the videos that the model generates."""
 
-    @abstractmethod
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
-        """Frames, height and width of the latents that the transformer takes."""
+        """Frames, height and width of the latents that the transformer takes. By default, they are the last ones."""
+        frames, height, width = latents.shape[-3:]
+        return frames, height, width
 
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:
         """Text embeddings `[C, D_text]` of concepts, from the text encoder of the pipeline.
@@ -160,17 +164,21 @@ class Adapter(ABC):
             raise ValueError("gradient checkpointing runs blocks twice; trace under torch.no_grad()")
         refuse_other_hooks(transformer)
         latents, text = arguments["hidden_states"], arguments["encoder_hidden_states"]
-        sizes = zip(self.latent_size(latents), self.patch_size, strict=True)
-        frames, height, width = (size // patch for size, patch in sizes)
-        references = self.reference_frames
+        grid, references = self.grid_of(arguments)
         return Forward(
             arguments,
             batch=len(latents),
-            grid=(frames - references, height, width),
+            grid=grid,
             text_length=text.shape[1],
             multiplicity=self.text_multiplicity(text),
-            references=references * height * width,
+            references=references,
         )
+
+    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[tuple[int, int, int], int]:
+        """Latent frames and patches of the video in a forward pass, and the number of visual tokens before its own."""
+        sizes = zip(self.latent_size(arguments["hidden_states"]), self.patch_size, strict=True)
+        frames, height, width = (size // patch for size, patch in sizes)
+        return (frames - self.reference_frames, height, width), self.reference_frames * height * width
 
     @contextmanager
     def tapped(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Iterator[Tap]:
@@ -206,6 +214,10 @@ class Adapter(ABC):
         for value in self.kept_values:
             value.forget()
         self.refuse_other_transformers()
+
+    def latents_prepared(self, inputs: Mapping[str, Any]) -> None:
+        """Observe the arguments of `prepare_latents`, by name: it is called in a run, before its first pass."""
+        return  # most transformers are given all that is needed
 
     def refuse_other_transformers(self) -> None:
         """Raise RuntimeError if the pipeline no longer has the transformers that are traced."""

@@ -40,7 +40,12 @@ class CrossAttention(TappedAttention):
         query = self.project(hidden_states, attn.to_q, attn.norm_q)
         key = self.project(encoder_hidden_states, attn.to_k, attn.norm_k)
         value = self.project(encoder_hidden_states, attn.to_v)
-        return self.project_output(self.attend_and_read(query, key, value, attention_mask))
+        mask = self.prepare_mask(attention_mask, encoder_hidden_states)
+        return self.project_output(self.attend_and_read(query, key, value, mask))
+
+    def prepare_mask(self, mask: Tensor | None, text: Tensor) -> Tensor | None:
+        """The mask of the attention call, from that of the processor and the text rows `[B, T, D]`."""
+        return mask
 
     def is_read(self, text_rows: int) -> bool:
         """Count this block, with so many text rows, in a forward pass that is read. Return whether it is read, too."""

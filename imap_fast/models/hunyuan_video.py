@@ -149,21 +149,12 @@ class Adapter(adapter.Adapter):
         return self.config.text_embed_dim
 
     @property
-    def temporal_compression(self) -> int:
-        # The config of the transformer does not say. The VAE of the model compresses by 4.
-        return 4 if self.pipeline is None else self.pipeline.vae_scale_factor_temporal
-
-    @property
     def patch_size(self) -> tuple[int, int, int]:
         return (self.config.patch_size_t, self.config.patch_size, self.config.patch_size)
 
     @property
     def frame_rate(self) -> float:
         return 24.0
-
-    def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
-        frames, height, width = latents.shape[2:]
-        return frames, height, width
 
     def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
         return HunyuanVideoTap(settings, concepts, reader, self.transformers[0])

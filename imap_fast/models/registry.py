@@ -101,6 +101,15 @@ ARCHITECTURES = {
         (Pipeline("ConsisIDPipeline", "an image and a face", explained=False),),
         has_concept_stream=True,
     ),
+    "ltx": Architecture(
+        "LTX-Video",
+        "LTXVideoTransformer3DModel",
+        (
+            Pipeline("LTXPipeline"),
+            Pipeline("LTXImageToVideoPipeline", "an image"),
+            Pipeline("LTXConditionPipeline", explained=False),
+        ),
+    ),
 }
 """By the module in this package that has their `Adapter`. A new architecture is added here."""
 

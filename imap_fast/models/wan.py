@@ -83,11 +83,6 @@ class Adapter(CrossAttentionAdapter):
         return self.config.text_dim
 
     @property
-    def temporal_compression(self) -> int:
-        # The config of the transformer does not say. The VAEs of Wan compress by 4.
-        return 4 if self.pipeline is None else self.pipeline.vae_scale_factor_temporal
-
-    @property
     def patch_size(self) -> tuple[int, int, int]:
         frames, height, width = self.config.patch_size
         return frames, height, width
@@ -95,10 +90,6 @@ class Adapter(CrossAttentionAdapter):
     @property
     def frame_rate(self) -> float:
         return frame_rate_of(self.pipeline)
-
-    def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
-        frames, height, width = latents.shape[2:]
-        return frames, height, width
 
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
         limit = arguments["max_sequence_length"]

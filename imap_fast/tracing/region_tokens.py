@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imap_fast.models.adapter import Adapter
+from imap_fast.models.vae_compression import spatial_compression
 from imap_fast.tracing.regions import Region
 from imap_fast.upsampling.latent_time import LatentTime
 
@@ -24,7 +25,7 @@ def region_tokens(adapter: Adapter, regions: Sequence[Region], grid: tuple[int, 
         ValueError: a region is outside of the clip or of the picture.
     """
     frames, height, width = grid
-    pixels = 1 if adapter.pipeline is None else adapter.pipeline.vae_scale_factor_spatial
+    pixels = 1 if adapter.pipeline is None else spatial_compression(adapter.pipeline)
     rows, columns = (1, 1) if adapter.pipeline is None else adapter.patch_size[1:]
     size = height * rows * pixels, width * columns * pixels
     time = LatentTime(adapter.temporal_compression, adapter.patch_size[0], adapter.rest_in_first_latent)

@@ -216,8 +216,9 @@ class Tracer:
     def _latents_prepared(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `prepare_latents`, which is given the generator before anything is drawn from it."""
         self._begin_run()
+        self.adapter.latents_prepared(arguments)
         if self._run.passes == 0 and arguments.get("latents") is None:
-            self._run.seed = seed_of(arguments["generator"])
+            self._run.seed = seed_of(arguments.get("generator"))
 
     def _prompt_encoded(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `encode_prompt`. A second call in a run encodes the negative prompt, which is not read."""

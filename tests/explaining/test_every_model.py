@@ -24,7 +24,6 @@ from tests.architectures import ARCHITECTURES
 from tests.explaining.runs import HEADER, contents, flip_bit, killed_after, refused, same, size_of
 from tests.explaining.test_explain import clip
 from tests.pipelines import EXPLAINED, PIPELINES, PROMPT
-from tests.tiny import HEIGHT, WIDTH
 from tests.video.media import save_damaged
 
 pytestmark = pytest.mark.slow
@@ -46,14 +45,14 @@ class Model:
         name, make, _ = PIPELINES[kind]
         self.kind, self.pipeline = kind, make()
         adapter = adapter_for(self.pipeline)
-        forward = adapter.video_forward(None, HEIGHT, WIDTH)
+        forward = adapter.video_forward(None, *ARCHITECTURES[name].size)
         self.fps, self.span = forward.fps, forward.temporal_compression * adapter.patch_size[0]
         self.film = Clip(clip(FRAMES).frames, 2 * self.fps)
+        self.size = ARCHITECTURES[name].size
         self.arguments: dict[str, Any] = {
             **ARCHITECTURES[name].arguments,
             "layers": [0, 1],
-            "height": HEIGHT,
-            "width": WIDTH,
+            **ARCHITECTURES[name].sizes,
             "window": 9,
             "num_inference_steps": 10,
             "steps": STEPS,
@@ -157,7 +156,7 @@ def test_a_gap_is_named_and_the_rest_is_on_time(model: Model, tmp_path: Path) ->
     passed = model.filled(sorted({int(np.abs(seconds - tick).round(6).argmin()) for tick in ticks}))
     np.testing.assert_allclose(maps.frame_numbers, model.means(np.array(passed)))
     np.testing.assert_allclose(maps.seconds, model.means(seconds[passed]))
-    frames = np.stack([pictures[number].picture.resized(HEIGHT, WIDTH) for number in passed])
+    frames = np.stack([pictures[number].picture.resized(*model.size) for number in passed])
     alone = model.explain(Clip(frames, model.fps), shots="off", fps="all")
     for name, values in alone.maps.items():
         assert torch.equal(maps.maps[name], values), name

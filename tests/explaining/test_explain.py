@@ -131,7 +131,7 @@ def test_every_pipeline_explains_and_is_left_as_it_was(kind: str) -> None:
     name, make, _ = PIPELINES[kind]
     pipeline, architecture = make(), ARCHITECTURES[name]
     lists = [dict(part._modules) for part in (pipeline.transformer, getattr(pipeline, "transformer_2", None)) if part]
-    read = {**architecture.arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH}
+    read = {**architecture.arguments, "layers": [0, 1], **architecture.sizes}
     maps = imap_fast.explain(pipeline, clip(), PROMPT, ["cat", "running"], **read)
     assert maps.grid == ((2 if "1.5" in kind else 3), 2, 3)
     assert maps.steps == (adapter_for(pipeline).video_forward_class.step_of[0],)

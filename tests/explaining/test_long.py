@@ -101,7 +101,7 @@ def test_every_pipeline_explains_long_videos(kind: str) -> None:
     """Windows that pass together give the maps that each gives alone."""
     name, make, _ = PIPELINES[kind]
     architecture = ARCHITECTURES[name]
-    read = {**architecture.arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH, "window": 9}
+    read = {**architecture.arguments, "layers": [0, 1], **architecture.sizes, "window": 9}
     alone, batched = (
         imap_fast.explain(in_fp64(make()), clip(21), PROMPT, ["cat", "running"], windows_per_batch=size, **read)
         for size in (1, 3)
@@ -117,7 +117,7 @@ def test_every_pipeline_explains_long_videos(kind: str) -> None:
 def test_only_the_transformers_batch_rounds(kind: str) -> None:
     """What a window gives the transformer has the same bits, in whatever batch it passes."""
     name, make, _ = PIPELINES[kind]
-    read = {**ARCHITECTURES[name].arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH, "window": 9}
+    read = {**ARCHITECTURES[name].arguments, "layers": [0, 1], **ARCHITECTURES[name].sizes, "window": 9}
 
     def seen(windows_per_batch: int) -> dict[str, torch.Tensor]:
         pipeline, rows = make(), {}

@@ -31,7 +31,7 @@ OF_EACH = ("text-1.5", "image-1.5", "wan-text", "wan-image", "hunyuan-text", "hu
 
 def maps_of(kind: str, pipeline: Any, **changed: object) -> imap_fast.SaliencyMaps:
     architecture = ARCHITECTURES[PIPELINES[kind][0]]
-    read = {**architecture.arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH}
+    read = {**architecture.arguments, "layers": [0, 1], **architecture.sizes}
     return imap_fast.explain(pipeline, clip(), PROMPT, ["cat", "running"], **read, **changed)
 
 

@@ -24,7 +24,7 @@ from tests.explaining.runs import explain
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
 from tests.explaining.test_fingerprint import difference
 from tests.pipelines import PIPELINES, PROMPT
-from tests.tiny import HEIGHT, WIDTH, tiny_pipeline
+from tests.tiny import tiny_pipeline
 
 KINDS = ("text-1.0-rotary", "wan-text-2.2", "wan-image", "hunyuan-text", "hunyuan-image-tokens")
 PROCESS = """
@@ -159,7 +159,7 @@ def test_a_trace_a_run_and_a_saved_copy_have_the_same_settings(kind: str, tmp_pa
     architecture, make, _ = PIPELINES[kind]
     pipeline = make()
     before = fingerprint_of(pipeline)
-    read = {**ARCHITECTURES[architecture].arguments, "height": HEIGHT, "width": WIDTH}
+    read = {**ARCHITECTURES[architecture].arguments, **ARCHITECTURES[architecture].sizes}
     with imap_fast.trace(pipeline, ["cat", "running"], **ARCHITECTURES[architecture].arguments):
         assert fingerprint_of(pipeline) == before
     imap_fast.explain(pipeline, clip(), PROMPT, ["cat", "running"], **read)

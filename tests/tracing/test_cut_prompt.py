@@ -15,7 +15,7 @@ from tests.architectures import ARCHITECTURES
 from tests.architectures import WIDTH as WIDTH_OF_TEXT
 from tests.explaining.test_explain import clip
 from tests.pipelines import EXPLAINED, PIPELINES
-from tests.tiny import CALL, HEIGHT, WIDTH
+from tests.tiny import CALL
 
 READ: dict[str, Any] = {"layers": [1], "top_k": 2}
 LONG = "a cat running " * 300 + "a dog"
@@ -23,7 +23,7 @@ LONG = "a cat running " * 300 + "a dog"
 
 def explain(kind: str, prompt: str, concepts: list[str], **changed: Any) -> None:
     name, make, _ = PIPELINES[kind]
-    arguments = {**ARCHITECTURES[name].arguments, "layers": [0, 1], "height": HEIGHT, "width": WIDTH, **changed}
+    arguments = {**ARCHITECTURES[name].arguments, "layers": [0, 1], **ARCHITECTURES[name].sizes, **changed}
     imap_fast.explain(make(), clip(), prompt, concepts, num_inference_steps=10, steps=[3], **arguments)
 
 

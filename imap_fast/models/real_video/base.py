@@ -17,6 +17,7 @@ from imap_fast.models.real_video.encoder import Encoder
 from imap_fast.models.real_video.noise import Noise
 from imap_fast.models.real_video.other_encoder import OtherEncoder
 from imap_fast.models.real_video.stored_vae import load_vae
+from imap_fast.models.vae_compression import spatial_compression, temporal_compression
 
 logger = logging.getLogger(__name__)
 
@@ -72,14 +73,14 @@ class VideoForward(ABC):
         self.pipeline, self.config = pipeline, config
         self.num_frames, own_height, own_width = self.clip
         self.height, self.width = height or own_height, width or own_width
-        patch = pipeline.vae_scale_factor_spatial * self.patch_size
+        patch = spatial_compression(pipeline) * self.patch_size
         for name, size in (("height", self.height), ("width", self.width)):
             if size > MOST_PIXELS:
                 raise ValueError(f"{name}={size} is not possible; give at most {MOST_PIXELS} pixels")
             if size < patch or size % patch:
                 nearest = max(round(size / patch), 1) * patch
                 raise ValueError(f"{name}={size} is no multiple of the model's patch of {patch} pixels; try {nearest}")
-        self.temporal_compression = pipeline.vae_scale_factor_temporal
+        self.temporal_compression = temporal_compression(pipeline)
         self.num_inference_steps = self.step_of[1] if num_inference_steps is None else num_inference_steps
         # A copy, because the scheduler of the pipeline must keep its timesteps.
         self.scheduler = copy.deepcopy(pipeline.scheduler)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 NEUTRAL = {"shift_factor": 0.0, "latents_mean": 0.0, "latents_std": 1.0, "scaling_factor": 1.0}
 """The entries of a config of diffusers, and the values that change nothing."""
@@ -41,6 +41,8 @@ class Normalization:
         found = {}
         for name, neutral in NEUTRAL.items():
             value = config.get(name) if isinstance(config, Mapping) else getattr(config, name, None)
+            if value is None and isinstance(vae, nn.Module):  # LTX's VAEs have buffers
+                value = dict(vae.named_buffers(recurse=False)).get(name)
             values = found[name] = _numbers(value, neutral)
             divides = neutral == 1 and 0 in values
             if len(values) not in (1, channels) or divides or not all(map(math.isfinite, values)):

@@ -15,6 +15,7 @@ from imap_fast.models.dropout import refuse_dropout
 from imap_fast.models.real_video.encoder import Encoder
 from imap_fast.models.real_video.normalization import Normalization
 from imap_fast.models.real_video.stand_in import StandIn
+from imap_fast.models.vae_compression import spatial_compression, temporal_compression
 from imap_fast.text.model_name import model_name
 
 PROBE = 8, 12
@@ -50,7 +51,7 @@ class OtherEncoder(Encoder):
         self.module = vae if isinstance(vae, nn.Module) else _held_by(vae)
         refuse_dropout({"vae": self.module})
         self.convention = Normalization.of(pipeline.vae, channels)
-        self.temporal, self.spatial = pipeline.vae_scale_factor_temporal, pipeline.vae_scale_factor_spatial
+        self.temporal, self.spatial = temporal_compression(pipeline), spatial_compression(pipeline)
         self.repeats = self._alignment()
 
     @property
