@@ -17,6 +17,7 @@ import imap_fast
 from imap_fast.evaluate import evaluate
 from imap_fast.evaluate.example import DataSet, Example
 from imap_fast.models.real_video import base
+from imap_fast.models.vae_compression import spatial_compression, temporal_compression
 from tests.architectures import ARCHITECTURES
 from tests.assertions import assert_close
 from tests.explaining import encoders
@@ -91,7 +92,8 @@ def test_a_small_encoder_does_all_the_encoding(kind: str, monkeypatch: pytest.Mo
     pipeline = PIPELINES[kind][1]()
     own = maps_of(kind, pipeline)
     monkeypatch.setattr(pipeline.vae.encoder, "forward", lambda *_, **__: pytest.fail("encoded by the VAE"))
-    maps = maps_of(kind, pipeline, vae=Pooling())
+    spatial = spatial_compression(pipeline)
+    maps = maps_of(kind, pipeline, vae=Pooling(block=(temporal_compression(pipeline), spatial, spatial)))
     assert maps.gramcol.shape == own.gramcol.shape
     assert maps.gramcol.isfinite().all()
     assert not torch.equal(maps.gramcol, own.gramcol)
