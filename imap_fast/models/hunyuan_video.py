@@ -71,25 +71,34 @@ class TappedAttention(JointAttention):
         if not self.reads:
             return self.stock(attn, hidden_states, encoder_hidden_states, attention_mask, image_rotary_emb)
 
-        self.tap.enter(self.layer, encoder_hidden_states.shape[1])
+        self.tap.enter(self.layer, self.prompt_length(encoder_hidden_states))
         query, key, value = self.project_visual(hidden_states)
         if image_rotary_emb is not None:
             query, key = (apply_rotary_emb(rows, image_rotary_emb, sequence_dim=1) for rows in (query, key))
         rows = zip((query, key, value), self.project_text(encoder_hidden_states), strict=True)
         query, key, value = (torch.cat(pair, dim=1) for pair in rows)
+        attended, mask = self.masks(attention_mask, query.shape[1])
         # Before version 0.36, diffusers has no choice of attention backend here.
         backend = getattr(self.stock, "_attention_backend", None)
-        output = dispatch_attention_fn(query, key, value, attn_mask=attention_mask, backend=backend)
+        output = dispatch_attention_fn(query, key, value, attn_mask=mask, backend=backend)
         visual = hidden_states.shape[1]
         self.read_layer(
             *(rows.transpose(1, 2) for rows in (query, key, value, output)),
             text=slice(visual, None),
             visual=slice(visual),
-            mask=attention_mask,
+            mask=attended,
         )
         output = output.flatten(2, 3).to(query.dtype)
         linear, dropout = attn.to_out
         return dropout(linear(output[:, :visual])), attn.to_add_out(output[:, visual:])
+
+    def prompt_length(self, text: Tensor) -> int:
+        """The number of text rows that are tokens of the prompt, with their padding."""
+        return text.shape[1]
+
+    def masks(self, mask: Tensor | None, rows: int) -> tuple[Tensor | None, Tensor | None]:
+        """Which rows are attended to, bool `[B, 1, 1, S]`, and the mask of the attention call. None: all."""
+        return mask, mask
 
     def project_visual(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Project visual rows `[B, S, D]` to q, k, v `[B, S, A, d]`, after QK norm and before RoPE."""
@@ -140,7 +149,7 @@ class Adapter(adapter.Adapter):
     model = HunyuanVideoTransformer3DModel
     attention = "attn"
     tapped_attention = TappedAttention
-    block_lists = ("transformer_blocks", "single_transformer_blocks")
+    block_lists: ClassVar[tuple[str, ...]] = ("transformer_blocks", "single_transformer_blocks")
     published_layers_of: ClassVar = {(20, 24): (1, 2, 4, 5, 6, 9, 10, 13, *range(15, 20))}
     video_forward_class = HunyuanVideoForward
 

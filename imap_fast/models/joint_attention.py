@@ -105,10 +105,14 @@ class JointAttention(TappedAttention):
         references = tap.forward.references
         for video in range(len(query)):
             own = None if concepts is None else concepts[video]
-            prompt = TextRows(key[video, :, text], output[video, :, text], tap.forward.multiplicity)
+            text_query, text_key, text_output = (
+                self.prompt_rows(rows[video, :, text], video) for rows in (query, key, output)
+            )
+            prompt = TextRows(text_key, text_output, tap.forward.multiplicity)
             if own is None:
-                of_text = None if mask is None else mask[tap.videos][video, 0, 0, text]
-                own = prompt = self._attending(prompt, query[video, :, text], key[video, :, visual], of_text)
+                of_text = None if mask is None else self.prompt_rows(mask[tap.videos][video, 0, :, text], video)[0]
+                other_keys = self.other_keys(key[video, :, visual], key[video, :, text], video)
+                own = prompt = self._attending(prompt, text_query, other_keys, of_text)
             matched = own if tap.settings.match == "concepts" else prompt
             tap.read(
                 ReadLayer(
@@ -121,6 +125,14 @@ class JointAttention(TappedAttention):
                     visual_key=key[video, :, visual][:, references:],
                 )
             )
+
+    def prompt_rows(self, text: Tensor, video: int) -> Tensor:
+        """Those of the text rows `[…, S, d]` or `[…, S]` of a block that are tokens of the prompt. By default, all."""
+        return text
+
+    def other_keys(self, visual: Tensor, text: Tensor, video: int) -> Tensor:
+        """The keys `[A, N, d]` that text rows attend to, besides those of the prompt. By default, the visual ones."""
+        return visual
 
     def _attending(self, rows: TextRows, query: Tensor, visual_key: Tensor, mask: Tensor | None = None) -> TextRows:
         """The same rows with what their attention to each other is computed from, if it is needed.

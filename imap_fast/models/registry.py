@@ -66,6 +66,12 @@ ARCHITECTURES = {
         has_concept_stream=True,
         is_published=True,
     ),
+    "hunyuan_video_15": Architecture(
+        "HunyuanVideo 1.5",
+        "HunyuanVideo15Transformer3DModel",
+        (Pipeline("HunyuanVideo15Pipeline"), Pipeline("HunyuanVideo15ImageToVideoPipeline", "an image")),
+        has_concept_stream=True,
+    ),
     "wan": Architecture(
         "Wan 2.1 and 2.2",
         "WanTransformer3DModel",

@@ -52,7 +52,7 @@ def test_the_first_step_is_that_of_a_run_with_the_first_frame(kind: str, monkeyp
     if "image" in call:
         call = {**call, "image": Image.fromarray(video.frames[0])}
     own = {"guidance_scale": 1.0, "num_inference_steps": STEPS, "max_sequence_length": None}
-    expected = first_inputs(pipeline.transformer, lambda: generate(pipeline, seed=SEED, **{**call, **own}))
+    expected = first_inputs(pipeline.transformer, lambda: generate(pipeline, seed=SEED, **{**own, **call}))
 
     arguments = {**ARCHITECTURES[name].arguments, **ARCHITECTURES[name].sizes, "num_inference_steps": STEPS}
     generator = torch.Generator().manual_seed(SEED)

@@ -64,6 +64,12 @@ def oracle_maps(
     with torch.no_grad():
         blocks = stock_blocks(architecture, transformer, inputs)
         rows = [_rows(architecture, block, block.calls[architecture.text_call], video, tokens) for block in blocks]
+        if concepts is None and architecture.prompt_rows is not None:
+            of_prompt = architecture.prompt_rows(inputs, video)
+            rows = [
+                each._replace(text_key=each.text_key[:, of_prompt], text_output=each.text_output[:, of_prompt])
+                for each in rows
+            ]
         if concepts is not None:
             assert architecture.start is not None
             own = {name: value[video, None] if is_batch(value, inputs) else value for name, value in inputs.items()}
