@@ -1,0 +1,71 @@
+"""HunyuanVideo 1.5: its guider, and the text rows of glyphs and images beside the prompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+import imap_fast
+from imap_fast.models.registry import adapter_for
+from tests.assertions import assert_close
+from tests.pipelines import PROMPT, generate
+from tests.tiny_hunyuan_video_15 import CALL, PIPELINES, tiny_pipeline
+
+READ: dict[str, Any] = {"layers": [0, 2], "top_k": 2}
+
+
+def traced(pipeline: Any, prompt: str = PROMPT, words: list[str] | None = None, **given: Any) -> imap_fast.SaliencyMaps:
+    with imap_fast.trace(pipeline, words or ["cat", "running"], **READ, **given) as tracer:
+        # Its VAE decodes one video at a time.
+        generate(pipeline, prompt, output_type="latent", **CALL)
+    return tracer.maps
+
+
+def test_only_the_conditional_pass_of_the_guider_is_read() -> None:
+    guided, alone = tiny_pipeline(guidance=6.0), tiny_pipeline()
+    ran: list[None] = []
+    guided.transformer.register_forward_hook(lambda *_: ran.append(None))
+    maps = traced(guided)
+    assert (len(ran), maps.steps) == (6, (0, 1, 2))
+    # Guidance changes the latents, so that only the first step sees the same ones without it.
+    assert torch.equal(traced(guided, steps=[0]).imap, traced(alone, steps=[0]).imap)
+
+
+def test_a_word_behind_glyphs_has_the_map_of_its_own_rows() -> None:
+    """The rows of a prompt come behind those of its glyphs: the key of a word is that of its token."""
+    pipeline, prompt = tiny_pipeline(), 'a "red" cat on grass'
+    keys: list[torch.Tensor] = []
+    block = pipeline.transformer.transformer_blocks[0]
+    block.attn.add_k_proj.register_forward_hook(lambda _, args, output: keys.append(output))
+    reads = []
+    tracer = imap_fast.trace(pipeline, ["cat", "grass"], match="prompt", layers=[0], top_k=2)
+    with tracer:
+        read = tracer.tap._reader
+        tracer.tap._reader = lambda layer: (reads.append(layer.text.key), read(layer))
+        generate(pipeline, prompt, num_inference_steps=1, **CALL)
+    glyphs = len(pipeline.tokenizer_2('Text "red". ').input_ids)
+    (cat,), (grass,) = tracer.concepts.tokens
+    projected = block.attn.norm_added_k(keys[-1].unflatten(2, (4, -1)))[0]
+    for token in (cat, grass):
+        assert torch.equal(reads[-1][:, token], projected[glyphs + token])
+
+
+def test_text_attention_counts_glyphs_and_images_among_what_is_attended_to() -> None:
+    pipeline = PIPELINES["hunyuan-next-image"][1]()
+    call = PIPELINES["hunyuan-next-image"][2]
+    with imap_fast.trace(pipeline, ["cat", "grass"], match="prompt", maps=["imap", "text_attention"], **READ) as tracer:
+        generate(pipeline, 'a "red" cat on grass', **call)
+    shares = tracer.maps.text_attention
+    assert shares.shape == (2, 2)
+    assert 0 < shares.sum(-1).max() < 1
+
+
+def test_a_concept_is_embedded_behind_the_template() -> None:
+    adapter = adapter_for(tiny_pipeline())
+    # A causal encoder: a first token knows what stands before it, and nothing of what comes behind.
+    red_cat, red_dog, cat = adapter.embed_concepts(("red cat", "red dog", "cat"), "first")
+    assert_close(red_cat, red_dog, 1e-6)
+    assert not torch.allclose(red_cat, cat, atol=1e-2)
+    mean = adapter.embed_concepts(("red cat", "red dog"), "mean")
+    assert not torch.allclose(mean[0], mean[1], atol=1e-2)
