@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from imap_fast.cli import options
-from imap_fast.cli.generation import GENERATED, check_size, generate_video
+from imap_fast.cli.generation import GENERATED, check_size, generate_video, guidance_scale_of
 from imap_fast.cli.inside import InsideOptions
 from imap_fast.cli.option_groups import ConceptOptions, LoadingOptions, TraceOptions
 from imap_fast.cli.pictures import pictures, write_results
@@ -84,7 +84,7 @@ def generate(
             return Clip.of(video, fps=fps)
 
         with progress(console, "drawing"):
-            sampling |= {"num_inference_steps": pipe.num_timesteps, "guidance_scale": pipe.guidance_scale}
+            sampling |= {"num_inference_steps": pipe.num_timesteps, "guidance_scale": guidance_scale_of(pipe)}
             record = {
                 "command": "generate",
                 "model": model_name(loading.model),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from imap_fast.cli.results import FILES
@@ -40,6 +42,7 @@ def generate_video(
     import torch
 
     from imap_fast.loading.pipeline import text_to_video_arguments
+    from imap_fast.tracing.pipeline_calls import observed_calls
     from imap_fast.tracing.trace import trace
 
     def step_ended(pipe: Any, step: int, timestep: Any, tensors: dict) -> dict:
@@ -47,10 +50,23 @@ def generate_video(
         return tensors
 
     call = text_to_video_arguments(pipe) | {name: value for name, value in sampling.items() if value is not None}
-    call |= {"generator": torch.Generator().manual_seed(seed), "output_type": "np", "callback_on_step_end": step_ended}
-    with trace(pipe, concepts, **trace_arguments) as tracer:
+    call |= {"generator": torch.Generator().manual_seed(seed), "output_type": "np"}
+    guider = getattr(pipe, "guider", None)
+    if guider is not None and "guidance_scale" in call:
+        pipe.guider = guider.new(guidance_scale=call.pop("guidance_scale"))
+    with ExitStack() as exits:
+        if "callback_on_step_end" in inspect.signature(pipe.__call__).parameters:
+            call["callback_on_step_end"] = step_ended
+        else:  # HunyuanVideo 1.5
+            exits.enter_context(observed_calls(pipe.scheduler, "step", lambda _: after()))
+        tracer = exits.enter_context(trace(pipe, concepts, **trace_arguments))
         (video,) = pipe(prompt=prompt, **call).frames
     return video, tracer.adapter.frame_rate, tracer.maps
+
+
+def guidance_scale_of(pipe: Any) -> float:
+    """The guidance scale of the last run. In HunyuanVideo 1.5 it is that of a part of the pipeline."""
+    return getattr(pipe, "guider", pipe).guidance_scale
 
 
 def check_size(pipe: Any, **sizes: int | None) -> None:

@@ -177,7 +177,7 @@ def test_generate_refuses_a_model_that_needs_an_image(tmp_path, capsys):
     tiny_pipeline(CogVideoXImageToVideoPipeline, in_channels=8).save_pretrained(tmp_path / "model")
     arguments = ["--model", str(tmp_path / "model"), "--prompt", "a cat", "--concepts", "cat,dog"]
     assert main(["generate", *arguments, "--output", str(tmp_path / "out")]) == 2
-    assert "starts from image" in capsys.readouterr().err
+    assert "starts from an image" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
