@@ -6,10 +6,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests import tiny, tiny_consisid, tiny_hunyuan_video, tiny_hunyuan_video_15, tiny_ltx, tiny_wan, tiny_wan_family
+from tests import (
+    tiny,
+    tiny_consisid,
+    tiny_cosmos,
+    tiny_hunyuan_video,
+    tiny_hunyuan_video_15,
+    tiny_ltx,
+    tiny_wan,
+    tiny_wan_family,
+)
 from tests.architecture import TEXT, WIDTH, Architecture
 
-NEWER = (tiny_wan_family, tiny_consisid, tiny_ltx, tiny_hunyuan_video_15)
+NEWER = (tiny_wan_family, tiny_consisid, tiny_ltx, tiny_hunyuan_video_15, tiny_cosmos)
 """Modules that have `ARCHITECTURES`, `PIPELINES`, `UNEXPLAINED` and `GUIDED` of their own."""
 
 __all__ = ["ARCHITECTURES", "NEWER", "TEXT", "WIDTH", "Architecture"]

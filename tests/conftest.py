@@ -28,7 +28,17 @@ settings.load_profile("unhurried")
 NAMES = ("cogvideox", "hunyuan_video", "wan")
 """One architecture of each kind: text rows in front of the visual ones, behind them, and in a cross-attention."""
 
-EVERY_NAME = (*NAMES, "wan_vace", "wan_animate", "skyreels_v2", "chronoedit", "consisid", "ltx", "hunyuan_video_15")
+EVERY_NAME = (
+    *NAMES,
+    "wan_vace",
+    "wan_animate",
+    "skyreels_v2",
+    "chronoedit",
+    "consisid",
+    "ltx",
+    "hunyuan_video_15",
+    "cosmos",
+)
 PATIENCE = 10 * 60 * 1000  # milliseconds that a page may take for anything: a machine can be slow
 OFFLINE = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 

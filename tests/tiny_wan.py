@@ -46,6 +46,19 @@ def tiny_pipeline(
     return assembled(pipeline_class, **parts)
 
 
+def tiny_vae() -> AutoencoderKLWan:
+    """A VAE of 4 channels, with a mean and a standard deviation for each."""
+    return AutoencoderKLWan(
+        base_dim=3,
+        z_dim=4,
+        dim_mult=[1, 1, 1, 1],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=[0.1, -0.2, 0.3, 0.0],
+        latents_std=[1.1, 0.9, 1.0, 1.2],
+    )
+
+
 def assembled(pipeline_class: type[DiffusionPipeline], **parts: object) -> DiffusionPipeline:
     """A pipeline of these parts and of the common ones, without a progress bar."""
     torch.manual_seed(1)
@@ -55,19 +68,10 @@ def assembled(pipeline_class: type[DiffusionPipeline], **parts: object) -> Diffu
         parts["image_processor"] = CLIPImageProcessor(size=16, crop_size=16)
     tokenizer = tiny_tokenizer()
     encoder = UMT5Config(vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=32, num_layers=1, num_heads=4)
-    vae = AutoencoderKLWan(
-        base_dim=3,
-        z_dim=4,
-        dim_mult=[1, 1, 1, 1],
-        num_res_blocks=1,
-        temperal_downsample=[False, True, True],
-        latents_mean=[0.1, -0.2, 0.3, 0.0],
-        latents_std=[1.1, 0.9, 1.0, 1.2],
-    )
     pipeline = pipeline_class(
         tokenizer=tokenizer,
         text_encoder=UMT5EncoderModel(encoder).eval(),
-        vae=vae.eval(),
+        vae=tiny_vae().eval(),
         scheduler=UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0),
         **parts,
     )

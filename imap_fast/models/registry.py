@@ -116,6 +116,15 @@ ARCHITECTURES = {
             Pipeline("LTXConditionPipeline", explained=False),
         ),
     ),
+    "cosmos": Architecture(
+        "Cosmos Predict 1 and 2",
+        "CosmosTransformer3DModel",
+        (
+            Pipeline("CosmosTextToWorldPipeline"),
+            Pipeline("CosmosVideoToWorldPipeline", "an image", explained=False),
+            Pipeline("Cosmos2VideoToWorldPipeline", "an image", explained=False),
+        ),
+    ),
 }
 """By the module in this package that has their `Adapter`. A new architecture is added here."""
 
