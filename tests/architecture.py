@@ -30,6 +30,7 @@ class Architecture:
         channels_first: whether the channels of latents come before their frames.
         text_rows: where the rows of text are in the keys of a joint attention: "front" or "behind".
         text_call: which attention call of a block is that over the text, if it has several.
+        calls_of_videos: whether each video has an attention call of its own, of the rows that are attended to.
         prompt_rows: makes the places of the tokens of the prompt and of its padding among the text rows, from the
             arguments of a forward pass and a video. None: all text rows are.
         inputs: makes the arguments of the forward pass besides latents, text and timestep, for a batch size and numbers
@@ -48,6 +49,7 @@ class Architecture:
     channels_first: bool = True
     text_rows: str = "front"
     text_call: int = -1
+    calls_of_videos: bool = False
     prompt_rows: Callable[[dict, int], Tensor] | None = None
     inputs: Callable[[int, int, int], dict[str, Tensor]] = lambda batch, text, patches: {}
     start: Callable[[nn.Module, dict, Tensor], Tensor] | None = None

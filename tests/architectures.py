@@ -13,12 +13,13 @@ from tests import (
     tiny_hunyuan_video,
     tiny_hunyuan_video_15,
     tiny_ltx,
+    tiny_mochi,
     tiny_wan,
     tiny_wan_family,
 )
 from tests.architecture import TEXT, WIDTH, Architecture
 
-NEWER = (tiny_wan_family, tiny_consisid, tiny_ltx, tiny_hunyuan_video_15, tiny_cosmos)
+NEWER = (tiny_wan_family, tiny_consisid, tiny_ltx, tiny_hunyuan_video_15, tiny_mochi, tiny_cosmos)
 """Modules that have `ARCHITECTURES`, `PIPELINES`, `UNEXPLAINED` and `GUIDED` of their own."""
 
 __all__ = ["ARCHITECTURES", "NEWER", "TEXT", "WIDTH", "Architecture"]

@@ -37,6 +37,7 @@ EVERY_NAME = (
     "consisid",
     "ltx",
     "hunyuan_video_15",
+    "mochi",
     "cosmos",
 )
 PATIENCE = 10 * 60 * 1000  # milliseconds that a page may take for anything: a machine can be slow

@@ -21,8 +21,8 @@ from imap_fast.models.joint_attention import JointAttention
 from imap_fast.models.kept_value import KeptValue
 from imap_fast.models.real_video.cogvideox import CogVideoXForward
 from imap_fast.models.stored_weights import StoredWeights
+from imap_fast.models.t5_concepts import embed_by_t5
 from imap_fast.models.tap import LayerReader, Tap, TapSettings
-from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_known, check_lengths, check_text_encoder
 from imap_fast.text.prompt_tokens import PromptTokens
 from imap_kernels import qk_norm_rope
 
@@ -268,20 +268,8 @@ class Adapter(adapter.Adapter):
     def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
         return CogVideoXTap(settings, concepts, reader, self.transformers[0], self._distinct)
 
-    @torch.no_grad()
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:
-        check_text_encoder(self.pipeline)
-        ids = self.pipeline.tokenizer(list(concepts)).input_ids
-        check_known(self.pipeline.tokenizer, concepts, ids)
-        check_lengths(concepts, [len(tokens) for tokens in ids])
-        embeddings, _ = self.pipeline.encode_prompt(
-            list(concepts), do_classifier_free_guidance=False, max_sequence_length=CONCEPT_TOKENS
-        )
-        if pooling == "first":
-            return embeddings[:, 0].clone()
-        eos = self.pipeline.tokenizer.eos_token_id
-        words = [sum(token != eos for token in tokens) for tokens in ids]
-        return torch.stack([row[: max(length, 1)].mean(0) for row, length in zip(embeddings, words, strict=True)])
+        return embed_by_t5(self.pipeline, concepts, pooling)
 
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
         return PromptTokens.read(self.pipeline.tokenizer, prompt, max_length=arguments["max_sequence_length"])

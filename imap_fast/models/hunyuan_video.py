@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from imap_fast.models import adapter
 from imap_fast.models.concept_stream import ConceptStream
-from imap_fast.models.joint_attention import JointAttention
+from imap_fast.models.dual_stream_attention import DualStreamAttention
 from imap_fast.models.real_video.hunyuan_video import HunyuanVideoForward
 from imap_fast.models.tap import LayerReader, Tap, TapSettings
 from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_known, check_lengths, check_text_encoder
@@ -54,7 +54,7 @@ class HunyuanVideoTap(Tap):
         return ConceptStream(rows, torch.where(is_named, 1, padding).float())
 
 
-class TappedAttention(JointAttention):
+class TappedAttention(DualStreamAttention):
     """The arithmetic of `HunyuanVideoAttnProcessor2_0` in a dual-stream block."""
 
     stock_processors = (HunyuanVideoAttnProcessor2_0,)
@@ -99,33 +99,6 @@ class TappedAttention(JointAttention):
     def masks(self, mask: Tensor | None, rows: int) -> tuple[Tensor | None, Tensor | None]:
         """Which rows are attended to, bool `[B, 1, 1, S]`, and the mask of the attention call. None: all."""
         return mask, mask
-
-    def project_visual(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Project visual rows `[B, S, D]` to q, k, v `[B, S, A, d]`, after QK norm and before RoPE."""
-        attn = self.attention
-        query, key = self.project(rows, attn.to_q, attn.norm_q), self.project(rows, attn.to_k, attn.norm_k)
-        return query, key, self.project(rows, attn.to_v)
-
-    def project_text(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Project text rows `[B, S, D]` to q, k, v `[B, S, A, d]`, after QK norm."""
-        return self.text_query(rows), self.text_key(rows), self.text_value(rows)
-
-    def text_query(self, rows: Tensor) -> Tensor:
-        """The queries of text rows; see `project_text`."""
-        return self.project(rows, self.attention.add_q_proj, self.attention.norm_added_q)
-
-    def text_key(self, rows: Tensor) -> Tensor:
-        """The keys of text rows; see `project_text`."""
-        return self.project(rows, self.attention.add_k_proj, self.attention.norm_added_k)
-
-    def text_value(self, rows: Tensor) -> Tensor:
-        """The values of text rows; see `project_text`."""
-        return self.project(rows, self.attention.add_v_proj)
-
-    def project(self, rows: Tensor, linear: nn.Module, norm: nn.Module | None = None) -> Tensor:
-        """Project rows `[B, S, D]`, split them by heads, and apply the norm if there is one: `[B, S, A, d]`."""
-        projected = linear(rows).unflatten(2, (self.attention.heads, -1))
-        return projected if norm is None else norm(projected)
 
     def concepts_to_qkv(self, rows: Tensor, attends: bool) -> tuple[tuple[Any, Tensor, Any], tuple[Tensor, ...]]:
         modulated, *modulation = self.block.norm1_context(rows, emb=self.temb[self.tap.videos])

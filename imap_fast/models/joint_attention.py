@@ -108,9 +108,9 @@ class JointAttention(TappedAttention):
             text_query, text_key, text_output = (
                 self.prompt_rows(rows[video, :, text], video) for rows in (query, key, output)
             )
-            prompt = TextRows(text_key, text_output, tap.forward.multiplicity)
+            of_text = None if mask is None else self.prompt_rows(mask[tap.videos][video, 0, :, text], video)[0]
+            prompt = TextRows(text_key, text_output, self.prompt_counts(of_text, video))
             if own is None:
-                of_text = None if mask is None else self.prompt_rows(mask[tap.videos][video, 0, :, text], video)[0]
                 other_keys = self.other_keys(key[video, :, visual], key[video, :, text], video)
                 own = prompt = self._attending(prompt, text_query, other_keys, of_text)
             matched = own if tap.settings.match == "concepts" else prompt
@@ -129,6 +129,13 @@ class JointAttention(TappedAttention):
     def prompt_rows(self, text: Tensor, video: int) -> Tensor:
         """Those of the text rows `[…, S, d]` or `[…, S]` of a block that are tokens of the prompt. By default, all."""
         return text
+
+    def prompt_counts(self, mask: Tensor | None, video: int) -> Tensor:
+        """How often the key of each token of the prompt counts, fp32 `[K]`. By default, also if a mask leaves it out.
+
+        `mask` says which of them are attended to, bool `[K]`. None: all.
+        """
+        return self.tap.forward.multiplicity
 
     def other_keys(self, visual: Tensor, text: Tensor, video: int) -> Tensor:
         """The keys `[A, N, d]` that text rows attend to, besides those of the prompt. By default, the visual ones."""

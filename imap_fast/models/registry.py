@@ -116,6 +116,7 @@ ARCHITECTURES = {
             Pipeline("LTXConditionPipeline", explained=False),
         ),
     ),
+    "mochi": Architecture("Mochi", "MochiTransformer3DModel", (Pipeline("MochiPipeline"),), has_concept_stream=True),
     "cosmos": Architecture(
         "Cosmos Predict 1 and 2",
         "CosmosTransformer3DModel",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 NAMES = {
-    "temporal": ("vae_scale_factor_temporal", "vae_temporal_compression_ratio"),
-    "spatial": ("vae_scale_factor_spatial", "vae_spatial_compression_ratio"),
+    "temporal": ("vae_scale_factor_temporal", "vae_temporal_compression_ratio", "vae_temporal_scale_factor"),
+    "spatial": ("vae_scale_factor_spatial", "vae_spatial_compression_ratio", "vae_spatial_scale_factor"),
 }
 """What pipelines of diffusers call it."""
 

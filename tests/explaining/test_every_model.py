@@ -72,7 +72,8 @@ class Model:
         return [values[0], *values[1:].reshape(-1, self.span).mean(1)]
 
 
-@pytest.fixture(scope="module", params=EXPLAINED)
+# The numbers here are of latent frames of 4 or 8 frames. Those of Mochi have 6.
+@pytest.fixture(scope="module", params=[kind for kind in EXPLAINED if kind != "mochi"])
 def model(request: pytest.FixtureRequest) -> Model:
     return Model(request.param)
 

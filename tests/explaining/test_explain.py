@@ -133,8 +133,10 @@ def test_every_pipeline_explains_and_is_left_as_it_was(kind: str) -> None:
     lists = [dict(part._modules) for part in (pipeline.transformer, getattr(pipeline, "transformer_2", None)) if part]
     read = {**architecture.arguments, "layers": [0, 1], **architecture.sizes}
     maps = imap_fast.explain(pipeline, clip(), PROMPT, ["cat", "running"], **read)
-    assert maps.grid == ((2 if "1.5" in kind else 3), 2, 3)
-    assert maps.steps == (adapter_for(pipeline).video_forward_class.step_of[0],)
+    adapter = adapter_for(pipeline)
+    frames = -(-(8 // adapter.temporal_compression + 1) // adapter.patch_size[0])
+    assert maps.grid == (frames, 2, 3)
+    assert maps.steps == (adapter.video_forward_class.step_of[0],)
     assert maps.gramcol.flatten(1).std(1).min() > 0
     after = [dict(part._modules) for part in (pipeline.transformer, getattr(pipeline, "transformer_2", None)) if part]
     assert after == lists

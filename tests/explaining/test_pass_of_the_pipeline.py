@@ -14,6 +14,7 @@ import imap_fast
 from tests.architectures import ARCHITECTURES, NEWER
 from tests.explaining.test_explain import clip
 from tests.pipelines import EXPLAINED, PIPELINES, PROMPT, generate
+from tests.tiny_size import FRAMES
 
 STEPS, SEED = 10, 7
 TELLS_NOTHING = ("return_dict", "attention_kwargs", "control_hidden_states_scale")
@@ -48,13 +49,19 @@ def test_the_first_step_is_that_of_a_run_with_the_first_frame(kind: str, monkeyp
     # Some pipelines draw the latents of an image, and `explain` takes their mode.
     monkeypatch.setattr(DiagonalGaussianDistribution, "sample", lambda latents, generator=None: latents.mode())
     name, make, call = PIPELINES[kind]
-    pipeline, video = make(), clip()
+    frames = call.get("num_frames") or FRAMES
+    pipeline, video = make(), clip(frames)
     if "image" in call:
         call = {**call, "image": Image.fromarray(video.frames[0])}
     own = {"guidance_scale": 1.0, "num_inference_steps": STEPS, "max_sequence_length": None}
     expected = first_inputs(pipeline.transformer, lambda: generate(pipeline, seed=SEED, **{**own, **call}))
 
-    arguments = {**ARCHITECTURES[name].arguments, **ARCHITECTURES[name].sizes, "num_inference_steps": STEPS}
+    arguments = {
+        **ARCHITECTURES[name].arguments,
+        **ARCHITECTURES[name].sizes,
+        "num_inference_steps": STEPS,
+        "window": frames,
+    }
     generator = torch.Generator().manual_seed(SEED)
     concepts = ["cat", "running"]
 

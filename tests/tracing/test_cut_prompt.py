@@ -35,7 +35,7 @@ def test_a_cut_prompt_is_told(kind: str) -> None:
     read, cut = map(int, re.findall(r"\d+", str(told[0].message)))
     assert read < 512 < cut  # rows of an image, or of a template, are no tokens of the prompt
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
+        warnings.filterwarnings("error", category=UserWarning, module="imap_fast")
         explain(kind, "a cat running", ["cat", "running"])
 
 
