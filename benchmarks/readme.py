@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks import cards, masks_table, summary, tracking_table
+from benchmarks import cards, masks_table, models_table, summary, tracking_table
 from benchmarks.figure import figure
 from benchmarks.long_video.summary import long_video
 from benchmarks.record import PICTURES, RESULTS
@@ -175,7 +175,14 @@ def estimate(row: dict[str, float | None]) -> str:
 
 
 PAGES: dict[Path, dict[str, Callable[[], str]]] = {
-    ROOT / "README.md": {"cards": cards.table, "costs": summary.costs, "findings": summary.findings},
+    ROOT / "README.md": {
+        "cards": cards.table,
+        "costs": summary.costs,
+        "findings": summary.findings,
+        "models": models_table.lists,
+    },
+    ROOT / "docs/index.md": {"models": models_table.table},
+    ROOT / "docs/adding-a-model.md": {"example": models_table.example},
     ROOT / "docs/evaluation.md": {"localization": localization, "demo": summary.demo},
     ROOT / "docs/masks-and-events.md": {"masks": masks},
     ROOT / "docs/follow.md": {"tracking": tracking},
