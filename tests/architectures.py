@@ -12,6 +12,7 @@ from tests import (
     tiny_cosmos,
     tiny_hunyuan_video,
     tiny_hunyuan_video_15,
+    tiny_kandinsky5,
     tiny_ltx,
     tiny_mochi,
     tiny_wan,
@@ -19,7 +20,7 @@ from tests import (
 )
 from tests.architecture import TEXT, WIDTH, Architecture
 
-NEWER = (tiny_wan_family, tiny_consisid, tiny_ltx, tiny_hunyuan_video_15, tiny_mochi, tiny_cosmos)
+NEWER = (tiny_wan_family, tiny_consisid, tiny_ltx, tiny_hunyuan_video_15, tiny_mochi, tiny_kandinsky5, tiny_cosmos)
 """Modules that have `ARCHITECTURES`, `PIPELINES`, `UNEXPLAINED` and `GUIDED` of their own."""
 
 __all__ = ["ARCHITECTURES", "NEWER", "TEXT", "WIDTH", "Architecture"]

@@ -38,6 +38,7 @@ EVERY_NAME = (
     "ltx",
     "hunyuan_video_15",
     "mochi",
+    "kandinsky5",
     "cosmos",
 )
 PATIENCE = 10 * 60 * 1000  # milliseconds that a page may take for anything: a machine can be slow

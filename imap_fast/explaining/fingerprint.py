@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from imap_fast.explaining.module_settings import digest_of_settings, settings_of
 from imap_fast.models.running_adapters import RunningAdapters
 from imap_fast.models.stored_weights import StoredWeights
+from imap_fast.text.encoder_checks import own_tokenizer
 
 SAMPLES = 64
 """About as many values of a tensor are read."""
@@ -110,6 +111,7 @@ def _without_origin(config: Mapping[str, Any], without: Collection[str] = ()) ->
 
 
 def _settings_of_tokenizer(tokenizer: Any) -> dict[str, Any]:
+    tokenizer = own_tokenizer(tokenizer)
     names = ("padding_side", "truncation_side", "model_max_length")
     return {
         "class": type(tokenizer).__name__,
@@ -121,7 +123,7 @@ def _settings_of_tokenizer(tokenizer: Any) -> dict[str, Any]:
 
 
 def _digest_of_vocabulary(tokenizer: Any) -> str:
-    return hashlib.sha256(json.dumps(sorted(tokenizer.get_vocab().items())).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(sorted(own_tokenizer(tokenizer).get_vocab().items())).encode()).hexdigest()
 
 
 def tiling_of(vae: Any) -> dict[str, Any] | None:

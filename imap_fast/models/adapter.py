@@ -88,12 +88,22 @@ class Adapter(ABC):
         self.config = self.transformers[0].config
         # A pipeline that was loaded from a `Path` keeps a `Path` here.
         self.name = str((self.pipeline or self.transformers[0]).config.get("_name_or_path", ""))
-        self.num_layers, self.num_heads = self.config.num_layers, self.config.num_attention_heads
+        self.num_layers, self.num_heads = self.depth
         self.published_layers = self.published_layers_of.get((self.num_layers, self.num_heads))
 
     def transformers_of(self, pipeline: Any) -> tuple[nn.Module, ...]:
         """The transformers of a pipeline."""
         return (pipeline.transformer,)
+
+    @property
+    def depth(self) -> tuple[int, int]:
+        """The numbers of blocks that can be read, and of attention heads in each."""
+        return self.config.num_layers, self.config.num_attention_heads
+
+    @property
+    def head_dim(self) -> int:
+        """The dimension of a head."""
+        return self.config.attention_head_dim
 
     @property
     @abstractmethod
@@ -131,6 +141,10 @@ class Adapter(ABC):
             ValueError: a concept is too long, or the pipeline has no text encoder.
         """
         raise NotImplementedError(f"{type(self).__name__} has no concept stream")
+
+    def prompt_of(self, arguments: Mapping[str, Any]) -> Any:
+        """The prompt in the arguments of a call of `encode_prompt`: a text, several, or None."""
+        return arguments["prompt"]
 
     @abstractmethod
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
@@ -241,7 +255,7 @@ class Adapter(ABC):
             return nullcontext()
         transformer = self.transformers[0]
         device = transformer.device if self.pipeline is None else self.pipeline._execution_device
-        return chosen_attention(name, head_dim=self.config.attention_head_dim, dtype=transformer.dtype, device=device)
+        return chosen_attention(name, head_dim=self.head_dim, dtype=transformer.dtype, device=device)
 
     @contextmanager
     def stopped_after(self, layer: int) -> Iterator[None]:

@@ -84,7 +84,7 @@ ARCHITECTURES = {
     ),
     "wan_vace": Architecture("Wan VACE", "WanVACETransformer3DModel", (Pipeline("WanVACEPipeline"),)),
     "wan_animate": Architecture(
-        "Wan 2.2 Animate",
+        "Wan Animate",
         "WanAnimateTransformer3DModel",
         (Pipeline("WanAnimatePipeline", "an image, a pose and a face", explained=False),),
     ),
@@ -117,8 +117,13 @@ ARCHITECTURES = {
         ),
     ),
     "mochi": Architecture("Mochi", "MochiTransformer3DModel", (Pipeline("MochiPipeline"),), has_concept_stream=True),
+    "kandinsky5": Architecture(
+        "Kandinsky 5",
+        "Kandinsky5Transformer3DModel",
+        (Pipeline("Kandinsky5T2VPipeline"), Pipeline("Kandinsky5I2VPipeline", "an image")),
+    ),
     "cosmos": Architecture(
-        "Cosmos Predict 1 and 2",
+        "Cosmos Predict",
         "CosmosTransformer3DModel",
         (
             Pipeline("CosmosTextToWorldPipeline"),

@@ -20,6 +20,11 @@ def check_text_encoder(pipeline: Any) -> None:
     check_tokenizer(pipeline.tokenizer)
 
 
+def own_tokenizer(tokenizer: Any) -> Any:
+    """The tokenizer itself, if it is that of a processor of texts and images."""
+    return getattr(tokenizer, "tokenizer", tokenizer)
+
+
 def check_tokenizer(tokenizer: Any) -> None:
     """Raise ValueError if the tokenizer pads in front, so the rows of a text would not be the first ones."""
     if tokenizer.padding_side != "right":

@@ -28,6 +28,7 @@ class Guidance:
     def run_begins(self, arguments: Mapping[str, Any]) -> None:
         """Record from the arguments of `encode_prompt` how many videos this run makes, and whether it guides them."""
         adapter, prompt = self._adapter, arguments["prompt"]
+        self._step, self._passes_of_step = None, 0
         self._run_guided = adapter.guides_in_batch and arguments["do_classifier_free_guidance"]
         prompts = 1 if isinstance(prompt, str) else len(prompt or ())
         self._videos = prompts * arguments.get("num_videos_per_prompt", 0) or None
@@ -35,7 +36,7 @@ class Guidance:
     def is_conditional_pass(self, arguments: Mapping[str, Any], *, of_pipeline: bool) -> bool:
         """Whether this pass is the first one of its step. Call it once per pass.
 
-        Every pipeline shows the `current_timestep`, or gives the passes of a step the same tensor.
+        Most pipelines show the `current_timestep`. Of others, the scheduler counts the steps, or each pass is one.
 
         Args:
             arguments: of the call of the transformer, by name.
@@ -47,7 +48,8 @@ class Guidance:
         if self._given is not None or self._adapter.pipeline is None:
             return True
         before, self._step = self._step, self._step_of(arguments, of_pipeline=of_pipeline)
-        self._passes_of_step = self._passes_of_step + 1 if self._step is before else 1
+        is_same = self._step is before or (isinstance(before, int) and self._step == before)
+        self._passes_of_step = self._passes_of_step + 1 if is_same else 1
         most = (1 if self._adapter.guides_in_batch else 2) + self._adapter.further_passes
         # A run that stopped leaves its timestep behind.
         if self._step is None or self._passes_of_step > most:
@@ -62,7 +64,10 @@ class Guidance:
         pipeline = self._adapter.pipeline
         if hasattr(type(pipeline), "current_timestep"):
             return getattr(pipeline, "current_timestep", None)  # without it before the first run
-        return arguments["timestep"] if of_pipeline else None
+        if not of_pipeline:
+            return None
+        index = getattr(pipeline.scheduler, "step_index", arguments["timestep"])
+        return -1 if index is None else index  # before the first step
 
     def conditional_videos(self, batch: int, *, of_pipeline: bool) -> slice:
         """The videos of a batch that are conditional.

@@ -222,10 +222,10 @@ class Tracer:
 
     def _prompt_encoded(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `encode_prompt`. A second call in a run encodes the negative prompt, which is not read."""
-        run = self._run
+        run, prompt = self._run, self.adapter.prompt_of(arguments)
         if not self._prompt_due:
             is_negative = run.is_of_pipeline and run.passes == 0
-            if is_negative or arguments["prompt"] == run.prompt:
+            if is_negative or prompt == run.prompt:
                 return
             if run.passes == 0 and self.settings.match == "concepts":
                 run.prompt = None  # one of several, and it is not known which
@@ -233,7 +233,7 @@ class Tracer:
                 run.has_other_prompt = True
             return
         self._begin_run()
-        self._prompt_due, self._run.prompt = False, copy.copy(arguments["prompt"])  # a list may change
+        self._prompt_due, self._run.prompt = False, copy.copy(prompt)  # a list may change
         self._guidance.run_begins(arguments)
         if self.settings.match == "prompt":
             if len(self._runs) > 1 and (self._run.prompt is None or self._run.prompt != self._runs[0].prompt):

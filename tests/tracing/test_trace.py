@@ -19,6 +19,7 @@ from tests.assertions import assert_close
 from tests.pipelines import PIPELINES, PROMPT, generate
 from tests.precision import in_fp64
 from tests.tiny import tiny_pipeline
+from tests.tiny_size import FRAMES
 
 CONCEPTS = ["cat", "running", "grass"]
 READ = {"layers": [0, 2], "top_k": 2}
@@ -55,8 +56,8 @@ def test_every_pipeline_is_read_and_left_as_it_was(kind: str) -> None:
 
     maps = tracer.maps
     assert torch.equal(maps.imap, while_traced.imap)
-    frames = 2 if "1.5" in kind else 3
-    assert maps.grid == (frames, 2, 3)
+    latents = ((call.get("num_frames") or FRAMES) - 1) // tracer.adapter.temporal_compression + 1
+    assert maps.grid == (-(-latents // tracer.adapter.patch_size[0]), 2, 3)
     assert maps.steps == tuple(range(pipeline.num_timesteps))
     assert maps.layers == (0, 2)
     assert maps.labels == tuple(CONCEPTS)

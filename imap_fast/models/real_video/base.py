@@ -101,7 +101,7 @@ class VideoForward(ABC):
             vae = load_vae(vae, self.pipeline)
         if vae is None or vae is self.pipeline.vae:
             return Encoder(self.pipeline)
-        return OtherEncoder(self.pipeline, vae, self.config.out_channels or self.config.in_channels)
+        return OtherEncoder(self.pipeline, vae, self.latent_channels)
 
     @property
     @abstractmethod
@@ -132,6 +132,11 @@ class VideoForward(ABC):
     def patch_size(self) -> int:
         """Latents in a patch, in height and width."""
         return self.config.patch_size
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of the latents of a video."""
+        return self.config.out_channels or self.config.in_channels
 
     def set_timesteps(self) -> None:
         """Compute the schedule as the pipeline does."""
