@@ -14,13 +14,23 @@ from tests import (
     tiny_hunyuan_video_15,
     tiny_kandinsky5,
     tiny_ltx,
+    tiny_ltx2,
     tiny_mochi,
     tiny_wan,
     tiny_wan_family,
 )
 from tests.architecture import TEXT, WIDTH, Architecture
 
-NEWER = (tiny_wan_family, tiny_consisid, tiny_ltx, tiny_hunyuan_video_15, tiny_mochi, tiny_kandinsky5, tiny_cosmos)
+NEWER = (
+    tiny_wan_family,
+    tiny_consisid,
+    tiny_ltx,
+    tiny_hunyuan_video_15,
+    tiny_mochi,
+    tiny_ltx2,
+    tiny_kandinsky5,
+    tiny_cosmos,
+)
 """Modules that have `ARCHITECTURES`, `PIPELINES`, `UNEXPLAINED` and `GUIDED` of their own."""
 
 __all__ = ["ARCHITECTURES", "NEWER", "TEXT", "WIDTH", "Architecture"]

@@ -3,6 +3,7 @@
 import importlib
 from typing import Any
 
+import diffusers.pipelines
 from diffusers import DiffusionPipeline
 from torch import nn
 
@@ -21,6 +22,10 @@ def module_classes(source: str) -> dict[str, Any]:
 
 
 def _class_of(entry: Any) -> Any:
-    if not isinstance(entry, (list, tuple)) or len(entry) != 2 or entry[0] not in LIBRARIES:
+    if not isinstance(entry, (list, tuple)) or len(entry) != 2:
         return None
-    return getattr(importlib.import_module(entry[0]), str(entry[1]), None)
+    library, name = map(str, entry)
+    if library in LIBRARIES:
+        return getattr(importlib.import_module(library), name, None)
+    # Classes that one pipeline alone uses, as LTX-2 its connectors, are in the module of its pipelines.
+    return getattr(getattr(diffusers.pipelines, library, None), name, None)

@@ -21,7 +21,7 @@ Grid = tuple[int, int, int]
 class TappedAttention(CrossAttention):
     """The arithmetic of `LTXVideoAttnProcessor` in a cross-attention."""
 
-    stock_processors = (LTXVideoAttnProcessor,)
+    stock_processors: ClassVar[tuple[type, ...]] = (LTXVideoAttnProcessor,)
 
     def prepare_mask(self, mask: Tensor | None, text: Tensor) -> Tensor | None:
         if mask is None:

@@ -117,13 +117,18 @@ ARCHITECTURES = {
         ),
     ),
     "mochi": Architecture("Mochi", "MochiTransformer3DModel", (Pipeline("MochiPipeline"),), has_concept_stream=True),
+    "ltx2": Architecture(
+        "LTX-2",
+        "LTX2VideoTransformer3DModel",
+        (Pipeline("LTX2Pipeline"), Pipeline("LTX2ImageToVideoPipeline", "an image")),
+    ),
     "kandinsky5": Architecture(
         "Kandinsky 5",
         "Kandinsky5Transformer3DModel",
         (Pipeline("Kandinsky5T2VPipeline"), Pipeline("Kandinsky5I2VPipeline", "an image")),
     ),
     "cosmos": Architecture(
-        "Cosmos Predict",
+        "Cosmos",
         "CosmosTransformer3DModel",
         (
             Pipeline("CosmosTextToWorldPipeline"),

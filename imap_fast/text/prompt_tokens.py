@@ -51,6 +51,7 @@ class PromptTokens:
         template: str = PLACEHOLDER,
         skip: int = 0,
         clean: Callable[[str], str] = str,
+        pads_in_front: bool = False,
     ) -> PromptTokens:
         """The tokens of `prompt` as a pipeline reads it.
 
@@ -61,11 +62,13 @@ class PromptTokens:
             template: the text that the pipeline puts around the prompt.
             skip: the number of tokens in front that the pipeline removes after encoding.
             clean: what the pipeline makes of the prompt first. By default, nothing.
+            pads_in_front: whether the tokenizer may pad in front, because the rows are moved to the front later.
 
         Raises:
             ValueError: the tokenizer pads in front.
         """
-        check_tokenizer(tokenizer)
+        if not pads_in_front:
+            check_tokenizer(tokenizer)
         prompt = clean(prompt)
         limits = {"truncation": True, "max_length": max_length + skip}
         read = cls._encoded(tokenizer, prompt, template, skip, **limits)

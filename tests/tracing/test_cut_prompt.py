@@ -33,7 +33,10 @@ def test_a_cut_prompt_is_told(kind: str) -> None:
     with pytest.warns(UserWarning, match=r"reads \d+ tokens of the prompt, and not the last \d+; shorten it") as told:
         explain(kind, LONG, ["cat", "running"])
     read, cut = map(int, re.findall(r"\d+", str(told[0].message)))
-    assert read <= 512 < cut  # rows of an image, or of a template, are no tokens of the prompt
+    assert read <= (
+        1024 if kind.startswith("ltx2") else 512
+    )  # rows of an image, or of a template, are no tokens of the prompt
+    assert cut > 100
     with warnings.catch_warnings():
         warnings.filterwarnings("error", category=UserWarning, module="imap_fast")
         explain(kind, "a cat running", ["cat", "running"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 import torch
 from diffusers.pipelines.ltx.pipeline_ltx import calculate_shift
@@ -14,11 +16,25 @@ FRAME_RATE = 25.0
 
 
 class LTXForward(VideoForward):
-    """See `VideoForward`. The schedule is that of a default clip: it depends on the number of tokens."""
+    """See `VideoForward`. The schedule is that of a default clip: it depends on the number of tokens.
 
-    pipelines = ("LTXPipeline", "LTXImageToVideoPipeline")
+    Attributes:
+        image_pipelines: names of those pipelines that are conditioned on the first frame.
+        shift_of_tokens: how the schedule depends on the number of tokens, if the scheduler does not say.
+        frame_rate: of the clips for which the model was made.
+    """
+
+    pipelines: ClassVar[tuple[str, ...]] = ("LTXPipeline", "LTXImageToVideoPipeline")
+    image_pipelines: ClassVar[tuple[str, ...]] = ("LTXImageToVideoPipeline",)
     step_of = (20, 50)
     is_published = False
+    shift_of_tokens: ClassVar[dict[str, float]] = {
+        "base_image_seq_len": 256,
+        "max_image_seq_len": 4096,
+        "base_shift": 0.5,
+        "max_shift": 1.15,
+    }
+    frame_rate: ClassVar[float] = FRAME_RATE
 
     @property
     def clip(self) -> tuple[int, int, int]:
@@ -26,17 +42,14 @@ class LTXForward(VideoForward):
 
     @property
     def fps(self) -> float:
-        return FRAME_RATE
+        return self.frame_rate
 
     def set_timesteps(self) -> None:
         pixels, config, steps = spatial_compression(self.pipeline), self.scheduler.config, self.num_inference_steps
         frames = (self.num_frames - 1) // self.temporal_compression + 1
         shift = calculate_shift(
             frames * (self.height // pixels) * (self.width // pixels),
-            config.get("base_image_seq_len", 256),
-            config.get("max_image_seq_len", 4096),
-            config.get("base_shift", 0.5),
-            config.get("max_shift", 1.15),
+            *(config.get(name, own) for name, own in self.shift_of_tokens.items()),
         )
         self.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=shift)
 
@@ -48,7 +61,7 @@ class LTXForward(VideoForward):
 
     def encode(self, frames: np.ndarray) -> dict[str, Tensor]:
         window = {"latents": self.encode_pixels(self.encoder.pixels(frames))}
-        if is_one_of(self.pipeline, ("LTXImageToVideoPipeline",)):
+        if is_one_of(self.pipeline, self.image_pipelines):
             window["first_frame"] = self.encode_pixels(self.encoder.pixels(frames[:1]))
         return window
 
@@ -65,7 +78,7 @@ class LTXForward(VideoForward):
             noisy = torch.ones_like(latents[:, :1])
             noisy[:, :, 0] = 0
             timestep = timestep[:, None] * self.packed(noisy).squeeze(-1)
-        transformer, pixels = self.pipeline.transformer, spatial_compression(self.pipeline)
+        transformer = self.pipeline.transformer
         frames, height, width = latents.shape[2:]
         transformer(
             hidden_states=self.packed(latents).to(self.prompt_embeds.dtype),
@@ -75,9 +88,14 @@ class LTXForward(VideoForward):
             num_frames=frames,
             height=height,
             width=width,
-            rope_interpolation_scale=(self.temporal_compression / FRAME_RATE, pixels, pixels),
             return_dict=False,
+            **self.further_inputs(latents, timestep),
         )
+
+    def further_inputs(self, latents: Tensor, timestep: Tensor) -> dict[str, Any]:
+        """Arguments of the transformer that only this version of the model has."""
+        pixels = spatial_compression(self.pipeline)
+        return {"rope_interpolation_scale": (self.temporal_compression / self.frame_rate, pixels, pixels)}
 
     def packed(self, latents: Tensor) -> Tensor:
         """The tokens `[B, N, C]` of latents `[B, C, F, H, W]`."""

@@ -1,0 +1,65 @@
+"""LTX-2: further passes of a step, and words behind padding that the connectors move."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from diffusers.pipelines.ltx2 import connectors
+from torch import nn
+
+import imap_fast
+from tests.pipelines import generate
+from tests.tiny_ltx2 import PIPELINES, PLAIN, tiny_pipeline
+
+READ: dict[str, Any] = {"layers": [0, 2], "top_k": 2, "match": "prompt"}
+
+
+def traced(pipeline: Any, prompt: str = "a red cat", **call: Any) -> Any:
+    with imap_fast.trace(pipeline, ["red"], **READ) as tracer:
+        generate(pipeline, prompt, **{**PLAIN, "num_inference_steps": 2, "guidance_scale": 1.0, **call})
+    return tracer
+
+
+@pytest.mark.parametrize("guidance", [1.0, 4.0])
+def test_perturbed_passes_and_passes_without_audio_are_not_read(guidance: float) -> None:
+    pipeline = tiny_pipeline()
+    ran: list[None] = []
+    pipeline.transformer.register_forward_hook(lambda *_: ran.append(None))
+    further = {"stg_scale": 1.0, "spatio_temporal_guidance_blocks": [0, 1], "modality_scale": 3.0}
+    with_further = traced(pipeline, guidance_scale=guidance, num_inference_steps=1, **further)
+    assert len(ran) == 3
+    alone = traced(pipeline, guidance_scale=guidance, num_inference_steps=1)
+    assert torch.equal(with_further.maps.imap, alone.maps.imap)
+    assert traced(pipeline, guidance_scale=guidance, **further).maps.steps == (0, 1)
+
+
+@pytest.mark.parametrize("kind", PIPELINES)
+def test_a_word_has_the_row_to_which_the_connectors_move_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another last word changes one row, where no row sees another: the encoder is causal."""
+    _, make, call = PIPELINES[kind]
+    pipeline = make()
+    pipeline.connectors.video_connector.transformer_blocks = nn.ModuleList()
+    monkeypatch.setattr(
+        connectors, "per_layer_masked_mean_norm", lambda text_hidden_states, **_: text_hidden_states.flatten(2, 3)
+    )
+    rows: list[torch.Tensor] = []
+    pipeline.transformer.register_forward_pre_hook(
+        lambda _, args, given: rows.append(given["encoder_hidden_states"][-1]), with_kwargs=True
+    )
+    places = []
+    for prompt, word in (("a red cat", "cat"), ("a red dog", "dog")):
+        with imap_fast.trace(pipeline, [word], **READ) as tracer:
+            generate(pipeline, prompt, **{**call, "num_inference_steps": 1, "guidance_scale": 1.0})
+        places.append(tracer.concepts.tokens)
+    assert places[0] == places[1]
+    changed = (rows[0] != rows[1]).any(-1).nonzero().flatten().tolist()
+    assert changed == list(places[0][0])
+
+
+def test_connectors_without_registers_are_refused() -> None:
+    pipeline = tiny_pipeline()
+    pipeline.connectors.register_to_config(video_connector_num_learnable_registers=None)
+    with pytest.raises(ValueError, match="the connectors of the pipeline have no registers"):
+        traced(pipeline)
