@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
@@ -14,6 +15,14 @@ from tests.tiny_size import HEIGHT
 from tests.tiny_size import WIDTH as WIDTH_OF_CLIPS
 
 TEXT, WIDTH = 24, 32  # text tokens, and the width of their embeddings
+
+
+Grid = tuple[int, int, int]
+
+
+def latents_of(grid: Grid) -> Grid:
+    """Frames, height and width of latents, of which a patch has 2 × 2."""
+    return grid[0], 2 * grid[1], 2 * grid[2]
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class Architecture:
         prompt_rows: makes the places of the tokens of the prompt and of its padding among the text rows, from the
             arguments of a forward pass and a video. None: all text rows are.
         inputs: makes the arguments of the forward pass besides latents, text and timestep, for a batch size and numbers
-            of text tokens and patches.
+            of text tokens and the grid of frames and patches.
         start: makes the rows `[1, T, D]` of a concept stream before the first block from a transformer, the arguments
             of its forward pass, and concepts `[C, D_text]`.
         stream_uses_attention: whether a block adds its attention output to the concept stream.
@@ -51,7 +60,7 @@ class Architecture:
     text_call: int = -1
     calls_of_videos: bool = False
     prompt_rows: Callable[[dict, int], Tensor] | None = None
-    inputs: Callable[[int, int, int], dict[str, Tensor]] = lambda batch, text, patches: {}
+    inputs: Callable[[int, int, Grid], dict[str, Any]] = lambda batch, text, grid: {}
     start: Callable[[nn.Module, dict, Tensor], Tensor] | None = None
     stream_uses_attention: bool = True
 
@@ -88,5 +97,5 @@ class Architecture:
             "hidden_states": noise if self.channels_first else noise.transpose(1, 2),
             "encoder_hidden_states": rows,
             "timestep": torch.full((batch,), 500),
-            **self.inputs(batch, text, frames * height * width // 4),
+            **self.inputs(batch, text, (frames, height // 2, width // 2)),
         }

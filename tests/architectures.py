@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,7 +21,7 @@ from tests import (
     tiny_wan,
     tiny_wan_family,
 )
-from tests.architecture import TEXT, WIDTH, Architecture
+from tests.architecture import TEXT, WIDTH, Architecture, Grid
 
 NEWER = (
     tiny_wan_family,
@@ -36,13 +38,13 @@ NEWER = (
 __all__ = ["ARCHITECTURES", "NEWER", "TEXT", "WIDTH", "Architecture"]
 
 
-def rotary(batch: int, text: int, patches: int) -> dict[str, Tensor]:
+def rotary(batch: int, text: int, grid: Grid) -> dict[str, Tensor]:
     """The rotary embedding of CogVideoX."""
     generator = torch.Generator().manual_seed(4)
-    return {"image_rotary_emb": tuple(torch.randn(2, patches, 16, generator=generator))}
+    return {"image_rotary_emb": tuple(torch.randn(2, math.prod(grid), 16, generator=generator))}
 
 
-def hunyuan_inputs(batch: int, text: int, patches: int) -> dict[str, Tensor]:
+def hunyuan_inputs(batch: int, text: int, grid: Grid) -> dict[str, Tensor]:
     """A mask without 5 padding tokens, the embedding of CLIP, and the guidance scale."""
     mask = torch.ones(batch, text)
     mask[:, -5:] = 0

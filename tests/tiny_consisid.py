@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from diffusers import ConsisIDPipeline, ConsisIDTransformer3DModel
 from torch import Tensor, nn
 
 from tests import tiny
-from tests.architecture import Architecture
+from tests.architecture import Architecture, Grid
 from tests.tiny import RED
 
 ROTARY = {"use_rotary_positional_embeddings": True}
@@ -38,6 +40,11 @@ def tiny_pipeline(**config: object) -> ConsisIDPipeline:
     return tiny.assembled(ConsisIDPipeline, tiny_transformer(in_channels=8, **config))
 
 
+def face_of(config: dict[str, object]) -> dict[str, object]:
+    """`FACE`, with features of two thirds of the width of the model."""
+    return {**FACE, "LFE_output_dim": int(16 * config.get("num_attention_heads", 4) / 3 * 2)}
+
+
 def face() -> dict[str, object]:
     """What the parts that read a face make of it."""
     generator = torch.Generator().manual_seed(4)
@@ -45,10 +52,10 @@ def face() -> dict[str, object]:
     return {"id_cond": torch.randn(1, 8, generator=generator), "id_vit_hidden": scales}
 
 
-def inputs(batch: int, text: int, patches: int) -> dict[str, object]:
+def inputs(batch: int, text: int, grid: Grid) -> dict[str, object]:
     """The rotary embedding, and a face for each video."""
     generator = torch.Generator().manual_seed(4)
-    given: dict[str, object] = {"image_rotary_emb": tuple(torch.randn(2, patches, 16, generator=generator))}
+    given: dict[str, object] = {"image_rotary_emb": tuple(torch.randn(2, math.prod(grid), 16, generator=generator))}
     own = face()
     scales: list[Tensor] = own["id_vit_hidden"]
     return given | {
@@ -60,7 +67,7 @@ def inputs(batch: int, text: int, patches: int) -> dict[str, object]:
 ARCHITECTURES = {
     "consisid": Architecture(
         tiny_pipeline,
-        lambda **config: tiny_transformer(**FACE, **config),
+        lambda **config: tiny_transformer(**face_of(config), **config),
         blocks="transformer_blocks",
         attention="attn1",
         channels_first=False,

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from transformers import T5Config, T5EncoderModel
 
 from tests import tiny_wan
-from tests.architecture import Architecture
+from tests.architecture import Architecture, Grid
 from tests.tiny import RED, stir, tiny_tokenizer
 
 
@@ -52,7 +52,7 @@ def tiny_transformer(**config: object) -> nn.Module:
         "mlp_ratio": 1,
         "text_embed_dim": 32,
         "adaln_lora_dim": 8,
-        "max_size": (8, 8, 8),
+        "max_size": (8, 32, 32),
         "rope_scale": (2.0, 1.0, 1.0),
         "concat_padding_mask": False,  # which needs torchvision
         "extra_pos_embed_type": None,
@@ -97,7 +97,7 @@ def tiny_pipeline(
     return pipeline
 
 
-def inputs(batch: int, text: int, patches: int) -> dict[str, Tensor]:
+def inputs(batch: int, text: int, grid: Grid) -> dict[str, Tensor]:
     """A timestep as the scheduler of the first model gives it."""
     return {"timestep": torch.full((batch,), 0.3)}
 

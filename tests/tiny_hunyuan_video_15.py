@@ -26,7 +26,7 @@ from transformers import (
     T5EncoderModel,
 )
 
-from tests.architecture import Architecture
+from tests.architecture import Architecture, Grid
 from tests.tiny import RED, stir
 from tests.tiny_hunyuan_video import byte_level_tokenizer
 
@@ -110,13 +110,13 @@ def tiny_pipeline(
     return pipeline
 
 
-def inputs(batch: int, text: int, patches: int) -> dict[str, Tensor]:
+def inputs(batch: int, text: int, grid: Grid) -> dict[str, Tensor]:
     """Latents, an image, and texts and glyphs of other lengths in each video."""
     generator = torch.Generator().manual_seed(4)
     lengths = torch.tensor([[text - 5], [text - 9]])[:batch]
     glyphs = torch.tensor([[2], [4]])[:batch]
     return {
-        "hidden_states": torch.randn(batch, 9, patches // 6, 2, 3, generator=generator),
+        "hidden_states": torch.randn(batch, 9, *grid, generator=generator),
         "encoder_attention_mask": (torch.arange(text) < lengths).float(),
         "encoder_hidden_states_2": torch.randn(batch, GLYPHS, 16, generator=generator),
         "encoder_attention_mask_2": (torch.arange(GLYPHS) < glyphs).float(),

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
-from tests.architecture import Architecture
+from tests.architecture import Architecture, Grid, latents_of
 from tests.tiny import HEIGHT, WIDTH, stir
 from tests.tiny_hunyuan_video import SPECIAL, byte_level_tokenizer
 
@@ -29,13 +29,14 @@ SPOTTED = Image.effect_noise((WIDTH, HEIGHT), 60).convert("RGB")
 def tiny_transformer(**config: object) -> nn.Module:
     """A transformer of 3 layers of 4 heads, after one of text."""
     torch.manual_seed(0)
+    heads = config.pop("num_attention_heads", 4)
     config = {
         "in_visual_dim": 4,
         "out_visual_dim": 4,
         "in_text_dim": 32,
         "in_text_dim2": 8,
         "time_dim": 16,
-        "model_dim": 64,
+        "model_dim": 16 * heads,
         "ff_dim": 32,
         "num_text_blocks": 1,
         "num_visual_blocks": 3,
@@ -107,13 +108,13 @@ def tiny_pipeline(
     return pipeline
 
 
-def inputs(batch: int, text: int, patches: int) -> dict[str, object]:
+def inputs(batch: int, text: int, grid: Grid) -> dict[str, object]:
     """Latents whose channels come last, the embedding of CLIP, and positions."""
     generator = torch.Generator().manual_seed(4)
     return {
-        "hidden_states": torch.randn(batch, patches // 6, 4, 6, 4, generator=generator),
+        "hidden_states": torch.randn(batch, *latents_of(grid), 4, generator=generator),
         "pooled_projections": torch.randn(batch, 8, generator=generator),
-        "visual_rope_pos": [torch.arange(size) for size in (patches // 6, 2, 3)],
+        "visual_rope_pos": [torch.arange(size) for size in grid],
         "text_rope_pos": torch.arange(text),
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from diffusers import (
     AutoencoderKLLTXVideo,
@@ -16,7 +18,7 @@ from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from torch import Tensor, nn
 from transformers import T5Config, T5EncoderModel
 
-from tests.architecture import Architecture
+from tests.architecture import Architecture, Grid
 from tests.tiny import RED, stir, tiny_tokenizer
 
 SIZE = 64, 96  # no side of LTX is less than 32 pixels
@@ -27,8 +29,8 @@ def tiny_transformer(**config: object) -> nn.Module:
     """A transformer of 3 layers of 4 heads."""
     torch.manual_seed(0)
     sizes = {"num_attention_heads": 4, "attention_head_dim": 16, "num_layers": 3, "in_channels": 4, "out_channels": 4}
-    widths = {"cross_attention_dim": 64, "caption_channels": 32}
-    return stir(LTXVideoTransformer3DModel(**sizes, **widths, norm_elementwise_affine=True, **config).eval())
+    config = {**sizes, "caption_channels": 32, "norm_elementwise_affine": True, **config}
+    return stir(LTXVideoTransformer3DModel(**config, cross_attention_dim=16 * config["num_attention_heads"]).eval())
 
 
 def tiny_pipeline(pipeline_class: type[DiffusionPipeline] = LTXPipeline, **config: object) -> DiffusionPipeline:
@@ -64,17 +66,17 @@ def tiny_pipeline(pipeline_class: type[DiffusionPipeline] = LTXPipeline, **confi
     return pipeline
 
 
-def inputs(batch: int, text: int, patches: int) -> dict[str, object]:
+def inputs(batch: int, text: int, grid: Grid) -> dict[str, object]:
     """Tokens, and a mask without 5 padding tokens."""
     generator = torch.Generator().manual_seed(4)
     mask: Tensor = torch.ones(batch, text)
     mask[:, -5:] = 0
     return {
-        "hidden_states": torch.randn(batch, patches, 4, generator=generator),
+        "hidden_states": torch.randn(batch, math.prod(grid), 4, generator=generator),
         "encoder_attention_mask": mask,
-        "num_frames": patches // 6,
-        "height": 2,
-        "width": 3,
+        "num_frames": grid[0],
+        "height": grid[1],
+        "width": grid[2],
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from diffusers import (
     AutoencoderKLLTX2Audio,
@@ -17,7 +19,7 @@ from diffusers.pipelines.ltx2.vocoder import LTX2Vocoder
 from torch import Tensor, nn
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3TextConfig, SiglipVisionConfig
 
-from tests.architecture import Architecture
+from tests.architecture import Architecture, Grid
 from tests.tiny import RED, stir
 from tests.tiny_hunyuan_video import byte_level_tokenizer
 from tests.tiny_ltx import SIZE, SIZES
@@ -29,7 +31,7 @@ AUDIO = {"num_channels": 2, "mel_bins": 8}
 def tiny_transformer(**config: object) -> nn.Module:
     """A transformer of 3 layers of 4 heads, with gates as in LTX-2.3, and an audio stream of 2 heads."""
     torch.manual_seed(0)
-    video = {"num_attention_heads": 4, "attention_head_dim": 16, "cross_attention_dim": 64}
+    video = {"num_attention_heads": 4, "attention_head_dim": 16}
     audio = {
         "audio_in_channels": 4,
         "audio_out_channels": 4,
@@ -42,11 +44,11 @@ def tiny_transformer(**config: object) -> nn.Module:
         "out_channels": 4,
         "num_layers": 3,
         "caption_channels": 32,
-        "rope_type": "split",
         "gated_attn": True,
         "perturbed_attn": True,
     }
-    return stir(LTX2VideoTransformer3DModel(**{**video, **audio, **others, **config}).eval())
+    config = {**video, **audio, **others, **config}
+    return stir(LTX2VideoTransformer3DModel(**config, cross_attention_dim=16 * config["num_attention_heads"]).eval())
 
 
 def tiny_pipeline(pipeline_class: type[DiffusionPipeline] = LTX2Pipeline, **config: object) -> DiffusionPipeline:
@@ -130,20 +132,20 @@ def tiny_pipeline(pipeline_class: type[DiffusionPipeline] = LTX2Pipeline, **conf
     return pipeline
 
 
-def inputs(batch: int, text: int, patches: int) -> dict[str, object]:
+def inputs(batch: int, text: int, grid: Grid) -> dict[str, object]:
     """Tokens of video and audio, texts for both, and a mask without 5 padding tokens."""
     generator = torch.Generator().manual_seed(4)
     mask: Tensor = torch.ones(batch, text)
     mask[:, -5:] = 0
     return {
-        "hidden_states": torch.randn(batch, patches, 4, generator=generator),
+        "hidden_states": torch.randn(batch, math.prod(grid), 4, generator=generator),
         "audio_hidden_states": torch.randn(batch, 5, 4, generator=generator),
         "audio_encoder_hidden_states": torch.randn(batch, text, 32, generator=generator),
         "encoder_attention_mask": mask,
         "audio_encoder_attention_mask": mask,
-        "num_frames": patches // 6,
-        "height": 2,
-        "width": 3,
+        "num_frames": grid[0],
+        "height": grid[1],
+        "width": grid[2],
         "audio_num_frames": 5,
         "sigma": torch.full((batch,), 500),
     }

@@ -7,7 +7,7 @@ from diffusers import AutoencoderKLMochi, FlowMatchEulerDiscreteScheduler, Mochi
 from torch import Tensor, nn
 from transformers import T5Config, T5EncoderModel
 
-from tests.architecture import Architecture
+from tests.architecture import Architecture, Grid, latents_of
 from tests.tiny import stir, tiny_tokenizer
 
 CHANNELS = 12  # of the latents, as many as its pipeline expects
@@ -52,12 +52,12 @@ def tiny_pipeline(**config: object) -> MochiPipeline:
     return pipeline
 
 
-def inputs(batch: int, text: int, patches: int) -> dict[str, Tensor]:
+def inputs(batch: int, text: int, grid: Grid) -> dict[str, Tensor]:
     """Latents, and texts of other lengths in each video."""
     lengths = torch.tensor([[text - 5], [text - 9]])[:batch]
     generator = torch.Generator().manual_seed(4)
     return {
-        "hidden_states": torch.randn(batch, CHANNELS, patches // 6, 4, 6, generator=generator),
+        "hidden_states": torch.randn(batch, CHANNELS, *latents_of(grid), generator=generator),
         "encoder_attention_mask": torch.arange(text) < lengths,
     }
 

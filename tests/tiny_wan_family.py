@@ -20,7 +20,7 @@ from diffusers import (
 )
 from torch import Tensor, nn
 
-from tests.architecture import Architecture
+from tests.architecture import Architecture, Grid, latents_of
 from tests.tiny import RED
 from tests.tiny_wan import assembled, tiny_pipeline, tiny_transformer
 
@@ -28,22 +28,28 @@ IMAGE = {"in_channels": 12, "added_kv_proj_dim": 64, "image_dim": 16}
 FIRST_FRAME = {"image": RED, "max_sequence_length": 512}  # with an image, the model requires 512 rows of text
 
 
-def vace_transformer() -> nn.Module:
+def own_image(config: dict[str, object]) -> dict[str, object]:
+    """`IMAGE`, with rows of an image as wide as the model."""
+    return {**IMAGE, "added_kv_proj_dim": 16 * config.get("num_attention_heads", 4)}
+
+
+def vace_transformer(**config: object) -> nn.Module:
     # Per latent: 4 channels that stay, 4 to be painted, and the 8 × 8 pixels of the mask.
-    return tiny_transformer(WanVACETransformer3DModel, vace_layers=[0, 2], vace_in_channels=4 + 4 + 64)
+    return tiny_transformer(WanVACETransformer3DModel, vace_layers=[0, 2], vace_in_channels=4 + 4 + 64, **config)
 
 
-def vace_inputs(batch: int, text: int, patches: int) -> dict[str, Tensor]:
+def vace_inputs(batch: int, text: int, grid: Grid) -> dict[str, Tensor]:
     """A control video of noise, as long as the video of 4 × 6 latents."""
     generator = torch.Generator().manual_seed(4)
-    return {"control_hidden_states": torch.randn(batch, 72, patches // 6, 4, 6, generator=generator)}
+    return {"control_hidden_states": torch.randn(batch, 72, *latents_of(grid), generator=generator)}
 
 
-def animate_transformer() -> nn.Module:
+def animate_transformer(**config: object) -> nn.Module:
     """A motion encoder for faces of 16 × 16 pixels, and a face adapter after every block."""
     return tiny_transformer(
         WanAnimateTransformer3DModel,
-        **{**IMAGE, "latent_channels": 4},
+        **own_image(config),
+        latent_channels=4,
         motion_encoder_channel_sizes={"4": 8, "8": 8, "16": 8},
         motion_encoder_size=16,
         motion_style_dim=8,
@@ -52,20 +58,22 @@ def animate_transformer() -> nn.Module:
         face_encoder_hidden_dim=16,
         face_encoder_num_heads=2,
         inject_face_latents_blocks=1,
+        **config,
     )
 
 
-def animate_inputs(batch: int, text: int, patches: int) -> dict[str, Tensor]:
-    """Latents of a picture and of 3 frames, a pose, a face, and an image behind which the text has 512 rows."""
+def animate_inputs(batch: int, text: int, grid: Grid) -> dict[str, Tensor]:
+    """Latents of a picture and of frames, a pose, a face, and an image behind which the text has 512 rows."""
+    frames, height, width = latents_of(grid)
     generator = torch.Generator().manual_seed(4)
     rows = torch.zeros(batch, 512, 32)
     rows[:, :text] = torch.randn(batch, text, 32, generator=generator)
     return {
-        "hidden_states": torch.randn(batch, 12, 4, 4, 6, generator=generator),
+        "hidden_states": torch.randn(batch, 12, frames + 1, height, width, generator=generator),
         "encoder_hidden_states": rows,
         "encoder_hidden_states_image": torch.randn(batch, 5, 16, generator=generator),
-        "pose_hidden_states": torch.randn(batch, 4, 3, 4, 6, generator=generator),
-        "face_pixel_values": torch.randn(batch, 3, 9, 16, 16, generator=generator),
+        "pose_hidden_states": torch.randn(batch, 4, frames, height, width, generator=generator),
+        "face_pixel_values": torch.randn(batch, 3, 4 * frames - 3, 16, 16, generator=generator),
     }
 
 
@@ -73,30 +81,30 @@ def skyreels_transformer(**config: object) -> nn.Module:
     return tiny_transformer(SkyReelsV2Transformer3DModel, **config)
 
 
-def forcing_transformer() -> nn.Module:
-    return skyreels_transformer(inject_sample_info=True)
+def forcing_transformer(**config: object) -> nn.Module:
+    return skyreels_transformer(inject_sample_info=True, **config)
 
 
-def forcing_inputs(batch: int, text: int, patches: int) -> dict[str, object]:
-    """Three frames at different noise."""
+def forcing_inputs(batch: int, text: int, grid: Grid) -> dict[str, object]:
+    """Frames at different noise."""
     return {
-        "timestep": torch.tensor([[100, 400, 900]]).expand(batch, -1),
+        "timestep": torch.linspace(100, 900, grid[0]).long().expand(batch, -1),
         "enable_diffusion_forcing": True,
         "fps": [1],
     }
 
 
-def chronoedit_transformer() -> nn.Module:
-    return tiny_transformer(ChronoEditTransformer3DModel, **IMAGE)
+def chronoedit_transformer(**config: object) -> nn.Module:
+    return tiny_transformer(ChronoEditTransformer3DModel, **own_image(config), **config)
 
 
-def image_inputs(batch: int, text: int, patches: int) -> dict[str, Tensor]:
+def image_inputs(batch: int, text: int, grid: Grid) -> dict[str, Tensor]:
     """Latents with a first frame, and an image behind which the text has 512 rows."""
     generator = torch.Generator().manual_seed(4)
     rows = torch.zeros(batch, 512, 32)
     rows[:, :text] = torch.randn(batch, text, 32, generator=generator)
     return {
-        "hidden_states": torch.randn(batch, 12, 3, 4, 6, generator=generator),
+        "hidden_states": torch.randn(batch, 12, *latents_of(grid), generator=generator),
         "encoder_hidden_states": rows,
         "encoder_hidden_states_image": torch.randn(batch, 5, 16, generator=generator),
     }

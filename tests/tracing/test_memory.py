@@ -52,6 +52,7 @@ class Watch(TorchDispatchMode):
 
 
 def watched(architecture: Architecture, **arguments: object) -> Watch:
+    """What is found in a traced forward, and not in a stock one."""
     transformer = architecture.transformer(num_attention_heads=HEADS)
     arguments = {**architecture.arguments, "layers": [0, 1, 2], **arguments}
     concepts = None if arguments.get("match") == "prompt" else architecture.concepts(CONCEPTS)
@@ -59,6 +60,9 @@ def watched(architecture: Architecture, **arguments: object) -> Watch:
     with torch.no_grad(), imap_fast.trace(transformer, concepts, **arguments):
         with Watch() as watch:
             transformer(**inputs)
+    with torch.no_grad(), Watch() as stock:
+        transformer(**inputs)
+    watch.found = [found for found in watch.found if found not in stock.found]
     assert watch.seen > 500
     return watch
 
@@ -73,6 +77,12 @@ def test_every_score(architecture: Architecture, score: str) -> None:
 @pytest.mark.parametrize("normalize", ["none", "softmax"])
 def test_prompt_mode(architecture: Architecture, normalize: str) -> None:
     assert watched(architecture, match="prompt", normalize=normalize).found == []
+
+
+@pytest.mark.slow
+def test_every_architecture(any_architecture: Architecture) -> None:
+    for match in ("prompt",) if any_architecture.prompt_only else ("prompt", "concepts"):
+        assert watched(any_architecture, match=match).found == []
 
 
 @pytest.mark.slow

@@ -87,8 +87,8 @@ def test_an_exception_inside_restores_everything(architecture: Architecture) -> 
         tracer.maps  # noqa: B018
 
 
-def test_a_failing_entry_restores_everything(architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
-    pipeline = architecture.pipeline()
+def test_a_failing_entry_restores_everything(any_architecture: Architecture, monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture, pipeline = any_architecture, any_architecture.pipeline()
     before = state(pipeline)
     failing = imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments)
     monkeypatch.setattr(sys.modules[Tracer.__module__], "observed_calls", None)
@@ -114,11 +114,11 @@ def test_nested_traces_are_refused_and_the_outer_one_goes_on(architecture: Archi
         pass
 
 
-def test_a_foreign_attention_processor_is_refused(architecture: Architecture) -> None:
+def test_a_foreign_attention_processor_is_refused(any_architecture: Architecture) -> None:
     class Foreign:
         def __call__(self, *args: object, **kwargs: object) -> None: ...
 
-    pipeline = architecture.pipeline()
+    architecture, pipeline = any_architecture, any_architecture.pipeline()
     getattr(getattr(pipeline.transformer, architecture.blocks)[2], architecture.attention).processor = Foreign()
     before = state(pipeline)
     with pytest.raises(TypeError, match="Foreign"), imap_fast.trace(pipeline, CONCEPTS, **architecture.arguments):
