@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -9,8 +10,9 @@ import torch
 import imap_fast
 from imap_fast.models.registry import adapter_for
 from tests.assertions import assert_close
+from tests.oracle.maps import oracle_maps
 from tests.pipelines import PROMPT, generate
-from tests.tiny_hunyuan_video_15 import CALL, PIPELINES, tiny_pipeline
+from tests.tiny_hunyuan_video_15 import ARCHITECTURES, CALL, GLYPHS, IMAGE, PIPELINES, tiny_pipeline
 
 READ: dict[str, Any] = {"layers": [0, 2], "top_k": 2}
 
@@ -69,3 +71,20 @@ def test_a_concept_is_embedded_behind_the_template() -> None:
     assert not torch.allclose(red_cat, cat, atol=1e-2)
     mean = adapter.embed_concepts(("red cat", "red dog"), "mean")
     assert not torch.allclose(mean[0], mean[1], atol=1e-2)
+
+
+def test_without_an_image_its_rows_are_behind_the_prompt() -> None:
+    """They are left out by the mask, and are not equal to the padding of the prompt."""
+    architecture = ARCHITECTURES["hunyuan_video_15"]
+    transformer, inputs = architecture.transformer(), architecture.draw()
+    inputs["image_embeds"] = torch.zeros_like(inputs["image_embeds"])
+    own, glyphs = (int(inputs[name].sum()) for name in ("encoder_attention_mask", "encoder_attention_mask_2"))
+    text = inputs["encoder_hidden_states"].shape[1]
+    rows = torch.cat([torch.arange(glyphs, glyphs + own), IMAGE + GLYPHS + torch.arange(own, text)])
+    read = {"layers": (0, 1, 2), "top_k": 2}
+    expected = oracle_maps(
+        replace(architecture, prompt_rows=lambda *_: rows), transformer, inputs, grid=(3, 2, 3), **read
+    )
+    with torch.no_grad(), imap_fast.trace(transformer, None, match="prompt", **read) as tracer:
+        transformer(**inputs)
+    assert_close(tracer.maps.gramcol, expected["gramcol"][: len(tracer.maps.gramcol)], 1e-4)
