@@ -37,6 +37,7 @@ class Architecture:
         size: height and width of its clips: 2 × 3 patches.
         prompt_only: whether only tokens of the prompt can be matched.
         channels_first: whether the channels of latents come before their frames.
+        video_in_front: whether tokens of references are behind those of the video, and not before them.
         text_rows: where the rows of text are in the keys of a joint attention: "front" or "behind".
         text_call: which attention call of a block is that over the text, if it has several.
         calls_of_videos: whether each video has an attention call of its own, of the rows that are attended to.
@@ -56,6 +57,7 @@ class Architecture:
     size: tuple[int, int] = (HEIGHT, WIDTH_OF_CLIPS)
     prompt_only: bool = False
     channels_first: bool = True
+    video_in_front: bool = False
     text_rows: str = "front"
     text_call: int = -1
     calls_of_videos: bool = False

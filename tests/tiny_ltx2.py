@@ -158,6 +158,7 @@ ARCHITECTURES = {
         blocks="transformer_blocks",
         attention="attn2",
         size=SIZE,
+        video_in_front=True,
         prompt_only=True,
         inputs=inputs,
     )

@@ -178,21 +178,21 @@ class Adapter(ABC):
             raise ValueError("gradient checkpointing runs blocks twice; trace under torch.no_grad()")
         refuse_other_hooks(transformer)
         latents, text = arguments["hidden_states"], arguments["encoder_hidden_states"]
-        grid, references = self.grid_of(arguments)
+        grid, video = self.grid_of(arguments)
         return Forward(
             arguments,
             batch=len(latents),
             grid=grid,
             text_length=text.shape[1],
             multiplicity=self.text_multiplicity(text),
-            references=references,
+            video=video,
         )
 
-    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[tuple[int, int, int], int]:
-        """Latent frames and patches of the video in a forward pass, and the number of visual tokens before its own."""
+    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[tuple[int, int, int], slice]:
+        """Latent frames and patches of the video in a forward pass, and its own among the visual tokens."""
         sizes = zip(self.latent_size(arguments["hidden_states"]), self.patch_size, strict=True)
         frames, height, width = (size // patch for size, patch in sizes)
-        return (frames - self.reference_frames, height, width), self.reference_frames * height * width
+        return (frames - self.reference_frames, height, width), slice(self.reference_frames * height * width, None)
 
     @contextmanager
     def tapped(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Iterator[Tap]:

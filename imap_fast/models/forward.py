@@ -20,7 +20,7 @@ class Forward:
         text_length: T, text tokens with their padding.
         multiplicity: fp32 `[K]` with K ≤ T: how many equal text rows each of the first K rows represents. Equal padding
             rows after the prompt are carried as one row.
-        references: the number of visual tokens before those of the video, of images or of frames that it goes on from.
+        video: the visual tokens of the video. Before or behind them may be those of images, or of other frames.
     """
 
     arguments: Mapping[str, Any]
@@ -28,4 +28,4 @@ class Forward:
     grid: tuple[int, int, int]
     text_length: int
     multiplicity: Tensor
-    references: int = 0
+    video: slice

@@ -90,7 +90,7 @@ class JointAttention(TappedAttention):
             value: of all rows.
             output: attention output, before the output projection.
             text: the text rows among S.
-            visual: the visual rows among S, those of references first.
+            visual: the visual rows among S, those of the video and of references.
             mask: which rows are attended to, bool `[B, 1, 1, S]`. None: all.
         """
         tap = self.tap
@@ -102,7 +102,6 @@ class JointAttention(TappedAttention):
             concepts = self._advance_stream(tap.stream, key[:, :, visual], value[:, :, visual])
         if self.layer not in tap.settings.layers:
             return
-        references = tap.forward.references
         for video in range(len(query)):
             own = None if concepts is None else concepts[video]
             text_query, text_key, text_output = (
@@ -118,11 +117,11 @@ class JointAttention(TappedAttention):
                 ReadLayer(
                     layer=self.layer,
                     video=video,
-                    query=query[video, :, visual][:, references:],
-                    features=output[video, :, visual][:, references:],
+                    query=query[video, :, visual][:, tap.forward.video],
+                    features=output[video, :, visual][:, tap.forward.video],
                     text=matched,
                     concepts=own,
-                    visual_key=key[video, :, visual][:, references:],
+                    visual_key=key[video, :, visual][:, tap.forward.video],
                 )
             )
 

@@ -79,7 +79,7 @@ class Adapter(adapter.Adapter):
         _, frames, height, width, _ = latents.shape
         return frames, height, width
 
-    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[tuple[int, int, int], int]:
+    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[tuple[int, int, int], slice]:
         """As in the base class.
 
         Raises:

@@ -17,6 +17,20 @@ from imap_fast.text.prompt_tokens import PromptTokens
 
 Grid = tuple[int, int, int]
 
+NO_SIZE = (
+    "the transformer was given no num_frames, height and width, which say where its tokens are; give them, or trace a "
+    "pipeline that does"
+)
+
+
+def other_size(arguments: Mapping[str, Any], grid: Grid) -> ValueError:
+    """The error of a forward pass whose tokens are not those of a video of this size."""
+    tokens = arguments["hidden_states"].shape[1]
+    return ValueError(
+        f"the transformer was given {tokens} tokens, but num_frames, height and width are those of {grid[0]} latent "
+        f"frames of {grid[1]} × {grid[2]} patches; give those of its latents, or trace a pipeline that does"
+    )
+
 
 class TappedAttention(CrossAttention):
     """The arithmetic of `LTXVideoAttnProcessor` in a cross-attention."""
@@ -42,7 +56,7 @@ class Adapter(CrossAttentionAdapter):
 
     def __init__(self, target: Any) -> None:
         super().__init__(target)
-        self._size: Grid | None = None
+        self._grid: Grid | None = None
 
     @property
     def embedding_width(self) -> int:
@@ -59,22 +73,34 @@ class Adapter(CrossAttentionAdapter):
     def latents_prepared(self, inputs: Mapping[str, Any]) -> None:
         pixels = spatial_compression(self.pipeline)
         frames = (inputs["num_frames"] - 1) // self.temporal_compression + 1
-        self._size = (frames, inputs["height"] // pixels, inputs["width"] // pixels)
+        self._grid = self.patches_of(frames, inputs["height"] // pixels, inputs["width"] // pixels)
 
-    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[Grid, int]:
+    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[Grid, slice]:
         """As in the base class. A transformer that is given the coordinates of its tokens has the size of the run.
 
         Raises:
-            ValueError: neither the arguments nor a run say how many frames and patches there are.
+            ValueError: neither the arguments nor a run say how many frames and patches there are, or it is another
+                number of tokens.
         """
+        given = self.given_grid(arguments)
+        grid = given or self._grid
+        if grid is None:
+            raise ValueError(NO_SIZE)
+        # Where only coordinates are given, images and videos that condition the tokens are in front of them.
+        before = arguments["hidden_states"].shape[1] - prod(grid)
+        if before < 0 or (given and before):
+            raise other_size(arguments, grid)
+        return grid, slice(before, None)
+
+    def given_grid(self, arguments: Mapping[str, Any]) -> Grid | None:
+        """Latent frames and patches as the arguments of a forward pass say. None: they do not."""
         given = [arguments[name] for name in ("num_frames", "height", "width") if arguments.get(name) is not None]
-        size = given if len(given) == 3 else self._size
-        if size is None:
-            raise ValueError("call the transformer with num_frames, height and width, which say where its tokens are")
+        return self.patches_of(*given) if len(given) == 3 else None
+
+    def patches_of(self, *size: int) -> Grid:
+        """Latent frames and patches of latents of this size."""
         frames, height, width = (each // patch for each, patch in zip(size, self.patch_size, strict=True))
-        grid = frames, height, width
-        # Images and videos that condition the tokens are in front of them.
-        return grid, arguments["hidden_states"].shape[1] - prod(grid)
+        return frames, height, width
 
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
         return PromptTokens.read(self.pipeline.tokenizer, prompt, max_length=arguments["max_sequence_length"])

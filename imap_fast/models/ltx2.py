@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import torch
@@ -57,6 +58,25 @@ class Adapter(ltx.Adapter):
     @property
     def frame_rate(self) -> float:
         return FRAME_RATE
+
+    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[ltx.Grid, slice]:
+        """As in the base class. Images and videos that condition the tokens are behind them.
+
+        Raises:
+            ValueError: a pass has no size, as those of tiles, or fewer tokens, or its attention is perturbed.
+        """
+        blocks = arguments.get("spatio_temporal_guidance_blocks")
+        if blocks:
+            raise ValueError(
+                f"attention is perturbed in spatio_temporal_guidance_blocks={list(blocks)}, so maps would be of no "
+                "step; call the transformer without them, or trace the pipeline that runs, with guided=None"
+            )
+        grid = self.given_grid(arguments)
+        if grid is None:
+            raise ValueError(ltx.NO_SIZE)
+        if prod(grid) > arguments["hidden_states"].shape[1]:
+            raise ltx.other_size(arguments, grid)
+        return grid, slice(prod(grid))
 
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
         """As in the base class. The tokenizer pads in front, and the connectors move the prompt to the front again.

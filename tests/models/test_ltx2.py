@@ -10,6 +10,7 @@ from diffusers.pipelines.ltx2 import connectors
 from torch import nn
 
 import imap_fast
+from tests.architectures import ARCHITECTURES
 from tests.pipelines import generate
 from tests.tiny_ltx2 import PIPELINES, PLAIN, tiny_pipeline
 
@@ -56,6 +57,13 @@ def test_a_word_has_the_row_to_which_the_connectors_move_it(kind: str, monkeypat
     assert places[0] == places[1]
     changed = (rows[0] != rows[1]).any(-1).nonzero().flatten().tolist()
     assert changed == list(places[0][0])
+
+
+def test_a_perturbed_pass_of_a_users_loop_is_refused() -> None:
+    transformer, inputs = ARCHITECTURES["ltx2"].transformer(), ARCHITECTURES["ltx2"].draw()
+    with pytest.raises(ValueError, match=r"attention is perturbed in spatio_temporal_guidance_blocks=\[1\], so"):
+        with torch.no_grad(), imap_fast.trace(transformer, **READ):
+            transformer(**inputs, spatio_temporal_guidance_blocks=[1])
 
 
 def test_connectors_without_registers_are_refused() -> None:

@@ -54,7 +54,7 @@ def oracle_maps(
         architecture: where its attention is.
         transformer: a stock one.
         inputs: of its forward pass.
-        grid: F, H and W of the video. Its tokens are the last of the visual ones.
+        grid: F, H and W of the video. Its tokens are the last of the visual ones, or the first.
         concepts: `[C, D_text]`, whose stream is matched, with its padding. None: the rows of the prompt are.
         layers: to read.
         top_k: the number of motion heads.
@@ -116,7 +116,8 @@ def _rows(architecture: Architecture, block: Block, call: Call, video: int, toke
     """The rows of an attention call: in joint attention, each row is a query and a key."""
     query, key, _, output = (part[video] for part in call)
     if architecture.prompt_only:
-        return Rows(query[:, -tokens:], output[:, -tokens:], key, None)
+        video = slice(tokens) if architecture.video_in_front else slice(-tokens, None)
+        return Rows(query[:, video], output[:, video], key, None)
     if architecture.text_rows == "front":
         text, visual = slice(query.shape[1] - block.visual), slice(query.shape[1] - tokens, None)
     else:
