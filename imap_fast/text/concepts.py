@@ -205,13 +205,15 @@ class Concepts:
             return torch.stack([rows[:, tokens].mean(1) for tokens in self._tokens], dim=1)
         return rows[:, torch.arange(count, device=rows.device).clamp(max=rows.shape[1] - 1)]
 
-    def attention(self, rows: Tensor) -> Tensor:
+    def attention(self, rows: Tensor, count: int) -> Tensor:
         """How much concepts attend to each other, `[V, C, C]`, from what text rows do, `[V, K, K]`.
 
-        Of a word it is the mean over its tokens, and to a word the sum over its tokens.
+        Of a word it is the mean over its tokens, and to a word the sum over its tokens. If `count` is larger than K,
+        the remaining tokens are padding: each attends like the last row, and has its share of what attends to that row.
         """
         if self._tokens is None:
-            return rows
+            index = torch.arange(count, device=rows.device).clamp(max=rows.shape[1] - 1)
+            return (rows / index.bincount())[:, index][:, :, index]
         of_words = torch.stack([rows[:, tokens].mean(1) for tokens in self._tokens], dim=1)
         return torch.stack([of_words[:, :, tokens].sum(2) for tokens in self._tokens], dim=2)
 

@@ -23,12 +23,12 @@ def kept_bytes(settings: Settings, counts: Mapping[str, int], positions: int, st
 
     Args:
         settings: of the trace.
-        counts: the number of concepts in each map.
+        counts: the number of concepts in each map, by name.
         positions: of a map, in all videos.
         steps: that are read.
     """
     planes = (len(settings.layers) if "layers" in settings.keep else 1) * (steps if "steps" in settings.keep else 1)
-    return BYTES * planes * positions * sum(counts.values())
+    return BYTES * planes * positions * sum(counts[name] for name in settings.maps)
 
 
 def check_room(keep: Sequence[str], needed: int, folder: Path | None = None, *, of: str = "") -> None:

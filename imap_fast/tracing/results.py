@@ -44,7 +44,7 @@ def saliency_maps(
         by_row = running.single_head_means().movedim(2, 1)
         tensors[SINGLE_HEADS] = concepts.select(by_row, counts[running.contrasted[0]]).movedim(1, 2)
     if settings.text_attention:
-        tensors[TEXT_ATTENTION] = concepts.attention(running.text_attention_means())
+        tensors[TEXT_ATTENTION] = concepts.attention(running.text_attention_means(), counts[TEXT_ATTENTION])
     tensors = {name: (t[0] if running.videos == 1 else t).cpu() for name, t in tensors.items()}
     kept = {name: values[0] if running.videos == 1 else values for name, values in running.kept_means().items()}
     for name, values in tensors.items():

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from imap_fast.maps.names import CONTRASTED, REGION_MAPS
+from imap_fast.maps.names import CONTRASTED, REGION_MAPS, TEXT_ATTENTION
 from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.dropout import refuse_dropout
@@ -322,7 +322,7 @@ class Tracer:
         counts = dict.fromkeys(CONTRASTED, num_text) | dict.fromkeys(
             REGION_MAPS, len(self.regions.regions) if self.regions else 0
         )
-        self._counts = {name: counts.get(name, num_concepts) for name in self.settings.maps}
+        self._counts = {name: counts.get(name, num_concepts) for name in (*self.settings.maps, TEXT_ATTENTION)}
         settings = self.settings
         device = forward.multiplicity.device
         if self.regions is not None and self.marks_regions:

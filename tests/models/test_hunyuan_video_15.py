@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import torch
 
 import imap_fast
@@ -12,7 +13,8 @@ from imap_fast.models.registry import adapter_for
 from tests.assertions import assert_close
 from tests.oracle.maps import oracle_maps
 from tests.pipelines import PROMPT, generate
-from tests.tiny_hunyuan_video_15 import ARCHITECTURES, CALL, GLYPHS, IMAGE, PIPELINES, tiny_pipeline
+from tests.tiny_hunyuan_video_15 import ARCHITECTURES, CALL, GLYPHS, IMAGE, prompt_rows, tiny_pipeline
+from tests.tracing.test_text_attention import observed
 
 READ: dict[str, Any] = {"layers": [0, 2], "top_k": 2}
 
@@ -53,18 +55,30 @@ def test_a_word_behind_glyphs_has_the_map_of_its_own_rows() -> None:
         assert torch.equal(reads[-1][:, token], projected[glyphs + token])
 
 
-def test_text_attention_counts_glyphs_and_images_among_what_is_attended_to() -> None:
-    pipeline = PIPELINES["hunyuan-next-image"][1]()
-    call = PIPELINES["hunyuan-next-image"][2]
-    with imap_fast.trace(pipeline, ["cat", "grass"], match="prompt", maps=["imap", "text_attention"], **READ) as tracer:
-        generate(pipeline, 'a "red" cat on grass', **call)
-    shares = tracer.maps.text_attention
-    assert shares.shape == (2, 2)
-    assert 0 < shares.sum(-1).max() < 1
+def test_text_attends_to_glyphs_and_images_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What words attend to each other is a share of all that they attend to, against a softmax over all rows."""
+    architecture, seen = ARCHITECTURES["hunyuan_video_15"], observed(monkeypatch)
+    transformer, inputs = architecture.transformer(), architecture.draw(batch=2)
+    arguments = {**READ, "maps": ["gramcol", "text_attention"], "match": "prompt"}
+    with torch.no_grad(), imap_fast.trace(transformer, None, **arguments) as tracer:
+        transformer(**inputs)
+    for video in range(2):
+        own = int(inputs["encoder_attention_mask"][video].sum())
+        words = prompt_rows(inputs, video)[:own]
+        shares = []
+        for layer, query, key, mask, text, _ in seen:
+            if layer in READ["layers"]:
+                scores = query[video].double() @ key[video].double().mT * query.shape[-1] ** -0.5
+                chances = scores.masked_fill(~mask[video, 0], -torch.inf).softmax(-1)[:, text, text].mean(0)
+                shares.append(chances[words][:, words])
+        assert_close(tracer.maps.text_attention[video, :own, :own], sum(shares) / 2, 1e-5)
+        assert tracer.maps.text_attention[video, :, own:].abs().max() == 0, "padding is attended to"
 
 
 def test_a_concept_is_embedded_behind_the_template() -> None:
     adapter = adapter_for(tiny_pipeline())
+    states, *_ = adapter.pipeline.encode_prompt("red cat")
+    assert_close(adapter.embed_concepts(("red cat",), "first"), states[:, 0], 1e-5)
     # A causal encoder: a first token knows what stands before it, and nothing of what comes behind.
     red_cat, red_dog, cat = adapter.embed_concepts(("red cat", "red dog", "cat"), "first")
     assert_close(red_cat, red_dog, 1e-6)
