@@ -11,8 +11,10 @@ from torch import nn
 
 import imap_fast
 from tests.architectures import ARCHITECTURES
+from tests.explaining.test_explain import clip
 from tests.pipelines import generate
-from tests.tiny_ltx2 import PIPELINES, PLAIN, tiny_pipeline
+from tests.tiny_ltx2 import PIPELINES, PLAIN, SIZES, tiny_pipeline
+from tests.tiny_size import FRAMES
 
 READ: dict[str, Any] = {"layers": [0, 2], "top_k": 2, "match": "prompt"}
 
@@ -50,13 +52,21 @@ def test_a_word_has_the_row_to_which_the_connectors_move_it(kind: str, monkeypat
         lambda _, args, given: rows.append(given["encoder_hidden_states"][-1]), with_kwargs=True
     )
     places = []
-    for prompt, word in (("a red cat", "cat"), ("a red dog", "dog")):
+    for prompt, word in ((" a red cat", "cat"), (" a red dog", "dog")):
         with imap_fast.trace(pipeline, [word], **READ) as tracer:
             generate(pipeline, prompt, **{**call, "num_inference_steps": 1, "guidance_scale": 1.0})
         places.append(tracer.concepts.tokens)
     assert places[0] == places[1]
     changed = (rows[0] != rows[1]).any(-1).nonzero().flatten().tolist()
     assert changed == list(places[0][0])
+
+
+def test_a_real_video_does_not_see_the_audio() -> None:
+    pipeline, arguments = tiny_pipeline(), {**READ, **SIZES, "maps": ["imap"], "window": FRAMES}
+    video = clip(**SIZES)
+    expected = imap_fast.explain(pipeline, video, "a red cat", ["red"], **arguments)
+    nn.init.normal_(pipeline.transformer.audio_proj_in.bias)
+    assert torch.equal(imap_fast.explain(pipeline, video, "a red cat", ["red"], **arguments).imap, expected.imap)
 
 
 def test_a_perturbed_pass_of_a_users_loop_is_refused() -> None:

@@ -62,8 +62,12 @@ class LTXForward(VideoForward):
     def encode(self, frames: np.ndarray) -> dict[str, Tensor]:
         window = {"latents": self.encode_pixels(self.encoder.pixels(frames))}
         if is_one_of(self.pipeline, self.image_pipelines):
-            window["first_frame"] = self.encode_pixels(self.encoder.pixels(frames[:1]))
+            window["first_frame"] = self.encode_pixels(self.encoder.pixels(self.first_frame(frames)))
         return window
+
+    def first_frame(self, frames: np.ndarray) -> np.ndarray:
+        """The first of the frames `[T, H, W, 3]`, as the pipeline encodes it: `[1, H, W, 3]`."""
+        return frames[:1]
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
         """Encode pixels `[1, 3, T, H, W]` in [-1, 1] to the mode of their latents, `[1, C, F, H, W]`, normalized."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from diffusers.pipelines.ltx2 import utils
 from torch import Tensor
 
 from imap_fast.models.real_video.ltx import LTXForward
@@ -36,6 +37,13 @@ class LTX2Forward(LTXForward):
         self.prompt_embeds, self.audio_text, self.mask = pipeline.connectors(
             self.prompt_embeds, self.mask, padding_side=pipeline.tokenizer.padding_side
         )
+
+    def first_frame(self, frames: np.ndarray) -> np.ndarray:
+        """As in the base class. The pipeline compresses it, as the images were with which the model was trained."""
+        if not hasattr(utils, "apply_image_conditioning_crf"):  # before version 0.40 of diffusers
+            return frames[:1]
+        crf = utils.resolve_default_image_crf(self.pipeline.text_encoder)
+        return utils.apply_image_conditioning_crf(frames[0], crf)[None]
 
     def further_inputs(self, latents: Tensor, timestep: Tensor) -> dict[str, Any]:
         windows = len(latents)
