@@ -367,7 +367,9 @@ def test_a_loop_of_unknown_length_is_checked_as_it_goes(
 def test_room_is_what_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for keep, planes in (((), 1), (("layers",), 3), (("steps",), 5), (("layers", "steps"), 15)):
         settings = SimpleNamespace(layers=(0, 4, 8), keep=keep, maps=("imap", "cross_attention"))
-        assert kept_bytes(settings, {"imap": 2, "cross_attention": 1, "text_attention": 1}, 10, 5) == 4 * planes * 10 * 3
+        assert (
+            kept_bytes(settings, {"imap": 2, "cross_attention": 1, "text_attention": 1}, 10, 5) == 4 * planes * 10 * 3
+        )
     assert [size(count) for count in (10, 999_949, 10**6, 25 * 10**8)] == ["0.0 kB", "999.9 kB", "1.0 MB", "2.5 GB"]
     monkeypatch.setattr(psutil, "disk_usage", lambda folder: SimpleNamespace(free=5000))
     check_room(["steps"], 5000, tmp_path)
