@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
+from diffusers.configuration_utils import FrozenDict
 
 import imap_fast
+from imap_fast.models.registry import adapter_for
 from tests.architectures import ARCHITECTURES
 from tests.pipelines import PIPELINES, generate
+from tests.tiny_size import FRAMES
 
 READ = {"layers": [0, 2], "top_k": 2, "match": "prompt"}
+SHIFT = ("base_image_seq_len", "max_image_seq_len", "base_shift", "max_shift")
 OTHER_SIZE = r"given 18 tokens, but num_frames, height and width are those of {} latent frames of {} × {} patches; give"
 
 
@@ -31,6 +35,18 @@ def test_a_pass_that_says_another_size_is_refused(name: str, size: tuple[int, in
     with pytest.raises(ValueError, match=OTHER_SIZE.format(*size)):
         with torch.no_grad(), imap_fast.trace(transformer, **READ):
             transformer(**inputs, video_coords=torch.zeros(1, 3, 18, *[2] * (name == "ltx2")))
+
+
+@pytest.mark.parametrize("kind", ["ltx-text", "ltx2-text"])
+def test_a_scheduler_that_knows_no_shift_has_that_of_the_pipeline(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, make, call = PIPELINES[kind]
+    pipeline, forward = make(), adapter_for(make()).video_forward_class
+    config = pipeline.scheduler.config
+    pipeline.scheduler._internal_dict = FrozenDict({key: config[key] for key in config if key not in SHIFT})
+    generate(pipeline, **{**call, "num_inference_steps": 4, "output_type": "latent"})
+    monkeypatch.setattr(forward, "clip", property(lambda _: (FRAMES, *ARCHITECTURES[name].size)))
+    own = adapter_for(pipeline).video_forward(4, **ARCHITECTURES[name].sizes).scheduler
+    assert torch.equal(own.sigmas, pipeline.scheduler.sigmas)
 
 
 def test_a_pass_of_fewer_tokens_than_its_run_is_refused() -> None:

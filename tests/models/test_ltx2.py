@@ -40,7 +40,7 @@ def test_perturbed_passes_and_passes_without_audio_are_not_read(guidance: float)
 
 @pytest.mark.parametrize("kind", PIPELINES)
 def test_a_word_has_the_row_to_which_the_connectors_move_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another last word changes one row, where no row sees another: the encoder is causal."""
+    """Another last word changes one row, where no row sees another: the encoder is causal. Space before it is removed."""
     _, make, call = PIPELINES[kind]
     pipeline = make()
     pipeline.connectors.video_connector.transformer_blocks = nn.ModuleList()
@@ -52,7 +52,7 @@ def test_a_word_has_the_row_to_which_the_connectors_move_it(kind: str, monkeypat
         lambda _, args, given: rows.append(given["encoder_hidden_states"][-1]), with_kwargs=True
     )
     places = []
-    for prompt, word in ((" a red cat", "cat"), (" a red dog", "dog")):
+    for prompt, word in (("\n\n a red cat", "cat"), ("\n\n a red dog", "dog")):
         with imap_fast.trace(pipeline, [word], **READ) as tracer:
             generate(pipeline, prompt, **{**call, "num_inference_steps": 1, "guidance_scale": 1.0})
         places.append(tracer.concepts.tokens)
