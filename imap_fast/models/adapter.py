@@ -123,7 +123,11 @@ class Adapter(ABC):
     @property
     @abstractmethod
     def frame_rate(self) -> float:
-        """Frames per second of the videos that the model generates."""
+        """Frames per second of the videos that the model generates by default."""
+
+    def frame_rate_of(self, arguments: Mapping[str, Any]) -> float:
+        """Frames per second of the video in a forward pass: `frame_rate`, unless its arguments say another one."""
+        return self.frame_rate
 
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
         """Frames, height and width of the latents that the transformer takes. By default, they are the last ones."""

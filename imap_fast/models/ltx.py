@@ -70,6 +70,17 @@ class Adapter(CrossAttentionAdapter):
     def frame_rate(self) -> float:
         return FRAME_RATE
 
+    def frame_rate_of(self, arguments: Mapping[str, Any]) -> float:
+        """As in the base class. It is in the distance of two latent frames in time."""
+        if (scale := arguments.get("rope_interpolation_scale")) is not None:
+            return self.temporal_compression / float(scale[0])
+        (frames, height, width), video = self.grid_of(arguments)
+        if arguments.get("video_coords") is None or frames == 1:
+            return self.frame_rate
+        # The first latent frame is one frame, so the second begins with the next frame.
+        seconds = arguments["video_coords"][0, 0, video][height * width]
+        return round(1 / float(seconds), 3)
+
     def latents_prepared(self, inputs: Mapping[str, Any]) -> None:
         pixels = spatial_compression(self.pipeline)
         frames = (inputs["num_frames"] - 1) // self.temporal_compression + 1

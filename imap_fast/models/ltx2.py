@@ -59,6 +59,9 @@ class Adapter(ltx.Adapter):
     def frame_rate(self) -> float:
         return FRAME_RATE
 
+    def frame_rate_of(self, arguments: Mapping[str, Any]) -> float:
+        return float(arguments.get("fps", self.frame_rate))
+
     def grid_of(self, arguments: Mapping[str, Any]) -> tuple[ltx.Grid, slice]:
         """As in the base class. Images and videos that condition the tokens are behind them.
 

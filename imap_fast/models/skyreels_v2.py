@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from diffusers import SkyReelsV2Transformer3DModel
 from diffusers.models.transformers.transformer_skyreels_v2 import SkyReelsV2AttnProcessor
@@ -28,3 +29,8 @@ class Adapter(wan.Adapter):
     @property
     def frame_rate(self) -> float:
         return FRAME_RATE
+
+    def frame_rate_of(self, arguments: Mapping[str, Any]) -> float:
+        """As in the base class. The transformer is told 0 for 16 frames per second, and 1 for any other rate."""
+        told = arguments.get("fps")
+        return 16.0 if told is not None and told[0] == 0 else self.frame_rate

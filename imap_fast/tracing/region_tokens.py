@@ -13,13 +13,16 @@ EARLY = 1e-6
 """The share of a frame by which a time may be early: 0.3 · 10 is less than 3."""
 
 
-def region_tokens(adapter: Adapter, regions: Sequence[Region], grid: tuple[int, int, int]) -> list[list[int]]:
+def region_tokens(
+    adapter: Adapter, regions: Sequence[Region], grid: tuple[int, int, int], frame_rate: float
+) -> list[list[int]]:
     """The visual tokens of each region, frame-major.
 
     Args:
-        adapter: of the model, whose frame rate and compression relate frames to times.
+        adapter: of the model, whose compression relates frames to latent frames.
         regions: in pixels of the video. Of a bare transformer, in patches.
         grid: `(F, H, W)`, latent frames and patches.
+        frame_rate: of the clip.
 
     Raises:
         ValueError: a region is outside of the clip or of the picture.
@@ -31,9 +34,9 @@ def region_tokens(adapter: Adapter, regions: Sequence[Region], grid: tuple[int, 
     time = LatentTime(adapter.temporal_compression, adapter.patch_size[0], adapter.rest_in_first_latent)
     num_frames, tokens = length_of(time, frames), []
     for region in regions:
-        frame = int(region.seconds * adapter.frame_rate + EARLY)
+        frame = int(region.seconds * frame_rate + EARLY)
         if frame >= num_frames:
-            seconds = num_frames / adapter.frame_rate
+            seconds = num_frames / frame_rate
             raise ValueError(
                 f"the region {region.label!r} is at {region.seconds:g} s, outside of the clip: it has {num_frames} "
                 f"frames in {seconds:g} s"

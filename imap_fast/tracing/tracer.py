@@ -326,7 +326,8 @@ class Tracer:
         settings = self.settings
         device = forward.multiplicity.device
         if self.regions is not None and self.marks_regions:
-            tokens = region_tokens(self.adapter, self.regions.regions, forward.grid)
+            frame_rate = self.adapter.frame_rate_of(forward.arguments)
+            tokens = region_tokens(self.adapter, self.regions.regions, forward.grid, frame_rate)
             self.regions.latent_frames = [of[0] // math.prod(forward.grid[1:]) for of in tokens]
             self.regions.mark(tokens, device)
         self._running = RunningMaps(

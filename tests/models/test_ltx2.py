@@ -40,7 +40,7 @@ def test_perturbed_passes_and_passes_without_audio_are_not_read(guidance: float)
 
 @pytest.mark.parametrize("kind", PIPELINES)
 def test_a_word_has_the_row_to_which_the_connectors_move_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another last word changes one row, where no row sees another: the encoder is causal. Space before it is removed."""
+    """Another last word changes one row, where no row sees another: the encoder is causal. Space before it is cut."""
     _, make, call = PIPELINES[kind]
     pipeline = make()
     pipeline.connectors.video_connector.transformer_blocks = nn.ModuleList()

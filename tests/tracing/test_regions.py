@@ -166,12 +166,10 @@ def test_the_edges_of_a_picture_are_inside() -> None:
 
 def test_a_time_that_is_rounded_down_is_that_of_its_frame() -> None:
     """29 / 25 · 25 is a little less than 29, and the latent frame of frame 29 begins with it."""
-    adapter = SimpleNamespace(
-        pipeline=None, patch_size=(1, 1, 1), temporal_compression=4, rest_in_first_latent=False, frame_rate=25
-    )
+    adapter = SimpleNamespace(pipeline=None, patch_size=(1, 1, 1), temporal_compression=4, rest_in_first_latent=False)
     (region,) = check_regions({"a": (29 / 25, 0, 0)})
     assert int(29 / 25 * 25) == 28
-    assert region_tokens(adapter, [region], (9, 2, 3)) == [[8 * 6]]
+    assert region_tokens(adapter, [region], (9, 2, 3), 25) == [[8 * 6]]
 
 
 def test_a_small_box_or_mask_is_one_patch() -> None:
