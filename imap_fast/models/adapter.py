@@ -126,8 +126,8 @@ class Adapter(ABC):
         """Frames per second of the videos that the model generates by default."""
 
     def frame_rate_of(self, arguments: Mapping[str, Any]) -> float:
-        """Frames per second of the video in a forward pass: `frame_rate`, unless its arguments say another one."""
-        return self.frame_rate
+        """Frames per second of the video in a forward pass: its argument `fps`, if it has one, or else `frame_rate`."""
+        return float(arguments.get("fps") or self.frame_rate)
 
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
         """Frames, height and width of the latents that the transformer takes. By default, they are the last ones."""

@@ -48,8 +48,5 @@ class Adapter(CrossAttentionAdapter):
         is_second = self.pipeline is not None and is_one_of(self.pipeline, ("Cosmos2VideoToWorldPipeline",))
         return 16.0 if is_second else FRAME_RATE
 
-    def frame_rate_of(self, arguments: Mapping[str, Any]) -> float:
-        return float(arguments.get("fps") or self.frame_rate)
-
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
         return PromptTokens.read(self.pipeline.tokenizer, prompt, max_length=arguments["max_sequence_length"])
