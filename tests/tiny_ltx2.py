@@ -10,11 +10,13 @@ from diffusers import (
     AutoencoderKLLTX2Video,
     DiffusionPipeline,
     FlowMatchEulerDiscreteScheduler,
+    LTX2ConditionPipeline,
     LTX2ImageToVideoPipeline,
     LTX2Pipeline,
     LTX2VideoTransformer3DModel,
 )
 from diffusers.pipelines.ltx2 import LTX2TextConnectors
+from diffusers.pipelines.ltx2.pipeline_ltx2_condition import LTX2VideoCondition
 from diffusers.pipelines.ltx2.vocoder import LTX2Vocoder
 from torch import Tensor, nn
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3TextConfig, SiglipVisionConfig
@@ -175,6 +177,11 @@ PLAIN = {
 PIPELINES = {
     "ltx2-text": ("ltx2", tiny_pipeline, PLAIN),
     "ltx2-image": ("ltx2", lambda: tiny_pipeline(LTX2ImageToVideoPipeline), {**PLAIN, "image": RED}),
+    "ltx2-condition-later": (
+        "ltx2",
+        lambda: tiny_pipeline(LTX2ConditionPipeline),
+        {**PLAIN, "conditions": [LTX2VideoCondition(frames=RED, index=1), LTX2VideoCondition(frames=RED)]},
+    ),
 }
-UNEXPLAINED: tuple[str, ...] = ()
+UNEXPLAINED = ("ltx2-condition-later",)
 GUIDED: dict[str, tuple] = {}  # in its batch, as in CogVideoX

@@ -120,7 +120,11 @@ ARCHITECTURES = {
     "ltx2": Architecture(
         "LTX-2",
         "LTX2VideoTransformer3DModel",
-        (Pipeline("LTX2Pipeline"), Pipeline("LTX2ImageToVideoPipeline", "an image")),
+        (
+            Pipeline("LTX2Pipeline"),
+            Pipeline("LTX2ImageToVideoPipeline", "an image"),
+            Pipeline("LTX2ConditionPipeline", explained=False),
+        ),
     ),
     "kandinsky5": Architecture(
         "Kandinsky 5",

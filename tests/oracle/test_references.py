@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import LTX2ConditionPipeline
 from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from diffusers.pipelines.ltx2.pipeline_ltx2_condition import LTX2VideoCondition
 
@@ -22,8 +21,7 @@ CONCEPTS, LAYERS, GRID = ["red", "cat"], (0, 2), (3, 2, 3)
 CONDITIONED: dict[str, tuple] = {
     "ltx": (*PIPELINES["ltx-condition-later"][:2], {"conditions": [LTXVideoCondition(image=RED, frame_index=4)]}),
     "ltx2": (
-        "ltx2",
-        lambda: tiny_ltx2.tiny_pipeline(LTX2ConditionPipeline),
+        *PIPELINES["ltx2-condition-later"][:2],
         {**tiny_ltx2.PLAIN, "conditions": [LTX2VideoCondition(frames=RED, index=1)]},
     ),
 }
