@@ -9,7 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imap_fast.models.vae_compression import spatial_compression, temporal_compression
+
 TEMPORAL, SPATIAL = 4, 8
+
+
+def block_of(pipeline: Any) -> tuple[int, int, int]:
+    """Frames, height and width of what a latent of a pipeline is made of."""
+    return temporal_compression(pipeline), spatial_compression(pipeline), spatial_compression(pipeline)
 
 
 class Pooling(nn.Module):

@@ -17,11 +17,10 @@ import imap_fast
 from imap_fast.evaluate import evaluate
 from imap_fast.evaluate.example import DataSet, Example
 from imap_fast.models.real_video import base
-from imap_fast.models.vae_compression import spatial_compression, temporal_compression
 from tests.architectures import ARCHITECTURES
 from tests.assertions import assert_close
 from tests.explaining import encoders
-from tests.explaining.encoders import TEMPORAL, Pooling
+from tests.explaining.encoders import TEMPORAL, Pooling, block_of
 from tests.explaining.runs import contents, cut_off, explain, options_of
 from tests.explaining.test_explain import ARGUMENTS, READ, clip
 from tests.pipelines import EXPLAINED, PIPELINES, PROMPT
@@ -92,8 +91,7 @@ def test_a_small_encoder_does_all_the_encoding(kind: str, monkeypatch: pytest.Mo
     pipeline = PIPELINES[kind][1]()
     own = maps_of(kind, pipeline)
     monkeypatch.setattr(pipeline.vae.encoder, "forward", lambda *_, **__: pytest.fail("encoded by the VAE"))
-    spatial, channels = spatial_compression(pipeline), 12 if kind == "mochi" else 4
-    maps = maps_of(kind, pipeline, vae=Pooling(channels, block=(temporal_compression(pipeline), spatial, spatial)))
+    maps = maps_of(kind, pipeline, vae=Pooling(12 if kind == "mochi" else 4, block=block_of(pipeline)))
     assert maps.gramcol.shape == own.gramcol.shape
     assert maps.gramcol.isfinite().all()
     assert not torch.equal(maps.gramcol, own.gramcol)
