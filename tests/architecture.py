@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,16 @@ def latents_of(grid: Grid) -> Grid:
     return grid[0], 2 * grid[1], 2 * grid[2]
 
 
+def last_rows(visual: int, grid: Grid) -> Tensor:
+    """The places of the last visual tokens: references are before those of the video."""
+    return torch.arange(visual - math.prod(grid), visual)
+
+
+def first_rows(visual: int, grid: Grid) -> Tensor:
+    """The places of the first visual tokens: references are behind those of the video."""
+    return torch.arange(math.prod(grid))
+
+
 @dataclass(frozen=True)
 class Architecture:
     """A tiny model of one architecture.
@@ -37,7 +48,8 @@ class Architecture:
         size: height and width of its clips: 2 × 3 patches.
         prompt_only: whether only tokens of the prompt can be matched.
         channels_first: whether the channels of latents come before their frames.
-        video_in_front: whether tokens of references are behind those of the video, and not before them.
+        video_rows: makes the places of the tokens of the video among the visual ones, from the number of these and the
+            grid of frames and patches.
         text_rows: where the rows of text are in the keys of a joint attention: "front" or "behind".
         text_call: which attention call of a block is that over the text, if it has several.
         calls_of_videos: whether each video has an attention call of its own, of the rows that are attended to.
@@ -57,7 +69,7 @@ class Architecture:
     size: tuple[int, int] = (HEIGHT, WIDTH_OF_CLIPS)
     prompt_only: bool = False
     channels_first: bool = True
-    video_in_front: bool = False
+    video_rows: Callable[[int, Grid], Tensor] = last_rows
     text_rows: str = "front"
     text_call: int = -1
     calls_of_videos: bool = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests import (
@@ -14,6 +13,7 @@ from tests import (
     tiny_cosmos,
     tiny_hunyuan_video,
     tiny_hunyuan_video_15,
+    tiny_hunyuan_video_framepack,
     tiny_kandinsky5,
     tiny_ltx,
     tiny_ltx2,
@@ -32,6 +32,7 @@ NEWER = (
     tiny_ltx2,
     tiny_kandinsky5,
     tiny_cosmos,
+    tiny_hunyuan_video_framepack,
 )
 """Modules that have `ARCHITECTURES`, `PIPELINES`, `UNEXPLAINED` and `GUIDED` of their own."""
 
@@ -50,13 +51,6 @@ def hunyuan_inputs(batch: int, text: int, grid: Grid) -> dict[str, Tensor]:
     mask[:, -5:] = 0
     pooled = torch.randn(batch, 8, generator=torch.Generator().manual_seed(4))
     return {"encoder_attention_mask": mask, "pooled_projections": pooled, "guidance": torch.full((batch,), 6000.0)}
-
-
-def refined_text(transformer: nn.Module, inputs: dict[str, Tensor], concepts: Tensor) -> Tensor:
-    """Concepts and zeros, through the token refiner of HunyuanVideo, whose mask leaves out the zeros."""
-    length = inputs["encoder_hidden_states"].shape[1]
-    padded = F.pad(concepts, (0, 0, 0, length - len(concepts)))[None]
-    return transformer.context_embedder(padded, inputs["timestep"], (torch.arange(length) < len(concepts))[None])
 
 
 def rotary_transformer(**config: object) -> nn.Module:
@@ -80,7 +74,7 @@ ARCHITECTURES = {
         attention="attn",
         text_rows="behind",
         inputs=hunyuan_inputs,
-        start=refined_text,
+        start=tiny_hunyuan_video.refined_text,
         stream_uses_attention=False,
     ),
     "wan": Architecture(

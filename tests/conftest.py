@@ -41,6 +41,7 @@ EVERY_NAME = (
     "ltx2",
     "kandinsky5",
     "cosmos",
+    "hunyuan_video_framepack",
 )
 PATIENCE = 10 * 60 * 1000  # milliseconds that a page may take for anything: a machine can be slow
 OFFLINE = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from diffusers import (
     AutoencoderKLHunyuanVideo,
     DiffusionPipeline,
@@ -16,6 +17,7 @@ from diffusers.pipelines.hunyuan_video.pipeline_hunyuan_video_image2video import
     DEFAULT_PROMPT_TEMPLATE as image_template,
 )
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from torch import Tensor, nn
 from transformers import (
     CLIPImageProcessor,
     CLIPTextConfig,
@@ -150,3 +152,10 @@ def assembled(
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def refined_text(transformer: nn.Module, inputs: dict[str, Tensor], concepts: Tensor) -> Tensor:
+    """Concepts and zeros, through the token refiner of HunyuanVideo, whose mask leaves out the zeros."""
+    length = inputs["encoder_hidden_states"].shape[1]
+    padded = F.pad(concepts, (0, 0, 0, length - len(concepts)))[None]
+    return transformer.context_embedder(padded, inputs["timestep"], (torch.arange(length) < len(concepts))[None])

@@ -21,7 +21,7 @@ from diffusers.pipelines.ltx2.vocoder import LTX2Vocoder
 from torch import Tensor, nn
 from transformers import Gemma3Config, Gemma3ForConditionalGeneration, Gemma3TextConfig, SiglipVisionConfig
 
-from tests.architecture import Architecture, Grid
+from tests.architecture import Architecture, Grid, first_rows
 from tests.tiny import RED, stir
 from tests.tiny_hunyuan_video import byte_level_tokenizer
 from tests.tiny_ltx import SIZE, SIZES
@@ -160,7 +160,7 @@ ARCHITECTURES = {
         blocks="transformer_blocks",
         attention="attn2",
         size=SIZE,
-        video_in_front=True,
+        video_rows=first_rows,
         prompt_only=True,
         inputs=inputs,
     )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from imap_fast.models.attention_backend import chosen_attention
-from imap_fast.models.forward import Forward
+from imap_fast.models.forward import Forward, Grid
 from imap_fast.models.kept_value import KeptValue
 from imap_fast.models.model_hooks import refuse_other_hooks
 from imap_fast.models.real_video.base import VideoForward
@@ -48,6 +48,8 @@ class Adapter(ABC):
         further_passes: the most passes in a step that are neither, and not read.
         reference_frames: latent frames before those of the video, in this run.
         published_compression: frames in a latent frame of its published VAEs.
+        makes_sections: whether a run may make its video in sections, each in a loop over all steps that begins with
+            `prepare_latents`.
         rest_in_first_latent: of its VAE; see `imap_fast.upsampling.latent_time.LatentTime`.
         video_forward_class: passes a real video through a pipeline.
         pipeline: the target if it is a pipeline, else None.
@@ -71,6 +73,7 @@ class Adapter(ABC):
     guides_in_batch: ClassVar[bool] = False
     further_passes: ClassVar[int] = 0
     published_compression: ClassVar[int] = 4
+    makes_sections: ClassVar[bool] = False
     rest_in_first_latent: ClassVar[bool] = False
     video_forward_class: ClassVar[type[VideoForward]]
     # Any: pipelines and transformers of diffusers have attributes that their base classes do not declare.
@@ -192,11 +195,12 @@ class Adapter(ABC):
             video=video,
         )
 
-    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[tuple[int, int, int], slice]:
-        """Latent frames and patches of the video in a forward pass, and its own among the visual tokens."""
+    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[Grid, tuple[slice, ...]]:
+        """Latent frames and patches of the video in a forward pass, and `Forward.video`."""
         sizes = zip(self.latent_size(arguments["hidden_states"]), self.patch_size, strict=True)
         frames, height, width = (size // patch for size, patch in sizes)
-        return (frames - self.reference_frames, height, width), slice(self.reference_frames * height * width, None)
+        before = self.reference_frames
+        return (frames - before, height, width), (slice(before * height * width, None),)
 
     @contextmanager
     def tapped(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Iterator[Tap]:

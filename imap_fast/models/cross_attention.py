@@ -85,7 +85,7 @@ class CrossAttention(TappedAttention):
     @torch.no_grad()
     def read_layer(self, query: Tensor, key: Tensor, output: Tensor) -> None:
         """Give the layer, rows `[B, S, A, d]`, to the reader, with only the text rows that differ."""
-        multiplicity, own = self.tap.forward.multiplicity, self.tap.forward.video
+        forward, multiplicity = self.tap.forward, self.tap.forward.multiplicity
         query, key, output = (rows[self.tap.videos].transpose(1, 2) for rows in (query, key, output))
         for video in range(len(query)):
             text = TextRows(key[video, :, : len(multiplicity)], None, multiplicity)
@@ -93,8 +93,8 @@ class CrossAttention(TappedAttention):
                 ReadLayer(
                     layer=self.layer,
                     video=video,
-                    query=query[video, :, own],
-                    features=output[video, :, own],
+                    query=forward.of_video(query[video]),
+                    features=forward.of_video(output[video]),
                     text=text,
                     concepts=text,
                 )

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
+
+Grid = tuple[int, int, int]
+"""Latent frames and patches of a video: F, H and W."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,21 @@ class Forward:
         text_length: T, text tokens with their padding.
         multiplicity: fp32 `[K]` with K ≤ T: how many equal text rows each of the first K rows represents. Equal padding
             rows after the prompt are carried as one row.
-        video: the visual tokens of the video. Before or behind them may be those of images, or of other frames.
+        video: where the tokens of the video are among the visual ones, in order. Beside them may be those of images, or
+            of other frames.
+        comes_before: whether the frames come before those of the sections that the run has made. If not, they come
+            behind them.
     """
 
     arguments: Mapping[str, Any]
     batch: int
-    grid: tuple[int, int, int]
+    grid: Grid
     text_length: int
     multiplicity: Tensor
-    video: slice
+    video: tuple[slice, ...]
+    comes_before: bool = False
+
+    def of_video(self, rows: Tensor) -> Tensor:
+        """Those of the visual rows `[…, N, d]` that are of the video. If they are in one place, this is a view."""
+        parts = [rows[..., part, :] for part in self.video]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2)

@@ -117,11 +117,11 @@ class JointAttention(TappedAttention):
                 ReadLayer(
                     layer=self.layer,
                     video=video,
-                    query=query[video, :, visual][:, tap.forward.video],
-                    features=output[video, :, visual][:, tap.forward.video],
+                    query=tap.forward.of_video(query[video, :, visual]),
+                    features=tap.forward.of_video(output[video, :, visual]),
                     text=matched,
                     concepts=own,
-                    visual_key=key[video, :, visual][:, tap.forward.video],
+                    visual_key=tap.forward.of_video(key[video, :, visual]),
                 )
             )
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from imap_fast.models import adapter
 from imap_fast.models.cross_attention import CrossAttention
+from imap_fast.models.forward import Grid
 from imap_fast.models.real_video.kandinsky5 import FRAME_RATE, Kandinsky5Forward
 from imap_fast.text.encoder_checks import own_tokenizer
 from imap_fast.text.prompt_tokens import PromptTokens
@@ -79,7 +80,7 @@ class Adapter(adapter.Adapter):
         _, frames, height, width, _ = latents.shape
         return frames, height, width
 
-    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[tuple[int, int, int], slice]:
+    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[Grid, tuple[slice, ...]]:
         """As in the base class.
 
         Raises:

@@ -11,11 +11,10 @@ from diffusers.models.transformers.transformer_ltx import LTXVideoAttnProcessor
 from torch import Tensor
 
 from imap_fast.models.cross_attention import CrossAttention, CrossAttentionAdapter
+from imap_fast.models.forward import Grid
 from imap_fast.models.real_video.ltx import FRAME_RATE, LTXForward
 from imap_fast.models.vae_compression import spatial_compression
 from imap_fast.text.prompt_tokens import PromptTokens
-
-Grid = tuple[int, int, int]
 
 NO_SIZE = (
     "the transformer was given no num_frames, height and width, which say where its tokens are; give them, or trace a "
@@ -86,7 +85,7 @@ class Adapter(CrossAttentionAdapter):
         frames = (inputs["num_frames"] - 1) // self.temporal_compression + 1
         self._grid = self.patches_of(frames, inputs["height"] // pixels, inputs["width"] // pixels)
 
-    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[Grid, slice]:
+    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[Grid, tuple[slice, ...]]:
         """As in the base class. A transformer that is given the coordinates of its tokens has the size of the run.
 
         Raises:
@@ -101,7 +100,7 @@ class Adapter(CrossAttentionAdapter):
         before = arguments["hidden_states"].shape[1] - prod(grid)
         if before < 0 or (given and before):
             raise other_size(arguments, grid)
-        return grid, slice(before, None)
+        return grid, (slice(before, None),)
 
     def given_grid(self, arguments: Mapping[str, Any]) -> Grid | None:
         """Latent frames and patches as the arguments of a forward pass say. None: they do not."""

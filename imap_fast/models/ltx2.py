@@ -12,6 +12,7 @@ from diffusers.models.transformers.transformer_ltx2 import LTX2AudioVideoAttnPro
 from torch import Tensor
 
 from imap_fast.models import ltx
+from imap_fast.models.forward import Grid
 from imap_fast.models.real_video.ltx2 import FRAME_RATE, LTX2Forward
 from imap_fast.text.prompt_tokens import PromptTokens
 
@@ -62,7 +63,7 @@ class Adapter(ltx.Adapter):
     def frame_rate_of(self, arguments: Mapping[str, Any]) -> float:
         return float(arguments.get("fps", self.frame_rate))
 
-    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[ltx.Grid, slice]:
+    def grid_of(self, arguments: Mapping[str, Any]) -> tuple[Grid, tuple[slice, ...]]:
         """As in the base class. Images and videos that condition the tokens are behind them.
 
         Raises:
@@ -79,7 +80,7 @@ class Adapter(ltx.Adapter):
             raise ValueError(ltx.NO_SIZE)
         if prod(grid) > arguments["hidden_states"].shape[1]:
             raise ltx.other_size(arguments, grid)
-        return grid, slice(prod(grid))
+        return grid, (slice(prod(grid)),)
 
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
         """As in the base class. The tokenizer pads in front, and the connectors move the prompt to the front again.

@@ -28,3 +28,14 @@ def refuse_other_hooks(transformer: nn.Module) -> None:
                     f"the hook {type(hook).__name__} of {name or 'the transformer'} changes what runs, so the maps "
                     "would be wrong; remove it before the trace (transformer.disable_cache() removes a cache)"
                 )
+
+
+def refuse_later_hooks(entry: nn.Module, own: int) -> None:
+    """Raise RuntimeError if a forward pre-hook runs after the one with the id `own`, also in a compiled module."""
+    compiled = getattr(entry, "_orig_mod", None)
+    is_last = next(reversed(entry._forward_pre_hooks)) == own
+    if not is_last or (compiled is not None and compiled._forward_pre_hooks):
+        raise RuntimeError(
+            "a forward pre-hook of the transformer runs after that of the trace, and may change inputs that are "
+            "already read; register it before the trace, and on the compiled module if it is compiled"
+        )

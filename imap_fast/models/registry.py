@@ -72,6 +72,12 @@ ARCHITECTURES = {
         (Pipeline("HunyuanVideo15Pipeline"), Pipeline("HunyuanVideo15ImageToVideoPipeline", "an image")),
         has_concept_stream=True,
     ),
+    "hunyuan_video_framepack": Architecture(
+        "HunyuanVideo Framepack",
+        "HunyuanVideoFramepackTransformer3DModel",
+        (Pipeline("HunyuanVideoFramepackPipeline", "an image"),),
+        has_concept_stream=True,
+    ),
     "wan": Architecture(
         "Wan 2.1 and 2.2",
         "WanTransformer3DModel",

@@ -27,6 +27,7 @@ class Run:
         passes: the number of conditional forward passes that began.
         scheduled: the number of steps in its schedule, known from the first pass on. None if it is not of the pipeline.
         steps_read: the steps that were read, as indices into the schedule.
+        sections: the steps that were read in each section of the video that ended. Most runs make one section.
         has_other_prompt: whether another prompt was encoded, which may be the one of the next pass.
         timesteps: of the steps read, each as the transformer got it.
         text: the text embeddings that the pipeline passes, and how often they had been changed in place.
@@ -40,16 +41,40 @@ class Run:
     passes: int = 0
     scheduled: int | None = None
     steps_read: list[int] = field(default_factory=list)
+    sections: list[list[int]] = field(default_factory=list)
     has_other_prompt: bool = False
     timesteps: list[Tensor] = field(default_factory=list)
     text: tuple[Tensor, int] | None = None
     text_copy: Tensor | None = None
     text_changed: Tensor | None = None
 
+    @property
+    def all_steps(self) -> list[int]:
+        """The steps that were read, in all sections of the video."""
+        return [step for steps in (*self.sections, self.steps_read) for step in steps]
+
     def has_read(self, steps: tuple[int, ...] | None) -> bool:
         """Whether all of these steps were read; None is all steps of the schedule."""
         due = range(self.scheduled or 0) if steps is None else steps
         return self.steps_read == list(due)
+
+    def begin_section(self) -> None:
+        """Begin the next section of the video, which has a loop over all steps of its own."""
+        self.sections.append(self.steps_read)
+        self.passes, self.steps_read, self.timesteps = 0, [], []
+
+    def refuse_unlike_sections(self, *, is_over: bool) -> None:
+        """Raise RuntimeError if a section has other steps than the first one. The last may lack some while it runs."""
+        if not self.sections:
+            return
+        first, *others = self.sections
+        whole = [*others, self.steps_read] if is_over else others
+        if any(steps != first for steps in whole) or not self.steps_read:
+            counts = [len(steps) for steps in (*self.sections, self.steps_read)]
+            raise RuntimeError(
+                f"the sections of the video have {counts} steps that were read, so the maps would be of a part of it; "
+                "let the run go to its end"
+            )
 
     def begin_pass(self, text: Tensor, scheduled: int | None) -> int:
         """Count a conditional pass, and return its step.

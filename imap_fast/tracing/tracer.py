@@ -7,12 +7,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from imap_fast.maps.names import CONTRASTED, REGION_MAPS, TEXT_ATTENTION
@@ -20,25 +19,26 @@ from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.adapter import Adapter
 from imap_fast.models.dropout import refuse_dropout
 from imap_fast.models.forward import Forward
+from imap_fast.models.model_hooks import refuse_later_hooks
 from imap_fast.models.read_layer import ReadLayer
 from imap_fast.models.tap import UNCOPIED, Tap
 from imap_fast.models.weight_state import WeightState
 from imap_fast.text.concepts import Concepts
-from imap_fast.text.model_name import model_name
 from imap_fast.tracing.cut_prompt import warn_of_cut_prompt
 from imap_fast.tracing.guidance import Guidance
-from imap_fast.tracing.kept_memory import check_room, kept_bytes
-from imap_fast.tracing.kept_stores import FileStore, MemoryStore, Store
+from imap_fast.tracing.keeping import keep_maps
 from imap_fast.tracing.not_finite import NotFiniteError
 from imap_fast.tracing.pipeline_calls import observed_calls
+from imap_fast.tracing.readout import Readout
+from imap_fast.tracing.record import trace_record
 from imap_fast.tracing.region_reader import RegionReader
 from imap_fast.tracing.region_tokens import region_tokens
 from imap_fast.tracing.regions import Region
 from imap_fast.tracing.results import saliency_maps
 from imap_fast.tracing.run import Run, refuse_unlike_runs, seed_of
 from imap_fast.tracing.running_maps import RunningMaps
+from imap_fast.tracing.sections import Sections, refuse_in_sections
 from imap_fast.tracing.settings import Settings
-from imap_fast.version import versions
 
 
 class Tracer:
@@ -76,6 +76,7 @@ class Tracer:
         self._exits = ExitStack()
         self._tap: Tap | None = None
         self._running: RunningMaps | None = None
+        self._sections = Sections()
         self._sizes: tuple[object, ...] = ()
         self._counts: dict[str, int] = {}
         self._runs = [Run()]
@@ -155,16 +156,25 @@ class Tracer:
         self._refuse_unfinished()
         if len(self._runs) > 1 and self._run.passes:
             refuse_unlike_runs(self._runs, self.settings.steps)
-        running = self.running_maps
-        passes = [step for run in self._runs for step in run.steps_read]
-        if (first := running.first_not_finite()) is not None:
-            raise NotFiniteError(layer=first[0], step=passes[first[1]])
+        self._run.refuse_unlike_sections(is_over=not self._is_running)
+        readout = self._sections.joined(self._readout(), self.settings.head_score)
         for run in self._runs:
             run.refuse_changed_text()
         if self._run.is_of_pipeline and self._run.passes < (self._run.scheduled or 0):
             self.adapter.refuse_other_transformers()
-        steps = sorted(set(passes))
-        return saliency_maps(running, self.concepts, self._counts, self.settings, steps, self._record())
+        steps = sorted({step for run in self._runs for step in run.all_steps})
+        return saliency_maps(readout, self.concepts, self.settings, steps, self._record(readout.repeats))
+
+    def _readout(self) -> Readout:
+        """The values of the running maps.
+
+        Raises:
+            NotFiniteError: a value that was read is not finite.
+        """
+        if (first := self.running_maps.first_not_finite()) is not None:
+            passes = [step for run in self._runs for step in run.steps_read]
+            raise NotFiniteError(layer=first[0], step=passes[first[1]])
+        return Readout.of(self.running_maps, self.concepts, self._counts, self.settings)
 
     def reset(self) -> None:
         """Discard what was read, also of a forward pass that stopped before its end.
@@ -173,6 +183,10 @@ class Tracer:
         encoded. A run of the pipeline goes on with the number of its next step.
         """
         run = self._run
+        if self.adapter.makes_sections and run.is_of_pipeline and self._is_running:
+            raise RuntimeError(
+                "a video of sections is read in one run, so reset() would leave a part out; call it after"
+            )
         if run.is_of_pipeline and run.passes < (run.scheduled or 0):
             self._restart(replace(run, steps_read=[]))
         else:
@@ -181,7 +195,7 @@ class Tracer:
 
     def _restart(self, run: Run) -> None:
         self.tap.discard()
-        self._running, self._runs = None, [run]
+        self._running, self._sections, self._runs = None, Sections(), [run]
 
     def _run_begins(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `check_inputs`, which a run calls once and first. If it refuses them, there is no new run."""
@@ -215,10 +229,21 @@ class Tracer:
 
     def _latents_prepared(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `prepare_latents`, which is given the generator before anything is drawn from it."""
+        if self.adapter.makes_sections and self._run.passes and not self._run_due:
+            self._begin_section()
         self._begin_run()
         self.adapter.latents_prepared(arguments)
         if self._run.passes == 0 and arguments.get("latents") is None:
             self._run.seed = seed_of(arguments.get("generator"))
+
+    def _begin_section(self) -> None:
+        """Keep the maps of the section of the video that ended. The next one has sums of its own."""
+        self._refuse_unfinished()
+        refuse_in_sections(self.settings, has_regions=self.regions is not None)
+        if self._running is not None:
+            self._sections.end(self._readout())
+            self._running = None
+        self._run.begin_section()
 
     def _prompt_encoded(self, arguments: Mapping[str, Any]) -> None:
         """Observer of `encode_prompt`. A second call in a run encodes the negative prompt, which is not read."""
@@ -247,7 +272,7 @@ class Tracer:
     def _forward_begins(self, entry, args: tuple, kwargs: dict) -> None:
         """Forward pre-hook of a transformer: decide whether this pass is read, and which rows of its batch."""
         self._refuse_unfinished()
-        self._refuse_later_hooks(entry)
+        refuse_later_hooks(entry, self._hooks[entry].id)
         if self._run_due or (self._run.is_of_pipeline and self._prompt_due):
             raise RuntimeError("this run did not call the encode_prompt of its pipeline; set methods before the trace")
         self._prompt_due = False
@@ -285,6 +310,11 @@ class Tracer:
                 self._on_step(self._run.steps_read[-1], self.maps)
 
     @property
+    def _is_running(self) -> bool:
+        """Whether a run of the pipeline is at one of its steps. One that was stopped by an error stays there."""
+        return getattr(self.adapter.pipeline, "current_timestep", None) is not None
+
+    @property
     def _repeats_are_runs(self) -> bool:
         return self.settings.runs == "mean" and self._run.is_of_pipeline
 
@@ -293,15 +323,6 @@ class Tracer:
             raise RuntimeError(
                 "the last forward pass stopped before its end, so the maps would be wrong; run the pipeline again, or "
                 "call tracer.reset()"
-            )
-
-    def _refuse_later_hooks(self, entry: nn.Module) -> None:
-        compiled = getattr(entry, "_orig_mod", None)
-        is_last = next(reversed(entry._forward_pre_hooks)) == self._hooks[entry].id
-        if not is_last or (compiled is not None and compiled._forward_pre_hooks):
-            raise RuntimeError(
-                "a forward pre-hook of the transformer runs after that of the trace, and may change inputs that are "
-                "already read; register it before the trace, and on the compiled module if it is compiled"
             )
 
     def _prepare_sums(self, forward: Forward, videos: int) -> None:
@@ -319,6 +340,7 @@ class Tracer:
             return
         num_text, num_concepts = self.concepts.map_counts(forward.text_length)
         self._sizes = sizes
+        self._sections.comes_before = forward.comes_before
         counts = dict.fromkeys(CONTRASTED, num_text) | dict.fromkeys(
             REGION_MAPS, len(self.regions.regions) if self.regions else 0
         )
@@ -350,48 +372,24 @@ class Tracer:
             regions=self.regions,
         )
         if settings.keep:
-            known = self._run.scheduled if settings.steps is None else len(settings.steps)
-            steps = known or 1  # a loop of the user does not say how many there will be
-            needed = kept_bytes(settings, self._counts, videos * math.prod(forward.grid), steps)
-            is_of_each = known is None and "steps" in settings.keep
-            check_room(settings.keep, needed, self._folder, of=" for each step" if is_of_each else "")
-            selects = [partial(self._selected, count=count) for count in (num_text, num_concepts)]
-            self._running.keep(settings.keep, selects, partial(self._store, steps, forward.grid))
-
-    def _store(self, steps: int, grid: tuple[int, int, int], names: Sequence[str]) -> Store:
-        """Where the kept maps of these names go."""
-        if self._folder is not None:
-            return FileStore(self._folder, names, grid)
-        return MemoryStore(names, steps if "steps" in self.settings.keep else 1)
-
-    def _selected(self, rows: Tensor, count: int) -> Tensor:
-        """The maps of concepts, `[…, C, N]`, from those of text rows."""
-        return self.concepts.select(rows.flatten(0, -3), count).unflatten(0, rows.shape[:-2])
+            rows, scheduled = (num_text, num_concepts), self._run.scheduled
+            keep_maps(
+                self._running, settings, self.concepts, self._counts, rows, scheduled=scheduled, folder=self._folder
+            )
 
     def _read_layer(self, read: ReadLayer) -> None:
         self.running_maps.add_layer(read)
 
-    def _regions_record(self) -> dict[str, Any]:
-        """The regions, with their latent frames if they are of these maps, and not of a video of several windows."""
-        assert self.regions is not None
-        return self.regions.record() if self.marks_regions else self.regions.identity()
-
-    def _record(self) -> dict[str, object]:
+    def _record(self, repeats: int) -> dict[str, Any]:
         """The settings of the maps, as JSON values."""
-        own_fields = ("layers", "steps", "maps", "runs")
-        runs = [run for run in self._runs if run.steps_read]
-        prompts = [run.prompt for run in runs]
-        repeats = {"of": "runs" if self._repeats_are_runs else "steps", "count": self.running_maps.repeats}
-        return {
-            "model": model_name(self.adapter.name),
-            "prompt": prompts[0] if prompts.count(prompts[0]) == len(prompts) else None,
-            "runs": [run.record() for run in runs],
-            **({"repeats": repeats} if self.running_maps.repeats > 1 else {}),
-            **self.concepts.record(),
-            **({} if self.regions is None else {"regions": self._regions_record()}),
-            **{name: value for name, value in self.settings.record().items() if name not in own_fields},
-            "temporal_compression": self.adapter.temporal_compression,
-            "patch_size_t": self.adapter.patch_size[0],
-            "rest_in_first_latent": self.adapter.rest_in_first_latent,
-            "versions": versions(),
-        }
+        regions = None
+        if self.regions is not None:  # their latent frames are of these maps, and not of a video of several windows
+            regions = self.regions.record() if self.marks_regions else self.regions.identity()
+        return trace_record(
+            self.adapter,
+            self.settings,
+            self.concepts,
+            [run for run in self._runs if run.steps_read],
+            repeats={"of": "runs" if self._repeats_are_runs else "steps", "count": repeats},
+            regions=regions,
+        )

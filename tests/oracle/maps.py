@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from tests.architecture import Architecture
+from tests.architecture import Architecture, Grid
 from tests.oracle.equations import layer_maps
 from tests.oracle.recorded import Call, recorded
 
@@ -42,7 +41,7 @@ def oracle_maps(
     transformer: Any,
     inputs: dict[str, Any],
     *,
-    grid: tuple[int, int, int],
+    grid: Grid,
     concepts: Tensor | None = None,
     layers: Sequence[int],
     top_k: int,
@@ -54,21 +53,20 @@ def oracle_maps(
         architecture: where its attention is.
         transformer: a stock one.
         inputs: of its forward pass.
-        grid: F, H and W of the video. Its tokens are the last of the visual ones, or the first.
+        grid: F, H and W of the video.
         concepts: `[C, D_text]`, whose stream is matched, with its padding. None: the rows of the prompt are.
         layers: to read.
         top_k: the number of motion heads.
         video: the row of the batch.
     """
-    tokens = math.prod(grid)
     with torch.no_grad():
         blocks = stock_blocks(architecture, transformer, inputs)
         rows = []
         for block in blocks:
             if architecture.calls_of_videos:
-                rows.append(_rows(architecture, block, block.calls[video], 0, tokens))
+                rows.append(_rows(architecture, block, block.calls[video], 0, grid))
             else:
-                rows.append(_rows(architecture, block, block.calls[architecture.text_call], video, tokens))
+                rows.append(_rows(architecture, block, block.calls[architecture.text_call], video, grid))
         if concepts is None and architecture.prompt_rows is not None:
             of_prompt = architecture.prompt_rows(inputs, video)
             rows = [
@@ -81,7 +79,7 @@ def oracle_maps(
             stream = architecture.start(transformer, own, concepts)
             for index, block in enumerate(blocks):
                 stream, call = _with_stream(architecture, block, stream, video)
-                *_, key, output = _rows(architecture, block, call, 0, tokens)
+                *_, key, output = _rows(architecture, block, call, 0, grid)
                 rows[index] = rows[index]._replace(text_key=key, text_output=output)
     read = [layer_maps(*rows[layer], frames=grid[0], top_k=top_k) for layer in layers]
     found = {name: torch.stack([of[name] for of in read]) for name in read[0]}
@@ -112,17 +110,17 @@ def stock_blocks(architecture: Architecture, transformer: Any, inputs: dict[str,
     return [Block(*block) for block in zip(modules, arguments, calls, strict=True)]
 
 
-def _rows(architecture: Architecture, block: Block, call: Call, video: int, tokens: int) -> Rows:
+def _rows(architecture: Architecture, block: Block, call: Call, video: int, grid: Grid) -> Rows:
     """The rows of an attention call: in joint attention, each row is a query and a key."""
     query, key, _, output = (part[video] for part in call)
     if architecture.prompt_only:
-        video = slice(tokens) if architecture.video_in_front else slice(-tokens, None)
-        return Rows(query[:, video], output[:, video], key, None)
+        of_video = architecture.video_rows(query.shape[1], grid)
+        return Rows(query[:, of_video], output[:, of_video], key, None)
+    of_video, others = architecture.video_rows(block.visual, grid), query.shape[1] - block.visual
+    text = slice(block.visual, None)
     if architecture.text_rows == "front":
-        text, visual = slice(query.shape[1] - block.visual), slice(query.shape[1] - tokens, None)
-    else:
-        text, visual = slice(block.visual, None), slice(block.visual - tokens, block.visual)
-    return Rows(query[:, visual], output[:, visual], key[:, text], output[:, text])
+        of_video, text = of_video + others, slice(others)
+    return Rows(query[:, of_video], output[:, of_video], key[:, text], output[:, text])
 
 
 def _with_stream(architecture: Architecture, block: Block, stream: Tensor, video: int) -> tuple[Tensor, Call]:

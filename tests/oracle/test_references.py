@@ -64,5 +64,4 @@ def test_the_oracle_knows_where_conditions_are(kind: str) -> None:
     others = len(of_video) - 3 * 2 * 3
     assert others > 0
     places = torch.arange(len(of_video))
-    is_first = places < 3 * 2 * 3
-    assert torch.equal(of_video, is_first if ARCHITECTURES[name].video_in_front else places >= others)
+    assert torch.equal(places[of_video], ARCHITECTURES[name].video_rows(len(places), GRID))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from PIL import Image
@@ -16,7 +18,7 @@ GUIDANCE_SCALE = 6.0
 class HunyuanVideoForward(VideoForward):
     """See `VideoForward`."""
 
-    pipelines = ("HunyuanVideoPipeline", "HunyuanVideoImageToVideoPipeline")
+    pipelines: ClassVar[tuple[str, ...]] = ("HunyuanVideoPipeline", "HunyuanVideoImageToVideoPipeline")
     step_of = (20, 30)
 
     @property
