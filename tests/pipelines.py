@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
 from diffusers import (
@@ -17,6 +20,7 @@ from diffusers import (
 from tests import tiny_hunyuan_video, tiny_wan
 from tests.architectures import NEWER
 from tests.tiny import CALL, RED, tiny_pipeline
+from tests.tiny_size import FRAMES
 
 PROMPT = "a red cat running on grass"
 ROTARY = {"use_rotary_positional_embeddings": True}
@@ -26,6 +30,14 @@ def generate(pipeline, prompt: str | list[str] = PROMPT, *, seed: int = 0, **cal
     """Frames of a tiny run. Arguments that are None are omitted."""
     call = {name: value for name, value in {**CALL, **call}.items() if value is not None}
     return pipeline(prompt=prompt, generator=torch.Generator().manual_seed(seed), **call).frames
+
+
+def frames_of(call: Mapping[str, Any]) -> int:
+    """The number of frames that a call makes."""
+    if "latent_window_size" in call:  # whole sections, behind an image
+        window = call["latent_window_size"]
+        return 1 + 4 * window * -(-call["num_frames"] // (4 * (window - 1) + 1))
+    return call.get("num_frames") or FRAMES
 
 
 def image_wan(**config: object) -> WanImageToVideoPipeline:

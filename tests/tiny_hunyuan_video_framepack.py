@@ -120,4 +120,7 @@ PIPELINES = {
     ),
 }
 UNEXPLAINED = ("framepack-sections", "framepack-forward")
-GUIDED = {}
+GUIDED = {
+    kind: (*PIPELINES[kind][:2], {**PIPELINES[kind][2], "true_cfg_scale": 3.0, "negative_prompt": "a blue dog"})
+    for kind in ("framepack", "framepack-sections")
+}

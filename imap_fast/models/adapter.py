@@ -48,6 +48,7 @@ class Adapter(ABC):
         further_passes: the most passes in a step that are neither, and not read.
         reference_frames: latent frames before those of the video, in this run.
         published_compression: frames in a latent frame of its published VAEs.
+        draws_first: names of the methods of a pipeline that draw from its generator before `prepare_latents`.
         makes_sections: whether a run may make its video in sections, each in a loop over all steps that begins with
             `prepare_latents`.
         rest_in_first_latent: of its VAE; see `imap_fast.upsampling.latent_time.LatentTime`.
@@ -73,6 +74,7 @@ class Adapter(ABC):
     guides_in_batch: ClassVar[bool] = False
     further_passes: ClassVar[int] = 0
     published_compression: ClassVar[int] = 4
+    draws_first: ClassVar[tuple[str, ...]] = ()
     makes_sections: ClassVar[bool] = False
     rest_in_first_latent: ClassVar[bool] = False
     video_forward_class: ClassVar[type[VideoForward]]

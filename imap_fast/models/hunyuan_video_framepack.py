@@ -69,6 +69,7 @@ class Adapter(hunyuan_video.Adapter):
     tapped_attention = TappedAttention
     published_layers_of: ClassVar = {}
     makes_sections = True
+    draws_first = ("prepare_image_latents",)
     video_forward_class = FramepackForward
 
     @property

@@ -103,6 +103,8 @@ class Tracer:
             if adapter.pipeline is not None:
                 exits.enter_context(observed_calls(adapter.pipeline, "check_inputs", self._run_begins))
                 exits.enter_context(observed_calls(adapter.pipeline, "encode_prompt", self._prompt_encoded))
+                for method in adapter.draws_first:
+                    exits.enter_context(observed_calls(adapter.pipeline, method, self._generator_used))
                 exits.enter_context(observed_calls(adapter.pipeline, "prepare_latents", self._latents_prepared))
             self._exits = exits.pop_all()
         return self
@@ -227,18 +229,21 @@ class Tracer:
                 self._runs[-1] = run
         self._run_due = False
 
+    def _generator_used(self, arguments: Mapping[str, Any]) -> None:
+        """Observer of the methods that draw from the generator. The first one is given it before anything is drawn."""
+        self._begin_run()
+        if self._run.seed is None and self._run.passes == 0 and arguments.get("latents") is None:
+            self._run.seed = seed_of(arguments.get("generator"))
+
     def _latents_prepared(self, arguments: Mapping[str, Any]) -> None:
-        """Observer of `prepare_latents`, which is given the generator before anything is drawn from it."""
+        """Observer of `prepare_latents`, with which a run begins, and each section of it."""
         if self.adapter.makes_sections and self._run.passes and not self._run_due:
             self._begin_section()
-        self._begin_run()
+        self._generator_used(arguments)
         self.adapter.latents_prepared(arguments)
-        if self._run.passes == 0 and arguments.get("latents") is None:
-            self._run.seed = seed_of(arguments.get("generator"))
 
     def _begin_section(self) -> None:
         """Keep the maps of the section of the video that ended. The next one has sums of its own."""
-        self._refuse_unfinished()
         refuse_in_sections(self.settings, has_regions=self.regions is not None)
         if self._running is not None:
             self._sections.end(self._readout())
@@ -345,8 +350,7 @@ class Tracer:
             REGION_MAPS, len(self.regions.regions) if self.regions else 0
         )
         self._counts = {name: counts.get(name, num_concepts) for name in (*self.settings.maps, TEXT_ATTENTION)}
-        settings = self.settings
-        device = forward.multiplicity.device
+        settings, device = self.settings, forward.multiplicity.device
         if self.regions is not None and self.marks_regions:
             frame_rate = self.adapter.frame_rate_of(forward.arguments)
             tokens = region_tokens(self.adapter, self.regions.regions, forward.grid, frame_rate)

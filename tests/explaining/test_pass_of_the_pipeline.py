@@ -14,8 +14,7 @@ import imap_fast
 from imap_fast.models.registry import adapter_for
 from tests.architectures import ARCHITECTURES, NEWER
 from tests.explaining.test_explain import clip
-from tests.pipelines import EXPLAINED, PIPELINES, PROMPT, generate
-from tests.tiny_size import FRAMES
+from tests.pipelines import EXPLAINED, PIPELINES, PROMPT, frames_of, generate
 
 STEPS, SEED = 10, 7
 TELLS_NOTHING = ("return_dict", "attention_kwargs", "control_hidden_states_scale")
@@ -64,7 +63,7 @@ def test_the_first_step_is_that_of_a_run_with_the_first_frame(kind: str, monkeyp
     # Some pipelines draw the latents of an image, and `explain` takes their mode.
     monkeypatch.setattr(DiagonalGaussianDistribution, "sample", lambda latents, generator=None: latents.mode())
     name, make, call = PIPELINES[kind]
-    frames = call.get("num_frames") or FRAMES
+    frames = frames_of(call)
     pipeline, video = make(), clip(frames, **ARCHITECTURES[name].sizes)
     if "image" in call:
         call = {**call, "image": Image.fromarray(video.frames[0])}
@@ -104,7 +103,7 @@ def test_the_schedule_is_that_of_a_run(kind: str, monkeypatch: pytest.MonkeyPatc
     of_run = {"num_inference_steps": STEPS, "max_sequence_length": None, "strength": None}
     first_inputs(pipeline.transformer, lambda: generate(pipeline, **{**call, **of_run}))
     adapter = adapter_for(pipeline)
-    clip = (call.get("num_frames") or FRAMES, *sizes.values())
+    clip = (frames_of(call), *sizes.values())
     monkeypatch.setattr(adapter.video_forward_class, "clip", property(lambda _: clip))
     own = adapter.video_forward(STEPS, **sizes).scheduler
     for name in ("timesteps", "sigmas"):

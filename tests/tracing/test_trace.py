@@ -16,10 +16,9 @@ from imap_fast.models.tap import TappedAttention
 from imap_fast.tracing.trace import Tracer
 from tests.architectures import ARCHITECTURES, Architecture
 from tests.assertions import assert_close
-from tests.pipelines import PIPELINES, PROMPT, generate
+from tests.pipelines import PIPELINES, PROMPT, frames_of, generate
 from tests.precision import in_fp64
 from tests.tiny import tiny_pipeline
-from tests.tiny_size import FRAMES
 
 CONCEPTS = ["cat", "running", "grass"]
 READ = {"layers": [0, 2], "top_k": 2}
@@ -56,7 +55,7 @@ def test_every_pipeline_is_read_and_left_as_it_was(kind: str) -> None:
 
     maps = tracer.maps
     assert torch.equal(maps.imap, while_traced.imap)
-    latents = ((call.get("num_frames") or FRAMES) - 1) // tracer.adapter.temporal_compression + 1
+    latents = (frames_of(call) - 1) // tracer.adapter.temporal_compression + 1
     assert maps.grid == (-(-latents // tracer.adapter.patch_size[0]), 2, 3)
     assert maps.steps == tuple(range(pipeline.num_timesteps))
     assert maps.layers == (0, 2)

@@ -63,26 +63,26 @@ class FramepackForward(HunyuanVideoForward):
             )
         image = pipeline.video_processor.preprocess(Image.fromarray(frames[0]), self.height, self.width)
         return {
-            "latents": self.encode_pixels(self.encoder.pixels(frames)),
+            "latents": self.encode_pixels(self.encoder.pixels(frames))[:, :, 1:],
             "first_frame": self.encode_pixels(self.encoder.pixels(frames[:1])),
             "image": pipeline.encode_image(image, device=pipeline._execution_device),
         }
 
     def forward(self, step: int, window: dict[str, Tensor]) -> None:
-        latents, timestep = self.noised(step, window)
-        transformer, windows = self.pipeline.transformer, len(latents)
-        dtype, section = transformer.dtype, latents[:, :, 1:]
+        section, timestep = self.noised(step, window)
+        transformer, windows = self.pipeline.transformer, len(section)
+        dtype = transformer.dtype
         clean, half, quarter = (section.new_zeros(*section.shape[:2], size, *section.shape[3:]) for size in HISTORY)
         indices = torch.arange(1 + section.shape[2] + sum(HISTORY)).split([1, section.shape[2], *HISTORY])
         transformer(
             hidden_states=section.to(dtype),
-            timestep=timestep.to(latents.dtype),
+            timestep=timestep.to(section.dtype),
             encoder_hidden_states=self.prompt_embeds.to(dtype).expand(windows, -1, -1),
             encoder_attention_mask=self.mask.to(dtype).expand(windows, -1),
             pooled_projections=self.pooled.to(dtype).expand(windows, -1),
             image_embeds=window["image"].to(dtype),
             indices_latents=indices[1],
-            guidance=torch.full((windows,), GUIDANCE_SCALE * 1000, dtype=dtype, device=latents.device),
+            guidance=torch.full((windows,), GUIDANCE_SCALE * 1000, dtype=dtype, device=section.device),
             latents_clean=torch.cat([window["first_frame"], clean], dim=2).to(dtype),
             indices_latents_clean=torch.cat([indices[0], indices[2]]),
             latents_history_2x=half.to(dtype),
