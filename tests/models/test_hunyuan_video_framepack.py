@@ -122,7 +122,7 @@ def test_a_run_that_was_interrupted_has_no_maps(stop: int) -> None:
 
     with imap_fast.trace(pipeline, CONCEPTS, **READ) as tracer:
         generate(pipeline, **{**SECTIONS, "num_inference_steps": 2}, callback_on_step_end=interrupt)
-        with pytest.raises(RuntimeError, match="the sections of the video have .* steps that were read"):
+        with pytest.raises(RuntimeError, match=r"the sections of the video have .* steps that were read"):
             _ = tracer.maps
         generate(pipeline, **{**SECTIONS, "num_inference_steps": 2})
     assert tracer.maps.grid == (7, 2, 3)
