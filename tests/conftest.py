@@ -38,6 +38,7 @@ EVERY_NAME = (
     "ltx",
     "hunyuan_video_15",
     "mochi",
+    "easyanimate",
     "ltx2",
     "kandinsky5",
     "cosmos",

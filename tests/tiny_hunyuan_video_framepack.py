@@ -110,8 +110,9 @@ ARCHITECTURES = {
     )
 }
 SECTION = {"image": RED, "latent_window_size": 2, "num_frames": 5}
+DISTILLED = {"guidance_scale": None}  # the default, which is an input of the model
 PIPELINES = {
-    "framepack": ("hunyuan_video_framepack", tiny_pipeline, SECTION),
+    "framepack": ("hunyuan_video_framepack", tiny_pipeline, {**SECTION, **DISTILLED}),
     "framepack-sections": ("hunyuan_video_framepack", tiny_pipeline, {**SECTION, "num_frames": 11}),
     "framepack-forward": (
         "hunyuan_video_framepack",
@@ -120,7 +121,5 @@ PIPELINES = {
     ),
 }
 UNEXPLAINED = ("framepack-sections", "framepack-forward")
-GUIDED = {
-    kind: (*PIPELINES[kind][:2], {**PIPELINES[kind][2], "true_cfg_scale": 3.0, "negative_prompt": "a blue dog"})
-    for kind in ("framepack", "framepack-sections")
-}
+GUIDANCE = {"true_cfg_scale": 3.0, "negative_prompt": "a blue dog"}
+GUIDED = {"framepack": ("hunyuan_video_framepack", tiny_pipeline, {**SECTION, **GUIDANCE})}

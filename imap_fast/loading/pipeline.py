@@ -20,6 +20,9 @@ from imap_fast.models.unknown_settings import warn_of_unknown_settings
 PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler")
 """The parts that every supported pipeline has."""
 
+NEEDS_NEGATIVE_PROMPT = ("EasyAnimatePipeline",)
+"""Pipelines that guide by default, and fail without a negative prompt."""
+
 
 def load_pipeline(
     model: str, *, dtype: str, device: str, console: Console, memory: str = "auto", quantize: str = "none"
@@ -63,7 +66,7 @@ def load_pipeline(
 
 
 def text_to_video_arguments(pipe: Any) -> dict[str, Any]:
-    """Further arguments for a call with a prompt: the text length that the transformer was trained with.
+    """Further arguments for a call with a prompt, like the text length that the transformer was trained with.
 
     Raises:
         ValueError: the pipeline needs more than text.
@@ -78,10 +81,11 @@ def text_to_video_arguments(pipe: Any) -> dict[str, Any]:
         raise ValueError(
             f"{name} starts from {pipeline.starts_from}; a new video takes a text-to-video checkpoint{too}"
         )
+    arguments: dict[str, Any] = {"negative_prompt": ""} if name in NEEDS_NEGATIVE_PROMPT else {}
     text_length = pipe.transformer.config.get("max_text_seq_length")
-    if text_length is None or "max_sequence_length" not in known:
-        return {}
-    return {"max_sequence_length": text_length}
+    if text_length is not None and "max_sequence_length" in known:
+        arguments["max_sequence_length"] = text_length
+    return arguments
 
 
 def _device(name: str) -> torch.device:

@@ -38,6 +38,7 @@ class Adapter(ABC):
         model: the class of the transformer.
         attention: name of the attribute of a block that holds the attention to read.
         tapped_attention: the processor of that attention during a trace.
+        tap_class: the state that the tapped blocks share.
         block_lists: names of the lists of blocks of the transformer, in order. The blocks of the first list are read.
         published_layers_of: the layers that the published method reads, by (number of layers, number of heads).
         has_concept_stream: whether concepts can have a stream of their own beside the prompt. `match="concepts"` and
@@ -67,6 +68,7 @@ class Adapter(ABC):
     model: ClassVar[type[nn.Module]]
     attention: ClassVar[str]
     tapped_attention: ClassVar[type[TappedAttention]]
+    tap_class: ClassVar[type[Tap]] = Tap
     block_lists: ClassVar[tuple[str, ...]] = ("transformer_blocks",)
     published_layers_of: ClassVar[dict[tuple[int, int], tuple[int, ...]]]
     has_concept_stream: ClassVar[bool] = True
@@ -166,7 +168,7 @@ class Adapter(ABC):
 
     def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
         """The state that the tapped blocks share; see `Tap`."""
-        return Tap(settings, concepts, reader)
+        return self.tap_class(settings, concepts, reader, self.transformers[0])
 
     def text_multiplicity(self, text: Tensor) -> Tensor:
         """`Forward.multiplicity` of text embeddings `[B, T, D_text]`. By default, no rows are known to be equal."""

@@ -15,7 +15,7 @@ from diffusers.models.normalization import CogVideoXLayerNormZero
 from torch import Tensor, nn
 
 from imap_fast.models import adapter
-from imap_fast.models.concept_stream import ConceptStream
+from imap_fast.models.concept_stream import ConceptStream, padded
 from imap_fast.models.forward import Forward
 from imap_fast.models.joint_attention import JointAttention
 from imap_fast.models.kept_value import KeptValue
@@ -31,10 +31,10 @@ class CogVideoXTap(Tap):
     """Starts the concept stream from the text projection, padded with zero embeddings to the length of the prompt.
 
     Args:
-        settings: as in `Tap`, like `concepts` and `reader`.
+        settings: as in `Tap`, like `concepts`, `reader` and `transformer`.
         concepts: text embeddings `[C, D_text]`, or None.
         reader: called for each layer that is read.
-        transformer: has the text projection of the concepts.
+        transformer: has the text projection.
         distinct: `distinct_rows` of its learned positions.
     """
 
@@ -43,11 +43,10 @@ class CogVideoXTap(Tap):
         settings: TapSettings,
         concepts: Tensor | None,
         reader: LayerReader,
-        transformer: Any,
+        transformer: nn.Module,
         distinct: KeptValue[tuple[Tensor, Tensor]],
     ) -> None:
-        super().__init__(settings, concepts, reader)
-        self.transformer = transformer
+        super().__init__(settings, concepts, reader, transformer)
         self._distinct = distinct
         self._positions: TextPositions | None = None
 
@@ -64,9 +63,9 @@ class CogVideoXTap(Tap):
             self._positions = TextPositions(positions[0, :named], padding, counts)
 
     def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
-        named, padding = len(concepts), self.forward.text_length - len(concepts)
-        rows = self.transformer.patch_embed.text_proj(F.pad(concepts.to(like), (0, 0, 0, min(padding, 1))))
-        multiplicity = torch.where(torch.arange(len(rows), device=rows.device) < named, 1, padding).float()
+        named = len(concepts)
+        rows, multiplicity = padded(concepts.to(like), self.forward.text_length)
+        rows = self.transformer.patch_embed.text_proj(rows)
         if self._positions is not None:
             positions = self._positions
             rows = torch.cat([rows[:named] + positions.named.to(rows), rows[named:] + positions.padding.to(rows)])

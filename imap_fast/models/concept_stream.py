@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -21,3 +23,12 @@ class ConceptStream:
 
     rows: Tensor
     multiplicity: Tensor
+
+
+def padded(concepts: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """Concepts `[…, C, D]`, then one row of zeros for all padding up to `length` rows. And each row's multiplicity."""
+    named = concepts.shape[-2]
+    padding = length - named
+    rows = F.pad(concepts, (0, 0, 0, min(padding, 1)))
+    is_named = torch.arange(rows.shape[-2], device=rows.device) < named
+    return rows, torch.where(is_named, 1, padding).float()

@@ -7,19 +7,18 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from diffusers import HunyuanVideoTransformer3DModel
 from diffusers.models.attention_dispatch import dispatch_attention_fn
 from diffusers.models.embeddings import apply_rotary_emb
 from diffusers.models.transformers.transformer_hunyuan_video import HunyuanVideoAttnProcessor2_0
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from imap_fast.models import adapter
-from imap_fast.models.concept_stream import ConceptStream
+from imap_fast.models.concept_stream import ConceptStream, padded
 from imap_fast.models.dual_stream_attention import DualStreamAttention
 from imap_fast.models.real_video.hunyuan_video import HunyuanVideoForward
-from imap_fast.models.tap import LayerReader, Tap, TapSettings
+from imap_fast.models.tap import Tap
 from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_known, check_lengths, check_text_encoder
 from imap_fast.text.prompt_tokens import PLACEHOLDER, PromptTokens
 
@@ -28,30 +27,15 @@ ASSISTANT_TOKENS = 4
 
 
 class HunyuanVideoTap(Tap):
-    """Starts the concept stream with the token refiner.
-
-    Args:
-        settings: as in `Tap`, like `concepts` and `reader`.
-        concepts: text embeddings `[C, D_text]`, or None.
-        reader: called for each layer that is read.
-        transformer: has the refiner.
-    """
-
-    def __init__(
-        self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader, transformer: nn.Module
-    ) -> None:
-        super().__init__(settings, concepts, reader)
-        self.transformer: Any = transformer
+    """Starts the concept stream with the token refiner."""
 
     def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
         # In the refiner, padding rows attend to the first concept only. So one padding row gives the same as all.
-        named, padding = len(concepts), self.forward.text_length - len(concepts)
-        carried = min(padding, 1)
-        rows = F.pad(concepts.to(like), (0, 0, 0, carried)).expand(len(like), -1, -1)
-        is_named = torch.arange(named + carried, device=like.device) < named
+        rows, multiplicity = padded(concepts.to(like), self.forward.text_length)
+        is_named = torch.arange(len(rows), device=like.device) < len(concepts)
         timestep = self.forward.arguments["timestep"][self.videos]
-        rows = self.transformer.context_embedder(rows, timestep, is_named.expand(len(like), -1))
-        return ConceptStream(rows, torch.where(is_named, 1, padding).float())
+        rows, is_named = (part.expand(len(like), *part.shape) for part in (rows, is_named))
+        return ConceptStream(self.transformer.context_embedder(rows, timestep, is_named), multiplicity)
 
 
 class TappedAttention(DualStreamAttention):
@@ -122,6 +106,7 @@ class Adapter(adapter.Adapter):
     model = HunyuanVideoTransformer3DModel
     attention = "attn"
     tapped_attention = TappedAttention
+    tap_class: ClassVar[type[Tap]] = HunyuanVideoTap
     block_lists: ClassVar[tuple[str, ...]] = ("transformer_blocks", "single_transformer_blocks")
     published_layers_of: ClassVar = {(20, 24): (1, 2, 4, 5, 6, 9, 10, 13, *range(15, 20))}
     video_forward_class = HunyuanVideoForward
@@ -137,9 +122,6 @@ class Adapter(adapter.Adapter):
     @property
     def frame_rate(self) -> float:
         return 24.0
-
-    def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
-        return HunyuanVideoTap(settings, concepts, reader, self.transformers[0])
 
     @torch.no_grad()
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:

@@ -13,10 +13,10 @@ from diffusers.models.transformers.transformer_hunyuan_video15 import HunyuanVid
 from torch import Tensor, nn
 
 from imap_fast.models import hunyuan_video
-from imap_fast.models.concept_stream import ConceptStream
+from imap_fast.models.concept_stream import ConceptStream, padded
 from imap_fast.models.forward import Forward
 from imap_fast.models.real_video.hunyuan_video_15 import FRAME_RATE, HunyuanVideo15Forward
-from imap_fast.models.tap import LayerReader, Tap, TapSettings
+from imap_fast.models.tap import Tap
 from imap_fast.text.encoder_checks import CONCEPT_TOKENS, check_known, check_lengths, check_text_encoder
 from imap_fast.text.prompt_tokens import PLACEHOLDER, PromptTokens
 
@@ -26,22 +26,10 @@ class HunyuanVideo15Tap(Tap):
 
     A block has the valid rows of an image, of glyphs and of the prompt, and then those rows that a mask leaves out.
 
-    Args:
-        settings: as in `Tap`, like `concepts` and `reader`.
-        concepts: text embeddings `[C, D_text]`, or None.
-        reader: called for each layer that is read.
-        transformer: has the refiner.
-
     Attributes:
         prompt: for each video, the places of its prompt and of padding among the text rows, int64 `[V, K]`.
         before: for each video, the number of rows before the prompt.
     """
-
-    def __init__(
-        self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader, transformer: nn.Module
-    ) -> None:
-        super().__init__(settings, concepts, reader)
-        self.transformer: Any = transformer
 
     def begin(self, videos: slice, forward: Forward) -> None:
         super().begin(videos, forward)
@@ -55,14 +43,11 @@ class HunyuanVideo15Tap(Tap):
         self.before = before.tolist()
 
     def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
-        named, padding = len(concepts), self.forward.text_length - len(concepts)
         timestep = self.forward.arguments["timestep"][self.videos]
         rows = self.transformer.context_embedder(concepts.to(like).expand(len(like), -1, -1), timestep)
         rows = rows + self.transformer.cond_type_embed(torch.zeros(1, dtype=torch.long, device=like.device))
         # As in the model, padding rows are zero after the refiner, which does not look at them.
-        rows = F.pad(rows, (0, 0, 0, min(padding, 1)))
-        is_named = torch.arange(rows.shape[1], device=like.device) < named
-        return ConceptStream(rows, torch.where(is_named, 1, padding).float())
+        return ConceptStream(*padded(rows, self.forward.text_length))
 
 
 def rows_beside(arguments: Mapping[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
@@ -102,6 +87,7 @@ class Adapter(hunyuan_video.Adapter):
 
     model = HunyuanVideo15Transformer3DModel
     tapped_attention = TappedAttention
+    tap_class = HunyuanVideo15Tap
     block_lists = ("transformer_blocks",)
     published_layers_of: ClassVar = {}
     video_forward_class = HunyuanVideo15Forward
@@ -109,9 +95,6 @@ class Adapter(hunyuan_video.Adapter):
     @property
     def frame_rate(self) -> float:
         return FRAME_RATE
-
-    def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
-        return HunyuanVideo15Tap(settings, concepts, reader, self.transformers[0])
 
     def forward_of(self, entry: nn.Module, arguments: Mapping[str, Any]) -> Forward:
         """As in the base class. Rows that the mask leaves out are zero and stay equal, so they are carried as one."""

@@ -15,7 +15,6 @@ from imap_fast.models import hunyuan_video
 from imap_fast.models.forward import Forward, Grid
 from imap_fast.models.hunyuan_video import HunyuanVideoTap
 from imap_fast.models.real_video.hunyuan_video_framepack import FRAME_RATE, FramepackForward
-from imap_fast.models.tap import LayerReader, Tap, TapSettings
 
 
 class FramepackTap(HunyuanVideoTap):
@@ -67,6 +66,7 @@ class Adapter(hunyuan_video.Adapter):
 
     model = HunyuanVideoFramepackTransformer3DModel
     tapped_attention = TappedAttention
+    tap_class = FramepackTap
     published_layers_of: ClassVar = {}
     makes_sections = True
     draws_first = ("prepare_image_latents",)
@@ -75,9 +75,6 @@ class Adapter(hunyuan_video.Adapter):
     @property
     def frame_rate(self) -> float:
         return FRAME_RATE
-
-    def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
-        return FramepackTap(settings, concepts, reader, self.transformers[0])
 
     def forward_of(self, entry: nn.Module, arguments: Mapping[str, Any]) -> Forward:
         return replace(super().forward_of(entry, arguments), comes_before=goes_back(arguments))

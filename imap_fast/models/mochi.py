@@ -9,37 +9,23 @@ import torch
 import torch.nn.functional as F
 from diffusers import MochiTransformer3DModel
 from diffusers.models.attention_processor import MochiAttnProcessor2_0
-from torch import Tensor, nn
+from torch import Tensor
 
 from imap_fast.models import adapter
-from imap_fast.models.concept_stream import ConceptStream
+from imap_fast.models.concept_stream import ConceptStream, padded
 from imap_fast.models.dual_stream_attention import DualStreamAttention
 from imap_fast.models.real_video.mochi import FRAME_RATE, MochiForward
 from imap_fast.models.t5_concepts import embed_by_t5
-from imap_fast.models.tap import LayerReader, Tap, TapSettings
+from imap_fast.models.tap import Tap
 from imap_fast.text.prompt_tokens import PromptTokens
 
 
 class MochiTap(Tap):
-    """Starts the concept stream with the caption projection, padded with zero embeddings.
-
-    Args:
-        settings: as in `Tap`, like `concepts` and `reader`.
-        concepts: text embeddings `[C, D_text]`, or None.
-        reader: called for each layer that is read.
-        transformer: has the caption projection.
-    """
-
-    def __init__(
-        self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader, transformer: nn.Module
-    ) -> None:
-        super().__init__(settings, concepts, reader)
-        self.transformer: Any = transformer
+    """Starts the concept stream with the caption projection, padded with zero embeddings."""
 
     def new_stream(self, concepts: Tensor, like: Tensor) -> ConceptStream:
-        named, padding = len(concepts), self.forward.text_length - len(concepts)
-        rows = self.transformer.time_embed.caption_proj(F.pad(concepts.to(like), (0, 0, 0, min(padding, 1))))
-        multiplicity = torch.where(torch.arange(len(rows), device=rows.device) < named, 1, padding).float()
+        rows, multiplicity = padded(concepts.to(like), self.forward.text_length)
+        rows = self.transformer.time_embed.caption_proj(rows)
         return ConceptStream(rows.expand(len(like), -1, -1), multiplicity)
 
 
@@ -118,6 +104,7 @@ class Adapter(adapter.Adapter):
     model = MochiTransformer3DModel
     attention = "attn1"
     tapped_attention = TappedAttention
+    tap_class = MochiTap
     published_layers_of: ClassVar = {}
     published_compression = 6
     guides_in_batch = True
@@ -134,9 +121,6 @@ class Adapter(adapter.Adapter):
     @property
     def frame_rate(self) -> float:
         return FRAME_RATE
-
-    def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
-        return MochiTap(settings, concepts, reader, self.transformers[0])
 
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:
         return embed_by_t5(self.pipeline, concepts, pooling)

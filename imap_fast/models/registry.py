@@ -123,6 +123,12 @@ ARCHITECTURES = {
         ),
     ),
     "mochi": Architecture("Mochi", "MochiTransformer3DModel", (Pipeline("MochiPipeline"),), has_concept_stream=True),
+    "easyanimate": Architecture(
+        "EasyAnimate",
+        "EasyAnimateTransformer3DModel",
+        (Pipeline("EasyAnimatePipeline"),),
+        has_concept_stream=True,
+    ),
     "ltx2": Architecture(
         "LTX-2",
         "LTX2VideoTransformer3DModel",

@@ -60,6 +60,7 @@ class Tap:
         settings: how the model is read.
         concepts: text embeddings `[C, D_text]` that the concept stream starts from. None: no stream.
         reader: called for each layer that is read.
+        transformer: the one that is traced, or the first of several.
 
     In a forward pass that is read, every block up to the last layer read attends once, in order, and every layer gives
     each video to the reader once. `enter` and `read` count this, and `end` finds what is missing.
@@ -69,8 +70,12 @@ class Tap:
         stream: the concept stream of that forward pass.
     """
 
-    def __init__(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> None:
+    def __init__(
+        self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader, transformer: nn.Module
+    ) -> None:
         self.settings, self.concepts = settings, concepts
+        # Any: transformers of diffusers have attributes that their base classes do not declare.
+        self.transformer: Any = transformer
         self._reader: LayerReader | None = reader
         self.videos: slice | None = None
         self._forward: Forward | None = None

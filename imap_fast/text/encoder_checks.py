@@ -10,14 +10,20 @@ ANOTHER_WORD = "it reads any unknown word alike, so name it in another way"
 """The end of an error about a word that the tokenizer does not know."""
 
 
-def check_text_encoder(pipeline: Any) -> None:
-    """Raise ValueError if the pipeline cannot embed concepts."""
+def check_text_encoder(pipeline: Any, *, pads_in_front: bool = False) -> None:
+    """Raise ValueError if the pipeline cannot embed concepts.
+
+    Args:
+        pipeline: of diffusers.
+        pads_in_front: whether its tokenizer may pad in front, as in `PromptTokens.read`.
+    """
     if pipeline.text_encoder is None or pipeline.tokenizer is None:
         raise ValueError(
             "the pipeline has no text encoder to embed concepts with; load it with one, "
             "or pass concepts as a tensor [C, D] of text embeddings"
         )
-    check_tokenizer(pipeline.tokenizer)
+    if not pads_in_front:
+        check_tokenizer(pipeline.tokenizer)
 
 
 def own_tokenizer(tokenizer: Any) -> Any:

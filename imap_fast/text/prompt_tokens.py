@@ -62,7 +62,7 @@ class PromptTokens:
             template: the text that the pipeline puts around the prompt.
             skip: the number of tokens in front that the pipeline removes after encoding.
             clean: what the pipeline makes of the prompt first. By default, nothing.
-            pads_in_front: whether the tokenizer may pad in front, because the rows are moved to the front later.
+            pads_in_front: whether the tokenizer may pad in front, because the pipeline puts the text in front.
 
         Raises:
             ValueError: the tokenizer pads in front.

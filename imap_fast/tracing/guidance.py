@@ -31,7 +31,9 @@ class Guidance:
         self._step, self._passes_of_step = None, 0
         self._run_guided = adapter.guides_in_batch and arguments["do_classifier_free_guidance"]
         prompts = 1 if isinstance(prompt, str) else len(prompt or ())
-        self._videos = prompts * arguments.get("num_videos_per_prompt", 0) or None
+        # EasyAnimate calls its videos images.
+        each = arguments.get("num_videos_per_prompt", arguments.get("num_images_per_prompt", 0))
+        self._videos = prompts * each or None
 
     def is_conditional_pass(self, arguments: Mapping[str, Any], *, of_pipeline: bool) -> bool:
         """Whether this pass is the first one of its step. Call it once per pass.

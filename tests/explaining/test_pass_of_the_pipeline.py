@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def first_inputs(transformer: nn.Module, run: Any) -> dict[str, Any]:
     given: dict[str, Any] = {}
 
     def begins(_: nn.Module, args: tuple, kwargs: dict) -> None:
-        given.update(kwargs)
+        given.update(inspect.signature(transformer.forward).bind(*args, **kwargs).arguments)
         raise Stopped
 
     hook = transformer.register_forward_pre_hook(begins, with_kwargs=True)

@@ -18,7 +18,7 @@ from imap_fast.tracing.not_finite import NotFiniteError
 from imap_fast.tracing.repeat_variation import agreement_of_repeats
 from tests.assertions import assert_close
 from tests.pipelines import PIPELINES, PROMPT, generate
-from tests.tiny_hunyuan_video_framepack import SECTION, tiny_pipeline
+from tests.tiny_hunyuan_video_framepack import GUIDANCE, SECTION, tiny_pipeline
 
 CONCEPTS, STEPS = ["cat", "running"], 3
 READ = {"layers": [0, 2], "top_k": 2, "maps": ["gramcol", "imap", "concept_attention"]}
@@ -45,13 +45,16 @@ def maps_of(pipeline: Any, passes: list[dict[str, Any]], embeddings: Tensor) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampling_type", ORDERS)
-def test_sections_follow_one_another_as_in_the_video(sampling_type: str) -> None:
-    pipeline, call = tiny_pipeline(), {**SECTIONS, "sampling_type": sampling_type}
+@pytest.mark.parametrize(
+    ("sampling_type", "guidance"), [*((order, {}) for order in ORDERS), ("inverted_anti_drifting", GUIDANCE)]
+)
+def test_sections_follow_one_another_as_in_the_video(sampling_type: str, guidance: dict[str, Any]) -> None:
+    pipeline, call = tiny_pipeline(), {**SECTIONS, "sampling_type": sampling_type, **guidance}
     with calls_of(pipeline.transformer) as calls, imap_fast.trace(pipeline, CONCEPTS, **READ) as tracer:
         video = generate(pipeline, **call)
     maps, embeddings = tracer.maps, tracer.concepts.embeddings
-    sections = [calls[STEPS * number :][:STEPS] for number in ORDERS[sampling_type]]
+    conditional = calls[::2] if guidance else calls
+    sections = [conditional[STEPS * number :][:STEPS] for number in ORDERS[sampling_type]]
     alone = [maps_of(pipeline, passes, embeddings) for passes in sections]
     assert [section.grid[0] for section in alone] == [3, 2, 2]
     assert maps.grid == (7, 2, 3)
