@@ -19,7 +19,7 @@ from tests.tiny_hunyuan_video import byte_level_tokenizer
 
 
 def tiny_transformer(**config: object) -> nn.Module:
-    """A transformer of 3 layers of 4 heads, of which the last has no text projections of its own."""
+    """A transformer of 3 layers of 4 heads, of which only the first has text projections of its own."""
     torch.manual_seed(0)
     config = {
         "num_attention_heads": 4,
@@ -28,7 +28,7 @@ def tiny_transformer(**config: object) -> nn.Module:
         "out_channels": 4,
         "patch_size": 2,
         "num_layers": 3,
-        "mmdit_layers": 2,
+        "mmdit_layers": 1,
         "time_embed_dim": 16,
         "text_embed_dim": 32,
         "add_norm_text_encoder": True,
@@ -86,6 +86,7 @@ ARCHITECTURES = {
         tiny_pipeline, tiny_transformer, blocks="transformer_blocks", attention="attn1", start=start
     )
 }
-PIPELINES = {"easyanimate": ("easyanimate", tiny_pipeline, {"max_sequence_length": None, "negative_prompt": ""})}
+CALL = {"max_sequence_length": None, "negative_prompt": ""}
+PIPELINES = {"easyanimate": ("easyanimate", tiny_pipeline, CALL)}
 UNEXPLAINED: tuple[str, ...] = ()
 GUIDED: dict[str, tuple] = {}  # in its batch, as in CogVideoX

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers import AutoencoderKLMagvit, FlowMatchEulerDiscreteScheduler
 from torch import Tensor
 
 from imap_fast.models.real_video.base import VideoForward
@@ -37,6 +37,9 @@ class EasyAnimateForward(VideoForward):
         )
 
     def encode(self, frames: np.ndarray) -> dict[str, Tensor]:
+        if isinstance(self.encoder.vae, AutoencoderKLMagvit):
+            # An encoding that was interrupted leaves frames behind, which would come before these.
+            self.encoder.vae._clear_conv_cache()
         latents = self.encoder.encode(self.encoder.pixels(frames))
         return {"latents": latents.to(self.pipeline.transformer.dtype) * self.pipeline.vae.config.scaling_factor}
 
