@@ -18,7 +18,7 @@ def lists() -> str:
         [each.name for each in ARCHITECTURES.values() if each.has_concept_stream is has] for has in (True, False)
     )
     lines = [
-        f"- Any concept, or words of the prompt: {', '.join(own)}",
+        f"- Any concept: {', '.join(own)}",
         f"- Words of the prompt: {', '.join(prompt)}",
     ]
     return "\n".join(textwrap.fill(line, COLUMNS, subsequent_indent="  ", break_on_hyphens=False) for line in lines)
