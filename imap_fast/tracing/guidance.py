@@ -91,6 +91,6 @@ class Guidance:
         if videos is not None and batch != videos * (2 if guided else 1):
             raise ValueError(
                 f"{type(self._adapter.pipeline).__name__} passes a batch of {batch} for {videos} videos, and it is not "
-                "known which are conditional; pass guided=True if the second half is"
+                "known which are conditional; make one video in a run, or pass guided=True if the second half is"
             )
         return slice(batch // 2 if guided else 0, batch)

@@ -18,7 +18,8 @@ from imap_fast.tracing.not_finite import NotFiniteError
 from imap_fast.tracing.repeat_variation import agreement_of_repeats
 from tests.assertions import assert_close
 from tests.pipelines import PIPELINES, PROMPT, generate
-from tests.tiny_hunyuan_video_framepack import GUIDANCE, SECTION, tiny_pipeline
+from tests.tiny_hunyuan_video_framepack import ARCHITECTURES, GUIDANCE, SECTION, prompt_rows, tiny_pipeline
+from tests.tracing.test_text_attention import observed
 
 CONCEPTS, STEPS = ["cat", "running"], 3
 READ = {"layers": [0, 2], "top_k": 2, "maps": ["gramcol", "imap", "concept_attention"]}
@@ -190,3 +191,25 @@ def test_words_of_the_prompt_are_found_in_a_batch_and_alone() -> None:
     tokens = int(alone["encoder_attention_mask"].sum())
     assert 0 < tokens < alone["encoder_hidden_states"].shape[1]
     assert_close(found[0][:tokens], found[1][0][:tokens], 1e-4)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_text_attends_to_the_image_too(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What words attend to each other is a share of all that they attend to, against a softmax over all rows."""
+    architecture, seen = ARCHITECTURES["hunyuan_video_framepack"], observed(monkeypatch)
+    transformer, inputs = architecture.transformer(), architecture.draw(batch)
+    arguments = {**READ, "maps": ["gramcol", "text_attention"], "match": "prompt"}
+    with torch.no_grad(), imap_fast.trace(transformer, None, **arguments) as tracer:
+        transformer(**inputs)
+    found = tracer.maps.text_attention.view(batch, *tracer.maps.text_attention.shape[-2:])
+    for video in range(batch):
+        words, shares = prompt_rows(inputs, video), []
+        for layer, query, key, mask, text, _ in seen:
+            if layer in READ["layers"]:
+                scores = query[video].double() @ key[video].double().mT * query.shape[-1] ** -0.5
+                if mask is not None:
+                    scores = scores.masked_fill(~mask[video].bool(), -torch.inf)
+                shares.append(scores.softmax(-1)[:, text, text].mean(0)[words][:, words])
+        own = len(words)
+        assert_close(found[video, :own, :own], sum(shares) / 2, 1e-5)
+        assert found[video, :, own:].abs().max() == 0, "padding is attended to"
