@@ -17,8 +17,10 @@ from imap_fast.models.registry import adapter_for
 from imap_fast.tracing.not_finite import NotFiniteError
 from imap_fast.tracing.repeat_variation import agreement_of_repeats
 from tests.assertions import assert_close
+from tests.explaining.test_explain import clip
 from tests.pipelines import PIPELINES, PROMPT, generate
 from tests.tiny_hunyuan_video_framepack import ARCHITECTURES, GUIDANCE, SECTION, prompt_rows, tiny_pipeline
+from tests.tiny_size import HEIGHT, WIDTH
 from tests.tracing.test_text_attention import observed
 
 CONCEPTS, STEPS = ["cat", "running"], 3
@@ -213,3 +215,22 @@ def test_text_attends_to_the_image_too(batch: int, monkeypatch: pytest.MonkeyPat
         own = len(words)
         assert_close(found[video, :own, :own], sum(shares) / 2, 1e-5)
         assert found[video, :, own:].abs().max() == 0, "padding is attended to"
+
+
+def test_the_image_and_the_latents_of_a_window_are_those_that_the_pipeline_decodes() -> None:
+    pipeline, frames = tiny_pipeline(), clip(9, height=HEIGHT, width=WIDTH).frames
+    forward = adapter_for(pipeline).video_forward(None, HEIGHT, WIDTH)
+    with torch.no_grad():
+        window = forward.encode(frames)
+        whole, image = (
+            pipeline.vae.encode(forward.encoder.pixels(part)).latent_dist.mode() for part in (frames, frames[:1])
+        )
+    scale = pipeline.vae.config.scaling_factor
+    assert_close(window["first_frame"] / scale, image, 1e-5)
+    assert_close(window["latents"] / scale, whole[:, :, 1:], 1e-5)
+
+
+def test_the_schedule_of_a_large_video_is_not_shifted_further() -> None:
+    forward = adapter_for(tiny_pipeline()).video_forward(10, 720, 1280)
+    sigmas = torch.linspace(1, 0, 11, dtype=torch.float64)[:-1]
+    assert_close(forward.scheduler.sigmas[:-1], 7 * sigmas / (1 + 6 * sigmas), 1e-6)
