@@ -110,6 +110,6 @@ class Architecture:
         return {
             "hidden_states": noise if self.channels_first else noise.transpose(1, 2),
             "encoder_hidden_states": rows,
-            "timestep": torch.full((batch,), 500),
+            "timestep": 500 - 200 * torch.arange(batch),
             **self.inputs(batch, text, (frames, height // 2, width // 2)),
         }

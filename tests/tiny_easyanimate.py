@@ -69,7 +69,7 @@ def tiny_pipeline(**config: object) -> EasyAnimatePipeline:
             latent_channels=4, block_out_channels=(8, 8, 8, 8), layers_per_block=1, norm_num_groups=2
         ).eval(),
         transformer=transformer,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=5.0),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

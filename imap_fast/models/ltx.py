@@ -73,7 +73,7 @@ class Adapter(CrossAttentionAdapter):
         """As in the base class. It is in the distance of two latent frames in time."""
         if (scale := arguments.get("rope_interpolation_scale")) is not None:
             return self.temporal_compression / float(scale[0])
-        (frames, height, width), video = self.grid_of(arguments)
+        (frames, height, width), (video,) = self.grid_of(arguments)
         if arguments.get("video_coords") is None or frames == 1:
             return self.frame_rate
         # The first latent frame is one frame, so the second begins with the next frame.

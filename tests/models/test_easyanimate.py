@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import imap_fast
+from imap_fast.models.easyanimate import Adapter
 from imap_fast.models.registry import adapter_for
 from tests.assertions import assert_close
 from tests.explaining.test_explain import clip
@@ -52,6 +53,16 @@ def test_videos_of_one_prompt_are_each_guided() -> None:
         pipeline.transformer(*args, **kwargs)
     assert tracer.maps.imap.shape[0] == 2
     assert torch.equal(tracer.maps.imap, alone.maps.imap)
+
+
+def test_a_batch_of_other_rows_than_videos_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = tiny_pipeline()
+    monkeypatch.setattr(Adapter, "guides_in_batch", False)
+    with (
+        imap_fast.trace(pipeline, ["cat", "running"], **READ),
+        pytest.raises(ValueError, match="passes a batch of 2 for 1 videos"),
+    ):
+        generate(pipeline, **CALL)
 
 
 @pytest.mark.parametrize("padding_side", ["left", "right"])
