@@ -125,6 +125,8 @@ def assembled(
     pipeline_class: type[DiffusionPipeline],
     transformer: HunyuanVideoTransformer3DModel,
     tokenizer: PreTrainedTokenizerFast,
+    *,
+    use_dynamic_shifting: bool = False,
     **parts: object,
 ) -> DiffusionPipeline:
     """A pipeline with the common parts, without a progress bar."""
@@ -147,7 +149,7 @@ def assembled(
         text_encoder_2=CLIPTextModel(clip).eval(),
         transformer=transformer,
         vae=vae.eval(),
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0, use_dynamic_shifting=use_dynamic_shifting),
         **parts,
     )
     pipeline.set_progress_bar_config(disable=True)

@@ -51,6 +51,7 @@ def tiny_pipeline(**config: object) -> HunyuanVideoFramepackPipeline:
         tokenizer,
         text_encoder=LlamaModel(llama_config(tokenizer)).eval(),
         image_encoder=SiglipVisionModel(vision).eval(),
+        use_dynamic_shifting=True,
         feature_extractor=SiglipImageProcessor(size={"height": 16, "width": 16}),
     )
 
