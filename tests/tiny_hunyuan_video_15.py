@@ -156,10 +156,10 @@ ARCHITECTURES = {
 }
 CALL = {"max_sequence_length": None, "guidance_scale": None}
 PIPELINES = {
-    "hunyuan-next-text": ("hunyuan_video_15", tiny_pipeline, CALL),
+    "hunyuan-next-text": ("hunyuan_video_15", lambda: tiny_pipeline(use_meanflow=True), CALL),
     "hunyuan-next-image": (
         "hunyuan_video_15",
-        lambda: tiny_pipeline(HunyuanVideo15ImageToVideoPipeline),
+        lambda: tiny_pipeline(HunyuanVideo15ImageToVideoPipeline, use_meanflow=True),
         {**CALL, "image": RED, "height": None, "width": None},
     ),
 }

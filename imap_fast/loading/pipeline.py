@@ -75,7 +75,7 @@ def text_to_video_arguments(pipe: Any) -> dict[str, Any]:
     pipeline = PIPELINES.get(name)
     if pipeline is None:  # another one with a transformer that is known
         needed = [each for each in ("image", "video", "control_video") if each in known]
-        pipeline = Pipeline(name, " or ".join(needed) or None)
+        pipeline = Pipeline(name, " or ".join(needed) or None, explained=False)
     if pipeline.starts_from is not None:
         too = ", an explained one takes this one too" if pipeline.explained else ""
         raise ValueError(

@@ -157,14 +157,14 @@ class Adapter(ABC):
         """The prompt in the arguments of a call of `encode_prompt`: a text, several, or None."""
         return arguments["prompt"]
 
-    @abstractmethod
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
-        """The tokens of a prompt, in the order of its text rows.
+        """The tokens of a prompt, in the order of its text rows. By default, the pipeline puts nothing around it.
 
         Args:
             prompt: the text.
             arguments: of the call of `encode_prompt`, by name.
         """
+        return PromptTokens.read(self.pipeline.tokenizer, prompt, max_length=arguments["max_sequence_length"])
 
     def new_tap(self, settings: TapSettings, concepts: Tensor | None, reader: LayerReader) -> Tap:
         """The state that the tapped blocks share; see `Tap`."""

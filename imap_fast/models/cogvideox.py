@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -23,7 +22,6 @@ from imap_fast.models.real_video.cogvideox import CogVideoXForward
 from imap_fast.models.stored_weights import StoredWeights
 from imap_fast.models.t5_concepts import embed_by_t5
 from imap_fast.models.tap import LayerReader, Tap, TapSettings
-from imap_fast.text.prompt_tokens import PromptTokens
 from imap_kernels import qk_norm_rope
 
 
@@ -269,6 +267,3 @@ class Adapter(adapter.Adapter):
 
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:
         return embed_by_t5(self.pipeline, concepts, pooling)
-
-    def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
-        return PromptTokens.read(self.pipeline.tokenizer, prompt, max_length=arguments["max_sequence_length"])

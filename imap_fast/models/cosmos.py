@@ -14,6 +14,8 @@ from imap_fast.models.real_video.base import is_one_of
 from imap_fast.models.real_video.cosmos import FRAME_RATE, CosmosForward
 from imap_fast.text.prompt_tokens import PromptTokens
 
+TEMPLATED = ("Cosmos2_5_PredictBasePipeline", "Cosmos2_5_TransferPipeline")
+
 
 class TappedAttention(CrossAttention):
     """The arithmetic of `CosmosAttnProcessor2_0` in a cross-attention."""
@@ -49,4 +51,8 @@ class Adapter(CrossAttentionAdapter):
         return 16.0 if is_second else FRAME_RATE
 
     def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
-        return PromptTokens.read(self.pipeline.tokenizer, prompt, max_length=arguments["max_sequence_length"])
+        if is_one_of(self.pipeline, TEMPLATED):
+            raise ValueError(
+                "Cosmos 2.5 puts a template around the prompt, whose rows are not known; trace Cosmos 1 or 2"
+            )
+        return super().read_prompt(prompt, arguments)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from diffusers.models.attention_dispatch import dispatch_attention_fn
@@ -20,12 +20,7 @@ class CrossAttention(TappedAttention):
 
     A subclass names its `stock_processors`, and says what is different in one of the methods. Blocks that are not read
     run the stock processor.
-
-    Attributes:
-        norms_heads: whether QK norm is of each head. If not, it is of a whole row, before the row is split by heads.
     """
-
-    norms_heads: ClassVar[bool] = False
 
     def __call__(
         self,
@@ -54,12 +49,11 @@ class CrossAttention(TappedAttention):
         return self.reads and self.layer in self.tap.settings.layers
 
     def project(self, rows: Tensor, linear: Any, norm: Any = None) -> Tensor:
-        """Project rows `[B, S, D]`, split them by heads, and apply the norm if there is one: `[B, S, A, d]`."""
+        """Project rows `[B, S, D]`, apply the norm if there is one, and split them by heads: `[B, S, A, d]`."""
         rows = linear(rows)
-        if norm is not None and not self.norms_heads:
+        if norm is not None:
             rows = norm(rows)
-        rows = rows.unflatten(2, (self.attention.heads, -1))
-        return norm(rows) if norm is not None and self.norms_heads else rows
+        return rows.unflatten(2, (self.attention.heads, -1))
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
         """Call the attention of rows `[B, S, A, d]`, with the backend that diffusers is set to."""

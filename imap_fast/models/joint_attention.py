@@ -130,7 +130,9 @@ class JointAttention(TappedAttention):
         return text
 
     def prompt_counts(self, mask: Tensor | None, video: int) -> Tensor:
-        """How often the key of each token of the prompt counts, fp32 `[K]`. By default, also if a mask leaves it out.
+        """How often the key of each token of the prompt counts, fp32 `[K]`.
+
+        By default, it counts also if a mask leaves it out.
 
         `mask` says which of them are attended to, bool `[K]`. None: all.
         """

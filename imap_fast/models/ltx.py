@@ -14,7 +14,6 @@ from imap_fast.models.cross_attention import CrossAttention, CrossAttentionAdapt
 from imap_fast.models.forward import Grid
 from imap_fast.models.real_video.ltx import FRAME_RATE, LTXForward
 from imap_fast.models.vae_compression import spatial_compression
-from imap_fast.text.prompt_tokens import PromptTokens
 
 NO_SIZE = (
     "the transformer was given no num_frames, height and width, which say where its tokens are; give them, or trace a "
@@ -111,6 +110,3 @@ class Adapter(CrossAttentionAdapter):
         """Latent frames and patches of latents of this size."""
         frames, height, width = (each // patch for each, patch in zip(size, self.patch_size, strict=True))
         return frames, height, width
-
-    def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
-        return PromptTokens.read(self.pipeline.tokenizer, prompt, max_length=arguments["max_sequence_length"])

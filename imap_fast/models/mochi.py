@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -17,7 +16,6 @@ from imap_fast.models.dual_stream_attention import DualStreamAttention
 from imap_fast.models.real_video.mochi import FRAME_RATE, MochiForward
 from imap_fast.models.t5_concepts import embed_by_t5
 from imap_fast.models.tap import Tap
-from imap_fast.text.prompt_tokens import PromptTokens
 
 
 class MochiTap(Tap):
@@ -124,6 +122,3 @@ class Adapter(adapter.Adapter):
 
     def embed_concepts(self, concepts: tuple[str, ...], pooling: str) -> Tensor:
         return embed_by_t5(self.pipeline, concepts, pooling)
-
-    def read_prompt(self, prompt: str, arguments: Mapping[str, Any]) -> PromptTokens:
-        return PromptTokens.read(self.pipeline.tokenizer, prompt, max_length=arguments["max_sequence_length"])

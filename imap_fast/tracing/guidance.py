@@ -30,7 +30,8 @@ class Guidance:
         adapter, prompt = self._adapter, arguments["prompt"]
         self._step, self._passes_of_step = None, 0
         self._run_guided = adapter.guides_in_batch and arguments["do_classifier_free_guidance"]
-        prompts = 1 if isinstance(prompt, str) else len(prompt or ())
+        given = arguments.get("prompt_embeds") if prompt is None else prompt
+        prompts = 1 if isinstance(given, str) else 0 if given is None else len(given)
         # EasyAnimate calls its videos images.
         each = arguments.get("num_videos_per_prompt", arguments.get("num_images_per_prompt", 0))
         self._videos = prompts * each or None

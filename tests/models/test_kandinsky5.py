@@ -7,14 +7,17 @@ import torch
 
 import imap_fast
 from tests.architectures import ARCHITECTURES
+from tests.explaining.test_explain import clip
 from tests.pipelines import PROMPT, generate
 from tests.tiny_kandinsky5 import tiny_pipeline
+from tests.tiny_size import HEIGHT, WIDTH
 
 READ = {"layers": [0, 2], "top_k": 2, "match": "prompt"}
 
 
+@pytest.mark.parametrize("steps", [1, 2])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_its_passes_are_told_apart_in_every_dtype(dtype: torch.dtype) -> None:
+def test_its_passes_are_told_apart_in_every_dtype(dtype: torch.dtype, steps: int) -> None:
     """In half precision, the two passes of a step have timesteps that are two tensors."""
     pipeline = tiny_pipeline().to(dtype)
     for name, module in pipeline.transformer.named_modules():
@@ -25,10 +28,10 @@ def test_its_passes_are_told_apart_in_every_dtype(dtype: torch.dtype) -> None:
     for runs in (1, 2):  # the second run begins with the step number of the first one
         with imap_fast.trace(pipeline, ["cat"], runs="mean", **READ) as tracer:
             for _ in range(runs):
-                generate(pipeline, guidance_scale=5.0, negative_prompt="a blue dog", num_inference_steps=2)
-        assert tracer.maps.steps == (0, 1)
+                generate(pipeline, guidance_scale=5.0, negative_prompt="a blue dog", num_inference_steps=steps)
+        assert tracer.maps.steps == tuple(range(steps))
         assert tracer.maps.settings["prompt"] == PROMPT
-    assert len(ran) == 3 * 2 * 2
+    assert len(ran) == 3 * 2 * steps
 
 
 def test_several_prompts_are_no_prompt_to_follow() -> None:
@@ -46,3 +49,10 @@ def test_sparse_attention_is_refused() -> None:
     with torch.no_grad(), imap_fast.trace(transformer, None, **READ):
         with pytest.raises(ValueError, match="sparse attention puts tokens in another order"):
             transformer(**architecture.draw(), sparse_params=sparse)
+
+
+def test_a_real_video_does_not_pass_a_sparse_checkpoint_densely() -> None:
+    sparse = {"attention_type": "nabla", "attention_P": 0.9, "attention_wT": 1, "attention_wW": 1, "attention_wH": 1}
+    pipeline = tiny_pipeline(**sparse, attention_add_sta=True, attention_method="topcdf")
+    with pytest.raises(ValueError, match="sparse attention puts tokens in another order"):
+        imap_fast.explain(pipeline, clip(), PROMPT, ["cat"], height=HEIGHT, width=WIDTH, **READ)

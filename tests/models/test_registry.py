@@ -17,7 +17,7 @@ from imap_fast.models.registry import ARCHITECTURES, MODULES, PIPELINES, adapter
 from tests import tiny_wan
 from tests.architectures import ARCHITECTURES as TESTED
 from tests.assertions import assert_close
-from tests.pipelines import EXPLAINED, generate
+from tests.pipelines import EXPLAINED, PROMPT, generate
 from tests.pipelines import PIPELINES as TESTED_PIPELINES
 
 READ = {"layers": [0, 2], "top_k": 2, "match": "prompt"}
@@ -96,9 +96,16 @@ def test_an_unknown_pipeline_is_traced_if_its_transformer_is_known(unknown_pipel
     assert adapter_for(unknown_pipeline).model is diffusers.WanTransformer3DModel
 
 
-def test_an_unknown_pipeline_that_guides_in_its_batch_is_refused_or_told(unknown_pipeline: Any) -> None:
+@pytest.mark.parametrize("is_embedded", [False, True])
+def test_an_unknown_pipeline_that_guides_in_its_batch_is_refused_or_told(
+    unknown_pipeline: Any, is_embedded: bool
+) -> None:
     """The rows of its batch are counted: otherwise both halves would be read as videos."""
     pipeline = unknown_pipeline
+    words, prompt = ["cat"], {}
+    if is_embedded:
+        embeddings, _ = pipeline.encode_prompt(PROMPT, do_classifier_free_guidance=False, max_sequence_length=24)
+        words, prompt = None, {"prompt": None, "prompt_embeds": embeddings}
 
     def in_halves(module: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         other = {**kwargs, "encoder_hidden_states": kwargs["encoder_hidden_states"].flip(1)}
@@ -106,8 +113,8 @@ def test_an_unknown_pipeline_that_guides_in_its_batch_is_refused_or_told(unknown
         return args, {**kwargs, **{name: torch.cat([other[name], kwargs[name]]) for name in doubled}}
 
     def traced(**given: Any) -> torch.Tensor:
-        with imap_fast.trace(pipeline, ["cat"], steps=[0], **READ, **given) as tracer:
-            generate(pipeline, guidance_scale=1.0, num_inference_steps=1)
+        with imap_fast.trace(pipeline, words, steps=[0], **READ, **given) as tracer:
+            generate(pipeline, **prompt, guidance_scale=1.0, num_inference_steps=1)
         return tracer.maps.imap
 
     alone = traced()

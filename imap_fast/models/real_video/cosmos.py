@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 import numpy as np
 from torch import Tensor
 
 from imap_fast.models.real_video.base import VideoForward
+from imap_fast.models.real_video.encoder import Encoder
 
 FRAME_RATE = 30.0
 
@@ -29,6 +33,19 @@ class CosmosForward(VideoForward):
     def patch_size(self) -> int:
         return self.config.patch_size[-1]
 
+    @property
+    def frames_of_statistics(self) -> int:
+        """The number of latent frames that the VAE has a mean and a standard deviation for."""
+        config = self.pipeline.vae.config
+        return len(config.latents_mean) // config.latent_channels
+
+    def _encoder(self, vae: str | os.PathLike | Any) -> Encoder:
+        own = self.pipeline.vae
+        is_other = own is not None and vae is not None and vae is not own
+        if is_other and own.config.latents_mean is not None:
+            raise ValueError("the VAE of Cosmos normalizes each frame by itself, which no other one does; omit vae=")
+        return super()._encoder(vae)
+
     def encode_text(self, prompt: str, first_frame: np.ndarray) -> None:
         pipeline = self.pipeline
         self.prompt_embeds, _ = pipeline.encode_prompt(
@@ -43,10 +60,12 @@ class CosmosForward(VideoForward):
         config, data = self.pipeline.vae.config, self.scheduler.config.sigma_data
         if config.latents_mean is None:
             return latents * data
-        size = (1, config.latent_channels, -1, 1, 1)
+        frames, size = latents.shape[2], (1, config.latent_channels, -1, 1, 1)
+        if 1 < self.frames_of_statistics < frames:
+            most = (self.frames_of_statistics - 1) * self.temporal_compression + 1
+            raise ValueError(f"the VAE of Cosmos has no statistics for so many frames in a window; give window={most}")
         mean, std = (
-            latents.new_tensor(row).view(size)[:, :, : latents.shape[2]]
-            for row in (config.latents_mean, config.latents_std)
+            latents.new_tensor(row).view(size)[:, :, :frames] for row in (config.latents_mean, config.latents_std)
         )
         return (latents - mean) * data / std
 

@@ -33,6 +33,11 @@ class HunyuanVideo15Forward(HunyuanVideoForward):
         """Whether the first frame conditions the model."""
         return is_one_of(self.pipeline, ("HunyuanVideo15ImageToVideoPipeline",))
 
+    @property
+    def takes_next_timestep(self) -> bool:
+        """Whether the model takes the timestep after a step, too: with a mean flow, and only from this pipeline."""
+        return self.takes_image and self.config.use_meanflow
+
     def encode_text(self, prompt: str, first_frame: np.ndarray) -> None:
         self.text = self.pipeline.encode_prompt(
             prompt, device=self.pipeline._execution_device, dtype=self.pipeline.transformer.dtype
@@ -56,7 +61,7 @@ class HunyuanVideo15Forward(HunyuanVideoForward):
         transformer(
             hidden_states=torch.cat([latents, window["condition"]], dim=1).to(dtype),
             timestep=timestep.to(dtype),
-            timestep_r=self.next_timestep(step, windows) if self.config.use_meanflow else None,
+            timestep_r=self.next_timestep(step, windows) if self.takes_next_timestep else None,
             encoder_hidden_states=text,
             encoder_attention_mask=mask,
             encoder_hidden_states_2=glyphs,
@@ -66,7 +71,7 @@ class HunyuanVideo15Forward(HunyuanVideoForward):
         )
 
     def next_timestep(self, step: int, windows: int) -> Tensor:
-        """The timestep after a step `[B]`, which models with a mean flow take, too. It is 0 after the last step."""
+        """The timestep after a step `[B]`. It is 0 after the last step."""
         timesteps = self.scheduler.timesteps
         following = timesteps[step + 1] if step + 1 < len(timesteps) else torch.zeros_like(timesteps[0])
         return following.expand(windows).to(self.text[0])

@@ -69,5 +69,6 @@ class Kandinsky5Forward(VideoForward):
             visual_rope_pos=[torch.arange(size, device=latents.device) for size in patches],
             text_rope_pos=torch.arange(self.text.shape[1], device=latents.device),
             scale_factor=pipeline._get_scale_factor(self.height, self.width),
+            sparse_params=pipeline.get_sparse_params(latents, latents.device),
             return_dict=True,
         )

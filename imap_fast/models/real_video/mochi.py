@@ -29,6 +29,8 @@ class MochiForward(VideoForward):
         return FRAME_RATE
 
     def set_timesteps(self) -> None:
+        if self.num_inference_steps < 2:
+            raise ValueError(f"num_inference_steps={self.num_inference_steps} is too few for Mochi's schedule; give 2")
         sigmas = linear_quadratic_schedule(self.num_inference_steps, THRESHOLD_NOISE)
         self.scheduler.set_timesteps(sigmas=np.array(sigmas))
 
@@ -41,6 +43,8 @@ class MochiForward(VideoForward):
     def encode(self, frames: np.ndarray) -> dict[str, Tensor]:
         latents = self.encoder.encode(self.encoder.pixels(frames)).float()
         config = self.pipeline.vae.config
+        if config.latents_mean is None or config.latents_std is None:
+            return {"latents": latents * config.scaling_factor}
         mean, std = (latents.new_tensor(row)[:, None, None, None] for row in (config.latents_mean, config.latents_std))
         return {"latents": (latents - mean) * config.scaling_factor / std}
 
