@@ -21,6 +21,9 @@ PUBLISHED = {
     "concept_attention": "concept_attention_maps",
 }
 
+ONE_OF_EACH = ("hunyuan_prompt_chi", "rope_concepts_dbi", "sincos_concepts_fisher", "wan_prompt_fisher_softmax")
+"""A model of each architecture, with rotary embeddings and without."""
+
 
 @pytest.fixture(params=NAMES)
 def case(request: pytest.FixtureRequest) -> GoldenCase:
@@ -62,10 +65,16 @@ def test_maps_match_the_published_ones(
         assert_close(getattr(tracer.maps, ours).flatten(1)[: len(expected)], expected, tolerance)
 
 
-@pytest.mark.parametrize("backend", ["reference", pytest.param("triton", marks=pytest.mark.slow)])
-def test_one_pass_over_o_gives_the_published_maps_too(
-    case: GoldenCase, backend: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    # The kernels of one pass have tests of their own, so one model of each architecture is enough.
+    [
+        *((name, "reference") for name in NAMES),
+        *(pytest.param(name, "triton", marks=pytest.mark.slow) for name in ONE_OF_EACH),
+    ],
+)
+def test_one_pass_over_o_gives_the_published_maps_too(name: str, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = GoldenCase.load(name)
     monkeypatch.setattr(running_maps.RunningMaps, "one_pass", True)
     test_maps_match_the_published_ones(case, chosen_layers=False, backend=backend, fp64=False, tolerance=2e-5)
 
