@@ -34,7 +34,7 @@ class HunyuanVideo15Tap(Tap):
     def begin(self, videos: slice, forward: Forward) -> None:
         super().begin(videos, forward)
         image, *masks = rows_beside(forward.arguments)
-        own, glyphs = (mask[videos].sum(1).long() for mask in masks)
+        own, glyphs = (mask[videos].sum(1, dtype=torch.int64) for mask in masks)
         # As in the model: an image counts if any in the batch is given.
         before = glyphs + (image.shape[1] if bool(image.any()) else 0)
         places = torch.arange(len(forward.multiplicity), device=own.device)
@@ -99,7 +99,7 @@ class Adapter(hunyuan_video.Adapter):
     def forward_of(self, entry: nn.Module, arguments: Mapping[str, Any]) -> Forward:
         """As in the base class. Rows that the mask leaves out are zero and stay equal, so they are carried as one."""
         forward = super().forward_of(entry, arguments)
-        longest, length = int(arguments["encoder_attention_mask"].sum(1).max()), forward.text_length
+        longest, length = int(arguments["encoder_attention_mask"].sum(1, dtype=torch.int64).max()), forward.text_length
         multiplicity = torch.ones(min(longest + 1, length), dtype=torch.float32, device=forward.multiplicity.device)
         multiplicity[-1] = max(length - longest, 1)
         return replace(forward, multiplicity=multiplicity)

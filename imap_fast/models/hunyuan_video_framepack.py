@@ -28,7 +28,7 @@ class FramepackTap(HunyuanVideoTap):
 
     def begin(self, videos: slice, forward: Forward) -> None:
         super().begin(videos, forward)
-        lengths = forward.arguments["encoder_attention_mask"].sum(1, keepdim=True)
+        lengths = forward.arguments["encoder_attention_mask"].sum(1, keepdim=True, dtype=torch.int64)
         self.image_rows = forward.arguments["image_embeds"].shape[1]
         self.cut_rows = forward.text_length - int(lengths) if len(lengths) == 1 else 0
         self.is_read = (torch.arange(forward.text_length, device=lengths.device) < lengths[videos]).float()
@@ -86,7 +86,8 @@ class Adapter(hunyuan_video.Adapter):
         section = slice(-frames * patches, None)
         if not begins_video(arguments):
             return (frames, height, width), (section,)
-        image = -(clean + frames) * patches
+        # Where the video goes on, the image is also the last frame of the history, next to the section.
+        image = -((clean if goes_back(arguments) else 1) + frames) * patches
         return (1 + frames, height, width), (slice(image, image + patches), section)
 
 

@@ -76,6 +76,16 @@ class Adapter(adapter.Adapter):
     def frame_rate(self) -> float:
         return FRAME_RATE
 
+    def begin_run(self, inputs: Mapping[str, Any]) -> None:
+        """As in the base class.
+
+        Raises:
+            ValueError: the run begins with embeddings, beside which only the negative prompt is encoded.
+        """
+        super().begin_run(inputs)
+        if inputs["prompt_embeds_qwen"] is not None:
+            raise ValueError("the words of prompt_embeds_qwen are not known; give Kandinsky 5 the prompt as text")
+
     def latent_size(self, latents: Tensor) -> tuple[int, int, int]:
         _, frames, height, width, _ = latents.shape
         return frames, height, width

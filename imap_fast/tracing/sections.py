@@ -35,6 +35,7 @@ def refuse_in_sections(settings: Settings, *, has_regions: bool) -> None:
         "regions": has_regions,
         f"keep={list(settings.keep)}": bool(settings.keep),
         'runs="mean"': settings.runs == "mean",
+        'surrogates="clip"': settings.surrogates == "clip",
     }
     for what, is_given in of_one.items():
         if is_given:

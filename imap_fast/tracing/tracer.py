@@ -158,7 +158,7 @@ class Tracer:
         self._refuse_unfinished()
         if len(self._runs) > 1 and self._run.passes:
             refuse_unlike_runs(self._runs, self.settings.steps)
-        self._run.refuse_unlike_sections(is_over=not self._is_running)
+        self._run.refuse_unlike_sections(is_over=self.tap.is_closed or not self._is_running)
         readout = self._sections.joined(self._readout(), self.settings.head_score)
         for run in self._runs:
             run.refuse_changed_text()
@@ -185,7 +185,7 @@ class Tracer:
         encoded. A run of the pipeline goes on with the number of its next step.
         """
         run = self._run
-        if self.adapter.makes_sections and run.is_of_pipeline and self._is_running:
+        if self.adapter.makes_sections and run.is_of_pipeline and self._is_running and self.tap.videos is None:
             raise RuntimeError(
                 "a video of sections is read in one run, so reset() would leave a part out; call it after"
             )

@@ -16,6 +16,7 @@ from imap_fast.maps.saliency_maps import SaliencyMaps
 from imap_fast.models.registry import adapter_for
 from imap_fast.tracing.not_finite import NotFiniteError
 from imap_fast.tracing.repeat_variation import agreement_of_repeats
+from tests.architectures import ARCHITECTURES as EVERY_ARCHITECTURE
 from tests.assertions import assert_close
 from tests.explaining.test_explain import clip
 from tests.pipelines import PIPELINES, PROMPT, generate
@@ -102,7 +103,9 @@ def test_maps_on_the_way_are_of_the_sections_that_were_made(sampling_type: str) 
     assert seen == [(step, count) for count in frames for step in (0, 1)]
 
 
-@pytest.mark.parametrize("given", [{"keep": ["steps"]}, {"runs": "mean"}, {"regions": {"corner": (0, 0, 0, 16, 16)}}])
+@pytest.mark.parametrize(
+    "given", [{"keep": ["steps"]}, {"runs": "mean"}, {"surrogates": "clip"}, {"regions": {"corner": (0, 0, 0, 16, 16)}}]
+)
 def test_what_needs_all_frames_at_once_is_refused(given: dict[str, Any]) -> None:
     pipeline, read = tiny_pipeline(), {**READ, "maps": None, **given}
     with imap_fast.trace(pipeline, CONCEPTS, **read) as tracer:
@@ -234,3 +237,59 @@ def test_the_schedule_of_a_large_video_is_not_shifted_further() -> None:
     forward = adapter_for(tiny_pipeline()).video_forward(10, 720, 1280)
     sigmas = torch.linspace(1, 0, 11, dtype=torch.float64)[:-1]
     assert_close(forward.scheduler.sigmas[:-1], 7 * sigmas / (1 + 6 * sigmas), 1e-6)
+
+
+def test_the_image_is_read_next_to_the_section_that_follows_it() -> None:
+    pipeline = tiny_pipeline()
+    with calls_of(pipeline.transformer) as calls:
+        generate(pipeline, **{**SECTION, "num_inference_steps": 1, "sampling_type": "vanilla"})
+    _, (image, section) = adapter_for(pipeline).grid_of(calls[0])
+    assert image.stop == section.start
+
+
+@pytest.mark.parametrize("name", ["hunyuan_video_framepack", "hunyuan_video_15"])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_long_prompts_in_half_precision_are_counted_exactly(name: str, batch: int) -> None:
+    """bfloat16 has no 257 and no 301."""
+    architecture = EVERY_ARCHITECTURE[name]
+    transformer, inputs = architecture.transformer(), architecture.draw(batch, text=400)
+    mask, found = torch.arange(400) < torch.tensor([[301], [259]])[:batch], []
+    for dtype in (torch.float32, torch.bfloat16):
+        with torch.no_grad(), imap_fast.trace(transformer, None, layers=[0, 2], top_k=2, match="prompt") as tracer:
+            transformer(**{**inputs, "encoder_attention_mask": mask.to(dtype)})
+        found.append(tracer.maps.imap)
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("stop", [3, 5])
+def test_a_run_that_an_error_stopped_has_no_maps(stop: int) -> None:
+    pipeline, steps = tiny_pipeline(), []
+
+    def fail(pipe: Any, step: int, timestep: Tensor, tensors: dict) -> dict:
+        steps.append(step)
+        if len(steps) == stop:
+            raise KeyboardInterrupt
+        return {}
+
+    with pytest.raises(KeyboardInterrupt), imap_fast.trace(pipeline, CONCEPTS, **READ) as tracer:
+        generate(pipeline, **{**SECTIONS, "num_inference_steps": 2}, callback_on_step_end=fail)
+    with pytest.raises(RuntimeError, match="the sections of the video have"):
+        _ = tracer.maps
+
+
+def test_a_reset_after_a_pass_that_stopped_begins_again() -> None:
+    pipeline, passes = tiny_pipeline(), []
+
+    def fail(*_: object) -> None:
+        passes.append(None)
+        if len(passes) == 3:
+            raise KeyboardInterrupt
+
+    with imap_fast.trace(pipeline, CONCEPTS, **READ) as tracer:
+        hook = pipeline.transformer.transformer_blocks[1].register_forward_pre_hook(fail)
+        with pytest.raises(KeyboardInterrupt):
+            generate(pipeline, **{**SECTIONS, "num_inference_steps": 2})
+        hook.remove()
+        tracer.reset()
+        generate(pipeline, **{**SECTIONS, "num_inference_steps": 2})
+    assert tracer.maps.grid == (7, 2, 3)

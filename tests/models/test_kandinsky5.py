@@ -56,3 +56,14 @@ def test_a_real_video_does_not_pass_a_sparse_checkpoint_densely() -> None:
     pipeline = tiny_pipeline(**sparse, attention_add_sta=True, attention_method="topcdf")
     with pytest.raises(ValueError, match="sparse attention puts tokens in another order"):
         imap_fast.explain(pipeline, clip(), PROMPT, ["cat"], height=HEIGHT, width=WIDTH, **READ)
+
+
+def test_embeddings_are_refused_because_only_the_negative_prompt_is_encoded_beside_them() -> None:
+    pipeline = tiny_pipeline()
+    qwen, clip_embeds, lengths = pipeline.encode_prompt("a red dog")
+    given = {"prompt_embeds_qwen": qwen, "prompt_embeds_clip": clip_embeds, "prompt_cu_seqlens": lengths}
+    with (
+        imap_fast.trace(pipeline, ["cat"], **READ),
+        pytest.raises(ValueError, match="prompt_embeds_qwen are not known"),
+    ):
+        generate(pipeline, None, negative_prompt="a cat running", guidance_scale=5.0, **given)
