@@ -158,7 +158,7 @@ class Tracer:
         self._refuse_unfinished()
         if len(self._runs) > 1 and self._run.passes:
             refuse_unlike_runs(self._runs, self.settings.steps)
-        self._run.refuse_unlike_sections(is_over=self.tap.is_closed or not self._is_running)
+        self._run.refuse_unlike_sections(is_over=not self._is_running or self.tap.is_closed)
         readout = self._sections.joined(self._readout(), self.settings.head_score)
         for run in self._runs:
             run.refuse_changed_text()
