@@ -19,6 +19,7 @@ HISTORY = 1, 2, 16
 """Latent frames of the history at full, half and quarter resolution."""
 
 HIGHEST_SHIFT = math.log(7.0)
+"""The largest shift that its pipeline gives the scheduler."""
 
 
 class FramepackForward(HunyuanVideoForward):
